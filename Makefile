@@ -1,0 +1,54 @@
+# Everything is built from requirements-dev.lock (hashes, no registry's address) into .venv; `make help` lists the verbs.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test check fast lint types house docs bench lock clean
+
+help:  ## list these verbs
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/.built: requirements-dev.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+setup: $(VENV)/.built  ## build the environment from the lock file
+
+demo: setup  ## tell the whole story over HTTP, then stay up (make demo ONCE=1 ends with exit code 0 or 1)
+	@$(BIN)/priorauth demo $(if $(ONCE),--once)
+
+serve: setup  ## run the service on sample data in ./data
+	@test -f data/payer.yaml || { mkdir -p data && cp -r fixtures/payer/. data/; }
+	$(BIN)/priorauth migrate --data data
+	$(BIN)/priorauth serve --data data
+
+test: setup  ## lint, types, import contracts and every test
+	$(MAKE) --no-print-directory lint types house
+	$(BIN)/python -m pytest
+
+check: setup  ## the same with the fast tests only, under a minute
+	$(MAKE) --no-print-directory lint types house
+	$(BIN)/python -m pytest -q -m "not journey"
+
+lint: setup  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup  ## mypy
+	$(BIN)/mypy
+
+house: setup  ## the import contracts
+	$(BIN)/lint-imports
+
+docs: setup  ## write docs/conformance.md from the requirement markers
+	$(BIN)/python -m tests.conformance
+
+lock: setup  ## resolve the lock files anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
+	uv pip compile pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
+
+clean:  ## remove what was built
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Runs compiled clinical logic (ELM) on plain FHIR JSON: the room stands, its engine follows."""

@@ -1,0 +1,106 @@
+"""Which entry of a Bundle does a reference mean?
+
+FHIR R4, Bundle "Resolving references in Bundles": by exact fullUrl, else relative to the base of the fullUrl
+of the entry that holds the reference. Contained resources (``#id``) are the holder's own.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fhir_r4.resource import dicts, references, text_of
+
+_ABSOLUTE = re.compile(r"(?:https?://[^\s/]+/.*|urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|urn:oid:[\d.]+)")
+_REST = re.compile(r"(?P<base>https?://.*/|)(?P<kind>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.\-]{1,64})(?:/_history/[^/]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: its place in the Bundle, its fullUrl and its resource."""
+
+    index: int
+    full_url: str
+    resource: dict
+
+    @property
+    def path(self) -> str:
+        return f"Bundle.entry[{self.index}].resource"
+
+
+class Entries:
+    """The entries of one Bundle, looked up as FHIR says."""
+
+    def __init__(self, bundle: dict) -> None:
+        self._entries = [
+            Entry(index, text_of(entry.get("fullUrl")) or "", entry["resource"])
+            for index, entry in enumerate(dicts(bundle.get("entry")))
+            if isinstance(entry.get("resource"), dict)
+        ]
+        self._by_url = {entry.full_url: entry for entry in self._entries if entry.full_url}
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, index: int) -> Entry:
+        return self._entries[index]
+
+    def resolve(self, target: str | None, holder: Entry) -> Entry | None:
+        """Return the entry that ``target``, written inside ``holder``, means; None where the Bundle has it not."""
+        if not target:
+            return None
+        target = target.partition("|")[0]
+        found = self._by_url.get(target)
+        if found is None and (base := base_of(holder.full_url)) and _REST.fullmatch(target):
+            found = self._by_url.get(base + target)
+        return found
+
+    def closure(self, roots: Iterable[Entry], *, leave: Iterable[str] = ()) -> list[Entry]:
+        """Return ``roots`` and all that they reach, each entry once, in the order of reaching.
+
+        ``leave`` names fullUrls that are not followed. Circles end where they began.
+        """
+        seen = {entry.full_url for entry in self._entries if entry.full_url in set(leave)}
+        reached: list[Entry] = []
+        waiting = list(roots)
+        while waiting:
+            entry = waiting.pop(0)
+            if entry.full_url in seen:
+                continue
+            seen.add(entry.full_url)
+            reached.append(entry)
+            targets = (self.resolve(target, entry) for target, _ in references(entry.resource))
+            waiting.extend(target for target in targets if target)
+        return reached
+
+
+def is_absolute(url: Any) -> bool:
+    """Tell whether a fullUrl is an absolute http(s) URL, a urn:uuid or a urn:oid (FHIR R4, Bundle.entry.fullUrl).
+
+    >>> is_absolute("urn:uuid:5d1f0c3e-7a35-4d59-8a55-2f3cb0f1c001"), is_absolute("Patient/1")
+    (True, False)
+    """
+    return isinstance(url, str) and _ABSOLUTE.fullmatch(url) is not None
+
+
+def base_of(full_url: str) -> str | None:
+    """Return the base of a RESTful URL with its slash, or None for a URN.
+
+    >>> base_of("https://ehr.example.org/fhir/Patient/1")
+    'https://ehr.example.org/fhir/'
+    """
+    found = _REST.fullmatch(full_url)
+    return found["base"] or None if found else None
+
+
+def local_part(target: str | None) -> str | None:
+    """Return ``Type/id`` of a RESTful reference, absolute or relative, or None.
+
+    >>> local_part("https://ehr.example.org/fhir/Coverage/c1/_history/3")
+    'Coverage/c1'
+    """
+    found = _REST.fullmatch(target) if target else None
+    return f"{found['kind']}/{found['id']}" if found else None

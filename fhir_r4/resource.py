@@ -1,0 +1,159 @@
+"""How is a plain-dict resource read without trusting its shape?
+
+Every reader here answers "nothing" for what is absent or of the wrong type, so that a hostile body costs an
+empty answer and never an exception. Whether an element had to be there is said by whoever asked for it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """A code in a system, as in FHIR's Coding; ``display`` is whatever the sender called it."""
+
+    system: str
+    code: str
+    display: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.system, self.code
+
+    def to_fhir(self) -> dict:
+        shown = {"display": self.display} if self.display else {}
+        return {"system": self.system, "code": self.code} | shown
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A business identifier. ``system`` may be empty where the sender gave none."""
+
+    system: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.system}|{self.value}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Identifier":
+        """Read ``SYSTEM|VALUE``; a bare value has no system.
+
+        >>> Identifier.parse("http://hl7.org/fhir/sid/us-npi|1234567893").value
+        '1234567893'
+        """
+        system, _, value = text.rpartition("|")
+        return cls(system, value)
+
+    def to_fhir(self) -> dict:
+        return ({"system": self.system} if self.system else {}) | {"value": self.value}
+
+
+def as_dict(value: Any) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list:
+    return value if isinstance(value, list) else []
+
+
+def text_of(value: Any) -> str | None:
+    """Return a string that says something, else None."""
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def dicts(value: Any) -> list[dict]:
+    """Return the objects of an array, whatever else it holds."""
+    return [member for member in as_list(value) if isinstance(member, dict)]
+
+
+def kind(resource: Any) -> str:
+    return text_of(as_dict(resource).get("resourceType")) or ""
+
+
+def local_reference(resource: dict) -> str:
+    """Return ``Type/id``.
+
+    >>> local_reference({"resourceType": "DeviceRequest", "id": "dr-1"})
+    'DeviceRequest/dr-1'
+    """
+    return f"{kind(resource)}/{text_of(resource.get('id')) or ''}"
+
+
+def codings(concept: Any) -> tuple[Coding, ...]:
+    """Return the complete codings (system and code) of a CodeableConcept."""
+    return tuple(
+        Coding(system, code, text_of(coding.get("display")))
+        for coding in dicts(as_dict(concept).get("coding"))
+        if (system := text_of(coding.get("system"))) and (code := text_of(coding.get("code")))
+    )
+
+
+def has_coding(concept: Any, system: str, code: str) -> bool:
+    return any(coding.key == (system, code) for coding in codings(concept))
+
+
+def identifier(value: Any) -> Identifier | None:
+    value = as_dict(value)
+    found = text_of(value.get("value"))
+    return Identifier(text_of(value.get("system")) or "", found) if found else None
+
+
+def identifiers(resource: Any) -> tuple[Identifier, ...]:
+    """Return the identifiers that have a value; ``identifier`` may be one or many (QuestionnaireResponse, Bundle)."""
+    value = as_dict(resource).get("identifier")
+    listed = [value] if isinstance(value, dict) else dicts(value)
+    return tuple(found for one in listed if (found := identifier(one)))
+
+
+def identifiers_of_type(resource: Any, system: str, code: str) -> tuple[Identifier, ...]:
+    """Return the identifiers whose ``type`` has this coding, such as v2-0203#MB for a member number."""
+    return tuple(
+        found
+        for one in dicts(as_dict(resource).get("identifier"))
+        if has_coding(one.get("type"), system, code) and (found := identifier(one))
+    )
+
+
+def reference(value: Any) -> str | None:
+    return text_of(as_dict(value).get("reference"))
+
+
+def references(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every ``Reference.reference`` below ``value`` with its FHIRPath, in document order."""
+    stack: list[tuple[Any, str]] = [(value, path)]
+    while stack:
+        node, where = stack.pop()
+        if isinstance(node, dict):
+            target = node.get("reference")
+            if isinstance(target, str):
+                yield target, where
+            stack.extend((member, f"{where}.{key}") for key, member in reversed(node.items()))
+        elif isinstance(node, list):
+            stack.extend((node[i], f"{where}[{i}]") for i in range(len(node) - 1, -1, -1))
+
+
+def extensions(element: Any, url: str) -> list[dict]:
+    return [one for one in dicts(as_dict(element).get("extension")) if one.get("url") == url]
+
+
+def extension(element: Any, url: str) -> dict:
+    """Return the first extension with this url, or an empty one."""
+    found = extensions(element, url)
+    return found[0] if found else {}
+
+
+def value_of(element: dict) -> Any:
+    """Return the value of a choice element ``value[x]``, or None.
+
+    >>> value_of({"url": "x", "valueCode": "covered"})
+    'covered'
+    """
+    return next((v for k, v in element.items() if k.startswith("value") and k != "value"), None)
+
+
+def contained(resource: dict, target: str) -> dict:
+    """Return the contained resource that ``#id`` points to, or nothing."""
+    wanted = target.removeprefix("#")
+    return next((one for one in dicts(resource.get("contained")) if one.get("id") == wanted), {})

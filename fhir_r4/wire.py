@@ -1,0 +1,100 @@
+"""How do bytes become FHIR JSON, and FHIR JSON bytes, without losing a digit?
+
+Numbers with a fraction or an exponent become ``Decimal`` and are written with the digits they came with:
+FHIR R4 datatypes, "decimal": "the precision of the decimal value has significance".
+"""
+
+import re
+from decimal import Decimal
+from typing import Any
+
+import jiter
+import orjson
+
+from fhir_r4.problems import InvalidRequest, Issue
+
+MAX_DEPTH = 100
+_MAX_INTEGER = 2**63 - 1
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # the escape itself, not a backslash followed by u0000
+_REFUSALS = {  # what the parser says, and what we say: never a piece of the body
+    "duplicate key": "an object has the same key twice",
+    "recursion limit": f"nested deeper than {MAX_DEPTH} levels",
+}
+
+
+def read_json(body: bytes) -> Any:
+    """Return the JSON value of ``body``.
+
+    Raises:
+        InvalidRequest: not JSON in UTF-8, NaN or Infinity, a key twice in one object, deeper than
+            ``MAX_DEPTH``, an integer beyond 64 bits, or the character U+0000 (FHIR R4, "string"). The
+            position is told, a value never.
+
+    >>> read_json(b'{"valueDecimal": 1.10}')
+    {'valueDecimal': Decimal('1.10')}
+    """
+    try:
+        value = jiter.from_json(
+            body, allow_inf_nan=False, catch_duplicate_keys=True, float_mode="decimal", cache_mode="keys"
+        )
+    except ValueError as error:
+        raise _refused(str(error)) from None
+    if _NUL.search(body):
+        raise InvalidRequest(Issue("value", "a string has the character U+0000"))
+    _refuse_what_is_deep_or_vast(value)
+    return value
+
+
+def read_object(body: bytes) -> dict:
+    """Return the JSON object of ``body``; InvalidRequest also where it is an array or a bare value."""
+    value = read_json(body)
+    if not isinstance(value, dict):
+        raise InvalidRequest(Issue("structure", "the body is not a JSON object"))
+    return value
+
+
+def write_json(value: Any) -> bytes:
+    """Return ``value`` as compact JSON; decimals keep the digits they were read with.
+
+    >>> write_json(read_json(b'{"value": 1.10, "unit": "L/min"}'))
+    b'{"value":1.10,"unit":"L/min"}'
+    """
+    return orjson.dumps(value, default=_digits)
+
+
+def canonical(value: Any) -> bytes:
+    """Return ``value`` as JSON that does not depend on white space or on the order of keys; for digests."""
+    return orjson.dumps(value, default=_digits, option=orjson.OPT_SORT_KEYS)
+
+
+def _digits(value: object) -> orjson.Fragment:
+    if not isinstance(value, Decimal):
+        raise TypeError(f"not FHIR JSON: {type(value).__name__}")
+    exponent = value.as_tuple().exponent
+    plain = isinstance(exponent, int) and -40 <= exponent <= 0
+    return orjson.Fragment(f"{value:f}" if plain else str(value))
+
+
+def _refused(said: str) -> InvalidRequest:
+    where = re.search(r"at line \d+ column \d+$", said)
+    reason = next((ours for theirs, ours in _REFUSALS.items() if theirs in said), "not JSON")
+    return InvalidRequest(Issue("structure", f"{reason} {where[0]}" if where else reason))
+
+
+def _refuse_what_is_deep_or_vast(value: Any) -> None:
+    """Walk breadth first, one list of containers a level, so that depth costs no stack."""
+    level = [value] if isinstance(value, dict | list) else []
+    depth = 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise InvalidRequest(Issue("structure", f"nested deeper than {MAX_DEPTH} levels"))
+        below: list[Any] = []
+        for container in level:
+            for member in container.values() if type(container) is dict else container:
+                kind = type(member)
+                if kind is dict or kind is list:
+                    below.append(member)
+                elif kind is int and not -_MAX_INTEGER <= member <= _MAX_INTEGER:
+                    raise InvalidRequest(Issue("value", "an integer is beyond 64 bits"))
+        level = below
