@@ -1,0 +1,50 @@
+"""What did we promise when the order was written?
+
+A coverage assertion pins policy version, code, coverage, member and performer for a number of days. DTR finds
+the form by it; PAS weighs the request by that version. A changed code or member voids it (decisions.md §4;
+CRD 2.2.1 found-11: coverage guidance is retained and honoured).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from fhir_r4.coverage_information import CoverageInformation
+from fhir_r4.resource import Coding
+from fhir_r4.systems import canonical_system
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageAssertion:
+    """One statement about one order under one coverage.
+
+    Attributes:
+        id: the coverage-assertion-id, unguessable.
+        payer, plan, member_id: whose coverage it is; empty where nobody was found.
+        order: ``Type/id`` on the client's server.
+        code: the code of the order that the policy answered for.
+        policy, version: the policy version in force; None where no policy has the code.
+        performer: reference to the performer named in the order, if any.
+        expires_on: the last day on which the promise is kept, in the plan's time zone.
+        information: what was said.
+    """
+
+    id: str
+    payer: str
+    plan: str
+    member_id: str
+    order: str
+    code: Coding
+    policy: str | None
+    version: str | None
+    performer: str | None
+    expires_on: date
+    information: CoverageInformation
+
+    def honoured(self, *, member_id: str, codes: Iterable[Coding], on: date) -> bool:
+        """Tell whether the promise holds for this member and these codes on that day."""
+        same_code = any(
+            (canonical_system(code.system), code.code) == (canonical_system(self.code.system), self.code.code)
+            for code in codes
+        )
+        return self.member_id == member_id and same_code and on <= self.expires_on

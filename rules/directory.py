@@ -1,0 +1,74 @@
+"""Who is insured by whom, under which plan, and who provides care? The types that the directory port speaks."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from fhir_r4.resource import Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan of a payer.
+
+    Attributes:
+        id: as Coverage.class of type ``plan`` spells it.
+        otherwise: what the hook says, as ``pa-needed``, where no policy has the code.
+        assertion_days: how long a promise made at order time is kept.
+    """
+
+    id: str
+    title: str
+    line_of_business: str
+    otherwise: str = "no-auth"
+    assertion_days: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """One insurer of this installation.
+
+    Attributes:
+        id: our own short name.
+        name: as on the insurance card; the source of every card.
+        identifiers: all under which others know it.
+        time_zone: the zone in which its days begin; due dates and service dates are of this zone.
+    """
+
+    id: str
+    name: str
+    identifiers: tuple[Identifier, ...]
+    time_zone: ZoneInfo
+    plans: tuple[Plan, ...]
+    url: str | None = None
+    phone: str | None = None
+    reject_reasons: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def plan(self, plan_id: str) -> Plan | None:
+        return next((plan for plan in self.plans if plan.id == plan_id), None)
+
+    def today(self, now: datetime) -> date:
+        """Return the day that ``now`` (aware) is in this payer's time zone."""
+        return now.astimezone(self.time_zone).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person's coverage under one plan, from ``covered_from`` to ``covered_to`` (both included)."""
+
+    payer: str
+    member_id: str
+    plan: str
+    birth_date: date
+    covered_from: date
+    covered_to: date | None = None
+
+    def covered(self, on: date) -> bool:
+        return self.covered_from <= on and (self.covered_to is None or on <= self.covered_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    npi: str
+    name: str
+    network: str

@@ -1,0 +1,162 @@
+"""What is a policy made of? Five words that policy staff learn: policy, fact, criterion, decision row, case.
+
+``Then`` has no word for refusing on medical necessity. That is a clinician's verdict, made elsewhere
+(decisions.md §5; CA HSC 1367.01, 42 CFR 422.566(d)).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from math import isfinite
+from typing import Any
+
+from fhir_r4.path import Evaluate
+from fhir_r4.resource import Coding
+from rules.periods import Span
+
+
+class Answer(StrEnum):
+    """What a criterion says: FHIRPath's true, false and empty. Missing is never no."""
+
+    YES = "yes"
+    NO = "no"
+    MISSING = "missing"
+
+
+class Then(StrEnum):
+    """What a decision row may say."""
+
+    CERTIFY = "certify"
+    PEND = "pend"
+    NOT_COVERED = "not-covered"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    cite: str
+    url: str
+
+
+class FactType(StrEnum):
+    """What a fact's plain value is; a date is an ISO string, a code the bare code."""
+
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A plain value that criteria ask about.
+
+    Attributes:
+        name: as criteria spell it behind ``%``.
+        question: linkId of the questionnaire's item whose answer it is.
+        type: a value of another type does not count as an answer.
+        unit: UCUM code; a quantity in another unit does not count as an answer.
+    """
+
+    name: str
+    question: str
+    type: FactType
+    unit: str | None = None
+
+    def holds(self, value: Any) -> bool:
+        """Tell whether ``value`` is of this fact's type.
+
+        >>> Fact("tested", "2.3", FactType.DATE).holds("2026-02-30")
+        False
+        """
+        match self.type:
+            case FactType.BOOLEAN:
+                return isinstance(value, bool)
+            case FactType.NUMBER:
+                return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and isfinite(value)
+            case FactType.DATE:
+                return isinstance(value, str) and _is_day(value)
+            case FactType.CODE:
+                return isinstance(value, str)
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A yes-or-no question in FHIRPath over the facts."""
+
+    name: str
+    question: str
+    ask: Evaluate = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One decision row: it holds when every criterion it names has one of the allowed answers."""
+
+    when: Mapping[str, frozenset[Answer]]
+    then: Then
+    period: Span | None = None
+    say: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An example by the policy's authors: these facts, that outcome."""
+
+    name: str
+    given: Mapping[str, Any]
+    expect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guideline:
+    """A card for the ordering clinician that points to where the policy can be read."""
+
+    summary: str
+    detail: str
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtOrderTime:
+    """What CRD says when such an order is written, in the words of ext-coverage-information."""
+
+    covered: str
+    pa_needed: str | None = None
+    doc_needed: tuple[str, ...] = ()
+    questionnaire: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One version of one policy, in force from ``effective`` until the day ``expires`` (both included)."""
+
+    id: str
+    version: str
+    title: str
+    effective: date
+    expires: date | None
+    sources: tuple[Source, ...]
+    applies_to: tuple[Coding, ...]
+    at_order_time: AtOrderTime
+    guideline: Guideline | None
+    facts: tuple[Fact, ...]
+    criteria: tuple[Criterion, ...]
+    rows: tuple[Row, ...]
+    cases: tuple[Case, ...]
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.version}"
+
+    def in_force(self, on: date) -> bool:
+        return self.effective <= on and (self.expires is None or on <= self.expires)
+
+
+def _is_day(value: str) -> bool:
+    try:
+        return date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False

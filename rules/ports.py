@@ -1,0 +1,66 @@
+"""What does the house ask of the world? Protocols; ``app`` brings what fulfils them, tests bring fakes.
+
+What two sisters need lives here, below both.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from fhir_r4.resource import Coding, Identifier
+from fhir_r4.systems import canonical_system
+from rules.directory import Member, Payer, Provider
+
+
+class EhrUnavailable(Exception):
+    """The EHR did not give what was asked, for whatever reason; the reason holds no patient data."""
+
+
+class Ehr(Protocol):
+    """The FHIR server of whoever fired the hook, read with the hook's own token."""
+
+    def read(self, reference: str) -> dict:
+        """Return the resource ``Type/id``; raise EhrUnavailable."""
+
+    def search(self, query: str) -> list[dict]:
+        """Return the matches of ``Type?parameters``; raise EhrUnavailable."""
+
+
+class Directory(Protocol):
+    """Members, plans and providers. A table loaded from CSV is the default."""
+
+    def payer(self, identifiers: Iterable[Identifier]) -> Payer | None:
+        """Return the payer of this installation that has one of ``identifiers``."""
+
+    def payer_called(self, payer_id: str) -> Payer | None:
+        """Return the payer by our own short name."""
+
+    def member(self, payer: Payer, member_id: str) -> Member | None:
+        """Return the member by the number on the card."""
+
+    def provider(self, npi: str) -> Provider | None:
+        """Return the provider by NPI."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A certified item on file: its number, what it is for and until when."""
+
+    number: str
+    codes: tuple[Coding, ...]
+    starts: date
+    ends: date
+
+    def satisfies(self, code: Coding, on: date) -> bool:
+        wanted = (canonical_system(code.system), code.code)
+        return self.starts <= on <= self.ends and any(
+            (canonical_system(own.system), own.code) == wanted for own in self.codes
+        )
+
+
+class OnFile(Protocol):
+    """What is already authorized."""
+
+    def standing(self, payer: str, member_id: str) -> tuple[Standing, ...]:
+        """Return the member's certified items."""
