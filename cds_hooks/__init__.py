@@ -1,1 +1,4 @@
-"""."""
+"""CRD: what the plan requires, answered while the clinician orders.
+
+HTTP: ``app/api/cds_hooks.py``.
+"""

@@ -13,13 +13,21 @@ from datetime import date as Date  # noqa: N812 the extension has an element of 
 from typing import Any
 
 from fhir_r4.resource import Coding, dicts, extensions, text_of, value_of
-from fhir_r4.systems import COVERAGE_INFORMATION
+from fhir_r4.systems import COVERAGE_INFORMATION, CRD_TEMP
 
 CONDITIONAL, INDETERMINATE = "conditional", "indeterminate"
 COVERED = frozenset({"covered", "not-covered", CONDITIONAL, INDETERMINATE})
 PA_NEEDED = frozenset({"no-auth", "auth-needed", "satisfied", "performpa", CONDITIONAL, INDETERMINATE})
 DOC_NEEDED = frozenset({"clinical", "admin", "patient", CONDITIONAL, INDETERMINATE})
 INFO_NEEDED = frozenset({"performer", "location", "timeframe", "contract-window", "detail-code", "OTH"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: a sentence for people, and 2.2.1's code for it where there is one (no-member-found, technical)."""
+
+    text: str
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +38,7 @@ class CoverageInformation:
         coverage: reference to the Coverage on the client's own server.
         covered, pa_needed, doc_needed, info_needed: codes of 2.2.1.
         billing_codes: the codes under which the statement holds.
-        reasons: sentences for people.
+        reasons: why, for people.
         questionnaires: canonicals with their version.
         date: the day of the statement in the plan's time zone.
         coverage_assertion_id: the promise that DTR and PAS can look up.
@@ -49,7 +57,7 @@ class CoverageInformation:
     doc_needed: tuple[str, ...] = ()
     info_needed: tuple[str, ...] = ()
     billing_codes: tuple[Coding, ...] = ()
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     questionnaires: tuple[str, ...] = ()
     satisfied_pa_id: str | None = None
     phone: str | None = None
@@ -94,7 +102,8 @@ def extension_2_0(said: CoverageInformation) -> dict:
         _code("doc-needed", doc_needed),
         _code("doc-purpose", "withpa" if doc_needed and pa_needed == "auth-needed" else None),
         *(_code("info-needed", code) for code in info_needed),
-        *_billing_and_reasons(said),
+        *_billing(said),
+        *({"url": "reason", "valueCodeableConcept": {"text": reason.text}} for reason in said.reasons),
         *_promise(said),
         said.phone and {"url": "contact", "valueContactPoint": {"system": "phone", "value": said.phone}},
     )
@@ -114,7 +123,8 @@ def extension_2_2(said: CoverageInformation) -> dict:
         _code("pa-needed", said.pa_needed),
         *(_code("doc-needed", code) for code in said.doc_needed),
         *(_code("info-needed", code) for code in said.info_needed),
-        *_billing_and_reasons(said),
+        *_billing(said),
+        *(_coded(reason) for reason in said.reasons),
         *_promise(said),
         expires,
         said.phone and contact,
@@ -168,11 +178,14 @@ def _code(url: str, code: str | None) -> dict | None:
     return {"url": url, "valueCode": code} if code else None
 
 
-def _billing_and_reasons(said: CoverageInformation) -> Iterator[dict]:
+def _billing(said: CoverageInformation) -> Iterator[dict]:
     for coding in said.billing_codes:
         yield {"url": "billingCode", "valueCoding": {"system": coding.system, "code": coding.code}}
-    for reason in said.reasons:
-        yield {"url": "reason", "valueCodeableConcept": {"text": reason}}
+
+
+def _coded(reason: Reason) -> dict:
+    coding = {"coding": [{"system": CRD_TEMP, "code": reason.code}]} if reason.code else {}
+    return {"url": "reason", "valueCodeableConcept": coding | {"text": reason.text}}
 
 
 def _promise(said: CoverageInformation) -> Iterator[dict]:
