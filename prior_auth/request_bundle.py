@@ -1,0 +1,176 @@
+"""Is this a PAS request Bundle that can be read? What a submission and an inquiry have in common.
+
+Only the structure is judged here, each fault with the element it is in; all faults are told at once. Whether a
+member or a code is known is business, answered in a ClaimResponse.
+
+Source: PAS 2.0.1 "Submission errors", 2.2.1 spec-11 to spec-23; pas.md §3.1.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from fhir_r4.bundle import Entries, Entry, is_absolute
+from fhir_r4.problems import InvalidRequest, Issue
+from fhir_r4.resource import as_dict, as_list, dicts, identifier, kind, reference, references, text_of
+from fhir_r4.systems import COVERAGE_INFORMATION, INFO_CANCELLED
+
+_KNOWN_MODIFIERS = frozenset({INFO_CANCELLED})
+
+
+def read_bundle(body: dict) -> Entries:
+    """Return the entries of a request Bundle; a Parameters with one ``resource`` around it is taken off.
+
+    Raises:
+        InvalidRequest: with every structural fault found.
+    """
+    bundle = unwrapped(body)
+    if kind(bundle) != "Bundle":
+        raise InvalidRequest(Issue("structure", "the body is a Bundle", "Bundle"))
+    issues = list(_bundle_faults(bundle))
+    if issues:
+        raise InvalidRequest(*issues)
+    entries = Entries(bundle)
+    issues = [*_claim_faults(entries), *_reference_faults(entries)]
+    if issues:
+        raise InvalidRequest(*issues)
+    return entries
+
+
+def unwrapped(body: dict) -> dict:
+    if kind(body) != "Parameters":
+        return body
+    held = [as_dict(one.get("resource")) for one in dicts(body.get("parameter")) if one.get("name") == "resource"]
+    return held[0] if len(held) == 1 else body
+
+
+def _bundle_faults(bundle: dict) -> Iterator[Issue]:
+    if bundle.get("type") != "collection":
+        yield Issue("value", "the Bundle is a collection", "Bundle.type")
+    if identifier(bundle.get("identifier")) is None:
+        yield Issue("required", "the submitter's transaction identifier", "Bundle.identifier")
+    if not text_of(bundle.get("timestamp")):
+        yield Issue("required", "when the Bundle was made", "Bundle.timestamp")
+    entries = as_list(bundle.get("entry"))
+    if not entries:
+        yield Issue("required", "at least one entry, the Claim first", "Bundle.entry")
+    for index, entry in enumerate(entries):
+        yield from _entry_faults(as_dict(entry), f"Bundle.entry[{index}]")
+    counted = Counter(text_of(as_dict(entry).get("fullUrl")) for entry in entries)
+    for index, entry in enumerate(entries):
+        if (url := text_of(as_dict(entry).get("fullUrl"))) and counted[url] > 1:
+            yield Issue("duplicate", "each fullUrl stands once", f"Bundle.entry[{index}].fullUrl")
+    if entries and kind(as_dict(as_dict(entries[0]).get("resource"))) != "Claim":
+        yield Issue("structure", "the first entry is the Claim", "Bundle.entry[0].resource")
+
+
+def _entry_faults(entry: dict, where: str) -> Iterator[Issue]:
+    if not is_absolute(entry.get("fullUrl")):
+        yield Issue("value", "an absolute http(s) URL or a urn:uuid", f"{where}.fullUrl")
+    if not kind(entry.get("resource")):
+        yield Issue("required", "an entry holds a resource with its resourceType", f"{where}.resource")
+    for name in ("search", "request", "response"):
+        if name in entry:
+            yield Issue("structure", f"entries of a collection have no {name}", f"{where}.{name}")
+
+
+def _claim_faults(entries: Entries) -> Iterator[Issue]:
+    claim, where = entries[0].resource, entries[0].path
+    if claim.get("use") != "preauthorization":
+        yield Issue("value", "Claim.use is preauthorization", f"{where}.use")
+    if claim.get("status") != "active":
+        yield Issue("value", "Claim.status is active", f"{where}.status")
+    for name in ("type", "created", "priority"):
+        if not claim.get(name):
+            yield Issue("required", f"Claim.{name}", f"{where}.{name}")
+    for name, kinds in _PARTIES.items():
+        target = entries.resolve(reference(claim.get(name)), entries[0])
+        if not reference(claim.get(name)):
+            yield Issue("required", f"Claim.{name}", f"{where}.{name}")
+        elif target and kind(target.resource) not in kinds:
+            yield Issue("invalid", f"Claim.{name} is a {' or '.join(kinds)}", f"{where}.{name}")
+    yield from _unknown_modifiers(claim, where)
+    yield from _list_faults(entries)
+
+
+_PARTIES = {
+    "patient": ("Patient",),
+    "insurer": ("Organization",),
+    "provider": ("Organization", "PractitionerRole", "Practitioner"),
+}
+
+
+def _list_faults(entries: Entries) -> Iterator[Issue]:
+    claim, where = entries[0].resource, entries[0].path
+    for name in ("insurance", "item", "supportingInfo", "careTeam", "diagnosis", "procedure"):
+        listed = as_list(claim.get(name))
+        sequences = Counter(_sequence(one) for one in listed)
+        for index, one in enumerate(listed):
+            element = f"{where}.{name}[{index}]"
+            if _sequence(one) is None:
+                yield Issue("required", "a positive whole number", f"{element}.sequence")
+            elif sequences[_sequence(one)] > 1:
+                yield Issue("duplicate", f"each {name} has a sequence of its own", f"{element}.sequence")
+    if not dicts(claim.get("insurance")):
+        yield Issue("required", "the coverage under which is asked", f"{where}.insurance")
+    for index, insurance in enumerate(dicts(claim.get("insurance"))):
+        if not reference(insurance.get("coverage")):
+            yield Issue("required", "a Coverage", f"{where}.insurance[{index}].coverage")
+    for index, item in enumerate(dicts(claim.get("item"))):
+        yield from _item_faults(item, claim, f"{where}.item[{index}]")
+
+
+def _item_faults(item: dict, claim: dict, where: str) -> Iterator[Issue]:
+    if not item.get("productOrService"):
+        yield Issue("required", "the service that is asked for", f"{where}.productOrService")
+    yield from _unknown_modifiers(item, where)
+    for name, listed in (
+        ("careTeamSequence", "careTeam"),
+        ("diagnosisSequence", "diagnosis"),
+        ("procedureSequence", "procedure"),
+        ("informationSequence", "supportingInfo"),
+    ):
+        known = {_sequence(one) for one in as_list(claim.get(listed))}
+        for index, wanted in enumerate(as_list(item.get(name))):
+            if wanted not in known:
+                yield Issue("not-found", f"no Claim.{listed} has this sequence", f"{where}.{name}[{index}]")
+
+
+def _unknown_modifiers(element: dict, where: str) -> Iterator[Issue]:
+    for index, one in enumerate(dicts(element.get("modifierExtension"))):
+        if one.get("url") not in _KNOWN_MODIFIERS:
+            rule = "a modifier extension that is not understood here"
+            yield Issue("not-supported", rule, f"{where}.modifierExtension[{index}]")
+
+
+def _reference_faults(entries: Entries) -> Iterator[Issue]:
+    """Judge every reference that can be reached from the Claim."""
+    for entry in entries.closure([entries[0]]):
+        elsewhere = _leads_elsewhere(entry)
+        for target, path in references(entry.resource, entry.path):
+            if target.startswith("#"):
+                if not any(target[1:] == one.get("id") for one in dicts(entry.resource.get("contained"))):
+                    yield Issue("not-found", "no contained resource has this id", f"{path}.reference")
+            elif not path.startswith(elsewhere) and entries.resolve(target, entry) is None:
+                yield Issue("not-found", "no entry has this fullUrl", f"{path}.reference")
+
+
+def _leads_elsewhere(entry: Entry) -> tuple[str, ...]:
+    """Return where in an entry references legally point outside the Bundle: the prior Claim, the EHR's records.
+
+    A QuestionnaireResponse and CRD's extension speak of resources on the EHR's server (DTR qr-context, CRD
+    ext-coverage-information), a DocumentReference of its repository.
+    """
+    if kind(entry.resource) in {"QuestionnaireResponse", "DocumentReference"}:
+        return (entry.path,)
+    noted = (
+        f"{entry.path}.extension[{index}]"
+        for index, one in enumerate(dicts(entry.resource.get("extension")))
+        if one.get("url") == COVERAGE_INFORMATION
+    )
+    return (f"{entry.path}.related", *noted)
+
+
+def _sequence(element: Any) -> int | None:
+    value = as_dict(element).get("sequence")
+    return value if type(value) is int and value > 0 else None

@@ -1,0 +1,247 @@
+"""What does a provider ask for? A PAS request Bundle becomes a Submission, or InvalidRequest naming each element."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from fhir_r4.bundle import Entries, Entry
+from fhir_r4.coverage_information import assertion_ids
+from fhir_r4.problems import InvalidRequest, Issue
+from fhir_r4.resource import (
+    Coding,
+    Identifier,
+    as_dict,
+    as_list,
+    codings,
+    dicts,
+    extension,
+    extensions,
+    has_coding,
+    identifier,
+    identifiers,
+    identifiers_of_type,
+    kind,
+    reference,
+    text_of,
+)
+from fhir_r4.systems import (
+    CERTIFICATION_TYPE,
+    IDENTIFIER_TYPE,
+    INFO_CANCELLED,
+    INFO_CHANGED,
+    LEVEL_OF_SERVICE,
+    MEMBER_NUMBER,
+    NPI,
+    PROCESS_PRIORITY,
+    REQUESTED_SERVICE,
+    X12_CERTIFICATION_TYPE,
+    X12_LEVEL_OF_SERVICE,
+)
+from prior_auth.request_bundle import read_bundle, unwrapped
+from questionnaires.answers import responses_in
+
+_URGENT_LEVELS = ("U", "03")  # urgent, emergency
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedItem:
+    """One service that is asked for.
+
+    Attributes:
+        sequence: Claim.item.sequence.
+        codes: the codings of productOrService, then those of the order behind it.
+        starts, ends: the days of service, where the item says them.
+        authored: the day on which the order behind it was written.
+        assertion_ids: promises that the order carries (CRD).
+    """
+
+    sequence: int
+    codes: tuple[Coding, ...]
+    starts: date | None
+    ends: date | None
+    authored: date | None
+    assertion_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request as it was received, and what we read in it.
+
+    Attributes:
+        bundle: the very JSON received.
+        identifier: Bundle.identifier, the submitter's transaction.
+        claim, patient, insurer, provider, coverage: entries of the bundle.
+        member_ids: under which the patient may be known, most trusted first.
+        npis: ordering and rendering providers.
+        responses: completed forms about this patient.
+        changes: it updates, renews or cancels an earlier request.
+    """
+
+    bundle: dict
+    entries: Entries
+    identifier: Identifier
+    claim: Entry
+    patient: Entry
+    insurer: Entry
+    provider: Entry
+    coverage: Entry
+    claim_identifiers: tuple[Identifier, ...]
+    member_ids: tuple[str, ...]
+    npis: frozenset[str]
+    urgent: bool
+    items: tuple[RequestedItem, ...]
+    responses: tuple[dict, ...]
+    changes: bool
+
+
+def read_submission(body: dict) -> Submission:
+    """Read a PAS request Bundle.
+
+    Raises:
+        InvalidRequest: with every structural fault, each naming its element (pas.md §3.1).
+    """
+    entries = read_bundle(body)
+    claim = entries[0]
+    resource = claim.resource
+    if not dicts(resource.get("item")):
+        raise InvalidRequest(Issue("required", "at least one item", f"{claim.path}.item"))
+    coverage = _entry(entries, claim, _focal(resource).get("coverage"), "insurance[0].coverage", "Coverage")
+    patient = _entry(entries, claim, resource.get("patient"), "patient", "Patient")
+    bundle = unwrapped(body)
+    transaction = identifier(bundle["identifier"])
+    assert transaction is not None  # noqa: S101 read_bundle has refused it
+    return Submission(
+        bundle=bundle,
+        entries=entries,
+        identifier=transaction,
+        claim=claim,
+        patient=patient,
+        insurer=_entry(entries, claim, resource.get("insurer"), "insurer", "Organization"),
+        provider=_entry(entries, claim, resource.get("provider"), "provider", None),
+        coverage=coverage,
+        claim_identifiers=identifiers(resource),
+        member_ids=member_ids(patient.resource, coverage.resource),
+        npis=frozenset(provider_npis(entries)),
+        urgent=_is_urgent(resource),
+        items=tuple(_item(item, entries) for item in dicts(resource["item"])),
+        responses=tuple(_responses(entries, patient)),
+        changes=_changes(resource),
+    )
+
+
+def member_ids(patient: dict, coverage: dict) -> tuple[str, ...]:
+    """Return the numbers under which a member may be known, most trusted first, each once."""
+    subscriber = text_of(coverage.get("subscriberId"))
+    found = [
+        *(one.value for one in identifiers_of_type(patient, IDENTIFIER_TYPE, MEMBER_NUMBER)),
+        *(one.value for one in identifiers_of_type(coverage, IDENTIFIER_TYPE, MEMBER_NUMBER)),
+        *([subscriber] if subscriber else []),
+        *(one.value for one in identifiers(patient)),
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def provider_npis(entries: Entries) -> Iterator[str]:
+    """Yield the NPIs of the requestor, the care team and who ordered or performs, with all they lead to."""
+    claim = entries[0]
+    orders = [
+        order
+        for item in dicts(claim.resource.get("item"))
+        if (order := entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), claim))
+    ]
+    named = [
+        entries.resolve(reference(claim.resource.get("provider")), claim),
+        *(entries.resolve(reference(one.get("provider")), claim) for one in dicts(claim.resource.get("careTeam"))),
+        *(entries.resolve(reference(order.resource.get("requester")), order) for order in orders),
+        *(
+            entries.resolve(reference(performer), order)
+            for order in orders
+            for performer in _listed(order.resource.get("performer"))
+        ),
+    ]
+    for entry in entries.closure([one for one in named if one]):
+        if kind(entry.resource) in {"Organization", "Practitioner", "PractitionerRole"}:
+            yield from (one.value for one in identifiers(entry.resource) if one.system == NPI)
+
+
+def service_days(element: dict) -> tuple[date | None, date | None]:
+    """Return ``serviced[x]`` as first and last day; a single date is both."""
+    period = as_dict(element.get("servicedPeriod"))
+    single = day(element.get("servicedDate"))
+    return single or day(period.get("start")), single or day(period.get("end"))
+
+
+def day(value: object) -> date | None:
+    """Return the day of a FHIR date or dateTime that says one, in its own zone."""
+    try:
+        return date.fromisoformat((text_of(value) or "")[:10])
+    except ValueError:
+        return None
+
+
+def _entry(entries: Entries, claim: Entry, target: object, element: str, expected: str | None) -> Entry:
+    found = entries.resolve(reference(target), claim)
+    if found is None or (expected and kind(found.resource) != expected):
+        said = f"an entry of the Bundle{f' that is a {expected}' if expected else ''}"
+        raise InvalidRequest(Issue("not-found", said, f"{claim.path}.{element}"))
+    return found
+
+
+def _focal(claim: dict) -> dict:
+    listed = dicts(claim.get("insurance"))
+    return next((one for one in listed if one.get("focal") is True), listed[0])
+
+
+def _is_urgent(claim: dict) -> bool:
+    level = extension(claim, LEVEL_OF_SERVICE).get("valueCodeableConcept")
+    return has_coding(claim.get("priority"), PROCESS_PRIORITY, "stat") or any(
+        has_coding(level, X12_LEVEL_OF_SERVICE, code) for code in _URGENT_LEVELS
+    )
+
+
+def _item(item: dict, entries: Entries) -> RequestedItem:
+    order = entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), entries[0])
+    behind = order.resource if order else {}
+    starts, ends = service_days(item)
+    return RequestedItem(
+        sequence=item["sequence"],
+        codes=codings(item.get("productOrService")),
+        starts=starts,
+        ends=ends,
+        authored=day(behind.get("authoredOn")),
+        assertion_ids=assertion_ids(behind),
+    )
+
+
+def _responses(entries: Entries, patient: Entry) -> Iterator[dict]:
+    """Yield the forms that the Claim points to and that are about its patient."""
+    claim = entries[0]
+    pointed = [
+        entries.resolve(reference(one.get("valueReference")), claim)
+        for one in dicts(claim.resource.get("supportingInfo"))
+    ]
+    for entry in (one for one in pointed if one):
+        for response in responses_in([entry.resource]):
+            subject = entries.resolve(reference(response.get("subject")), entry)
+            if subject is not None and subject.full_url == patient.full_url:
+                yield response
+
+
+def _changes(claim: dict) -> bool:
+    """Tell whether the request changes an earlier one (pas.md §3.3), in any generation's way of saying so."""
+    elements = [claim, *dicts(claim.get("item")), *dicts(claim.get("supportingInfo"))]
+    flagged = any(
+        extensions(one, INFO_CHANGED)
+        or any(flag.get("url") == INFO_CANCELLED for flag in dicts(one.get("modifierExtension")))
+        for one in elements
+    )
+    initial = all(
+        has_coding(one.get("valueCodeableConcept"), X12_CERTIFICATION_TYPE, "I")
+        for element in elements
+        for one in extensions(element, CERTIFICATION_TYPE)
+    )
+    return bool(dicts(claim.get("related"))) or flagged or not initial
+
+
+def _listed(value: object) -> list:
+    return as_list(value) or ([value] if value else [])
