@@ -48,6 +48,7 @@ class HookAnswer:
 class _Weighed:
     order: Order
     assertion: CoverageAssertion
+    information: CoverageInformation
     policy: Policy | None
 
 
@@ -122,15 +123,15 @@ def _weigh(
         payer=known.payer.id if known.payer else "",
         plan=plan.id if plan else "",
         member_id=known.member.member_id if known.member else "",
+        coverage=statement.coverage,
         order=order.reference,
         code=code,
         policy=policy.id if policy else None,
         version=policy.version if policy else None,
         performer=order.performer,
         expires_on=expires,
-        information=replace(statement, expiry_date=expires) if plan else statement,
     )
-    return _Weighed(order, assertion, policy)
+    return _Weighed(order, assertion, replace(statement, expiry_date=expires) if plan else statement, policy)
 
 
 def _not_a_member(statement: CoverageInformation, known: Circumstances, day: date) -> CoverageInformation | None:
@@ -185,7 +186,7 @@ def _number_on_file(standing: tuple[Standing, ...], code: Coding, day: date) -> 
 
 def _action(request: HookRequest, known: Circumstances, weighed: _Weighed) -> dict:
     """Return the system action: the very order received, with the extension added (CRD 2.2.1 resp-37)."""
-    written = _EXTENSION[request.generation](weighed.assertion.information)
+    written = _EXTENSION[request.generation](weighed.information)
     who = known.payer.name if known.payer else "the payer"
     return {
         "type": "update",
@@ -201,5 +202,5 @@ def _cards(request: HookRequest, known: Circumstances, weighed: list[_Weighed]) 
     return [
         cards.guideline(one.policy.guideline, one.order.reference, source)
         for one in weighed
-        if one.policy and one.policy.guideline and one.assertion.information.doc_needed
+        if one.policy and one.policy.guideline and one.information.doc_needed
     ]

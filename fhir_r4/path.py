@@ -11,9 +11,24 @@ from functools import lru_cache
 from typing import Any
 
 from fhirpathpy import compile as _compile  # noqa: TID251 this is the one place
+from fhirpathpy.engine.nodes import ResourceNode  # noqa: TID251
 from fhirpathpy.models import models  # noqa: TID251
 
 _R4 = models["r4"]
+
+
+def _extensions(elements: list[Any], url: str) -> list[Any]:
+    """``extension(url)``, all repetitions of it: fhirpathpy's own returns the first of each element."""
+    return [
+        ResourceNode.create_node(one, "Extension")  # type: ignore[no-untyped-call]
+        for element in elements
+        if isinstance(element, Mapping)
+        for one in element.get("extension", [])
+        if one.get("url") == url
+    ]
+
+
+_OURS = {"userInvocationTable": {"extension": {"fn": _extensions, "arity": {1: ["String"]}}}}
 _UNBOUNDED = re.compile(r"\b(matches|matchesFull|replaceMatches|repeat|aggregate)\s*\(")
 _STRINGS = re.compile(r"'(?:[^'\\]|\\.)*'")
 
@@ -35,7 +50,7 @@ def compiled(expression: str) -> Evaluate:
     ['Ada']
     """
     try:
-        evaluate: Evaluate = _compile(expression, _R4)
+        evaluate: Evaluate = _compile(expression, _R4, _OURS)
     except Exception as error:
         raise PathError(f"not FHIRPath: {expression}") from error
     return evaluate

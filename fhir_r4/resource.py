@@ -4,9 +4,12 @@ Every reader here answers "nothing" for what is absent or of the wrong type, so 
 empty answer and never an exception. Whether an element had to be there is said by whoever asked for it.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+_ELEMENT = re.compile(r"_?[a-z][A-Za-z0-9]{0,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +132,14 @@ def references(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             target = node.get("reference")
             if isinstance(target, str):
                 yield target, where
-            stack.extend((member, f"{where}.{key}") for key, member in reversed(node.items()))
+            stack.extend((member, f"{where}.{_element(key)}") for key, member in reversed(node.items()))
         elif isinstance(node, list):
             stack.extend((node[i], f"{where}[{i}]") for i in range(len(node) - 1, -1, -1))
+
+
+def _element(key: str) -> str:
+    """Return an element's name as a path may show it: a sender's own invention is not repeated."""
+    return key if _ELEMENT.fullmatch(key) else "*"
 
 
 def extensions(element: Any, url: str) -> list[dict]:

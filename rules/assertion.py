@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-from fhir_r4.coverage_information import CoverageInformation
 from fhir_r4.resource import Coding
 from fhir_r4.systems import canonical_system
 
@@ -21,25 +20,24 @@ class CoverageAssertion:
     Attributes:
         id: the coverage-assertion-id, unguessable.
         payer, plan, member_id: whose coverage it is; empty where nobody was found.
-        order: ``Type/id`` on the client's server.
+        coverage, order: ``Type/id`` on the client's server.
         code: the code of the order that the policy answered for.
         policy, version: the policy version in force; None where no policy has the code.
         performer: reference to the performer named in the order, if any.
         expires_on: the last day on which the promise is kept, in the plan's time zone.
-        information: what was said.
     """
 
     id: str
     payer: str
     plan: str
     member_id: str
+    coverage: str
     order: str
     code: Coding
     policy: str | None
     version: str | None
     performer: str | None
     expires_on: date
-    information: CoverageInformation
 
     def honoured(self, *, member_id: str, codes: Iterable[Coding], on: date) -> bool:
         """Tell whether the promise holds for this member and these codes on that day."""

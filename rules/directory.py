@@ -1,6 +1,6 @@
 """Who is insured by whom, under which plan, and who provides care? The types that the directory port speaks."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -42,7 +42,6 @@ class Payer:
     plans: tuple[Plan, ...]
     url: str | None = None
     phone: str | None = None
-    reject_reasons: dict[str, str] = field(default_factory=dict, compare=False)
 
     def plan(self, plan_id: str) -> Plan | None:
         return next((plan for plan in self.plans if plan.id == plan_id), None)

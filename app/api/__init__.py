@@ -1,0 +1,1 @@
+"""The machine doors: gather, call one function that decides, answer."""

@@ -1,0 +1,68 @@
+"""What do all machine doors share? The service they work for, and how a body comes in and goes out."""
+
+from flask import Flask, Response, current_app, request
+from werkzeug.routing import BaseConverter, ValidationError
+
+from app.wiring import Service
+from fhir_r4.generations import Generation
+from fhir_r4.problems import NotAcceptable, UnsupportedMediaType
+from fhir_r4.wire import read_object, write_json
+
+FHIR_JSON = "application/fhir+json"
+JSON = "application/json"
+_ACCEPTED = (FHIR_JSON, JSON)
+
+
+class GenerationConverter(BaseConverter):
+    """``<generation:generation>`` in a route; any other version is no route at all."""
+
+    regex = r"\d+\.\d+"
+
+    def to_python(self, value: str) -> Generation:
+        try:
+            return Generation(value)
+        except ValueError:
+            raise ValidationError from None
+
+
+def init_app(app: Flask, service: Service) -> None:
+    app.extensions["priorauth"] = service
+    app.url_map.converters["generation"] = GenerationConverter
+
+
+def the_service() -> Service:
+    service = current_app.extensions["priorauth"]
+    assert isinstance(service, Service)  # noqa: S101
+    return service
+
+
+def read_body(limit: int) -> dict:
+    """Return the JSON object of the request's body.
+
+    Raises:
+        UnsupportedMediaType: not JSON by its own word, or packed.
+        NotAcceptable: the caller takes no JSON in return.
+        TooLarge, InvalidRequest: as the body is. Werkzeug says 413 itself.
+    """
+    if request.mimetype not in _ACCEPTED:
+        raise UnsupportedMediaType("the body is application/fhir+json or application/json")
+    if request.content_encoding not in {None, "", "identity"}:
+        raise UnsupportedMediaType("the body is not compressed")
+    if request.accept_mimetypes and request.accept_mimetypes.best_match(_ACCEPTED) is None:
+        raise NotAcceptable("answers are application/fhir+json")
+    request.max_content_length = limit
+    return read_object(request.get_data(cache=False))
+
+
+def fhir(body: dict | bytes, status: int = 200) -> Response:
+    """Answer with FHIR JSON."""
+    content = body if isinstance(body, bytes) else write_json(body)
+    return Response(content, status, content_type=f"{FHIR_JSON}; charset=utf-8", headers=_PRIVATE)
+
+
+def plain(body: dict, status: int = 200) -> Response:
+    """Answer with JSON that is not FHIR."""
+    return Response(write_json(body), status, content_type=JSON, headers=_PRIVATE)
+
+
+_PRIVATE = {"Cache-Control": "no-store"}

@@ -1,0 +1,165 @@
+"""What can an operator say? ``priorauth``, one group of verbs for each thing that is looked after.
+
+Heavy rooms are imported by the command that needs them, so that ``--help`` is quick.
+"""
+# ruff: noqa: PLC0415
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.config import BadSettings, Config
+from app.logging import configure
+from rules.yaml_lines import FaultyFile
+
+_DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of payer.yaml and the database.")
+
+
+class _Group(click.Group):
+    """Says what is wrong in a sentence where the operator can mend it."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (BadSettings, FaultyFile) as error:
+            raise click.ClickException(str(error)) from None
+        except FileNotFoundError as error:
+            raise click.ClickException(f"there is no file {error.filename}") from None
+
+
+@click.group(cls=_Group)
+@click.version_option(package_name="priorauth")
+def main() -> None:
+    """Da Vinci prior authorization for payers: CRD, DTR and PAS."""
+    configure()
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+@_DATA
+def serve(host: str, port: int, data: Path | None) -> None:
+    """Run the service; SIGTERM lets requests in flight end."""
+    from app.server import Server
+    from app.storage import migrate as schema
+    from app.storage.database import Database
+
+    config = Config.from_env(data=data)
+    if schema.current(Database(config.database)) != schema.newest():
+        raise click.ClickException("the database is not at this version: run 'priorauth migrate' first")
+    Server(config, host, port).run()
+
+
+@main.command()
+@_DATA
+def migrate(data: Path | None) -> None:
+    """Bring the database to this version."""
+    from app.storage.database import Database
+    from app.storage.migrate import migrate as run
+
+    config = Config.from_env(data=data)
+    config.data.mkdir(parents=True, exist_ok=True)
+    click.echo(f"the database is at {run(Database(config.database))}")
+
+
+@main.group()
+def directory() -> None:
+    """Members and providers."""
+
+
+@directory.command("load")
+@_DATA
+def directory_load(data: Path | None) -> None:
+    """Replace members and providers by members.csv and providers.csv of the data folder, all or nothing."""
+    from app.payers import load_payers
+    from app.storage.database import Database
+    from app.storage.directory import BadTable, load
+
+    config = Config.from_env(data=data)
+    payers = load_payers(config.data / "payer.yaml")
+    try:
+        with Database(config.database).writing() as connection:
+            counts = load(connection, config.data, payers)
+    except BadTable as bad:
+        raise click.ClickException(str(bad)) from None
+    click.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
+
+
+@main.group()
+def client() -> None:
+    """Systems that may call us."""
+
+
+@client.command("add")
+@click.argument("name")
+@click.option("--organization", "organizations", multiple=True, metavar="SYSTEM|VALUE", help="Bare: an NPI.")
+@click.option("--jwks", metavar="FILE_OR_URL", help="Public keys for the token endpoint.")
+@click.option("--scope", "scopes", multiple=True, help="May be repeated, or hold several.")
+@click.option("--hook-issuer", metavar="URL", help="iss of its CDS Hooks JWT.")
+@click.option("--hook-jwks", metavar="FILE_OR_URL", help="Public keys for hooks.")
+@click.option("--ehr", "ehrs", multiple=True, metavar="BASE_URL", help="FHIR server to read with the hook's token.")
+@_DATA
+def client_add(scopes: tuple[str, ...], data: Path | None, **said: Any) -> None:
+    """Register a client, or replace what is registered under its name; NAME is its client_id."""
+    from app.registration import BadRegistration, Registration, register
+
+    every = tuple(scope for given in scopes for scope in given.split())
+    try:
+        register(Config.from_env(data=data), Registration(scopes=every, **said))
+    except BadRegistration as bad:
+        raise click.ClickException(str(bad)) from None
+    click.echo(f"client {said['name']} is registered")
+
+
+@client.command("list")
+@_DATA
+def client_list(data: Path | None) -> None:
+    """Show who is registered."""
+    from app.storage import clients
+    from app.storage.database import Database
+
+    with Database(Config.from_env(data=data).database).reading() as connection:
+        for one in clients.everyone(connection):
+            state = "" if one.active else " (suspended)"
+            click.echo(f"{one.id}{state}  {' '.join(one.scopes) or 'no scopes'}  {one.hook_issuer or 'fires no hooks'}")
+
+
+@client.command("token")
+@click.argument("name")
+@click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 1440))
+@_DATA
+def client_token(name: str, minutes: int, data: Path | None) -> None:
+    """Issue a bearer token for all of the client's scopes; it is shown once and not kept."""
+    from app import registration
+
+    try:
+        token = registration.operator_token(Config.from_env(data=data), name, minutes)
+    except registration.BadRegistration as bad:
+        raise click.ClickException(str(bad)) from None
+    click.echo(token)
+
+
+@main.command()
+@click.option("--port", default=8001, show_default=True)
+@click.option("--payer", default="http://127.0.0.1:8000", show_default=True, help="The service to call.")
+@click.option("--records", type=click.Path(path_type=Path, exists=True), help="Folder of synthetic FHIR resources.")
+def sandbox(port: int, payer: str, records: Path | None) -> None:
+    """Run the other side of the counter: an EHR with synthetic patients, for demos and tests."""
+    from app.sandbox.server import run
+
+    run(port, payer, records)
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="End after the story: exit code 0, or 1 when a step did not go as told.")
+@click.option("--port", default=8000, show_default=True, help="The service's; the sandbox takes the next one.")
+def demo(once: bool, port: int) -> None:
+    """Start service and sandbox, and tell the whole story over HTTP."""
+    from app.demo.run import tell
+
+    raise SystemExit(tell(once=once, port=port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The ways out: whatever the service asks of other systems."""

@@ -1,0 +1,73 @@
+"""How is an EHR read? The Ehr port over HTTP, with the token that the hook brought, within one deadline.
+
+The token lives in this object for this request; it goes to the registered FHIR server and nowhere else.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urljoin
+
+from app.clients.outbound import Door, OutboundFailed, OutboundRefused, below
+from fhir_r4.problems import InvalidRequest
+from fhir_r4.resource import as_dict, dicts, kind, text_of
+from fhir_r4.wire import read_object
+from rules.ports import EhrUnavailable
+
+MAX_PAGES = 5
+
+
+class HttpEhr:
+    """Reads one FHIR server.
+
+    Args:
+        base: the ``fhirServer`` of the hook; None where it sent none.
+        allowed: the servers registered for the client; ``base`` is one of them or is never contacted.
+        deadline: ``time.monotonic()`` by which all reads together are done.
+    """
+
+    def __init__(
+        self, door: Door, base: str | None, token: str | None, *, allowed: Iterable[str], deadline: float
+    ) -> None:
+        self._door = door
+        self._base = base.rstrip("/") if base else None
+        self._allowed = tuple(one for one in allowed if base and below(base, one))
+        self._headers = {"Accept": "application/fhir+json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        self._deadline = deadline
+
+    def read(self, reference: str) -> dict:
+        found = self._get(reference if "://" in reference else f"{self._base}/{reference}")
+        if kind(found) in {"", "OperationOutcome", "Bundle"}:
+            raise EhrUnavailable("not the resource asked for")
+        return found
+
+    def search(self, query: str) -> list[dict]:
+        matches: list[dict] = []
+        url = f"{self._base}/{query}"
+        for _ in range(MAX_PAGES):
+            page = self._get(url)
+            if kind(page) != "Bundle":
+                raise EhrUnavailable("not a search result")
+            entries = dicts(page.get("entry"))
+            matches += [
+                as_dict(entry.get("resource"))
+                for entry in entries
+                if as_dict(entry.get("search")).get("mode") != "outcome"
+            ]
+            further = next((link for link in dicts(page.get("link")) if link.get("relation") == "next"), {})
+            if not (target := text_of(further.get("url"))):
+                break
+            url = urljoin(f"{self._base}/", target)
+        return matches
+
+    def _get(self, url: str) -> dict:
+        if self._base is None:
+            raise EhrUnavailable("the hook named no FHIR server")
+        try:
+            reply = self._door.send("GET", url, allowed=self._allowed, headers=self._headers, deadline=self._deadline)
+        except (OutboundRefused, OutboundFailed) as error:
+            raise EhrUnavailable(str(error)) from None
+        if reply.status != 200:
+            raise EhrUnavailable(f"status {reply.status}")
+        try:
+            return read_object(reply.body)
+        except InvalidRequest:
+            raise EhrUnavailable("not JSON") from None

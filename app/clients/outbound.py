@@ -1,0 +1,238 @@
+"""How does the service call another system? The one door to the network.
+
+Every address is somebody else's word (``fhirServer``, ``jku``, a webhook), so that the door is narrow: only bases
+that were registered for the caller, compared piece by piece; https, or http to a loopback address where the
+operator allows that; each address checked after the name is resolved, and the checked one connected to; no
+redirects; limits on time and size; no proxies from the environment.
+"""
+
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import requests  # noqa: TID251 this is the one place
+from requests.adapters import HTTPAdapter  # noqa: TID251
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.util.connection import create_connection
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_PORTS = {"http": 80, "https": 443}
+_INWARD = tuple(  # is_global passes these, and they lead inward or nowhere
+    map(ipaddress.ip_network, ("192.0.0.0/24", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+)
+
+
+class OutboundRefused(Exception):
+    """We do not call there; the message names the rule, never the address."""
+
+
+class OutboundFailed(Exception):
+    """The other system did not answer as it should; the message names the kind of failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Door:
+    """Sends requests to registered bases."""
+
+    def __init__(self, *, allow_loopback_http: bool, timeout_seconds: float, limit_bytes: int) -> None:
+        self._loopback = allow_loopback_http
+        self._timeout = timeout_seconds
+        self._limit = limit_bytes
+        self._local = threading.local()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        allowed: Iterable[str],
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        deadline: float | None = None,
+    ) -> Reply:
+        """Send one request and return the whole reply, whatever its status.
+
+        Args:
+            allowed: bases registered for whoever made us call; the URL is one of them or below one.
+            deadline: ``time.monotonic()`` by which the reply is complete; None allows a generous multiple of the
+                timeout.
+
+        Raises:
+            OutboundRefused: the URL is not allowed.
+            OutboundFailed: no connection, too slow, too large, a redirect, or not HTTP.
+        """
+        if not any(below(url, base) for base in allowed):
+            raise OutboundRefused("not under a registered base")
+        self._refuse_plain(url)
+        ends = deadline if deadline is not None else time.monotonic() + 5 * self._timeout
+        wait = min(self._timeout, ends - time.monotonic())
+        if wait <= 0:
+            raise OutboundFailed("no time left")
+        try:
+            response = self._session().request(
+                method,
+                url,
+                headers=dict(headers or {}),
+                data=body,
+                timeout=wait,
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                if 300 <= response.status_code < 400:
+                    raise OutboundFailed("a redirect")
+                content = b"".join(self._pieces(response, ends))
+                return Reply(response.status_code, response.headers, content)
+        except (requests.RequestException, HTTPError) as error:
+            raise OutboundFailed(type(error).__name__) from None
+
+    def _refuse_plain(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme == "https":
+            return
+        if not (self._loopback and _is_loopback(parts.hostname or "")):
+            raise OutboundRefused("not https")
+
+    def _pieces(self, response: requests.Response, ends: float) -> Iterator[bytes]:
+        total = 0
+        for piece in response.iter_content(65_536):
+            total += len(piece)
+            if total > self._limit:
+                raise OutboundFailed("the answer is too large")
+            if time.monotonic() > ends:
+                raise OutboundFailed("the answer is too slow")
+            yield piece
+
+    def _session(self) -> requests.Session:
+        if not hasattr(self._local, "session"):
+            session = requests.Session()
+            session.trust_env = False
+            adapter = _Adapter(self._loopback)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            self._local.session = session
+        session = self._local.session
+        assert isinstance(session, requests.Session)  # noqa: S101
+        return session
+
+
+def below(url: str, base: str) -> bool:
+    """Tell whether ``url`` is ``base`` or below it: same origin, and the path begins with the base's segments.
+
+    >>> below("https://ehr.example.org/fhir/Patient/1", "https://ehr.example.org/fhir")
+    True
+    >>> below("https://ehr.example.org.evil.test/fhir/x", "https://ehr.example.org/fhir")
+    False
+    >>> below("https://ehr.example.org/fhir/../admin", "https://ehr.example.org/fhir")
+    False
+    """
+    try:
+        one, other = urlsplit(url), urlsplit(base)
+        same = _origin(one) == _origin(other)
+    except ValueError:
+        return False
+    if not same or one.username is not None or one.password is not None or one.fragment:
+        return False
+    path, root = unquote(one.path).split("/"), other.path.rstrip("/").split("/")
+    return ".." not in path and "\\" not in one.path and path[: len(root)] == root
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme, 0)
+
+
+def may_connect(address: str, *, loopback: bool) -> bool:
+    """Tell whether a resolved address is one that we connect to.
+
+    >>> may_connect("169.254.169.254", loopback=False), may_connect("64:ff9b::a9fe:a9fe", loopback=False)
+    (False, False)
+    """
+    ip: Address = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    if ip.is_loopback:
+        return loopback
+    inward = any(ip in network for network in _INWARD if network.version == ip.version)
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not inward
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _Adapter(HTTPAdapter):
+    """An adapter whose connections go to checked addresses only."""
+
+    def __init__(self, loopback: bool) -> None:
+        self._loopback = loopback
+        super().__init__(pool_connections=16, pool_maxsize=4, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        checked = {True: (_LoopbackHttpPool, _LoopbackHttpsPool), False: (_HttpPool, _HttpsPool)}[self._loopback]
+        self.poolmanager.pool_classes_by_scheme = {"http": checked[0], "https": checked[1]}
+
+
+class _Checked:
+    """Resolves once, checks every address, and connects to one that was checked: no second look-up to fool."""
+
+    loopback = False
+
+    def _new_conn(self) -> socket.socket:
+        connection: Any = self
+        host, port = connection._dns_host, connection.port  # noqa: SLF001 urllib3's own name for it
+        try:
+            found = [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+            if not found or not all(may_connect(str(address), loopback=self.loopback) for address in found):
+                raise NewConnectionError(connection, "the address is not one we connect to")
+            return create_connection((str(found[0]), port), connection.timeout, None, connection.socket_options)
+        except OSError as error:
+            raise NewConnectionError(connection, type(error).__name__) from error
+
+
+class _Http(_Checked, HTTPConnection):
+    pass
+
+
+class _Https(_Checked, HTTPSConnection):
+    pass
+
+
+class _LoopbackHttp(_Http):
+    loopback = True
+
+
+class _LoopbackHttps(_Https):
+    loopback = True
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _Https
+
+
+class _LoopbackHttpPool(HTTPConnectionPool):
+    ConnectionCls = _LoopbackHttp
+
+
+class _LoopbackHttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _LoopbackHttps

@@ -1,0 +1,120 @@
+"""Every setting that the service reads; nothing is read anywhere else."""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+_HOUSE = Path(__file__).resolve().parent.parent
+_BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class BadSettings(ValueError):
+    """The settings cannot be used; the message names all that are wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Each field is read from the environment as ``PRIORAUTH_<NAME>``; docs/operating.md lists them all."""
+
+    data: Path = Path("data")
+    """Folder of payer.yaml and, by default, of the database."""
+
+    base_url: str = "http://127.0.0.1:8000"
+    """Public address, as clients see it: in fullUrls, as audience of tokens. https unless loopback, no slash."""
+
+    database_url: str = ""
+    """SQLAlchemy URL; empty means SQLite, the file priorauth.db in the data folder."""
+
+    policies: Path = _HOUSE / "rules" / "policies"
+    """Folder of the policies, <id>/<version>.yaml."""
+
+    forms: Path = _HOUSE / "questionnaires" / "forms"
+    """Folder of the Questionnaires, <id>/<version>.json."""
+
+    workers: int = 2
+    """Web processes."""
+
+    threads: int = 8
+    """Threads in each web process; one waits while an EHR is read."""
+
+    allow_loopback_http: bool = False
+    """Talk plain http to 127.0.0.1, for demos and tests; refused where base_url is not loopback."""
+
+    crd_version: str = "2.0"
+    """CRD generation spoken to a client that asks for none: 2.0 or 2.2."""
+
+    hook_budget_seconds: float = 4.0
+    """How long a hook may take in all, reads from the EHR included; CRD asks for 5 s."""
+
+    hook_limit_bytes: int = 2_000_000
+    """Largest body of a hook call."""
+
+    fhir_limit_bytes: int = 20_000_000
+    """Largest body of a FHIR request."""
+
+    access_token_seconds: int = 300
+    """Life of an access token; SMART Backend Services recommends at most 300."""
+
+    outbound_timeout_seconds: float = 3.0
+    """How long to wait for another system to connect, and for each piece of its answer."""
+
+    outbound_limit_bytes: int = 5_000_000
+    """Largest answer that is read from another system."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None, **overrides: Any) -> "Config":
+        """Read the environment; ``overrides`` (not None) win.
+
+        Raises:
+            BadSettings: naming every unknown and unusable setting, so that a deployer mends them in one pass.
+        """
+        env = os.environ if env is None else env  # noqa: TID251 this is the one place
+        known = {f"PRIORAUTH_{f.name.upper()}": f for f in fields(cls)}
+        wrong = [f"{name} is no setting" for name in env if name.startswith("PRIORAUTH_") and name not in known]
+        values: dict[str, Any] = {}
+        for name in known.keys() & env.keys():
+            try:
+                values[known[name].name] = _read(env[name], type(known[name].default))
+            except (ValueError, KeyError):
+                wrong.append(f"{name} is not a {type(known[name].default).__name__}")
+        config = cls(**values | {name: value for name, value in overrides.items() if value is not None})
+        wrong.extend(config._contradictions())
+        if wrong:
+            raise BadSettings("; ".join(sorted(wrong)))
+        return config
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{(self.data / 'priorauth.db').absolute()}"
+
+    def _contradictions(self) -> list[str]:
+        loopback = is_loopback(self.base_url)
+        rules = {
+            "PRIORAUTH_BASE_URL is https unless it is loopback": loopback or self.base_url.startswith("https://"),
+            "PRIORAUTH_BASE_URL has no slash at its end": not self.base_url.endswith("/"),
+            "PRIORAUTH_ALLOW_LOOPBACK_HTTP needs a loopback base_url": loopback or not self.allow_loopback_http,
+            "PRIORAUTH_CRD_VERSION is 2.0 or 2.2": self.crd_version in {"2.0", "2.2"},
+        }
+        return [rule for rule, kept in rules.items() if not kept]
+
+
+def is_loopback(url: str) -> bool:
+    """Tell whether a URL's host is a loopback address (a name is not: it could be resolved to anything).
+
+    >>> is_loopback("http://127.0.0.1:8000"), is_loopback("http://localhost:8000")
+    (True, False)
+    """
+    try:
+        return ipaddress.ip_address(urlsplit(url).hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _read(text: str, wanted: Any) -> Any:
+    if wanted is bool:
+        return _BOOLEANS[text.lower()]
+    return Path(text) if issubclass(wanted, Path) else wanted(text)

@@ -1,0 +1,86 @@
+"""How is the demo run? Service and sandbox started, clients registered by the operator, the story told."""
+
+import shutil
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from app.demo.parties import HOUSE, DidNotStart, Parties, loopback_door, parties, running
+from app.demo.story import CHAPTERS, Teller
+from app.demo.transcript import Transcript
+from app.dtr.credentials import Credentials
+
+
+def tell(*, once: bool, port: int) -> int:
+    """Tell the story and return the exit code; without ``once`` everything stays up until Ctrl-C."""
+    out = Transcript()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="priorauth-demo-")))
+        try:
+            here = _open(stack, folder, port, out)
+        except DidNotStart as failed:
+            out.expect(str(failed), False)
+            return out.summary()
+        code = _story(here, folder, out)
+        if not once:
+            _stay(here, out)
+    return code
+
+
+def _open(stack: ExitStack, folder: Path, port: int, out: Transcript) -> Parties:
+    here = parties(port, folder / "data")
+    shutil.copytree(HOUSE / "fixtures" / "payer", here.data)
+    credentials = Credentials.in_folder(folder / "dtr", "dtr-app")
+    out.chapter("The operator opens the house")
+    _operator(here, out, "migrate")
+    _operator(here, out, "directory", "load")
+    service = ["serve", "--port", str(port)]
+    stack.enter_context(running(service, f"{here.service}/health/ready", folder / "service.log", here.environment))
+    sandbox = ["sandbox", "--port", str(port + 1), "--payer", here.service]
+    stack.enter_context(running(sandbox, f"{here.ehr}/jwks.json", folder / "sandbox.log", here.environment))
+    keys = f"{here.ehr}/jwks.json"
+    _operator(here, out, *_words("client add riverside-ehr --organization 1234567893 --jwks", keys),
+              *_words("--scope", "system/Claim.crus system/ClaimResponse.rs"),
+              *_words(f"--hook-issuer {here.ehr} --hook-jwks {keys} --ehr {here.ehr}/fhir"))  # fmt: skip
+    scopes = "system/Questionnaire.rs system/ValueSet.rs system/Library.rs"
+    public = str(folder / "dtr" / "jwks.json")
+    _operator(here, out, *_words(f"client add {credentials.client_id} --jwks", public), "--scope", scopes)
+    return here
+
+
+def _words(text: str, *more: str) -> list[str]:
+    return [*text.split(), *more]
+
+
+def _operator(here: Parties, out: Transcript, *words: str) -> None:
+    shown = " ".join(f"'{word}'" if " " in word else word for word in words)
+    out.console.print(f"  $ priorauth {shown}", markup=False)
+    out.found("says", here.operate(*words))
+
+
+def _story(here: Parties, folder: Path, out: Transcript) -> int:
+    credentials = Credentials.in_folder(folder / "dtr", "dtr-app")
+    for chapter in CHAPTERS:
+        try:
+            Teller(chapter, here.ehr, here.service, credentials, loopback_door(), out).tell()
+        except Exception as broken:  # noqa: BLE001 a step that breaks is a step that did not go as told
+            out.expect(f"the chapter came to its end ({type(broken).__name__}: {broken})", False)
+    return out.summary()
+
+
+def _stay(here: Parties, out: Transcript) -> None:
+    out.addresses(
+        {
+            "CDS Hooks discovery": f"{here.service}/cds-services",
+            "FHIR, 2.0.1 family": f"{here.service}/fhir/2.0/metadata",
+            "FHIR, 2.2 family": f"{here.service}/fhir/2.2/metadata",
+            "Health": f"{here.service}/health/ready",
+            "Sandbox EHR": here.ehr,
+        }
+    )
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        out.console.print("closing")

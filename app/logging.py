@@ -1,0 +1,68 @@
+"""What may be logged? Names of events and our own identifiers, never patient data.
+
+Allowed names beat masking, since masking fails open: what is not on the list is dropped. Of an exception its
+type and the lines it passed are kept, not its message, since messages quote data.
+"""
+
+import logging
+import sys
+import traceback
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+LOGGABLE = frozenset(
+    {"event", "level", "timestamp", "request_id", "endpoint", "method", "status", "ms", "client", "hook", "service"}
+    | {"generation", "policy", "version", "row", "authorization", "assertion", "job", "attempt", "issue", "reason"}
+    | {"host", "count", "pid", "fault", "frames", "database", "address", "logger"}
+)
+
+
+def configure(stream: Any = None) -> None:
+    """Send structlog and the standard library's logging to one stream, as JSON lines."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _fault,
+            _only_loggable,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_PhiFree())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def get_logger() -> Any:
+    return structlog.get_logger()
+
+
+class _PhiFree(logging.Formatter):
+    """Write other people's log records as their logger's name and level; their words may quote anything."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event: dict[str, Any] = {"event": "library", "logger": record.name, "level": record.levelname.lower()}
+        if record.exc_info:
+            event["exc_info"] = record.exc_info
+        rendered = structlog.processors.JSONRenderer()(None, "", _only_loggable(None, "", _fault(None, "", event)))
+        return str(rendered)
+
+
+def _only_loggable(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: value for name, value in event.items() if name in LOGGABLE}
+
+
+def _fault(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    error = info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        event["fault"] = type(error).__name__
+        frames = traceback.extract_tb(error.__traceback__)[-8:]
+        event["frames"] = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
+    return event

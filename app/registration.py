@@ -1,0 +1,109 @@
+"""How does an operator let a client in? Keys come as a file or as the URL where they are published."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.clock import now
+from app.config import Config, is_loopback
+from app.security.backend_services import issue
+from app.security.jwt import ALGORITHMS
+from app.security.scopes import rights
+from app.storage import clients, events
+from app.storage.clients import Client
+from app.storage.database import Database
+from app.wiring import build
+from fhir_r4.problems import InvalidRequest
+from fhir_r4.resource import Identifier, dicts, text_of
+from fhir_r4.systems import NPI
+from fhir_r4.wire import read_object
+
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "k"})
+
+
+class BadRegistration(ValueError):
+    """The client cannot be registered so; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What the operator says of a client; key sets are files or URLs."""
+
+    name: str
+    organizations: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    jwks: str | None = None
+    hook_issuer: str | None = None
+    hook_jwks: str | None = None
+    ehrs: tuple[str, ...] = ()
+
+
+def register(config: Config, said: Registration) -> None:
+    """Register a client under its name, or replace what was registered.
+
+    Raises:
+        BadRegistration: a name, key set, scope or URL that cannot be used.
+    """
+    if not said.name or len(said.name) > 64 or not said.name.replace("-", "").replace("_", "").isalnum():
+        raise BadRegistration("a name is made of letters, digits, - and _")
+    unknown = [scope for scope in said.scopes if not rights([scope])]
+    if unknown:
+        raise BadRegistration(f"not a system scope: {', '.join(unknown)}")
+    if bool(said.hook_issuer) != bool(said.hook_jwks):
+        raise BadRegistration("--hook-issuer and --hook-jwks go together")
+    for ehr in said.ehrs:
+        _refuse_plain(ehr, config)
+    keys, keys_url = _keys(said.jwks, config)
+    hook_keys, hook_keys_url = _keys(said.hook_jwks, config)
+    client = Client(
+        id=said.name,
+        organizations=tuple(map(_organization, said.organizations)),
+        scopes=said.scopes,
+        jwks=keys,
+        jwks_url=keys_url,
+        hook_issuer=said.hook_issuer,
+        hook_jwks=hook_keys,
+        hook_jwks_url=hook_keys_url,
+        ehrs=said.ehrs,
+    )
+    moment, scopes = now(), list(said.scopes)
+    with Database(config.database).writing() as connection:
+        clients.add(connection, client, moment)
+        events.record(connection, "client.registered", actor="operator", at=moment, client=said.name, scopes=scopes)
+
+
+def operator_token(config: Config, name: str, minutes: int) -> str:
+    """Return a new bearer token for all that the client is registered for."""
+    service = build(config)
+    with service.database.reading() as connection:
+        client = clients.find(connection, name)
+    if client is None or not client.scopes:
+        raise BadRegistration("no active client of this name has scopes")
+    return issue(service, client, client.scopes, seconds=minutes * 60).value
+
+
+def _organization(given: str) -> Identifier:
+    return Identifier.parse(given) if "|" in given else Identifier(NPI, given)
+
+
+def _keys(given: str | None, config: Config) -> tuple[dict | None, str | None]:
+    if given is None:
+        return None, None
+    if "://" in given:
+        _refuse_plain(given, config)
+        return None, given
+    try:
+        found = read_object(Path(given).read_bytes())
+    except (OSError, InvalidRequest):
+        raise BadRegistration(f"cannot read a JWK Set in {given}") from None
+    keys = dicts(found.get("keys"))
+    if not keys or any(_PRIVATE & key.keys() for key in keys):
+        raise BadRegistration(f"{given} is a JWK Set of public keys")
+    if any(key.get("kty") not in ALGORITHMS.values() or not text_of(key.get("kid")) for key in keys):
+        raise BadRegistration(f"the keys in {given} are RSA or EC and have a kid")
+    return found, None
+
+
+def _refuse_plain(url: str, config: Config) -> None:
+    if urlsplit(url).scheme != "https" and not (config.allow_loopback_http and is_loopback(url)):
+        raise BadRegistration(f"{url} is not https")

@@ -1,0 +1,154 @@
+"""SANDBOX. What does the EHR do when its clinician signs an order, and when its staff ask for authorization?
+
+The payer is known by one URL; all else (services, prefetch, where tokens are had) is found as a stranger finds it.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from app.sandbox import claim
+from app.sandbox.keys import Keys
+from app.sandbox.records import Records, searchset
+from app.sandbox.tokens import Tokens
+from app.sandbox.web import Caller
+from fhir_r4.resource import as_dict, dicts, local_reference, reference
+
+_TOKEN = re.compile(r"\{\{context\.(\w+)\}\}")
+_HOOK_TOKEN_LIFE = timedelta(seconds=60)
+_LAUNCH_LIFE = timedelta(minutes=30)
+CLIENT_ID = "riverside-ehr"
+SCOPES = "system/Claim.crus system/ClaimResponse.rs"
+
+
+@dataclass
+class Ehr:
+    """One EHR: its address, its records and its keys.
+
+    Attributes:
+        url: where others reach it; FHIR is below ``/fhir``.
+        payer: the service's public address.
+        provider: the organization in whose name it asks.
+    """
+
+    url: str
+    payer: str
+    records: Records
+    keys: Keys
+    tokens: Tokens
+    provider: str = "Organization/riverside"
+
+    @property
+    def base(self) -> str:
+        return f"{self.url}/fhir"
+
+    def sign(self, order_reference: str, version: str, leave_out: list[str], now: datetime) -> Caller:
+        """Fire order-sign for one draft order and take up what comes back into the record."""
+        caller, order = Caller("EHR"), self._order(order_reference)
+        found = caller.get(f"{self.payer}/cds-services", "Which services do you have?")
+        service = next(one for one in found["services"] if one["hook"] == "order-sign")
+        url = f"{self.payer}/cds-services/{service['id']}"
+        body = self._hook_body(service, order, version, leave_out, now)
+        token = self.keys.hook_token(self.url, url, now)
+        left_out = f", without prefetch of {', '.join(leave_out)}" if leave_out else ""
+        answer = caller.post(
+            url, f"order-sign for {order_reference} (CRD {version}{left_out})", body, token, "application/json"
+        )
+        for action in dicts(as_dict(answer).get("systemActions")):
+            if action.get("type") == "update":
+                self.records.put(action["resource"])
+        return caller
+
+    def submit(self, order_reference: str, version: str, now: datetime) -> Caller:
+        """Ask the payer for authorization of an order, with the completed forms on file."""
+        caller, order = Caller("EHR"), self._order(order_reference)
+        base = f"{self.payer}/fhir/{version}"
+        bundle = claim.request_bundle(self.records, self.base, order, self.provider, now)
+        token = self._access_token(caller, base, now)
+        caller.post(f"{base}/Claim/$submit", f"Claim bundle for {order_reference} (PAS {version})", bundle, token)
+        return caller
+
+    def inquire(self, order_reference: str, version: str, now: datetime) -> Caller:
+        """Ask what is known of such a service for this patient."""
+        caller, order = Caller("EHR"), self._order(order_reference)
+        base = f"{self.payer}/fhir/{version}"
+        bundle = claim.inquiry_bundle(self.records, self.base, order, self.provider, now)
+        token = self._access_token(caller, base, now)
+        caller.post(f"{base}/Claim/$inquire", f"inquiry about {order_reference} (PAS {version})", bundle, token)
+        return caller
+
+    def launch(self, order_reference: str, now: datetime) -> dict:
+        """Return what a SMART launch from this order ends in: the app's token and context.
+
+        Headless: the browser's part of the launch follows with the app's face.
+        """
+        order = self._order(order_reference)
+        coverage = reference(dicts(order.get("insurance"))[0])
+        return {
+            "iss": self.base,
+            "access_token": self.tokens.issue(now, _LAUNCH_LIFE),
+            "patient": (reference(order["subject"]) or "").partition("/")[2],
+            "fhirUser": reference(order["requester"]),
+            "fhirContext": [{"reference": coverage}, {"reference": order_reference}],
+        }
+
+    def _order(self, order_reference: str) -> dict:
+        found = self.records.get(order_reference)
+        if found is None:
+            raise KeyError(order_reference)
+        return found
+
+    def _access_token(self, caller: Caller, base: str, now: datetime) -> str:
+        where = caller.get(f"{base}/.well-known/smart-configuration", "Where are tokens had?")
+        endpoint = where["token_endpoint"]
+        answer = caller.post_form(
+            endpoint,
+            f"a token for {CLIENT_ID}, by an assertion signed with its own key",
+            {
+                "grant_type": "client_credentials",
+                "scope": SCOPES,
+                "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                "client_assertion": self.keys.client_assertion(CLIENT_ID, endpoint, now),
+            },
+        )
+        return str(as_dict(answer).get("access_token", ""))
+
+    def _hook_body(self, service: dict, order: dict, version: str, leave_out: list[str], now: datetime) -> dict:
+        context: dict[str, Any] = {
+            "userId": reference(order["requester"]),
+            "patientId": (reference(order["subject"]) or "").partition("/")[2],
+            "draftOrders": {
+                "resourceType": "Bundle",
+                "type": "collection",
+                "entry": [{"fullUrl": f"{self.base}/{local_reference(order)}", "resource": order}],
+            },
+        }
+        return {
+            "hook": service["hook"],
+            "hookInstance": str(uuid4()),
+            "fhirServer": self.base,
+            "fhirAuthorization": {
+                "access_token": self.tokens.issue(now, _HOOK_TOKEN_LIFE),
+                "token_type": "Bearer",
+                "expires_in": int(_HOOK_TOKEN_LIFE.total_seconds()),
+                "scope": "patient/Patient.rs patient/Coverage.rs patient/Organization.rs",
+                "subject": CLIENT_ID,
+            },
+            "context": context,
+            "prefetch": {
+                key: self._prefetched(template, context)
+                for key, template in service.get("prefetch", {}).items()
+                if key not in leave_out
+            },
+            "extension": {"davinci-crd.requestedVersion": version},
+        }
+
+    def _prefetched(self, template: str, context: dict[str, Any]) -> dict | None:
+        filled = _TOKEN.sub(lambda found: str(context.get(found[1], "")), template)
+        if "?" not in filled:
+            return self.records.get(filled)
+        resource_type, _, query = filled.partition("?")
+        matches = self.records.search(resource_type, query)
+        return searchset(matches, self.base, resource_type, f"{self.base}/{filled}")

@@ -1,0 +1,118 @@
+"""SANDBOX. Which doors does the EHR have? FHIR for its guests, buttons for its clinicians, its public keys."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from app.sandbox.ehr import Ehr
+from app.sandbox.keys import Keys
+from app.sandbox.records import BadSearch, Records, searchset
+from app.sandbox.tokens import Tokens
+from fhir_r4.problems import InvalidRequest, Issue, operation_outcome
+from fhir_r4.resource import kind
+from fhir_r4.wire import read_object, write_json
+
+RECORDS = Path(__file__).resolve().parents[2] / "fixtures" / "ehr"
+
+
+def run(port: int, payer: str, records: Path | None) -> None:
+    """Serve the sandbox on loopback until stopped."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    app = create_sandbox(f"http://127.0.0.1:{port}", payer, records or RECORDS)
+    make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet).serve_forever()
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+
+def create_sandbox(url: str, payer: str, records: Path) -> Flask:
+    """Return the EHR as a web application."""
+    app = Flask(__name__, static_folder=None)
+    ehr = Ehr(url, payer, Records.load(records, _now().date()), Keys(), Tokens())
+    app.add_url_rule("/", view_func=_home)
+    app.add_url_rule("/jwks.json", view_func=lambda: _answer(ehr.keys.jwks()))
+    _fhir_doors(app, ehr)
+    _buttons(app, ehr)
+    return app
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 the sandbox has a clock of its own
+
+
+def _home() -> str:
+    return (
+        "<!doctype html><title>Sandbox EHR</title><h1>Sandbox EHR</h1><p>Synthetic patients; for demos and tests. "
+        "FHIR R4 at <code>/fhir</code> with a token, public keys at <a href='/jwks.json'>/jwks.json</a>.</p>"
+    )
+
+
+def _fhir_doors(app: Flask, ehr: Ehr) -> None:
+    @app.before_request
+    def _guests_have_tokens() -> Response | None:
+        if request.path.startswith("/fhir/") and not ehr.tokens.holds(request.headers.get("Authorization"), _now()):
+            return _outcome("login", "a token of this server", 401)
+        return None
+
+    @app.get("/fhir/<resource_type>/<identity>")
+    def read(resource_type: str, identity: str) -> Response:
+        found = ehr.records.get(f"{resource_type}/{identity}")
+        return _answer(found) if found else _outcome("not-found", "no such resource", 404)
+
+    @app.get("/fhir/<resource_type>")
+    def search(resource_type: str) -> Response:
+        try:
+            matches = ehr.records.search(resource_type, request.query_string.decode())
+        except BadSearch:
+            return _outcome("not-supported", "a search parameter that is not known here", 400)
+        return _answer(searchset(matches, ehr.base, resource_type, request.url))
+
+    @app.post("/fhir/<resource_type>")
+    def create(resource_type: str) -> Response:
+        try:
+            sent = read_object(request.get_data())
+        except InvalidRequest as invalid:
+            return _outcome("structure", invalid.issues[0].diagnostics, 400)
+        if kind(sent) != resource_type:
+            return _outcome("invalid", "the resource is of the type in the URL", 400)
+        kept = ehr.records.put({name: value for name, value in sent.items() if name != "id"})
+        return _answer(kept, 201, {"Location": f"{ehr.base}/{resource_type}/{kept['id']}"})
+
+
+def _buttons(app: Flask, ehr: Ehr) -> None:
+    """What a clinician or a clerk clicks; the answer tells every call that the EHR made for it."""
+
+    @app.post("/clinician/sign")
+    def sign() -> Response:
+        asked = read_object(request.get_data())
+        caller = ehr.sign(asked["order"], asked["version"], asked.get("leaveOut", []), _now())
+        return _answer({"exchanges": [one.to_json() for one in caller.exchanges]})
+
+    @app.post("/clinician/launch")
+    def launch() -> Response:
+        return _answer(ehr.launch(read_object(request.get_data())["order"], _now()))
+
+    @app.post("/clerk/submit")
+    def submit() -> Response:
+        asked = read_object(request.get_data())
+        caller = ehr.submit(asked["order"], asked["version"], _now())
+        return _answer({"exchanges": [one.to_json() for one in caller.exchanges]})
+
+    @app.post("/clerk/inquire")
+    def inquire() -> Response:
+        asked = read_object(request.get_data())
+        caller = ehr.inquire(asked["order"], asked["version"], _now())
+        return _answer({"exchanges": [one.to_json() for one in caller.exchanges]})
+
+
+def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(write_json(body), status, headers, content_type="application/fhir+json")
+
+
+def _outcome(code: str, diagnostics: str, status: int) -> Response:
+    return _answer(operation_outcome([Issue(code, diagnostics)]), status)

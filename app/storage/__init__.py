@@ -1,0 +1,1 @@
+"""What is kept: the only rooms that speak SQL."""

@@ -1,0 +1,231 @@
+"""How is an authorization kept, found again, and kept from being made twice?
+
+What changes together commits together: the authorization, its items and decisions, the event and the outbox row
+are written on the caller's one connection.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, insert, select
+
+from app.storage.tables import authorizations, decisions, items, outbox, submissions
+from fhir_r4.resource import Coding, Identifier
+from fhir_r4.wire import read_object
+from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
+from rules.ports import Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A submission as it came and what was answered to it first.
+
+    Attributes:
+        transaction: Bundle.identifier.
+        digest: of generation and body; another body under the same transaction is a conflict.
+        authorization_id: None where the answer was a business error.
+    """
+
+    id: str
+    client_id: str
+    transaction: Identifier
+    digest: str
+    generation: str
+    received_at: datetime
+    authorization_id: str | None
+    request: bytes
+    response: bytes
+
+
+def received_before(connection: Connection, client_id: str, transaction: Identifier) -> Received | None:
+    """Return the submission that the client sent under this identifier, if any."""
+    query = select(submissions).where(
+        submissions.c.client_id == client_id,
+        submissions.c.transaction_system == transaction.system,
+        submissions.c.transaction_value == transaction.value,
+    )
+    row = connection.execute(query).one_or_none()
+    return _received(row) if row else None
+
+
+def keep_submission(connection: Connection, received: Received) -> None:
+    """Keep what came and what was answered. IntegrityError where the transaction is known already."""
+    connection.execute(
+        insert(submissions).values(
+            id=received.id,
+            client_id=received.client_id,
+            transaction_system=received.transaction.system,
+            transaction_value=received.transaction.value,
+            digest=received.digest,
+            generation=received.generation,
+            received_at=received.received_at,
+            authorization_id=received.authorization_id,
+            request=received.request,
+            response=received.response,
+        )
+    )
+
+
+def add(connection: Connection, authorization: Authorization) -> None:
+    """Keep a new authorization with its decisions, and the outbox row that tells of it."""
+    connection.execute(
+        insert(authorizations).values(
+            id=authorization.id,
+            reference=authorization.reference,
+            number=authorization.number,
+            client_id=authorization.client,
+            payer=authorization.payer,
+            plan=authorization.plan,
+            member_id=authorization.member_id,
+            claim_identifiers=[str(one) for one in authorization.claim_identifiers],
+            npis=sorted(authorization.npis),
+            urgent=authorization.urgent,
+            received_at=authorization.received_at,
+            due_at=authorization.due_at,
+            version=authorization.version,
+        )
+    )
+    connection.execute(insert(items), [_item_row(authorization.id, item) for item in authorization.items])
+    connection.execute(insert(decisions), [_decision_row(authorization.id, item, 1) for item in authorization.items])
+    connection.execute(
+        insert(outbox).values(
+            kind="authorization.changed",
+            authorization_id=authorization.id,
+            created_at=authorization.received_at,
+            not_before=authorization.received_at,
+            attempts=0,
+        )
+    )
+
+
+def of_member(connection: Connection, payer: str, member_ids: Iterable[str]) -> list[Authorization]:
+    """Return the member's authorizations, newest first."""
+    query = (
+        select(authorizations)
+        .where(authorizations.c.payer == payer, authorizations.c.member_id.in_(sorted(member_ids)))
+        .order_by(authorizations.c.received_at.desc())
+    )
+    return _authorizations(connection, query)
+
+
+def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standing, ...]:
+    """Return the member's certified items."""
+    found = of_member(connection, payer, [member_id])
+    return tuple(one for authorization in found for one in authorization.standing())
+
+
+def request_of(connection: Connection, authorization_id: str) -> dict:
+    """Return the request Bundle by which the authorization was asked for."""
+    query = select(submissions.c.request).where(submissions.c.authorization_id == authorization_id)
+    body: bytes = connection.execute(query.order_by(submissions.c.received_at.desc()).limit(1)).scalar_one()
+    return read_object(body)
+
+
+def _authorizations(connection: Connection, query: Select[Any]) -> list[Authorization]:
+    rows = connection.execute(query).all()
+    by_id: dict[str, list[Item]] = {row.id: [] for row in rows}
+    if not by_id:
+        return []
+    latest = (
+        select(decisions.c.authorization_id, decisions.c.sequence, func.max(decisions.c.ordinal).label("ordinal"))
+        .where(decisions.c.authorization_id.in_(by_id))
+        .group_by(decisions.c.authorization_id, decisions.c.sequence)
+        .subquery()
+    )
+    present = (
+        select(decisions, items.c.codes, items.c.starts.label("item_starts"), items.c.ends.label("item_ends"))
+        .join(
+            latest,
+            (latest.c.authorization_id == decisions.c.authorization_id)
+            & (latest.c.sequence == decisions.c.sequence)
+            & (latest.c.ordinal == decisions.c.ordinal),
+        )
+        .join(
+            items,
+            (items.c.authorization_id == decisions.c.authorization_id) & (items.c.sequence == decisions.c.sequence),
+        )
+        .order_by(decisions.c.sequence)
+    )
+    for row in connection.execute(present):
+        by_id[row.authorization_id].append(_item(row))
+    return [_authorization(row, by_id[row.id]) for row in rows]
+
+
+def _authorization(row: Row[Any], held: list[Item]) -> Authorization:
+    return Authorization(
+        id=row.id,
+        reference=row.reference,
+        client=row.client_id,
+        payer=row.payer,
+        plan=row.plan,
+        member_id=row.member_id,
+        claim_identifiers=tuple(map(Identifier.parse, row.claim_identifiers)),
+        npis=frozenset(row.npis),
+        received_at=row.received_at,
+        due_at=row.due_at,
+        urgent=row.urgent,
+        items=tuple(held),
+        version=row.version,
+    )
+
+
+def _item(row: Row[Any]) -> Item:
+    decision = Decision(
+        action=ReviewAction(row.action),
+        basis=Basis(row.basis),
+        decided_by=row.decided_by,
+        decided_at=row.decided_at,
+        reason=row.reason,
+        licence=row.licence,
+        starts=row.starts,
+        ends=row.ends,
+        number=row.number,
+        trace=row.trace,
+    )
+    codes = tuple(Coding(**code) for code in row.codes)
+    return Item(row.sequence, codes, row.item_starts, row.item_ends, decision)
+
+
+def _item_row(authorization_id: str, item: Item) -> dict:
+    return {
+        "authorization_id": authorization_id,
+        "sequence": item.sequence,
+        "codes": [{"system": code.system, "code": code.code, "display": code.display} for code in item.codes],
+        "starts": item.starts,
+        "ends": item.ends,
+    }
+
+
+def _decision_row(authorization_id: str, item: Item, ordinal: int) -> dict:
+    decided = item.decision
+    return {
+        "authorization_id": authorization_id,
+        "sequence": item.sequence,
+        "ordinal": ordinal,
+        "action": decided.action,
+        "basis": decided.basis,
+        "decided_by": decided.decided_by,
+        "licence": decided.licence,
+        "reason": decided.reason,
+        "decided_at": decided.decided_at,
+        "starts": decided.starts,
+        "ends": decided.ends,
+        "number": decided.number,
+        "trace": decided.trace,
+    }
+
+
+def _received(row: Row[Any]) -> Received:
+    return Received(
+        id=row.id,
+        client_id=row.client_id,
+        transaction=Identifier(row.transaction_system, row.transaction_value),
+        digest=row.digest,
+        generation=row.generation,
+        received_at=row.received_at,
+        authorization_id=row.authorization_id,
+        request=row.request,
+        response=row.response,
+    )

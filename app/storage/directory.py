@@ -1,0 +1,131 @@
+"""Who is a member, and who provides care? Two tables, loaded from CSV; a payer's own systems can stand in later.
+
+``members.csv``: payer, member_id, plan, birth_date, covered_from, covered_to (may be empty).
+``providers.csv``: npi, name, network.
+"""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, insert, select
+
+from app.storage.database import Database
+from app.storage.tables import members, providers
+from fhir_r4.resource import Identifier
+from rules.directory import Member, Payer, Provider
+
+BATCH = 5_000
+
+
+class BadTable(ValueError):
+    """A CSV file cannot be loaded; the message names file, line and column, never a value."""
+
+
+class TableDirectory:
+    """The directory port over the two tables; payers come from payer.yaml."""
+
+    def __init__(self, database: Database, payers: Iterable[Payer]) -> None:
+        self._database = database
+        self._payers = {payer.id: payer for payer in payers}
+        self._by_identifier = {one: payer for payer in self._payers.values() for one in payer.identifiers}
+
+    def payer(self, identifiers: Iterable[Identifier]) -> Payer | None:
+        return next((self._by_identifier[one] for one in identifiers if one in self._by_identifier), None)
+
+    def payer_called(self, payer_id: str) -> Payer | None:
+        return self._payers.get(payer_id)
+
+    def member(self, payer: Payer, member_id: str) -> Member | None:
+        query = select(members).where(members.c.payer == payer.id, members.c.member_id == member_id)
+        with self._database.reading() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return Member(**row) if row else None
+
+    def provider(self, npi: str) -> Provider | None:
+        query = select(providers).where(providers.c.npi == npi)
+        with self._database.reading() as connection:
+            row = connection.execute(query).mappings().one_or_none()
+        return Provider(**row) if row else None
+
+
+def load(connection: Connection, folder: Path, payers: Iterable[Payer]) -> dict[str, int]:
+    """Replace both tables by the CSV files of ``folder`` and return how many rows each has.
+
+    Raises:
+        BadTable: a row is not usable; nothing is changed then.
+    """
+    plans = {(payer.id, plan.id) for payer in payers for plan in payer.plans}
+
+    def checked(row: dict) -> dict:
+        if (row["payer"], row["plan"]) not in plans:
+            raise KeyError("plan")
+        return row
+
+    return {
+        "members": _replace(connection, members, folder / "members.csv", _MEMBER, checked),
+        "providers": _replace(connection, providers, folder / "providers.csv", _PROVIDER, dict),
+    }
+
+
+def _required(text: str) -> str:
+    if not text:
+        raise ValueError("empty")
+    return text
+
+
+def _day_or_none(text: str) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+_MEMBER: Mapping[str, Callable[[str], Any]] = {
+    "payer": _required,
+    "member_id": _required,
+    "plan": _required,
+    "birth_date": date.fromisoformat,
+    "covered_from": date.fromisoformat,
+    "covered_to": _day_or_none,
+}
+_PROVIDER: Mapping[str, Callable[[str], Any]] = {"npi": _required, "name": _required, "network": _required}
+
+
+def _replace(
+    connection: Connection,
+    table: Table,
+    file: Path,
+    columns: Mapping[str, Callable[[str], Any]],
+    check: Callable[[dict], dict],
+) -> int:
+    connection.execute(delete(table))
+    batch: list[dict] = []
+    count = 0
+    for line, row in _rows(file, columns):
+        try:
+            batch.append(check(row))
+        except KeyError as unknown:
+            raise BadTable(f"{file.name}:{line}: {unknown.args[0]} is not in payer.yaml") from None
+        count += 1
+        if len(batch) == BATCH:
+            connection.execute(insert(table), batch)
+            batch = []
+    if batch:
+        connection.execute(insert(table), batch)
+    return count
+
+
+def _rows(file: Path, columns: Mapping[str, Callable[[str], Any]]) -> Iterator[tuple[int, dict]]:
+    with file.open(newline="", encoding="utf-8") as opened:
+        reader = csv.DictReader(opened)
+        missing = columns.keys() - set(reader.fieldnames or ())
+        if missing:
+            raise BadTable(f"{file.name}:1: no column {', '.join(sorted(missing))}")
+        for row in reader:
+            read: dict[str, Any] = {}
+            for name, convert in columns.items():
+                try:
+                    read[name] = convert((row[name] or "").strip())
+                except ValueError:
+                    raise BadTable(f"{file.name}:{reader.line_num}: {name} cannot be read") from None
+            yield reader.line_num, read

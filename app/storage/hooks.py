@@ -1,0 +1,76 @@
+"""What was asked by hook, what was answered, and what was promised by it?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from app.storage.tables import coverage_assertions, hook_invocations
+from fhir_r4.resource import Coding
+from rules.assertion import CoverageAssertion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One hook call with its answer, kept for disputes (CRD 2.2.1 found-37)."""
+
+    id: str
+    client_id: str
+    service: str
+    hook_instance: str
+    generation: str
+    received_at: datetime
+    answered_at: datetime
+    request: bytes
+    response: bytes
+
+
+def keep(connection: Connection, invocation: Invocation, assertions: Iterable[CoverageAssertion]) -> None:
+    """Keep the call, the answer and the promises."""
+    values = {name: getattr(invocation, name) for name in Invocation.__slots__}
+    connection.execute(insert(hook_invocations).values(values))
+    rows = [
+        {
+            "id": one.id,
+            "invocation_id": invocation.id,
+            "payer": one.payer,
+            "plan": one.plan,
+            "member_id": one.member_id,
+            "coverage": one.coverage,
+            "order": one.order,
+            "code_system": one.code.system,
+            "code": one.code.code,
+            "policy": one.policy,
+            "policy_version": one.version,
+            "performer": one.performer,
+            "expires_on": one.expires_on,
+        }
+        for one in assertions
+    ]
+    if rows:
+        connection.execute(insert(coverage_assertions), rows)
+
+
+def assertions_called(connection: Connection, ids: Iterable[str]) -> tuple[CoverageAssertion, ...]:
+    """Return the promises of these ids; unknown ones are left out."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return ()
+    rows = connection.execute(select(coverage_assertions).where(coverage_assertions.c.id.in_(wanted)))
+    return tuple(
+        CoverageAssertion(
+            id=row.id,
+            payer=row.payer,
+            plan=row.plan,
+            member_id=row.member_id,
+            coverage=row.coverage,
+            order=row.order,
+            code=Coding(row.code_system, row.code),
+            policy=row.policy,
+            version=row.policy_version,
+            performer=row.performer,
+            expires_on=row.expires_on,
+        )
+        for row in rows
+    )

@@ -1,0 +1,1 @@
+"""How does the schema change? One file a step, run by ``priorauth migrate``; a column ships before its code."""

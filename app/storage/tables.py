@@ -1,0 +1,236 @@
+"""What is kept, and in which columns? What is searched is extracted; payloads are bytes as received or answered.
+
+``decisions`` and ``events`` only ever grow: triggers refuse UPDATE and DELETE. An item's present decision is its
+last. A refusal or reduction of care without a clinician, a reason and a licence is no row of this schema.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from app.storage.database import Moment
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", String(64), primary_key=True, comment="the client_id, chosen by the operator"),
+    Column("scopes", Text, nullable=False, comment="what it may be granted, SMART v2, blank-separated"),
+    Column("jwks", JSON(none_as_null=True), comment="its public keys, where they were given as a file"),
+    Column("jwks_url", Text),
+    Column("hook_issuer", Text, unique=True, comment="iss of its CDS Hooks JWT"),
+    Column("hook_jwks", JSON(none_as_null=True)),
+    Column("hook_jwks_url", Text, comment="the only jku that is ever fetched"),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+client_organizations = Table(
+    "client_organizations",
+    metadata,
+    Column("client_id", ForeignKey("clients.id"), primary_key=True),
+    Column("system", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+)
+
+client_ehrs = Table(
+    "client_ehrs",
+    metadata,
+    Column("client_id", ForeignKey("clients.id"), primary_key=True),
+    Column("base_url", Text, primary_key=True, comment="a FHIR server that we may read with the hook's token"),
+)
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True, comment="SHA-256 of the token; the token itself is not kept"),
+    Column("client_id", ForeignKey("clients.id"), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+)
+
+spent_assertions = Table(
+    "spent_assertions",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("jti", String(128), primary_key=True, comment="of a JWT that was accepted; it is accepted once"),
+    Column("expires_at", Moment, nullable=False, index=True),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("payer", String(64), primary_key=True),
+    Column("member_id", String(64), primary_key=True),
+    Column("plan", String(64), nullable=False),
+    Column("birth_date", Date, nullable=False),
+    Column("covered_from", Date, nullable=False),
+    Column("covered_to", Date),
+)
+
+providers = Table(
+    "providers",
+    metadata,
+    Column("npi", String(10), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("network", String(32), nullable=False),
+)
+
+hook_invocations = Table(
+    "hook_invocations",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("client_id", ForeignKey("clients.id"), nullable=False),
+    Column("service", String(64), nullable=False),
+    Column("hook_instance", Text, nullable=False, index=True),
+    Column("generation", String(8), nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("answered_at", Moment, nullable=False),
+    Column("request", LargeBinary, nullable=False, comment="as received, without the EHR's token"),
+    Column("response", LargeBinary, nullable=False),
+)
+
+coverage_assertions = Table(
+    "coverage_assertions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("invocation_id", ForeignKey("hook_invocations.id"), nullable=False, index=True),
+    Column("payer", String(64), nullable=False),
+    Column("plan", String(64), nullable=False),
+    Column("member_id", String(64), nullable=False),
+    Column("coverage", Text, nullable=False),
+    Column("order", Text, nullable=False),
+    Column("code_system", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("policy", String(64)),
+    Column("policy_version", String(32)),
+    Column("performer", Text),
+    Column("expires_on", Date, nullable=False),
+)
+
+authorizations = Table(
+    "authorizations",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("reference", String(32), nullable=False, unique=True, comment="administration reference number"),
+    Column("number", String(32), unique=True, comment="authorization number, once something is certified"),
+    Column("client_id", ForeignKey("clients.id"), nullable=False),
+    Column("payer", String(64), nullable=False),
+    Column("plan", String(64), nullable=False),
+    Column("member_id", String(64), nullable=False),
+    Column("claim_identifiers", JSON, nullable=False),
+    Column("npis", JSON, nullable=False),
+    Column("urgent", Boolean, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("version", Integer, nullable=False),
+    Index(None, "payer", "member_id"),
+)
+
+submissions = Table(
+    "submissions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("client_id", ForeignKey("clients.id"), nullable=False),
+    Column("transaction_system", Text, nullable=False),
+    Column("transaction_value", Text, nullable=False),
+    Column("digest", String(64), nullable=False, comment="SHA-256 of generation and body, keys in order"),
+    Column("generation", String(8), nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("authorization_id", ForeignKey("authorizations.id"), index=True),
+    Column("request", LargeBinary, nullable=False),
+    Column("response", LargeBinary, nullable=False, comment="what was answered first; a replay gets these bytes"),
+    UniqueConstraint("client_id", "transaction_system", "transaction_value"),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("authorization_id", ForeignKey("authorizations.id"), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("codes", JSON, nullable=False),
+    Column("starts", Date),
+    Column("ends", Date),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("authorization_id", String(36), primary_key=True),
+    Column("sequence", Integer, primary_key=True),
+    Column("ordinal", Integer, primary_key=True, comment="1 is the first; the highest is the present one"),
+    Column("action", String(2), nullable=False),
+    Column("basis", String(16), nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("licence", Text),
+    Column("reason", Text),
+    Column("decided_at", Moment, nullable=False),
+    Column("starts", Date),
+    Column("ends", Date),
+    Column("number", String(32)),
+    Column("trace", JSON, nullable=False),
+    ForeignKeyConstraint(["authorization_id", "sequence"], ["items.authorization_id", "items.sequence"]),
+    CheckConstraint("action IN ('A1', 'A2', 'A3', 'A4', 'A6', 'C')", name="action_known"),
+    CheckConstraint("basis IN ('policy', 'plan', 'clinician', 'provider')", name="basis_known"),
+    CheckConstraint(
+        "action NOT IN ('A2', 'A3', 'A6')"
+        " OR (basis = 'plan' AND action = 'A3' AND reason IS NOT NULL AND TRIM(reason) <> '')"
+        " OR (basis = 'clinician' AND reason IS NOT NULL AND TRIM(reason) <> ''"
+        " AND licence IS NOT NULL AND TRIM(licence) <> '' AND TRIM(decided_by) <> '')",
+        name="care_is_refused_by_clinicians",
+    ),
+    CheckConstraint(
+        "action <> 'A1' OR (number IS NOT NULL AND starts IS NOT NULL AND ends IS NOT NULL)",
+        name="certified_has_number_and_period",
+    ),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Moment, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("actor", Text, nullable=False, comment="a client, a person, or the service itself"),
+    Column("authorization_id", String(36), index=True),
+    Column("request_id", String(36)),
+    Column("detail", JSON, nullable=False, comment="our own identifiers and codes, never patient data"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(64), nullable=False),
+    Column("authorization_id", ForeignKey("authorizations.id"), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("not_before", Moment, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("lease_until", Moment),
+    Column("done_at", Moment),
+    Column("dead_at", Moment),
+    Index(None, "done_at", "not_before"),
+)

@@ -1,0 +1,48 @@
+"""What is in the house? ``create_app`` is its table of contents."""
+
+import time
+import uuid
+
+from flask import Flask, Response, g, request
+
+from app.api import cds_hooks, claims, door, errors, health, metadata, oauth, questionnaires
+from app.config import Config
+from app.logging import get_logger
+from app.wiring import Service, build
+
+log = get_logger()
+
+
+def create_app(config: Config, service: Service | None = None) -> Flask:
+    """Return the web application of one process; ``service`` stands in for the one that ``config`` would build."""
+    app = Flask(__name__, static_folder=None)
+    door.init_app(app, service or build(config))
+    errors.init_app(app)
+    app.register_blueprint(cds_hooks.door)
+    app.register_blueprint(questionnaires.door)
+    app.register_blueprint(claims.door)
+    app.register_blueprint(metadata.door)
+    app.register_blueprint(oauth.door)
+    app.register_blueprint(health.door)
+    app.before_request(_begin)
+    app.after_request(_end)
+    return app
+
+
+def _begin() -> None:
+    g.request_id, g.started = str(uuid.uuid4()), time.perf_counter()
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.request_id
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    log.info(
+        "request",
+        request_id=g.request_id,
+        endpoint=request.endpoint,
+        method=request.method,
+        status=response.status_code,
+        ms=round((time.perf_counter() - g.started) * 1000, 1),
+        client=g.get("client_id"),
+    )
+    return response
