@@ -16,6 +16,7 @@ from fhir_r4.coverage_information import (
     Reason,
     extension_2_0,
     extension_2_2,
+    says_the_same,
     with_extension,
 )
 from fhir_r4.generations import Generation
@@ -51,6 +52,9 @@ class _Weighed:
     information: CoverageInformation
     policy: Policy | None
 
+    def written(self, generation: Generation) -> dict:
+        return _EXTENSION[generation](self.information)
+
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
@@ -83,7 +87,8 @@ def respond(
     weighed = [_weigh(order, circumstances, standing, knowledge, today) for order in request.orders]
     wanted = request.configuration
     shown = _cards(request, circumstances, weighed) if wanted["guideline"] else []
-    said = weighed if wanted["coverage-info"] else []
+    news = [one for one in weighed if not says_the_same(one.order.resource, one.written(request.generation))]
+    said = news if wanted["coverage-info"] else []
     return HookAnswer(
         tuple(shown[: max(0, int(wanted["max-cards"]))]),
         tuple(_action(request, circumstances, one) for one in said),
@@ -186,12 +191,11 @@ def _number_on_file(standing: tuple[Standing, ...], code: Coding, day: date) -> 
 
 def _action(request: HookRequest, known: Circumstances, weighed: _Weighed) -> dict:
     """Return the system action: the very order received, with the extension added (CRD 2.2.1 resp-37)."""
-    written = _EXTENSION[request.generation](weighed.information)
     who = known.payer.name if known.payer else "the payer"
     return {
         "type": "update",
         "description": f"Add coverage information of {who} to the order",
-        "resource": with_extension(weighed.order.resource, written),
+        "resource": with_extension(weighed.order.resource, weighed.written(request.generation)),
     }
 
 

@@ -146,6 +146,22 @@ def with_extension(resource: dict, written: dict) -> dict:
     return resource | {"extension": [*kept, written]}
 
 
+def says_the_same(resource: dict, written: dict) -> bool:
+    """Tell whether the order already carries this statement, but for when it was made and under which id.
+
+    Then nothing is sent (CRD 2.2.1 resp-35).
+    """
+    news = _news(written)
+    return any(_news(one) == news for one in extensions(resource, COVERAGE_INFORMATION))
+
+
+def _news(written: dict) -> list[dict]:
+    return [part for part in dicts(written.get("extension")) if part.get("url") not in _STAMPS]
+
+
+_STAMPS = frozenset({"date", "coverage-assertion-id", "expiry-date"})
+
+
 def assertion_ids(resource: Any) -> tuple[str, ...]:
     """Return the coverage-assertion-ids that an order carries, of whichever generation and payer."""
     return tuple(

@@ -10,9 +10,14 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from fhirpathpy import compile as _compile  # noqa: TID251 this is the one place
+from antlr4 import CommonTokenStream, InputStream, ParseTreeWalker, Token
+from antlr4.error.ErrorListener import ErrorListener
+from fhirpathpy import apply_parsed_path, set_paths  # type: ignore[attr-defined]  # noqa: TID251 the one place
 from fhirpathpy.engine.nodes import ResourceNode  # noqa: TID251
 from fhirpathpy.models import models  # noqa: TID251
+from fhirpathpy.parser.ASTPathListener import ASTPathListener  # noqa: TID251
+from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer  # noqa: TID251
+from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser  # noqa: TID251
 
 _R4 = models["r4"]
 
@@ -49,11 +54,33 @@ def compiled(expression: str) -> Evaluate:
     >>> compiled("name.given")({"resourceType": "Patient", "name": [{"given": ["Ada"]}]}, {})
     ['Ada']
     """
-    try:
-        evaluate: Evaluate = _compile(expression, _R4, _OURS)
-    except Exception as error:
-        raise PathError(f"not FHIRPath: {expression}") from error
+    options = {"parsedPath": _parsed(expression), "model": _R4, "options": _OURS}
+    evaluate: Evaluate = set_paths(apply_parsed_path, **options)  # type: ignore[no-untyped-call]
     return evaluate
+
+
+class _Strict(ErrorListener):  # type: ignore[misc]  # antlr4 has no types
+    def syntaxError(self, *_: Any) -> None:  # noqa: N802 antlr4's name
+        raise SyntaxError
+
+
+def _parsed(expression: str) -> Any:
+    """Parse all of the expression: fhirpathpy's own parser passes over what it does not understand."""
+    lexer = FHIRPathLexer(InputStream(expression))
+    tokens = CommonTokenStream(lexer)
+    parser = FHIRPathParser(tokens)
+    for recognizer in (lexer, parser):
+        recognizer.removeErrorListeners()
+        recognizer.addErrorListener(_Strict())
+    listener = ASTPathListener()  # type: ignore[no-untyped-call]
+    try:
+        tree = parser.expression()
+        ParseTreeWalker().walk(listener, tree)
+    except (SyntaxError, RecursionError):
+        raise PathError(f"not FHIRPath: {expression}") from None
+    if tokens.LA(1) != Token.EOF:
+        raise PathError(f"not FHIRPath to its end: {expression}")
+    return listener.parentStack[0]
 
 
 def bounded(expression: str) -> Evaluate:

@@ -83,8 +83,8 @@ def _refused(said: str) -> InvalidRequest:
 
 def _refuse_what_is_deep_or_vast(value: Any) -> None:
     """Walk breadth first, one list of containers a level, so that depth costs no stack."""
-    level = [value] if isinstance(value, dict | list) else []
-    depth = 0
+    level: list[Any] = [[value]]
+    depth = -1
     while level:
         depth += 1
         if depth > MAX_DEPTH:

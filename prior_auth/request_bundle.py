@@ -132,7 +132,7 @@ def _item_faults(item: dict, claim: dict, where: str) -> Iterator[Issue]:
     ):
         known = {_sequence(one) for one in as_list(claim.get(listed))}
         for index, wanted in enumerate(as_list(item.get(name))):
-            if wanted not in known:
+            if type(wanted) is not int or wanted not in known:
                 yield Issue("not-found", f"no Claim.{listed} has this sequence", f"{where}.{name}[{index}]")
 
 

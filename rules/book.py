@@ -14,7 +14,7 @@ class PolicyBook:
     def __init__(self, policies: Iterable[Policy]) -> None:
         self._versions = {(policy.id, policy.version): policy for policy in policies}
         self._by_code: dict[tuple[str, str], list[Policy]] = {}
-        for policy in sorted(self._versions.values(), key=lambda policy: policy.effective, reverse=True):
+        for policy in sorted(self._versions.values(), key=lambda one: (one.effective, one.version), reverse=True):
             for coding in policy.applies_to:
                 self._by_code.setdefault(coding.key, []).append(policy)
 

@@ -74,7 +74,7 @@ class Fact:
             case FactType.BOOLEAN:
                 return isinstance(value, bool)
             case FactType.NUMBER:
-                return isinstance(value, int | float | Decimal) and not isinstance(value, bool) and isfinite(value)
+                return _is_number(value)
             case FactType.DATE:
                 return isinstance(value, str) and _is_day(value)
             case FactType.CODE:
@@ -153,6 +153,12 @@ class Policy:
 
     def in_force(self, on: date) -> bool:
         return self.effective <= on and (self.expires is None or on <= self.expires)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _is_day(value: str) -> bool:

@@ -61,8 +61,12 @@ class Document:
 
 
 def read_yaml(text: str, file: str) -> Document:
-    """Return the document of ``text``; FaultyFile with the line where it is not YAML."""
+    """Return the document of ``text``; FaultyFile with the line where it is not YAML, or uses an alias."""
     try:
+        for event in yaml.parse(text, _CoreSchema):
+            if isinstance(event, yaml.AliasEvent):
+                line = event.start_mark.line + 1 if event.start_mark else 1
+                raise FaultyFile([Fault(file, line, "write it out: aliases are not read here")])
         node = yaml.compose(text, _CoreSchema)
         data = yaml.load(text, _CoreSchema)  # noqa: S506 a SafeLoader
     except yaml.YAMLError as error:

@@ -1,0 +1,1 @@
+"""The edge, through its doors."""

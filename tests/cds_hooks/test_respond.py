@@ -1,0 +1,189 @@
+"""Each order gets one statement, and the cards that its policy has."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from cds_hooks.gather import Circumstances
+from cds_hooks.request import read_request
+from cds_hooks.respond import respond
+from cds_hooks.services import SERVICES
+from fhir_r4.generations import Generation
+from fhir_r4.problems import InvalidRequest
+from fhir_r4.resource import extension, value_of
+from fhir_r4.systems import COVERAGE_INFORMATION
+from rules.ports import Standing
+from tests.given import ACME, AMY, FORM, OXYGEN, TODAY, a_coverage, a_hook, an_order, hook_knowledge
+from tests.second_opinion import assert_fhir
+
+KNOWN = Circumstances(a_coverage(), ACME, AMY)
+BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
+
+
+def answer(version="2.0", known=KNOWN, standing=(), configuration=None, **hook):
+    body = a_hook(version=version, **hook)
+    body["extension"]["davinci-crd.configuration"] = configuration or {}
+    request = read_request(body, SERVICES["order-sign-crd"], Generation.V2_0)
+    return respond(request, known, standing, hook_knowledge(), TODAY)
+
+
+def said(given, index=0):
+    written = extension(given.system_actions[index]["resource"], COVERAGE_INFORMATION)
+    return {part["url"]: value_of(part) for part in written["extension"]}
+
+
+@BOTH
+@pytest.mark.requirement("crd-2.2.1@hook-39", "crd-2.2.1@resp-29", "crd-2.2.1@resp-48")
+def test_an_order_with_a_policy_is_annotated_with_what_the_policy_says(version):
+    given = said(answer(version))
+    assert given["coverage"] == {"reference": "Coverage/amy-baxter-acme"}
+    assert (given["covered"], given["pa-needed"], given["doc-needed"]) == ("covered", "auth-needed", "clinical")
+    assert given["questionnaire"] == f"{FORM}|2026.1"
+    assert given["billingCode"]["code"] == "E0424"
+
+
+@BOTH
+@pytest.mark.requirement("cds-hooks-2.0@132", "crd-2.2.1@resp-52")
+def test_the_action_is_an_update_of_the_whole_resource(version):
+    (action,) = answer(version).system_actions
+    assert (action["type"], bool(action["description"])) == ("update", True)
+    assert "resourceId" not in action
+    received = an_order()
+    assert {k: v for k, v in action["resource"].items() if k != "extension"} == received
+    assert_fhir(action["resource"])
+
+
+@BOTH
+@pytest.mark.requirement("crd-2.2.1@resp-18", "crd-2.2.1@resp-19", "crd-2.2.1@resp-22")
+def test_the_guideline_card_leads_to_the_policy(version):
+    (card,) = answer(version).cards
+    assert card["links"] == [
+        {
+            "label": "NCD 240.2, Home Use of Oxygen",
+            "url": "https://www.cms.gov/medicare-coverage-database/view/ncd.aspx?ncdid=169",
+            "type": "absolute",
+        }
+    ]
+    assert "suggestions" not in card
+
+
+@BOTH
+@pytest.mark.requirement("cds-hooks-2.0@83", "cds-hooks-2.0@88", "crd-2.2.1@resp-4")
+def test_a_card_is_short_harmless_and_signed_by_the_insurer(version):
+    for card in answer(version).cards:
+        assert len(card["summary"]) < 140
+        assert card["indicator"] == "info"
+        assert card["source"]["label"] == "Acme Health"
+
+
+@pytest.mark.parametrize(
+    ("version", "system"),
+    [
+        ("2.0", "http://hl7.org/fhir/us/davinci-crd/CodeSystem/temp"),
+        ("2.2", "http://terminology.hl7.org/CodeSystem/cdshooks-card-type"),
+    ],
+)
+@pytest.mark.requirement("crd-2.2.1@resp-5")
+def test_the_topic_is_of_its_generation_s_code_system(version, system):
+    (card,) = answer(version).cards
+    assert card["source"]["topic"] == {"system": system, "code": "guideline", "display": "Guideline"}
+
+
+def test_a_repeated_hook_repeats_the_card_s_identity():
+    assert answer().cards[0]["uuid"] == answer().cards[0]["uuid"]
+
+
+@BOTH
+def test_what_is_on_file_satisfies(version):
+    standing = [Standing("PA1", (OXYGEN,), date(2026, 2, 1), date(2027, 1, 31))]
+    given = answer(version, standing=standing)
+    assert (said(given)["pa-needed"], said(given)["satisfied-pa-id"]) == ("satisfied", "PA1")
+    assert "doc-needed" not in said(given)
+    assert not given.cards
+
+
+@pytest.mark.parametrize("days", [(date(2025, 1, 1), date(2026, 2, 28)), (date(2026, 3, 2), date(2027, 1, 1))])
+def test_what_is_on_file_for_other_days_does_not(days):
+    assert said(answer(standing=[Standing("PA1", (OXYGEN,), *days)]))["pa-needed"] == "auth-needed"
+
+
+@pytest.mark.requirement("crd-2.2.1@resp-45")
+def test_a_coverage_that_ended_is_not_covered():
+    ended = replace(AMY, covered_to=date(2026, 2, 28))
+    given = said(answer("2.2", replace(KNOWN, member=ended)))
+    assert given["covered"] == "not-covered"
+    assert given["reason"]["coding"][0]["code"] == "no-active-coverage"
+    assert "pa-needed" not in given
+
+
+def test_nobody_is_not_covered():
+    given = said(answer("2.2", replace(KNOWN, member=None)))
+    assert (given["covered"], given["reason"]["coding"][0]["code"]) == ("not-covered", "no-member-found")
+
+
+def test_an_ehr_that_is_away_makes_the_answer_indeterminate_not_late():
+    away = Circumstances(a_coverage(), unavailable=True)
+    assert said(answer("2.2", away))["covered"] == "indeterminate"
+    assert said(answer("2.0", away))["covered"] == "conditional"
+
+
+def test_a_code_that_no_policy_has_is_answered_with_the_plan_s_default():
+    other = {"coding": [{"system": OXYGEN.system, "code": "E9999"}]}
+    given = said(answer(order=an_order(codeCodeableConcept=other)))
+    assert (given["covered"], given["pa-needed"]) == ("covered", "no-auth")
+
+
+@pytest.mark.requirement("crd-2.2.1@found-34", "crd-2.2.1@conf-12")
+def test_an_order_without_a_code_a_day_or_a_performer_is_answered_all_the_same():
+    assert said(answer(order=an_order(codeCodeableConcept=None, authoredOn=None)))["covered"] == "covered"
+
+
+@pytest.mark.requirement("crd-2.2.1@resp-28", "crd-2.2.1@dev-14")
+def test_a_client_can_switch_coverage_information_off():
+    given = answer(configuration={"coverage-info": False})
+    assert (given.system_actions, given.assertions) == ((), ())
+    assert given.to_json()["systemActions"] == []
+
+
+def test_a_client_can_switch_cards_off_or_have_fewer():
+    assert answer(configuration={"guideline": False}).cards == ()
+    assert answer(configuration={"max-cards": 0}).cards == ()
+    assert answer(configuration={"max-cards": -1}).cards == ()
+
+
+@BOTH
+def test_each_order_of_several_has_a_promise_of_its_own(version):
+    body = a_hook(version=version)
+    body["context"]["draftOrders"]["entry"].append({"resource": an_order(id="second")})
+    request = read_request(body, SERVICES["order-sign-crd"], Generation.V2_0)
+    given = respond(request, KNOWN, (), hook_knowledge(), TODAY)
+    first, second = given.assertions
+    assert first.id != second.id
+    assert [action["resource"]["id"] for action in given.system_actions] == ["home-oxygen", "second"]
+    assert said(given, 1)["coverage-assertion-id"] == second.id
+
+
+def test_a_promise_pins_policy_version_code_and_member():
+    (promise,) = answer().assertions
+    assert (promise.policy, promise.version, promise.code.key) == ("home-oxygen", "2026.1", OXYGEN.key)
+    assert (promise.member_id, promise.coverage) == (AMY.member_id, "Coverage/amy-baxter-acme")
+    assert promise.expires_on == date(2026, 5, 30)
+
+
+@BOTH
+def test_an_order_that_says_it_already_gets_no_action(version):
+    first = answer(version).system_actions[0]["resource"]
+    assert answer(version, order=first).system_actions == ()
+
+
+def test_without_a_coverage_2_2_refuses_and_2_0_says_nothing():
+    nothing = Circumstances(None)
+    with pytest.raises(InvalidRequest):
+        answer("2.2", nothing)
+    assert answer("2.0", nothing).to_json() == {"cards": [], "systemActions": []}
+
+
+@pytest.mark.requirement("crd-2.2.1@resp-25")
+def test_coverage_information_is_never_a_card():
+    assert all(card["source"]["topic"]["code"] != "coverage-info" for card in answer().cards)

@@ -1,0 +1,46 @@
+"""What every test may use, and the record of which requirement each one proves."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import divergences
+
+ROOT = Path(__file__).resolve().parent.parent
+_OUTCOMES = {"passed": "passed", "failed": "failed", "skipped": "skipped"}
+
+
+class Proofs:
+    """Collects outcomes by requirement, and writes build/conformance.json at the end."""
+
+    def __init__(self):
+        self.of: dict[str, list[str]] = {}
+        self.outcomes: dict[str, dict[str, list[str]]] = {}
+
+    def pytest_collection_modifyitems(self, items):
+        for item in items:
+            ids = [one for mark in item.iter_markers("requirement") for one in mark.args]
+            if len(ids) > 3:
+                raise pytest.UsageError(f"{item.nodeid} names more than three requirements")
+            self.of[item.nodeid] = ids
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" or report.outcome != "passed":
+            for one in self.of.get(report.nodeid, ()):
+                entry = self.outcomes.setdefault(one, {"passed": [], "failed": [], "skipped": []})
+                entry[_OUTCOMES[report.outcome]].append(report.nodeid)
+
+    def pytest_sessionfinish(self):
+        for one, reason in divergences().items():
+            self.outcomes.setdefault(one, {})["divergent"] = reason
+        target = ROOT / "build" / "conformance.json"
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(json.dumps(dict(sorted(self.outcomes.items())), indent=1))
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Proofs(), "proofs")
+
+
+pytest_plugins = ["tests.app.fixtures"]

@@ -1,0 +1,88 @@
+"""Bytes become FHIR JSON and back without losing a digit; what is not JSON is refused without being quoted."""
+
+from contextlib import suppress
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fhir_r4.problems import InvalidRequest
+from fhir_r4.wire import MAX_DEPTH, canonical, read_json, read_object, write_json
+
+
+@pytest.mark.parametrize("text", [b'{"value":1.10}', b'{"value":0.0000001}', b'{"value":100}', b'{"value":-2.500}'])
+def test_a_number_leaves_with_the_digits_it_came_with(text):
+    assert write_json(read_json(text)) == text
+
+
+def test_an_exponent_keeps_its_value_and_precision():
+    assert read_json(write_json(read_json(b'{"value":1.0e5}'))) == {"value": Decimal("1.0E+5")}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"not json",
+        b'{"a":1} trailing',
+        b'{"a":NaN}',
+        b'{"a":Infinity}',
+        b'{"name":"Ada","name":"Eve"}',
+        b'{"a":"\xff"}',
+        b'{"a":"\\ud800"}',
+        b'{"a":"\\u0000"}',
+        b'{"a":99999999999999999999}',
+        b"[" * 101 + b"]" * 101,
+        b"[" * 100_000,
+        b'{"a":' * 150 + b"1" + b"}" * 150,
+    ],
+)
+def test_what_is_not_clean_json_is_refused_and_not_quoted(body):
+    with pytest.raises(InvalidRequest) as refused:
+        read_json(body)
+    assert "Ada" not in str(refused.value)
+    assert len(refused.value.issues) == 1
+
+
+def test_depth_up_to_the_limit_is_taken():
+    assert read_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
+
+
+def test_the_words_u0000_behind_a_backslash_are_only_words():
+    assert read_json(b'"\\\\u0000"') == "\\u0000"
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"1", b"null"])
+def test_a_body_is_an_object(body):
+    with pytest.raises(InvalidRequest):
+        read_object(body)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.decimals(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@given(_JSON)
+def test_reading_what_was_written_gives_the_same(value):
+    """For everything but U+0000, which FHIR has not."""
+    body = write_json(value)
+    try:
+        assert canonical(read_json(body)) == canonical(value)
+    except InvalidRequest:
+        assert b"\\u0000" in body
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_at_all_do_worse_than_a_refusal(body):
+    with suppress(InvalidRequest):
+        read_json(body)
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys():
+    assert canonical({"a": 1, "b": [1, 2]}) == canonical({"b": [1, 2], "a": 1})

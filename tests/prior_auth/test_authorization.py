@@ -1,0 +1,82 @@
+"""What an authorization may and may not do."""
+
+import pytest
+
+from prior_auth.authorization import Basis, Decision, ReviewAction, Settled
+from tests.given import NOW, a_certification, a_pend, an_authorization
+
+A = ReviewAction
+BY_A_CLINICIAN = {
+    "basis": Basis.CLINICIAN,
+    "decided_by": "Dr. Silva",
+    "licence": "NY/123456",
+    "reason": "Five weeks of care; the policy asks for six.",
+    "decided_at": NOW,
+}
+
+
+def a_decision(action, **changes):
+    certified = {"number": "PA1", "starts": NOW.date(), "ends": NOW.date()} if action is A.CERTIFIED else {}
+    return Decision(**{"action": action} | BY_A_CLINICIAN | certified | changes)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (A.PENDED, A.CERTIFIED),
+        (A.PENDED, A.MODIFIED),
+        (A.PENDED, A.PARTLY_CERTIFIED),
+        (A.PENDED, A.NOT_CERTIFIED),
+        (A.PENDED, A.CANCELLED),
+        (A.CERTIFIED, A.CANCELLED),
+        (A.MODIFIED, A.CANCELLED),
+    ],
+)
+def test_the_moves_that_the_drawing_shows_can_be_made(before, after):
+    moved = an_authorization(a_decision(before)).decide(1, a_decision(after))
+    assert moved.items[0].decision.action is after
+    assert moved.version == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(before, after) for before in (A.CERTIFIED, A.NOT_CERTIFIED, A.MODIFIED, A.CANCELLED) for after in A
+     if (before, after) not in {(A.CERTIFIED, A.CANCELLED), (A.MODIFIED, A.CANCELLED)}],
+)  # fmt: skip
+def test_the_first_final_decision_stands(before, after):
+    """Two reviewers open the same case; the second is told, and nothing changes."""
+    with pytest.raises(Settled):
+        an_authorization(a_decision(before)).decide(1, a_decision(after))
+
+
+def test_a_decision_is_about_an_item_that_there_is():
+    with pytest.raises(KeyError):
+        an_authorization().decide(2, a_certification())
+
+
+@pytest.mark.parametrize("action", [A.NOT_CERTIFIED, A.MODIFIED, A.PARTLY_CERTIFIED])
+@pytest.mark.parametrize(
+    "without", [{"licence": None}, {"licence": ""}, {"reason": None}, {"reason": ""}, {"basis": Basis.POLICY}]
+)
+def test_care_is_refused_or_reduced_by_a_clinician_with_licence_and_reason_only(action, without):
+    with pytest.raises(ValueError):
+        a_decision(action, **without)
+
+
+def test_a_plan_may_exclude_a_service_with_its_reason():
+    excluded = a_decision(A.NOT_CERTIFIED, basis=Basis.PLAN, licence=None)
+    assert excluded.action is A.NOT_CERTIFIED
+    with pytest.raises(ValueError):
+        a_decision(A.MODIFIED, basis=Basis.PLAN, licence=None)
+
+
+@pytest.mark.parametrize("without", [{"number": None}, {"starts": None}, {"ends": None}])
+def test_what_is_certified_has_a_number_and_a_period(without):
+    with pytest.raises(ValueError):
+        a_certification(**without)
+
+
+def test_only_what_is_certified_stands_on_file():
+    assert an_authorization(a_pend()).standing() == ()
+    (standing,) = an_authorization(a_certification()).standing()
+    assert standing.number == "PA0000000001"

@@ -1,0 +1,79 @@
+"""Weighing never raises, missing is never no, and the outcome says why."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fhir_r4.resource import Coding
+from fhir_r4.systems import CPT, HCPCS
+from rules.evaluate import evaluate
+from rules.policy import Answer, Then
+from tests.given import AMY, BOOK, OXYGEN, TODAY, a_promise
+
+POLICY, CODE = BOOK.in_force([OXYGEN], TODAY)
+GOOD = {"spo2": 88, "tested": "2026-02-20", "at_rest": True}
+WILD = st.none() | st.booleans() | st.integers() | st.floats() | st.decimals() | st.text() | st.lists(st.integers())
+
+
+@given(st.dictionaries(st.sampled_from([fact.name for fact in POLICY.facts]), WILD))
+@settings(max_examples=200)
+def test_weighing_never_raises_whatever_the_facts(facts):
+    assert evaluate(POLICY, facts, TODAY).then in Then
+
+
+def test_the_outcome_says_policy_version_row_answers_and_facts():
+    outcome = evaluate(POLICY, GOOD, TODAY)
+    assert (outcome.policy, outcome.version, outcome.row) == ("home-oxygen", "2026.1", 3)
+    assert outcome.answers["group I"] is Answer.YES
+    assert outcome.answers["group II sign"] is Answer.MISSING
+    assert outcome.facts == GOOD
+
+
+def test_missing_is_never_no():
+    assert evaluate(POLICY, {}, TODAY).answers["group I"] is Answer.MISSING
+
+
+@pytest.mark.parametrize("wrong", ["88", True, [88], {"value": 88}, float("nan"), Decimal("Infinity")])
+def test_a_fact_of_another_type_is_missing_and_noted(wrong):
+    outcome = evaluate(POLICY, GOOD | {"spo2": wrong}, TODAY)
+    assert outcome.then is Then.PEND
+    assert "spo2: not a number, taken as missing" in outcome.notes
+    assert str(wrong) not in " ".join(outcome.notes).replace("number", "")
+
+
+def test_a_date_that_is_none_is_missing():
+    assert evaluate(POLICY, GOOD | {"tested": "yesterday"}, TODAY).row == 1
+
+
+def test_decimals_are_weighed_as_numbers():
+    assert evaluate(POLICY, GOOD | {"spo2": Decimal("88.0")}, TODAY).then is Then.CERTIFY
+    assert evaluate(POLICY, GOOD | {"spo2": Decimal("88.1")}, TODAY).then is Then.PEND
+
+
+@pytest.mark.parametrize("system", [HCPCS, "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
+                                    "urn:oid:2.16.840.1.113883.6.285",
+                                    "https://bluebutton.cms.gov/resources/codesystem/hcpcs"])  # fmt: skip
+def test_a_policy_is_found_under_each_spelling_of_its_code_system(system):
+    assert BOOK.in_force([Coding(system, "E0424")], TODAY)[0] is POLICY
+
+
+def test_a_policy_is_not_found_outside_its_days_or_for_another_code():
+    assert BOOK.in_force([OXYGEN], date(2025, 12, 31)) is None
+    assert BOOK.in_force([Coding(CPT, "E0424")], TODAY) is None
+
+
+def test_an_old_version_stays_readable():
+    assert BOOK.version("home-oxygen", "2026.1") is POLICY
+    assert BOOK.version("home-oxygen", "1") is None
+
+
+def test_a_promise_holds_for_this_member_this_code_and_until_its_day():
+    promise = a_promise()
+    same = {"member_id": AMY.member_id, "codes": [OXYGEN], "on": TODAY}
+    assert promise.honoured(**same)
+    assert not promise.honoured(**same | {"member_id": "ACME0005678"})
+    assert not promise.honoured(**same | {"codes": [Coding(HCPCS, "E0431")]})
+    assert not promise.honoured(**same | {"on": date(2026, 5, 31)})

@@ -1,0 +1,98 @@
+"""A faulty policy never half-loads: its author is told every fault, with the line."""
+
+import pytest
+
+from rules.load import load_book, load_policy
+from rules.yaml_lines import FaultyFile
+from tests.given import ROOT
+
+FILE = "home-oxygen/2026.1.yaml"
+TEXT = (ROOT / "rules" / "policies" / FILE).read_text()
+
+
+def faults(old, new, text=TEXT):
+    assert old in text
+    with pytest.raises(FaultyFile) as faulty:
+        load_policy(text.replace(old, new, 1), FILE)
+    return [(fault.line, fault.message) for fault in faulty.value.faults]
+
+
+def line(words):
+    return next(number for number, text in enumerate(TEXT.splitlines(), 1) if words in text)
+
+
+def test_a_code_without_quotes_is_a_number_and_is_said_so():
+    ((where, said),) = faults('"E0424"', "72148")
+    assert where == line("E0424")
+    assert 'write it in quotes, "72148"' in said
+
+
+def test_a_version_without_quotes_is_a_number_and_is_said_so():
+    assert "write it in quotes" in faults('"2026.1"', "2026.1")[0][1]
+
+
+def test_a_criterion_asks_about_facts_that_exist():
+    assert faults("%spo2 <= 88", "%spo <= 88") == [(line("group I:"), "no fact is called 'spo'")]
+
+
+def test_a_question_that_makes_missing_a_no_is_refused():
+    assert "missing" in faults("%spo2 <= 88", "%spo2.exists()")[0][1]
+
+
+def test_an_expression_that_could_run_away_is_refused():
+    assert "cannot be bounded" in faults("%spo2 <= 88", "%spo2.matches('(a+)+')")[0][1]
+
+
+def test_a_row_names_criteria_that_exist():
+    assert faults("- when: {group I: yes}", "- when: {group one: yes}")[0][1] == "no criterion is called 'group one'"
+
+
+def test_the_last_row_always_holds():
+    last = "  - then: pend\n    say:  A nurse reviews this request; the values"
+    said = [said for _, said in faults(last, last.replace("- then:", "- when: {at rest: yes}\n    then:"))]
+    assert said == ["the last row has no 'when', so that one row always holds"]
+
+
+def test_rows_below_one_that_always_holds_are_never_reached():
+    assert any("never reached" in said for _, said in faults("- when: {group I: yes}\n    then:", "- then:"))
+
+
+def test_a_case_that_does_not_hold_stops_the_policy():
+    (fault,) = faults("for:  3 months", "for:  4 months")[:1]
+    assert "expects certify for 3 months" in fault[1]
+
+
+def test_a_row_that_no_case_reaches_does_not_ship():
+    text = TEXT
+    for name in ("89 percent with edema", "blood gas of 58 and thick blood"):
+        text = "\n".join(one for one in text.splitlines() if name not in one)
+    with pytest.raises(FaultyFile, match="no case reaches row 4"):
+        load_policy(text, FILE)
+
+
+def test_there_is_no_word_for_refusing_care():
+    (fault,) = faults("then: pend", "then: deny")
+    assert "'deny' is not one of ['certify', 'pend', 'not-covered']" in fault[1]
+
+
+def test_a_day_that_does_not_exist_is_said():
+    assert faults("effective: 2026-01-01", "effective: 2026-02-30") == [(4, "effective: there is no such day")]
+
+
+def test_the_file_is_named_for_policy_and_version():
+    assert "the file is to be" in faults("policy:    home-oxygen", "policy:    home-oxygen-2")[0][1]
+
+
+@pytest.mark.parametrize("text", ["", "- a list", "{", "policy: [", "a: &x [*x]", "\t"])
+def test_what_is_no_policy_at_all_is_told_without_a_crash(text):
+    with pytest.raises(FaultyFile):
+        load_policy(text, FILE)
+
+
+def test_all_faults_of_all_files_are_told_at_once(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.yaml").write_text("policy: X\n")
+    with pytest.raises(FaultyFile) as faulty:
+        load_book(tmp_path)
+    assert {fault.file for fault in faulty.value.faults} == {"a/1.yaml", "b/1.yaml"}

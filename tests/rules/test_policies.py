@@ -1,0 +1,42 @@
+"""Every policy says what its authors expect, every row is reached, and every form has the questions."""
+
+import pytest
+
+from app.wiring import FormMissing, refuse_missing_forms
+from questionnaires.catalog import Catalog, questions
+from rules.load import run_case
+from rules.policy import FactType
+from tests.given import BOOK, CATALOG
+
+CASES = [pytest.param(policy, case, id=f"{policy}: {case.name}") for policy in BOOK for case in policy.cases]
+POLICIES = list(BOOK)
+FITS = {
+    FactType.NUMBER: {"quantity", "decimal", "integer"},
+    FactType.BOOLEAN: {"boolean"},
+    FactType.DATE: {"date"},
+    FactType.CODE: {"choice", "open-choice"},
+}
+
+
+@pytest.mark.parametrize(("policy", "case"), CASES)
+def test_a_policy_decides_as_its_authors_expect(policy, case):
+    outcome = run_case(policy, case)
+    assert case.expect in (outcome.then, f"{outcome.then} for {outcome.period}")
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+def test_every_decision_row_has_a_case_that_reaches_it(policy):
+    reached = {run_case(policy, case).row for case in policy.cases}
+    assert reached == set(range(1, len(policy.rows) + 1))
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+def test_each_fact_is_a_question_of_the_form_with_an_answer_of_its_type(policy):
+    asked = questions(CATALOG.named(policy.at_order_time.questionnaire))
+    for fact in policy.facts:
+        assert asked[fact.question]["type"] in FITS[fact.type]
+
+
+def test_a_policy_without_its_form_does_not_start():
+    with pytest.raises(FormMissing):
+        refuse_missing_forms(BOOK, Catalog([]))
