@@ -13,6 +13,7 @@ from app.clients.outbound import Door, OutboundFailed
 
 HOUSE = Path(__file__).resolve().parents[2]
 START_SECONDS = 30
+Process = subprocess.Popen[bytes]
 
 
 class DidNotStart(Exception):
@@ -60,7 +61,7 @@ def parties(port: int, data: Path) -> Parties:
 
 
 @contextmanager
-def running(command: list[str], ready: str, log: Path, environment: Mapping[str, str]) -> Iterator[None]:
+def running(command: list[str], ready: str, log: Path, environment: Mapping[str, str]) -> Iterator[Process]:
     """Run ``priorauth command…`` in a process of its own, from when ``ready`` answers 200 until the end."""
     with log.open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603 our own command
@@ -68,7 +69,7 @@ def running(command: list[str], ready: str, log: Path, environment: Mapping[str,
         )
         try:
             _wait(process, command[0], ready, log)
-            yield
+            yield process
         finally:
             process.terminate()
             try:
@@ -77,7 +78,7 @@ def running(command: list[str], ready: str, log: Path, environment: Mapping[str,
                 process.kill()
 
 
-def _wait(process: "subprocess.Popen[bytes]", name: str, ready: str, log: Path) -> None:
+def _wait(process: Process, name: str, ready: str, log: Path) -> None:
     door, ends = loopback_door(), time.monotonic() + START_SECONDS
     while time.monotonic() < ends and process.poll() is None:
         try:

@@ -1,1 +1,1 @@
-
+"""Whole stories, over HTTP between real processes."""

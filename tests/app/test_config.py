@@ -1,0 +1,49 @@
+"""Settings are read once, all that is wrong is told at once, and nothing unsafe is a default."""
+
+from pathlib import Path
+
+import pytest
+
+from app.config import BadSettings, Config, is_loopback
+
+
+def test_without_an_environment_the_service_is_local_and_on_sqlite():
+    config = Config.from_env({})
+    assert config.base_url == "http://127.0.0.1:8000"
+    assert config.database.startswith("sqlite:////")
+    assert not config.allow_loopback_http
+
+
+def test_values_are_read_as_what_they_are():
+    env = {
+        "PRIORAUTH_WORKERS": "3",
+        "PRIORAUTH_HOOK_BUDGET_SECONDS": "2.5",
+        "PRIORAUTH_ALLOW_LOOPBACK_HTTP": "1",
+        "PRIORAUTH_DATA": "/srv/priorauth",
+    }
+    config = Config.from_env(env)
+    assert (config.workers, config.hook_budget_seconds, config.allow_loopback_http) == (3, 2.5, True)
+    assert config.data == Path("/srv/priorauth")
+
+
+def test_all_that_is_wrong_is_told_at_once():
+    env = {"PRIORAUTH_WORKERS": "many", "PRIORAUTH_WROKERS": "2", "PRIORAUTH_ALLOW_LOOPBACK_HTTP": "perhaps"}
+    with pytest.raises(BadSettings) as bad:
+        Config.from_env(env)
+    for name in env:
+        assert name in str(bad.value)
+
+
+def test_a_public_address_is_https():
+    with pytest.raises(BadSettings, match="https"):
+        Config.from_env({"PRIORAUTH_BASE_URL": "http://pa.example.org"})
+
+
+def test_plain_http_to_loopback_is_refused_on_any_other_bind():
+    with pytest.raises(BadSettings, match="LOOPBACK"):
+        Config.from_env({"PRIORAUTH_BASE_URL": "https://pa.example.org", "PRIORAUTH_ALLOW_LOOPBACK_HTTP": "1"})
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8000", "http://10.0.0.1", "http://127.0.0.1.example.org", "x"])
+def test_a_name_is_not_loopback(url):
+    assert not is_loopback(url)

@@ -1,0 +1,147 @@
+"""What an operator relies on: health, metadata, the directory's tables, the command line."""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli import main
+from app.payers import load_payers
+from app.storage import tables
+from app.storage.database import Database
+from app.storage.directory import BadTable, load
+from rules.yaml_lines import FaultyFile
+from tests.app.fixtures import ROOT
+from tests.second_opinion import assert_fhir
+
+PAYER = (ROOT / "fixtures" / "payer" / "payer.yaml").read_text()
+
+
+def test_alive_and_ready(house):
+    assert house.web.get("/health/live").json == {"status": "live"}
+    assert house.web.get("/health/ready").json["status"] == "ready"
+
+
+def test_a_database_without_its_schema_is_not_ready(house):
+    with house.service.database.writing() as connection:
+        tables.metadata.drop_all(connection)
+        connection.exec_driver_sql("DROP TABLE alembic_version")
+    answer = house.web.get("/health/ready")
+    assert (answer.status_code, answer.json["database"]) == (503, "run priorauth migrate")
+
+
+@pytest.mark.parametrize(("version", "pas"), [("2.0", "2.0.1"), ("2.2", "2.2.1")])
+def test_the_capability_statement_names_the_operations_of_its_generation(house, version, pas):
+    body = house.web.get(f"/fhir/{version}/metadata").json
+    assert_fhir(body)
+    operations = [one["definition"] for one in body["rest"][0]["resource"][0]["operation"]]
+    assert all(definition.endswith(f"|{pas}") for definition in operations)
+    served = {str(rule) for rule in house.web.application.url_map.iter_rules()}
+    for resource in body["rest"][0]["resource"]:
+        for operation in resource["operation"]:
+            assert f"/fhir/<generation:generation>/{resource['type']}/${operation['name']}" in served
+
+
+def test_the_smart_configuration_tells_where_tokens_are_had(house):
+    body = house.web.get("/fhir/2.0/.well-known/smart-configuration").json
+    assert body["token_endpoint"] == "http://127.0.0.1:8000/oauth/token"
+    assert body["token_endpoint_auth_signing_alg_values_supported"] == ["RS384", "ES384"]
+
+
+def test_every_answer_has_a_request_id_and_is_not_kept_by_caches(house):
+    answer = house.web.get("/cds-services")
+    assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["X-Request-Id"])
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+# payer.yaml and the tables
+
+
+def test_payers_are_read_with_their_plans(tmp_path):
+    file = tmp_path / "payer.yaml"
+    file.write_text(PAYER)
+    (acme,) = load_payers(file)
+    assert (acme.name, str(acme.time_zone), len(acme.plans)) == ("Acme Health", "America/New_York", 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("time-zone: America/New_York", "time-zone: America/Gotham"),
+        ("name: Acme Health", "nmae: Acme Health"),
+        ("line-of-business: qhp", "line-of-business: other"),
+        ("- urn:oid:2.16.840.1.113883.6.300|00099", "- 00099"),
+        ("payers:", "payers: ["),
+    ],
+)
+def test_a_faulty_payer_file_is_told_with_its_line(tmp_path, old, new):
+    file = tmp_path / "payer.yaml"
+    file.write_text(PAYER.replace(old, new))
+    with pytest.raises(FaultyFile, match=r"payer.yaml:\d+: "):
+        load_payers(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("members.csv", "acme,X1,NO-SUCH-PLAN,1950-01-01,2026-01-01,"),
+        ("members.csv", "other,X1,ACME-MA-HMO-2026,1950-01-01,2026-01-01,"),
+        ("members.csv", "acme,X1,ACME-MA-HMO-2026,01/02/1950,2026-01-01,"),
+        ("members.csv", "acme,,ACME-MA-HMO-2026,1950-01-01,2026-01-01,"),
+        ("providers.csv", ",Nobody,in"),
+    ],
+)
+def test_a_row_that_cannot_be_read_changes_nothing_and_is_named_without_its_values(house, name, row):
+    file = house.config.data / name
+    file.write_text(file.read_text() + row + "\n")
+    before = house.rows(tables.members)
+    with pytest.raises(BadTable) as bad, house.service.database.writing() as connection:
+        load(connection, house.config.data, house.service.payers)
+    assert re.match(rf"{name}:\d+: ", str(bad.value))
+    assert "1950" not in str(bad.value)
+    assert house.rows(tables.members) == before
+
+
+def test_a_table_without_a_column_is_said_so(house):
+    (house.config.data / "members.csv").write_text("payer,member_id\n")
+    with pytest.raises(BadTable, match="no column"), house.service.database.writing() as connection:
+        load(connection, house.config.data, house.service.payers)
+
+
+# The command line
+
+
+def run(*words, data, ok=True):
+    result = CliRunner().invoke(main, [*words, "--data", str(data)])
+    assert (result.exit_code == 0) is ok, result.output
+    return result.output
+
+
+def test_an_operator_migrates_loads_registers_lists_and_issues(tmp_path):
+    for name in ("payer.yaml", "members.csv", "providers.csv"):
+        (tmp_path / name).write_text((ROOT / "fixtures" / "payer" / name).read_text())
+    assert "0001" in run("migrate", data=tmp_path)
+    assert run("migrate", data=tmp_path)
+    assert run("directory", "load", data=tmp_path) == "3 members, 2 providers\n"
+    run("client", "add", "clinic", "--organization", "1234567893", "--scope", "system/Claim.c", data=tmp_path)
+    assert "clinic  system/Claim.c" in run("client", "list", data=tmp_path)
+    token = run("client", "token", "clinic", "--minutes", "5", data=tmp_path).strip()
+    with Database(f"sqlite:///{tmp_path / 'priorauth.db'}").reading() as connection:
+        held = connection.execute(tables.access_tokens.select()).all()
+    assert len(held) == 1
+    assert token not in str(held)
+
+
+def test_mistakes_are_a_sentence_and_not_a_traceback(tmp_path):
+    assert "there is no file" in run("directory", "load", data=tmp_path, ok=False)
+    (tmp_path / "payer.yaml").write_text("payers: 5\n")
+    assert "payer.yaml:1" in run("directory", "load", data=tmp_path, ok=False)
+    assert "not https" in run("client", "add", "x", "--ehr", "http://ehr.example/fhir", data=tmp_path, ok=False)
+    run("migrate", data=tmp_path)
+    (tmp_path / "payer.yaml").write_text(PAYER)
+    assert "no active client" in run("client", "token", "x", data=tmp_path, ok=False)
+
+
+def test_serve_says_what_to_do_when_the_database_is_older(tmp_path):
+    assert "run 'priorauth migrate' first" in run("serve", data=tmp_path, ok=False)
