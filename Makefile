@@ -1,26 +1,34 @@
-# Everything is built from requirements-dev.lock (hashes, no registry's address) into .venv; `make help` lists the verbs.
+# Everything is built into .venv from requirements.lock, and requirements-dev.lock for tests (hashes, no registry's
+# address); `make help` lists the verbs.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+LOCK   := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test check fast lint types house docs bench lock clean
 
 help:  ## list these verbs
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-$(VENV)/.built: requirements-dev.lock pyproject.toml
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+$(VENV)/.built: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-build-isolation --no-deps -e .
 	@touch $@
 
-setup: $(VENV)/.built  ## build the environment from the lock file
+$(VENV)/.dev: $(VENV)/.built requirements-dev.lock
+	$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
 
-demo: setup  ## tell the whole story over HTTP, then stay up (make demo ONCE=1 ends with exit code 0 or 1)
+setup: $(VENV)/.dev  ## build the environment from the lock files
+
+demo: $(VENV)/.built  ## tell the whole story over HTTP, then stay up (make demo ONCE=1 ends with exit code 0 or 1)
 	@$(BIN)/priorauth demo $(if $(ONCE),--once)
 
-serve: setup  ## run the service on sample data in ./data
+serve: $(VENV)/.built  ## run the service on sample data in ./data
 	@test -f data/payer.yaml || { mkdir -p data && cp -r fixtures/payer/. data/; }
 	$(BIN)/priorauth migrate --data data
 	$(BIN)/priorauth serve --data data
@@ -46,9 +54,9 @@ house: setup  ## the import contracts
 docs: setup  ## write docs/conformance.md from the requirement markers
 	$(BIN)/python -m tests.conformance
 
-lock: setup  ## resolve the lock files anew (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements.lock
-	uv pip compile pyproject.toml --extra dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements-dev.lock
+lock:  ## resolve the lock files anew (needs uv)
+	$(LOCK) --extra build -o requirements.lock
+	$(LOCK) --extra build --extra dev -c requirements.lock -o requirements-dev.lock
 
 clean:  ## remove what was built
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache
