@@ -55,8 +55,8 @@ docs: setup  ## write docs/conformance.md from the requirement markers
 	$(BIN)/python -m tests.conformance
 
 lock:  ## resolve the lock files anew (needs uv)
-	$(LOCK) --extra build -o requirements.lock
-	$(LOCK) --extra build --extra dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --extra build --extra postgres -o requirements.lock
+	$(LOCK) --extra build --extra postgres --extra dev -c requirements.lock -o requirements-dev.lock
 
 clean:  ## remove what was built
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache

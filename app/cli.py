@@ -52,14 +52,29 @@ def serve(host: str, port: int, data: Path | None) -> None:
 
 
 @main.command()
+@click.option("--concurrency", default=2, show_default=True, help="Processes that do jobs.")
+@_DATA
+def worker(concurrency: int, data: Path | None) -> None:
+    """Do jobs as a Celery worker on the broker of PRIORAUTH_BROKER_URL."""
+    config = Config.from_env(data=data)
+    if not config.broker_url:
+        raise click.ClickException("PRIORAUTH_BROKER_URL is not set: jobs run on threads of the web processes")
+    from app.jobs.worker import run
+
+    run(config, concurrency)
+
+
+@main.command()
 @_DATA
 def migrate(data: Path | None) -> None:
     """Bring the database to this version."""
+    from app.security.staff import make_secret_key
     from app.storage.database import Database
     from app.storage.migrate import migrate as run
 
     config = Config.from_env(data=data)
     config.data.mkdir(parents=True, exist_ok=True)
+    make_secret_key(config.secret_key_file)
     click.echo(f"the database is at {run(Database(config.database))}")
 
 
@@ -138,6 +153,28 @@ def client_token(name: str, minutes: int, data: Path | None) -> None:
     except registration.BadRegistration as bad:
         raise click.ClickException(str(bad)) from None
     click.echo(token)
+
+
+@main.group()
+def staff() -> None:
+    """The payer's own people."""
+
+
+@staff.command("add")
+@click.argument("name")
+@click.option("--role", required=True, type=click.Choice(["reviewer", "auditor", "admin"]))
+@click.option("--licence", metavar="STATE/NUMBER", help="Of a clinician; without one nobody refuses care.")
+@_DATA
+def staff_add(name: str, role: str, licence: str | None, data: Path | None) -> None:
+    """Add a person, or let one set a new password; prints a one-time link for that."""
+    from app.clock import now
+    from app.security.staff import invite
+
+    config = Config.from_env(data=data)
+    try:
+        click.echo(invite(config, name, role, licence, now()))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
 
 
 @main.command()

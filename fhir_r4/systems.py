@@ -4,6 +4,7 @@ CRD = "http://hl7.org/fhir/us/davinci-crd"
 DTR = "http://hl7.org/fhir/us/davinci-dtr"
 PAS = "http://hl7.org/fhir/us/davinci-pas"
 SDC = "http://hl7.org/fhir/uv/sdc"
+BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
 
 COVERAGE_INFORMATION = f"{CRD}/StructureDefinition/ext-coverage-information"
 CRD_TEMP = f"{CRD}/CodeSystem/temp"

@@ -126,6 +126,7 @@ def submit(
         member_id=known.member.member_id,
         claim_identifiers=submission.claim_identifiers,
         npis=submission.npis,
+        requestors=frozenset(str(one) for entry in _requestor(submission) for one in identifiers(entry.resource)),
         received_at=now,
         due_at=decision_due(now, urgent=submission.urgent),
         urgent=submission.urgent,

@@ -240,6 +240,7 @@ def an_authorization(decision=None, **changes):
             "member_id": AMY.member_id,
             "claim_identifiers": (Identifier("https://riverside.example.org/claims", "c-1"),),
             "npis": frozenset({"1234567893"}),
+            "requestors": frozenset({"http://hl7.org/fhir/sid/us-npi|1234567893"}),
             "received_at": NOW,
             "due_at": datetime(2026, 3, 8, 15, 0, tzinfo=UTC),
             "urgent": False,

@@ -8,7 +8,8 @@ from flask import Blueprint, Response, g, request
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app.api.door import fhir, read_body, the_service
+from app.api.door import fhir, read_body
+from app.current import the_service
 from app.security import bearer
 from app.storage import authorizations, events, hooks
 from app.storage.authorizations import Received
@@ -110,19 +111,20 @@ def _keep(
     )
     try:
         with service.database.writing() as connection:
-            _write(connection, received, answer, now)
+            jobs = _write(connection, received, answer, now)
     except IntegrityError:  # the same transaction came twice at once: the other one was first
         with service.database.reading() as connection:
             first = authorizations.received_before(connection, client.id, submission.identifier)
         if first is None:
             raise
         return first
+    service.runner.wake(jobs)
     return received
 
 
-def _write(connection: Connection, received: Received, answer: _Answer, now: datetime) -> None:
-    if answer.authorization is not None:
-        authorizations.add(connection, answer.authorization)
+def _write(connection: Connection, received: Received, answer: _Answer, now: datetime) -> list[int]:
+    """Write all of it and return the jobs to be done once it is committed."""
+    jobs = [authorizations.add(connection, answer.authorization)] if answer.authorization else []
     authorizations.keep_submission(connection, received)
     events.record(
         connection,
@@ -133,6 +135,7 @@ def _write(connection: Connection, received: Received, answer: _Answer, now: dat
         request_id=g.get("request_id"),
         submission=received.id,
     )
+    return jobs
 
 
 def _cases(service: Service, inquiry: Inquiry, payer: Payer, client: Client) -> list[Case]:

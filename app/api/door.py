@@ -1,9 +1,8 @@
-"""What do all machine doors share? The service they work for, and how a body comes in and goes out."""
+"""What do all machine doors share? How a body comes in and goes out, and which generations there are."""
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from werkzeug.routing import BaseConverter, ValidationError
 
-from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import NotAcceptable, UnsupportedMediaType
 from fhir_r4.wire import read_object, write_json
@@ -25,15 +24,8 @@ class GenerationConverter(BaseConverter):
             raise ValidationError from None
 
 
-def init_app(app: Flask, service: Service) -> None:
-    app.extensions["priorauth"] = service
+def init_app(app: Flask) -> None:
     app.url_map.converters["generation"] = GenerationConverter
-
-
-def the_service() -> Service:
-    service = current_app.extensions["priorauth"]
-    assert isinstance(service, Service)  # noqa: S101
-    return service
 
 
 def read_body(limit: int) -> dict:

@@ -9,7 +9,8 @@ from flask import Flask, Response, g, request
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from app.api.door import fhir, plain, the_service
+from app.api.door import fhir, plain
+from app.current import the_service
 from app.logging import get_logger
 from app.security.backend_services import OAuthError
 from app.storage import clients, events

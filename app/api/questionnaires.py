@@ -4,7 +4,8 @@ from datetime import date
 
 from flask import Blueprint, Response, g, request
 
-from app.api.door import fhir, read_body, the_service
+from app.api.door import fhir, read_body
+from app.current import the_service
 from app.security import bearer
 from app.storage import hooks
 from app.wiring import Service
