@@ -31,6 +31,7 @@ demo: $(VENV)/.built  ## tell the whole story over HTTP, then stay up (make demo
 serve: $(VENV)/.built  ## run the service on sample data in ./data
 	@test -f data/payer.yaml || { mkdir -p data && cp -r fixtures/payer/. data/; }
 	$(BIN)/priorauth migrate --data data
+	$(BIN)/priorauth directory load --data data
 	$(BIN)/priorauth serve --data data
 
 test: setup  ## lint, types, import contracts and every test

@@ -46,6 +46,8 @@ def serve(host: str, port: int, data: Path | None) -> None:
     from app.storage.database import Database
 
     config = Config.from_env(data=data)
+    if config.base_url == Config().base_url and host in {"127.0.0.1", "localhost"}:
+        config = Config.from_env(data=data, base_url=f"http://127.0.0.1:{port}")  # as it is reached
     if schema.current(Database(config.database)) != schema.newest():
         raise click.ClickException("the database is not at this version: run 'priorauth migrate' first")
     Server(config, host, port).run()

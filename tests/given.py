@@ -128,10 +128,15 @@ def a_hook(*, order=None, prefetch=None, version="2.0", **changes):
     } | changes
 
 
+def percent(value, **changes):
+    quantity = {"value": value, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
+    return {"valueQuantity": quantity | changes}
+
+
 def a_form_response(answers=None, **changes):
     """Return a completed home oxygen form about Amy: 88 % ten days before the order, at rest, unless told."""
     given = {
-        "2.1": {"valueQuantity": {"value": 88, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}},
+        "2.1": percent(88),
         "2.3": {"valueDate": "2026-02-19"},
         "2.4": {"valueBoolean": True},
         "3.2": {"valueBoolean": False},

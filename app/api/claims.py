@@ -16,13 +16,13 @@ from app.storage.authorizations import Received
 from app.storage.clients import Client
 from app.wiring import Service, new_id, new_number
 from fhir_r4.generations import Generation
-from fhir_r4.problems import Conflict, Issue
+from fhir_r4.problems import Conflict, Forbidden, Issue
 from fhir_r4.wire import canonical, write_json
 from prior_auth.authorization import Authorization
 from prior_auth.claim_response import Case, Writer
 from prior_auth.inquire import Inquiry, answers, read_inquiry
-from prior_auth.submission import Submission, read_submission
-from prior_auth.submit import BusinessError, Knowledge, parties
+from prior_auth.submission import Submission, read_submission, stored_submission
+from prior_auth.submit import BusinessError, Knowledge, OnFile, parties, speaks_for
 from prior_auth.submit import submit as decide
 from rules.directory import Payer
 
@@ -44,6 +44,9 @@ def submit(generation: Generation) -> Response:
     client = bearer.require(service, request.headers.get("Authorization"), *SUBMIT)
     g.client_id = client.id
     submission = read_submission(read_body(service.config.fhir_limit_bytes))
+    if not speaks_for(submission, client.organizations):
+        said = "the client is not registered for this provider"
+        raise Forbidden(Issue("forbidden", said, f"{submission.claim.path}.provider"))
     digest = _digest(generation, submission)
     with service.database.reading() as connection:
         before = authorizations.received_before(connection, client.id, submission.identifier)
@@ -81,9 +84,12 @@ def _decide(service: Service, generation: Generation, client: Client, submission
         return _Answer(None, write_json(writer.error_bundle(known, submission, new_id())))
     with service.database.reading() as connection:
         ids = {one for item in submission.items for one in item.assertion_ids}
-        promises = hooks.assertions_called(connection, ids)
+        on_file = OnFile(
+            hooks.assertions_called(connection, ids),
+            authorizations.standing(connection, known.payer.id, known.member.member_id),
+        )
     knowledge = Knowledge(service.book, service.catalog, new_id, new_number)
-    authorization = decide(submission, known, promises, knowledge, client.id, now)
+    authorization = decide(submission, known, on_file, knowledge, client.id, now)
     case = Case(authorization, submission, known.payer.time_zone)
     return _Answer(authorization, write_json(writer.response_bundle(case)))
 
@@ -142,9 +148,9 @@ def _cases(service: Service, inquiry: Inquiry, payer: Payer, client: Client) -> 
     numbers = [number for number in inquiry.member_ids if _is_the_person(service, payer, number, inquiry)]
     with service.database.reading() as connection:
         return [
-            Case(one, read_submission(authorizations.request_of(connection, one.id)), payer.time_zone)
+            Case(one, stored_submission(authorizations.request_of(connection, one.id)), payer.time_zone)
             for one in authorizations.of_member(connection, payer.id, numbers)
-            if answers(one, inquiry, client.id)
+            if answers(one, inquiry, client.id, client.organizations)
         ]
 
 

@@ -40,10 +40,16 @@ def read_body(limit: int) -> dict:
         raise UnsupportedMediaType("the body is application/fhir+json or application/json")
     if request.content_encoding not in {None, "", "identity"}:
         raise UnsupportedMediaType("the body is not compressed")
-    if request.accept_mimetypes and request.accept_mimetypes.best_match(_ACCEPTED) is None:
+    if not _takes_json(request.headers.get("Accept", "")):
         raise NotAcceptable("answers are application/fhir+json")
     request.max_content_length = limit
     return read_object(request.get_data(cache=False))
+
+
+def _takes_json(accept: str) -> bool:
+    """Tell whether the Accept header leaves room for JSON; parameters (fhirVersion, charset, q) are no matter."""
+    wanted = {part.partition(";")[0].strip().lower() for part in accept.split(",")} - {""}
+    return not wanted or bool(wanted & {*_ACCEPTED, "*/*", "application/*"})
 
 
 def fhir(body: dict | bytes, status: int = 200) -> Response:

@@ -10,7 +10,7 @@ from app.wiring import Service
 from fhir_r4.wire import write_json
 from prior_auth.claim_response import Case, Writer
 from prior_auth.notification import Event, handshake, notification
-from prior_auth.submission import read_submission
+from prior_auth.submission import stored_submission
 
 HANDSHAKE = "subscription.handshake"
 DELIVER = "subscription.deliver"
@@ -85,7 +85,7 @@ def _notification(service: Service, subscription: Subscription, pending: Pending
     zone = (payer or service.payers[0]).time_zone
     generation = subscription.subscriber.generation
     writer = Writer(generation, service.fhir_base(generation), service.now())
-    event = Event(pending.number, pending.at, Case(authorization, read_submission(request), zone))
+    event = Event(pending.number, pending.at, Case(authorization, stored_submission(request), zone))
     return notification(_url(service, subscription), event, writer)
 
 

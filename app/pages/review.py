@@ -16,8 +16,9 @@ from app.wiring import Service, new_number
 from fhir_r4.problems import Conflict, Problem, Unknown, Unprocessable
 from fhir_r4.resource import codings, dicts, text_of, value_of
 from prior_auth.authorization import Authorization, Item, ReviewAction
+from prior_auth.request_bundle import day
 from prior_auth.review import Reviewer, Verdict, record
-from prior_auth.submission import Submission, day, read_submission
+from prior_auth.submission import Submission, stored_submission
 from rules.directory import Payer
 
 WORKLIST = 200
@@ -120,7 +121,7 @@ def _shown(identity: str, refused: Problem | None = None) -> str:
         found = authorizations.find(connection, identity)
         if found is None:
             raise Unknown("there is no such case")
-        submission = read_submission(authorizations.request_of(connection, identity))
+        submission = stored_submission(authorizations.request_of(connection, identity))
     return render_template(
         "case.html",
         person=the_person(),
@@ -143,7 +144,7 @@ def _page(service: Service, found: Authorization, submission: Submission) -> Cas
         patient=f"{given} {text_of(name.get('family')) or ''}".strip() or "unnamed",
         birth_date=text_of(patient.get("birthDate")) or "unknown",
         diagnoses=tuple(_diagnoses(submission.claim.resource)),
-        answers=tuple(one for form in submission.responses for one in _answers(form)),
+        answers=tuple(one for form in submission.forms for one in _answers(form.response)),
         received_at=found.received_at.astimezone(payer.time_zone),
         due_at=_zoned(service, found),
     )

@@ -37,7 +37,8 @@ class Client:
 
 
 def add(connection: Connection, client: Client, now: datetime) -> None:
-    """Register a client, or replace what was registered under its id."""
+    """Register a client, or replace what was registered under its id; tokens of before are void."""
+    connection.execute(delete(access_tokens).where(access_tokens.c.client_id == client.id))
     connection.execute(delete(client_organizations).where(client_organizations.c.client_id == client.id))
     connection.execute(delete(client_ehrs).where(client_ehrs.c.client_id == client.id))
     values = {
@@ -101,6 +102,12 @@ def spend(connection: Connection, issuer: str, jti: str, now: datetime, until: d
     """
     connection.execute(delete(spent_assertions).where(spent_assertions.c.expires_at <= now))
     connection.execute(insert(spent_assertions).values(issuer=issuer, jti=jti, expires_at=until))
+
+
+def was_spent(connection: Connection, issuer: str, jti: str) -> bool:
+    """Tell whether a JWT was used before; the transaction that keeps the answer decides."""
+    query = select(spent_assertions.c.jti).where(spent_assertions.c.issuer == issuer, spent_assertions.c.jti == jti)
+    return connection.execute(query).one_or_none() is not None
 
 
 def _one(connection: Connection, condition: Any) -> Client | None:
