@@ -23,7 +23,6 @@ VERSIONS = {
     "cql-execution": "3.3.2",  # the oracle
     "cql-exec-fhir": "2.2.0",
 }
-_NOISE = {"annotation", "signature"}
 
 
 def installed() -> Path:
@@ -53,9 +52,10 @@ def translated(texts: Mapping[str, str], libraries: Mapping[str, str] | None = N
 
 
 def pruned(elm: Any) -> Any:
-    """Return ELM without what evaluation does not read: annotations, signatures and empty lists."""
+    """Return ELM without what evaluation does not read: annotations, operators' signatures and empty lists."""
     if isinstance(elm, dict):
-        return {key: pruned(value) for key, value in elm.items() if key not in _NOISE and value != []}
+        noise = {"annotation"} if elm.get("type") == "FunctionRef" else {"annotation", "signature"}
+        return {key: pruned(value) for key, value in elm.items() if key not in noise and value != []}
     return [pruned(member) for member in elm] if isinstance(elm, list) else elm
 
 

@@ -1,0 +1,77 @@
+"""Is a value of the type that ELM names?
+
+Source: ELM 1.5, "Type Specifiers", Is, As.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from cql.errors import Unsupported
+from cql.fhir_model import URI, Element, fhir_type
+from cql.temporal import Date, DateTime, Time
+from cql.types import Code, CodeSystem, Concept, Interval, Long, Quantity, Ratio, Tuple, ValueSet
+
+SYSTEM = "{urn:hl7-org:elm-types:r1}"
+Test = Callable[[Any], bool]
+
+CLASSES: dict[str, type | tuple[type, ...]] = {
+    "Boolean": bool, "Integer": int, "Long": Long, "Decimal": Decimal, "String": str, "Date": Date,
+    "DateTime": DateTime, "Time": Time, "Quantity": Quantity, "Ratio": Ratio, "Code": Code, "Concept": Concept,
+    "ValueSet": ValueSet, "CodeSystem": CodeSystem, "Vocabulary": (ValueSet, CodeSystem),
+}  # fmt: skip
+
+
+def is_named(name: str) -> Test:
+    """Return the test of a named type, ``{urn:hl7-org:elm-types:r1}Integer`` or ``{http://hl7.org/fhir}Patient``."""
+    local = name.rpartition("}")[2]
+    if name.startswith(URI):
+        if fhir_type(local) is None:
+            raise Unsupported(f"FHIR R4 has no type {local}", "a FHIR R4 type")
+        return lambda value: type(value) is Element and local in value.type.bases
+    if local == "Any":
+        return lambda _value: True
+    found = CLASSES.get(local)
+    if found is None or not name.startswith(SYSTEM):
+        raise Unsupported(f"the type {name} is not known", "a System type or a FHIR R4 type")
+    classes = found if isinstance(found, tuple) else (found,)
+    return lambda value: type(value) in classes
+
+
+def is_specified(specifier: Any) -> Test:
+    """Return the test of a type specifier; a null among members fits every type."""
+    match (specifier or {}).get("type"):
+        case "NamedTypeSpecifier":
+            return is_named(specifier["name"])
+        case "ListTypeSpecifier":
+            member = is_specified(specifier["elementType"])
+            return lambda value: type(value) is list and all(one is None or member(one) for one in value)
+        case "IntervalTypeSpecifier":
+            point = is_specified(specifier["pointType"])
+            return lambda value: (
+                type(value) is Interval and all(bound is None or point(bound) for bound in (value.low, value.high))
+            )
+        case "TupleTypeSpecifier":
+            names = {one["name"] for one in specifier.get("element", ())}
+            return lambda value: type(value) is Tuple and value.keys() <= names
+        case "ChoiceTypeSpecifier":
+            choices = [is_specified(one) for one in specifier.get("choice", specifier.get("type", ()))]
+            return lambda value: any(holds(value) for holds in choices)
+    raise Unsupported("a type specifier is not known", "a named, list, interval, tuple or choice type")
+
+
+def spelt(specifier: Any) -> str:
+    """Name a specifier as CQL writes it, for messages and for choosing overloads."""
+    match (specifier or {}).get("type"):
+        case "NamedTypeSpecifier":
+            return str(specifier["name"])
+        case "ListTypeSpecifier":
+            return f"List<{spelt(specifier.get('elementType'))}>"
+        case "IntervalTypeSpecifier":
+            return f"Interval<{spelt(specifier.get('pointType'))}>"
+        case "ChoiceTypeSpecifier":
+            return f"Choice<{','.join(sorted(map(spelt, specifier.get('choice', ()))))}>"
+        case "TupleTypeSpecifier":
+            names = sorted(f"{one['name']} {spelt(one.get('elementType'))}" for one in specifier.get("element", ()))
+            return f"Tuple{{{','.join(names)}}}"
+    return "Any"
