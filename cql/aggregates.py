@@ -5,6 +5,7 @@ Source: CQL 1.5 appendix B, "Aggregate Functions".
 
 import decimal
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from functools import cmp_to_key, reduce
 from typing import Any
@@ -61,10 +62,8 @@ def _median(values: list[Any]) -> Any:
 def _mode(values: list[Any]) -> Any:
     """The most frequent value; of several the least, or the first where they have no order."""
     best, most = None, 0
-    try:
+    with suppress(CqlError):
         values = ascending(values)
-    except CqlError:
-        pass
     for value in values:
         count = sum(is_same(value, other) for other in values)
         if count > most:
@@ -84,7 +83,7 @@ def _spread(*, of_sample: bool, root: bool) -> Callable[[list[Any]], Any]:
         if count < 1 or len(known) != len(numbers):
             return None
         with decimal.localcontext(WIDE):
-            mean = sum(known) / len(known)
+            mean = sum(known, Decimal(0)) / len(known)
             found = sum(((number - mean) ** 2 for number in known), Decimal(0)) / count
             found = fitted(found.sqrt() if root else found, Decimal)
         return Quantity(found, unit) if unit else found

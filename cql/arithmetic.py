@@ -193,7 +193,7 @@ def power(base: Any, exponent: Any) -> Any:
     kind = _kind(base, exponent)
     if kind is not Decimal and exponent < 0:
         kind = Decimal
-    if abs(base) > 1 and abs(exponent) > 200:  # noqa: PLR2004 no such power fits, and Python would reckon it
+    if abs(base) > 1 and abs(exponent) > 200:
         return None if exponent > 0 else Decimal(0)
     try:
         with decimal.localcontext(WIDE):
@@ -223,11 +223,12 @@ def _round(value: Any, precision: int | None) -> Decimal | None:
     step = Decimal(1).scaleb(-(precision or 0))
     with decimal.localcontext(WIDE):
         scaled = (Decimal(value) / step).to_integral_value(rounding=ROUND_HALF_UP)
-        return fitted(scaled * step, Decimal)
+        rounded: Decimal | None = fitted(scaled * step, Decimal)
+    return rounded
 
 
 def _exp(value: Any) -> Any:
-    if value > 50:  # noqa: PLR2004 e**50 is beyond 28 digits
+    if value > 50:
         raise CqlError("the result of Exp is too large", "an exponent of at most 46")
     with decimal.localcontext(WIDE):
         return fitted(Decimal(value).exp(), Decimal)
@@ -252,7 +253,8 @@ def _log(value: Any, base: Any) -> Any:
 # The ends of a type, and neighbours -----------------------------------------------------------------------------
 
 _NAMES: dict[str, type] = {
-    "Integer": int, "Long": Long, "Decimal": Decimal, "Quantity": Quantity, "Date": Date, "DateTime": DateTime, "Time": Time,
+    "Integer": int, "Long": Long, "Decimal": Decimal, "Quantity": Quantity,
+    "Date": Date, "DateTime": DateTime, "Time": Time,
 }  # fmt: skip
 
 
@@ -340,7 +342,7 @@ def _boundary(last: bool) -> Callable[[Any, Any], Any]:
 
 def _decimal_boundary(value: Decimal, precision: int, last: bool) -> Decimal | None:
     """The least or greatest number that begins with these digits."""
-    if not 0 <= precision <= 8:  # noqa: PLR2004
+    if not 0 <= precision <= 8:
         return None
     exponent = value.as_tuple().exponent
     told = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)

@@ -21,7 +21,7 @@ from cql.ucum import NotUcum, converted
 NUMBERS = (int, Long, Decimal)
 
 
-def equal(left: Any, right: Any) -> bool | None:  # noqa: PLR0911
+def equal(left: Any, right: Any) -> bool | None:
     if left is None or right is None:
         return None
     kind = type(left)
@@ -128,7 +128,7 @@ _EQUAL: dict[type, Callable[[Any, Any], bool | None]] = {
 }
 
 
-def equivalent(left: Any, right: Any) -> bool:  # noqa: PLR0911
+def equivalent(left: Any, right: Any) -> bool:
     """Tell whether two values mean the same; null means the same as null."""
     if left is None or right is None:
         return left is right

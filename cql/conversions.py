@@ -34,15 +34,8 @@ def to_boolean(value: Any) -> bool | None:
     return True if text in _TRUE else False if text in _FALSE else None
 
 
-def to_integer(value: Any) -> int | None:
-    return _to_whole(value, int)
-
-
-def to_long(value: Any) -> Any:
-    return _to_whole(value, Long)
-
-
-def _to_whole(value: Any, kind: type) -> Any:
+def to_whole(value: Any, kind: type) -> Any:
+    """Return an Integer (``int``) or a Long."""
     if type(value) is str:
         return fitted(int(value), kind) if _INTEGER.fullmatch(value) else None
     return fitted(int(value), kind)
@@ -51,7 +44,8 @@ def _to_whole(value: Any, kind: type) -> Any:
 def to_decimal(value: Any) -> Decimal | None:
     if type(value) is str and not _DECIMAL.fullmatch(value):
         return None
-    return fitted(Decimal(int(value) if type(value) is bool else value), Decimal)
+    fits: Decimal | None = fitted(Decimal(int(value) if type(value) is bool else value), Decimal)
+    return fits
 
 
 def to_string(value: Any) -> str | None:
@@ -105,8 +99,8 @@ def _is_unit(text: str) -> bool:
 
 def to_ratio(value: str) -> Ratio | None:
     numerator, colon, denominator = value.partition(":")
-    parts = to_quantity(numerator), to_quantity(denominator)
-    return Ratio(*parts) if colon and parts[0] and parts[1] else None
+    above, below = to_quantity(numerator), to_quantity(denominator)
+    return Ratio(above, below) if colon and above and below else None
 
 
 def to_concept(value: Any) -> Concept:
@@ -129,8 +123,8 @@ def _to_time(value: Any) -> Any:
 
 CONVERSIONS: dict[str, Callable[[Any, Any], Any]] = {
     "Boolean": lambda _run, value: to_boolean(value),
-    "Integer": lambda _run, value: to_integer(value),
-    "Long": lambda _run, value: to_long(value),
+    "Integer": lambda _run, value: to_whole(value, int),
+    "Long": lambda _run, value: to_whole(value, Long),
     "Decimal": lambda _run, value: to_decimal(value),
     "String": lambda _run, value: to_string(value),
     "Date": lambda _run, value: to_date(value),

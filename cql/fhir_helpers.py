@@ -17,7 +17,8 @@ from cql.types import Code, CodeSystem, Concept, Interval, Quantity, Ratio, Valu
 
 _UNIT_SYSTEMS = ("http://unitsofmeasure.org", "http://hl7.org/fhirpath/CodeSystem/calendar-units")
 _CALENDAR = {
-    "ms": "millisecond", "s": "second", "min": "minute", "h": "hour", "d": "day", "wk": "week", "mo": "month", "a": "year",
+    "ms": "millisecond", "s": "second", "min": "minute", "h": "hour",
+    "d": "day", "wk": "week", "mo": "month", "a": "year",
 }  # fmt: skip
 
 

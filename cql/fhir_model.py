@@ -119,20 +119,18 @@ def resource(value: dict) -> Element:
 
 def system_value(kind: str, value: Any, offset: int = 0) -> Any:
     """Return a JSON primitive as the System type ``kind``, or None where it is not one."""
-    match kind:
-        case "System.String":
-            return value if type(value) is str else None
-        case "System.Boolean":
-            return value if type(value) is bool else None
-        case "System.Integer":
-            return value if type(value) is int else None
-        case "System.Decimal":
-            return _decimal(value)
+    if kind in _PLAIN:
+        return value if type(value) is _PLAIN[kind] else None
+    if kind == "System.Decimal":
+        return _decimal(value)
     if type(value) is not str:
         return None
     if kind == "System.DateTime":
         return read_datetime(value, offset)
     return read_date(value) if kind == "System.Date" else read_time(value)
+
+
+_PLAIN = {"System.String": str, "System.Boolean": bool, "System.Integer": int}
 
 
 def _decimal(value: Any) -> Decimal | None:

@@ -302,7 +302,7 @@ def _moments(low: Any, high: Any, per: Quantity | None) -> Any:
     while True:
         following = shifted(low, per)
         last = shifted(following, Quantity(Decimal(1), _UNIT_NAMES[told]), -1)
-        if compare(last, high) == 1 or (compare(following, low) or 0) <= 0 and compare(low, high) == 1:
+        if compare(last, high) == 1 or ((compare(following, low) or 0) <= 0 and compare(low, high) == 1):
             return
         yield Interval(low, last)
         if (compare(following, low) or 0) <= 0:  # a time of day came round to midnight

@@ -162,6 +162,9 @@ class Library:
         specifier = node.get("asTypeSpecifier") or node.get("resultTypeSpecifier") or {}
         return node.get("type") in ("List", "Query", "Retrieve") or specifier.get("type") == "ListTypeSpecifier"
 
+    def is_interval(self, node: dict) -> bool:
+        return (node.get("asTypeSpecifier") or {}).get("type") == "IntervalTypeSpecifier"
+
     # Where a node stands ------------------------------------------------------------------------------------
 
     def located(self, node: dict, thunk: Thunk) -> Thunk:

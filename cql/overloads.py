@@ -64,18 +64,25 @@ def _same_as(left: Any, right: Any, precision: int | None) -> bool | None:
     return same_moment(left, right, precision)
 
 
-def _membership(of_list: Callable[..., Any], of_interval: Callable[..., Any], container: int) -> Build:
-    """Make ``contains`` (container 0) or ``in`` (container 1); nothing is in a null container."""
+def _membership(
+    of_list: Callable[..., Any], of_interval: Callable[..., Any], container: int, *, proper: bool = False
+) -> Build:
+    """Make ``contains`` (container 0) or ``in`` (container 1).
+
+    Nothing is in a null container; whether anything is properly in a null interval is unknown.
+    """
 
     def build(node: dict, scope: Scope) -> Thunk:
-        thunks = scope.compile_all(operands(node))
+        given = operands(node)
+        thunks = scope.compile_all(given)
+        of_null = None if proper and scope.library.is_interval(given[container]) else False
         holder, member = thunks[container], thunks[1 - container]
         precision = precision_of(node)
 
         def run(frame: Frame) -> bool | None:
             values, value = holder(frame), member(frame)
             if values is None:
-                return False
+                return of_null
             answer: bool | None
             if type(values) is list:
                 answer = of_list(values, value)
@@ -134,8 +141,8 @@ NODES: dict[str, Build] = {
     "Except": _except,
     "Contains": _membership(lists.contains, interval.includes, 0),
     "In": _membership(lists.contains, interval.includes, 1),
-    "ProperContains": _membership(lists.properly_contains, interval.properly_contains, 0),
-    "ProperIn": _membership(lists.properly_contains, interval.properly_contains, 1),
+    "ProperContains": _membership(lists.properly_contains, interval.properly_contains, 0, proper=True),
+    "ProperIn": _membership(lists.properly_contains, interval.properly_contains, 1, proper=True),
     "Includes": _by_type(lists.includes, interval.includes),
     "IncludedIn": _included(lists.includes, interval.includes),
     "ProperIncludes": _by_type(lists.properly_includes, interval.properly_includes),

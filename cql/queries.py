@@ -204,16 +204,24 @@ def _aggregate(clause: dict, scope: Scope, slots: list[int], node: dict) -> _Fin
 def _sort(clause: dict | None, scope: Scope) -> Callable[[Frame, list[Any]], list[Any]] | None:
     if not clause:
         return None
+    keys: list[tuple[Callable[[Frame, Any], Any], int]]
     keys = [(_key(item, scope), -1 if item.get("direction") in _DESCENDING else 1) for item in clause["by"]]
 
     def run(frame: Frame, rows: list[Any]) -> list[Any]:
         for key, sign in reversed(keys):  # Python's sort is stable: the least important key goes first
             told = [(key(frame, row), row) for row in rows]
-            told.sort(key=cmp_to_key(lambda one, other: sign * nulls_first(one[0], other[0])))  # noqa: B023 used at once
+            told.sort(key=_by_key(sign))
             rows = [row for _, row in told]
         return rows
 
     return run
+
+
+def _by_key(sign: int) -> Callable[[tuple[Any, Any]], Any]:
+    def compared(one: tuple[Any, Any], other: tuple[Any, Any]) -> int:
+        return sign * nulls_first(one[0], other[0])
+
+    return cmp_to_key(compared)
 
 
 def nulls_first(left: Any, right: Any) -> int:

@@ -59,7 +59,7 @@ class Run:
         ValueError: ``now`` has no zone.
     """
 
-    def __init__(  # noqa: PLR0913 all but the first two have defaults
+    def __init__(
         self,
         libraries: Libraries,
         *,
@@ -163,11 +163,11 @@ class Run:
             self._place(error, subject)
             raise
         except RecursionError:
-            error = Exhausted("the logic calls itself too deep", f"at most {self.limits.depth} calls")
+            found: CqlError = Exhausted("the logic calls itself too deep", f"at most {self.limits.depth} calls")
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            error = CqlError("an operator met a value of a kind that it does not take", "operands as ELM types them")
-        self._place(error, subject)
-        raise error
+            found = CqlError("an operator met a value of a kind that it does not take", "operands as ELM types them")
+        self._place(found, subject)
+        raise found
 
     def _place(self, error: CqlError, subject: Define | Function) -> None:
         if error.place is None:

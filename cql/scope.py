@@ -98,7 +98,7 @@ def strict(function: Callable[..., Any]) -> Build:
         thunks = scope.compile_all(operands(node))
         if len(thunks) == 1:
             return _strict_unary(function, *thunks)
-        if len(thunks) == 2:  # noqa: PLR2004
+        if len(thunks) == 2:
             return _strict_binary(function, *thunks)
 
         def run(frame: Frame) -> Any:
@@ -131,7 +131,7 @@ def lenient(function: Callable[..., Any]) -> Build:
 
     def build(node: dict, scope: Scope) -> Thunk:
         thunks = scope.compile_all(operands(node))
-        if len(thunks) == 2:  # noqa: PLR2004
+        if len(thunks) == 2:
             left, right = thunks
             return lambda frame: function(left(frame), right(frame))
         return lambda frame: function(*[thunk(frame) for thunk in thunks])

@@ -74,7 +74,7 @@ def _matches(text: str, pattern: str) -> bool:
 
 
 def _replace(text: str, pattern: str, substitution: str) -> str:
-    """``$1`` is the first group and ``\\$`` a dollar sign, as in Java, whose rules CQL takes."""
+    r"""``$1`` is the first group and ``\$`` a dollar sign, as in Java, whose rules CQL takes."""
     written = re.sub(r"\\\$|\$(\d+)", lambda found: rf"\g<{found[1]}>" if found[1] else "$", substitution)
     try:
         return _bounded_text(_bounded(pattern, text).sub(written, text))

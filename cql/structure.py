@@ -66,7 +66,7 @@ def literal(name: str, text: str) -> Any:
 def decimal_literal(text: Any) -> Decimal:
     value = Decimal(str(text))
     exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int) or exponent < -8 or abs(value) > MAX_DECIMAL:  # noqa: PLR2004
+    if not isinstance(exponent, int) or exponent < -8 or abs(value) > MAX_DECIMAL:
         raise ValueError(text)
     return value
 
@@ -128,7 +128,7 @@ def _fhir_json(type_: Any, given: dict[str, Any]) -> Any:
         found = type_.properties.get(name)
         if value is None or found is None:
             continue
-        kinds = dict((kind, key) for key, kind in found.keys)
+        kinds = {kind: key for key, kind in found.keys}
         key = kinds.get(value.type.name, found.keys[0][0]) if type(value) is Element else found.keys[0][0]
         json[key] = plain(value)
     return json

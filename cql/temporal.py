@@ -109,7 +109,7 @@ TEMPORAL = (Date, DateTime, Time)
 
 
 def _clock(fields: tuple[int, ...]) -> str:
-    return ":".join(f"{field:02}" for field in fields[:3]) + (f".{fields[3]:03}" if len(fields) > 3 else "")  # noqa: PLR2004
+    return ":".join(f"{field:02}" for field in fields[:3]) + (f".{fields[3]:03}" if len(fields) > 3 else "")
 
 
 # Reading and checking -------------------------------------------------------------------------------------------
@@ -315,7 +315,7 @@ def _toward_zero(count: int, per: int) -> int:
 def _shifted_months(value: Any, months: int) -> Any:
     year, month = value.fields[0], value.fields[1] if value.precision >= MONTH else 1
     year, month = divmod(year * 12 + month - 1 + months, 12)
-    if not 1 <= year <= 9999:  # noqa: PLR2004
+    if not 1 <= year <= 9999:
         raise CqlError("a date lies outside the calendar", "years 1 to 9999")
     fields = (year, month + 1, *value.fields[2:])[: len(value.fields)]
     if len(fields) >= DAY:
@@ -352,10 +352,10 @@ def milliseconds(value: Any) -> int:
     """Return a full DateTime's distance from the year 1 in UTC, a Date's or Time's from its own zero."""
     if type(value) is Time:
         return _time_milliseconds(value.fields)
-    days = date(*value.fields[:3]).toordinal() * _MILLISECONDS[DAY]
+    days: int = date(*value.fields[:3]).toordinal() * _MILLISECONDS[DAY]
     if type(value) is Date:
         return days
-    return days + _time_milliseconds(value.fields[DAY:]) - value.offset * 60_000
+    return days + _time_milliseconds(value.fields[DAY:]) - int(value.offset) * 60_000
 
 
 # Durations and differences --------------------------------------------------------------------------------------
@@ -397,12 +397,12 @@ def _whole_periods(left: Any, right: Any, precision: int) -> int:
 
 
 def _boundaries(left: Any, right: Any, precision: int) -> int:
-    years = right.fields[0] - left.fields[0]
+    years: int = right.fields[0] - left.fields[0]
     if precision == YEAR:
-        return int(years)
+        return years
     if precision == MONTH:
-        return int(years * 12 + right.fields[1] - left.fields[1])
-    shift = getattr(left, "offset", 0) * 60_000  # both are on left's clocks: count on them
+        return years * 12 + int(right.fields[1] - left.fields[1])
+    shift: int = getattr(left, "offset", 0) * 60_000  # both are on left's clocks: count on them
     mine, yours = milliseconds(left) + shift, milliseconds(right) + shift
     period = _MILLISECONDS[precision]
     # Ordinal day 7 is a Sunday, as are all multiples of 7: a week begins there.

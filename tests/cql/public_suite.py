@@ -17,6 +17,16 @@ from cql.temporal import TEMPORAL, DateTime, Time
 from cql.types import Interval, Quantity, Tuple, Uncertainty
 from tests.cql.translator.translate import FIXTURES, read_gzip
 
+_TOO_LARGE = "2147483648 is no Integer; the suite marks the same literal invalid in the group Ceiling"
+REASONS = {
+    "CqlArithmeticFunctionsTest/Floor/FloorIntegerGreaterThanMaxInteger": _TOO_LARGE,
+    "CqlArithmeticFunctionsTest/Floor/FloorIntegerLessThanMinInteger": _TOO_LARGE,
+    "CqlDateTimeOperatorsTest/Uncertainty tests/DateTimeDurationBetweenUncertainInterval": (
+        "from 15 January to some day of February it is 16 days at least in two other cases, 17 in this one"
+    ),
+}
+"""Why each failing case fails, by its key."""
+
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
 
@@ -63,7 +73,7 @@ def evaluate(elm: Any) -> Any:
     return Run(Libraries([{"library": library}]), now=NOW).value("Case", "It")
 
 
-def same(actual: Any, expected: Any) -> bool:
+def same(actual: Any, expected: Any) -> bool:  # noqa: PLR0911 one answer for each kind of value
     """Tell whether two results are one: the same parts to the same precision.
 
     The suite writes some Decimals as Integers and some DateTimes as Dates; CQL's implicit conversions make them one.

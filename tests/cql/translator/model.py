@@ -5,7 +5,7 @@ choice. Run as ``python -m tests.cql.translator.model``.
 """
 
 import json
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from tests.cql.translator.translate import HOUSE, MODELS
 
@@ -14,16 +14,16 @@ _KIND = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
 
 def types() -> dict[str, list]:
-    root = ElementTree.parse(MODELS / "fhir-modelinfo-4.0.1.xml").getroot()  # noqa: S314 a published file
+    root = ET.parse(MODELS / "fhir-modelinfo-4.0.1.xml").getroot()  # noqa: S314 a published file
     return {one.get("name", ""): _type(one) for one in root.iter(f"{_IN}typeInfo")}
 
 
-def _type(info: ElementTree.Element) -> list:
+def _type(info: ET.Element) -> list:
     elements = {one.get("name"): _specifier(one) for one in info.findall(f"{_IN}element")}
     return [_short(info.get("baseType", "")), info.get("primaryCodePath", ""), elements]
 
 
-def _specifier(element: ElementTree.Element) -> str:
+def _specifier(element: ET.Element) -> str:
     named = element.get("elementType") or element.get("type")
     if named:
         return _short(named)

@@ -40,7 +40,7 @@ def translated(texts: Mapping[str, str], libraries: Mapping[str, str] | None = N
     """Return ``{key: {"elm": …} | {"errors": […]}}`` for each text; ``libraries`` are what they may include."""
     asked = {"libraries": libraries or {}, "cases": [{"key": key, "text": text} for key, text in texts.items()]}
     script = Path(__file__).with_name("translate.mjs")
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         ["node", script, MODELS, installed()],  # noqa: S607
         input=json.dumps(asked),
         capture_output=True,
