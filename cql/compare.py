@@ -250,7 +250,7 @@ def _ordered(holds: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool | N
 less, less_or_equal, greater, greater_or_equal = _ordered(lt), _ordered(le), _ordered(gt), _ordered(ge)
 
 
-def _plain(value: Any) -> Any:
+def plain_primitive(value: Any) -> Any:
     """A FHIR primitive that is compared without a conversion counts as its value."""
     return value.get("value") if type(value) is Element and value.type.system else value
 
@@ -263,7 +263,7 @@ def _not_equal(left: Any, right: Any) -> bool | None:
 NODES: dict[str, Build] = {
     "Equal": strict(equal),
     "NotEqual": strict(_not_equal),
-    "Equivalent": lenient(lambda left, right: equivalent(_plain(left), _plain(right))),
+    "Equivalent": lenient(lambda left, right: equivalent(plain_primitive(left), plain_primitive(right))),
     "Less": strict(less),
     "LessOrEqual": strict(less_or_equal),
     "Greater": strict(greater),

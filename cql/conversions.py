@@ -14,7 +14,7 @@ from cql.compare import in_unit
 from cql.errors import CqlError, Unsupported, said
 from cql.scope import Build, Frame, Scope, Thunk, operands, strict
 from cql.specifiers import Test, is_named, is_specified
-from cql.temporal import TEMPORAL, UNITS, Date, DateTime, read_date, read_datetime, read_time
+from cql.temporal import DAY, TEMPORAL, UNITS, Date, DateTime, Time, read_date, read_datetime, read_time
 from cql.types import Concept, Interval, Long, Quantity, Ratio
 from cql.ucum import NotUcum, unit
 
@@ -115,10 +115,12 @@ def _to_datetime(run: Any, value: Any) -> DateTime | None:
     return value if type(value) is DateTime else DateTime(value.fields, run.offset)
 
 
-def _to_time(value: Any) -> Any:
+def _to_time(value: Any) -> Time | None:
     if type(value) is str:
         return read_time(_ZONE.sub("", value))
-    return read_time(str(DateTime(value.fields)).partition("T")[2].rstrip("Z")) if type(value) is DateTime else value
+    if type(value) is DateTime:
+        return Time(value.fields[DAY:]) if value.precision > DAY else None
+    return value if type(value) is Time else None
 
 
 CONVERSIONS: dict[str, Callable[[Any, Any], Any]] = {

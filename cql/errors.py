@@ -64,4 +64,5 @@ def said(value: Any) -> str:
     ('null', 'a list', 'a string')
     """
     names = {bool: "a Boolean", int: "an integer", str: "a string", list: "a list", type(None): "null"}
-    return names.get(type(value), f"a value of type {getattr(value, 'type', type(value).__name__)}")
+    kind = getattr(value, "type", type(value))
+    return names.get(type(value), f"a value of type {getattr(kind, 'name', None) or type(value).__name__}")

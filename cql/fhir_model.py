@@ -176,4 +176,10 @@ def _property(name: str, spelt: str) -> Property:
     kinds = spelt.removeprefix("*").split("|")
     if len(kinds) == 1:
         return Property(name, ((name, kinds[0]),), spelt.startswith("*"))
-    return Property(name, tuple((f"{name}{kind[0].upper()}{kind[1:]}", kind) for kind in kinds), many=False)
+    return Property(name, tuple((_key(name, kind), kind) for kind in kinds), many=False)
+
+
+def _key(name: str, kind: str) -> str:
+    """Return the JSON key of a choice; a profile of Quantity is written as a Quantity."""
+    written = kind if kind not in ("SimpleQuantity", "MoneyQuantity") else "Quantity"
+    return f"{name}{written[0].upper()}{written[1:]}"

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import cmp_to_key
 from typing import Any
 
-from cql.compare import order
+from cql.compare import order, plain_primitive
 from cql.errors import CqlError
 from cql.lists import distinct
 from cql.scope import Build, Frame, Scope, Thunk
 from cql.structure import property_of
+from cql.temporal import TEMPORAL, lowest
 from cql.types import Tuple
 
 _DESCENDING = {"desc", "descending"}
@@ -225,10 +226,14 @@ def _by_key(sign: int) -> Callable[[tuple[Any, Any]], Any]:
 
 
 def nulls_first(left: Any, right: Any) -> int:
-    """Order two sort keys; null is less than all else, and what has no known order stays where it is."""
+    """Order two sort keys: null before all else, a moment known in part by the first that it may be."""
+    left, right = plain_primitive(left), plain_primitive(right)
     if left is None or right is None:
         return int(left is not None) - int(right is not None)
-    return order(left, right) or 0
+    found = order(left, right)
+    if found is None and type(left) in TEMPORAL:
+        return order(lowest(left), lowest(right)) or 0
+    return found or 0
 
 
 def _key(item: dict, scope: Scope) -> Callable[[Frame, Any], Any]:

@@ -84,7 +84,7 @@ class DateTime:
         if self.precision < HOUR:
             return day + "T"
         zone = f"{'-' if self.offset < 0 else '+'}{abs(self.offset) // 60:02}:{abs(self.offset) % 60:02}"
-        return f"{day}T{_clock(self.fields[DAY:])}{zone if self.offset else 'Z'}"
+        return f"{day}T{_clock(self.fields[DAY:])}{zone}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +375,8 @@ def _between(left: Any, right: Any, precision: int, count: Any) -> int | Uncerta
     """Count exactly where both are known to the precision that is counted in, else between the extremes."""
     if type(left) is not type(right):
         left, right = _alike(left, right)
+    if type(left) is DateTime:
+        right = same_offset(right, left.offset)
     if type(left) is Time and precision not in (HOUR, MINUTE, SECOND, MILLISECOND):
         raise CqlError("times of day lie no days apart", "hours, minutes, seconds or milliseconds")
     needed = DAY if precision == WEEK else precision
@@ -390,7 +392,7 @@ def _whole_periods(left: Any, right: Any, precision: int) -> int:
         return _toward_zero(milliseconds(right) - milliseconds(left), _MILLISECONDS[precision])
     if milliseconds(right) < milliseconds(left):
         return -_whole_periods(right, left, precision)
-    months = (right.fields[0] - left.fields[0]) * 12 + right.fields[1] - left.fields[1]
+    months: int = (right.fields[0] - left.fields[0]) * 12 + right.fields[1] - left.fields[1]
     if _shifted_months(left, months).fields > right.fields:
         months -= 1
     return months // 12 if precision == YEAR else months

@@ -167,7 +167,9 @@ def _in(container: str, holds: Callable[[Any, Any, list[Any]], bool]) -> Build:
     def build(node: dict, scope: Scope) -> Thunk:
         member = scope.compile(node["codes"] if "codes" in node else node.get("code"))
         expression = node.get(f"{container}Expression")
-        holder = scope.compile(expression if expression is not None else node.get(container))
+        holder = (
+            scope.compile(expression) if expression is not None else _reference(node.get(container), container, scope)
+        )
 
         def run(frame: Frame) -> bool | None:
             value = member(frame)
@@ -179,6 +181,12 @@ def _in(container: str, holds: Callable[[Any, Any, list[Any]], bool]) -> Build:
         return run
 
     return build
+
+
+def _reference(node: Any, container: str, scope: Scope) -> Thunk:
+    """ELM writes the reference without its type where only one is possible."""
+    kind = "ValueSetRef" if container == "valueset" else "CodeSystemRef"
+    return scope.compile({"type": kind, **(node or {})})
 
 
 def _in_value_set(run: Any, where: Any, values: list[Any]) -> bool:

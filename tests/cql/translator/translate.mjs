@@ -5,6 +5,8 @@ import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
+const answer = process.stdout.write.bind(process.stdout);
+process.stdout.write = process.stderr.write.bind(process.stderr); // the translator logs: standard output is the answer's
 const [modelFolder, packages] = process.argv.slice(2).map((path) => resolve(path));
 const require = createRequire(join(packages, "package.json"));
 const cqf = join(packages, "node_modules", "@cqframework", "cql");
@@ -38,10 +40,13 @@ const out = {};
 for (const { key, text } of cases) {
   try {
     const translator = CqlTranslator.fromText(text, managerFor());
-    const errors = translator.errors.asJsReadonlyArrayView().map((error) => String(error.message));
+    const errors = translator.errors.asJsReadonlyArrayView().map((error) => {
+      const at = error.locator;
+      return (at ? `${at.startLine}:${at.startChar} ` : "") + error.message;
+    });
     out[key] = errors.length ? { errors } : { elm: JSON.parse(translator.toJson()) };
   } catch (error) {
     out[key] = { errors: [String(error.message ?? error)] };
   }
 }
-process.stdout.write(JSON.stringify(out));
+answer(JSON.stringify(out));
