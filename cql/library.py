@@ -77,6 +77,8 @@ class Library:
     parameters: dict[str, Parameter] = field(default_factory=dict)
     overloads: dict[str, list[Function]] = field(default_factory=dict)
     is_located: bool = False
+    has_locators: bool = False
+    """Whether the translator wrote where the nodes stand."""
 
     @property
     def name(self) -> str:
@@ -169,7 +171,10 @@ class Library:
 
     def located(self, node: dict, thunk: Thunk) -> Thunk:
         """Return a thunk that tells the place of an error, in a library that is compiled for it."""
-        if not self.is_located or not node.get("locator"):
+        if "locator" not in node:
+            return thunk
+        self.has_locators = True
+        if not self.is_located:
             return thunk
 
         def run(frame: Frame) -> Any:
@@ -192,7 +197,7 @@ class Library:
         for statement in _definitions(self.elm, "statements"):
             try:
                 found |= dict.fromkeys(requirements(statement.get("expression"), self))
-            except CqlError:
+            except (CqlError, RecursionError):
                 continue  # the define says so itself when it is asked for
         return tuple(found)
 

@@ -109,9 +109,9 @@ class Run:
         """Run a failed define once more where each node knows its place; the value cannot become another."""
         if isinstance(error, Exhausted) or (error.place and error.place.locator):
             return error
-        located = self.libraries.located()
-        if located is self.libraries or not _has_locators(located.get(library, version).elm):
+        if not any(one.has_locators for one in self.libraries):
             return error
+        located = self.libraries.located()
         again = Run(
             located, now=self.moment, record=self.record, terminology=self.terminology,
             parameters=self.parameters, limits=self.limits,
@@ -211,9 +211,3 @@ class _Failed:
 
 
 _BUSY = object()
-
-
-def _has_locators(elm: Any) -> bool:
-    if isinstance(elm, dict):
-        return "locator" in elm or any(map(_has_locators, elm.values()))
-    return isinstance(elm, list) and any(map(_has_locators, elm))
