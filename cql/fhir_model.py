@@ -8,6 +8,7 @@ Source: FHIR R4, "JSON Representation of Resources"; CQL 1.5 Author's Guide, "Da
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -22,10 +23,10 @@ URI = "{http://hl7.org/fhir}"
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """One element of a type: the JSON keys that may hold it, each with the type that it then has."""
+    """One element of a type: the JSON keys that may hold it, the key beside each, and the type that it then has."""
 
     name: str
-    keys: tuple[tuple[str, str], ...]
+    keys: tuple[tuple[str, str, str], ...]
     many: bool
 
 
@@ -39,23 +40,44 @@ class Type:
     properties: dict[str, Property]
     system: str
     """The System type of the ``value`` of a primitive, empty for a complex type."""
+    is_resource: bool
 
 
 class Element:
-    """A FHIR value over its JSON. ``beside`` is the ``_name`` object that holds a primitive's id and extensions."""
+    """A FHIR value over its JSON. ``beside`` is the ``_name`` object that holds a primitive's id and extensions.
 
-    __slots__ = ("beside", "json", "type")
+    What was asked for is remembered: the defines of a form read the same elements again and again. Nobody changes
+    a list that an Element has handed out.
+    """
+
+    __slots__ = ("_known", "beside", "json", "type")
 
     def __init__(self, type_: Type, value: Any, beside: Any = None) -> None:
         self.type = type_
         self.json = value
         self.beside = beside
+        self._known: dict[Any, Any] = {}
 
     def get(self, name: str, offset: int = 0) -> Any:
         """Return a property: an Element, a list of them, a System value, or None where it is absent.
 
         ``offset`` is the zone, in minutes, of a date that was written without one.
         """
+        key = (name, offset) if self.type.system == "System.DateTime" else name
+        known = self._known
+        if key in known:
+            return known[key]
+        value = known[key] = self._read(name, offset)
+        return value
+
+    def remembered(self, key: object, work: Callable[["Element"], Any]) -> Any:
+        """Return what ``work`` makes of this Element, made once."""
+        known = self._known
+        if key not in known:
+            known[key] = work(self)
+        return known[key]
+
+    def _read(self, name: str, offset: int) -> Any:
         found = self.type.properties.get(name)
         if found is None:
             return None
@@ -63,9 +85,10 @@ class Element:
             return self._of_primitive(name, found, offset)
         if type(self.json) is not dict:
             return None
-        for key, kind in found.keys:
-            value, beside = self.json.get(key), self.json.get("_" + key)
-            if value is not None or beside is not None:
+        json = self.json
+        for key, key_beside, kind in found.keys:
+            if key in json or key_beside in json:
+                value, beside = json.get(key), json.get(key_beside)
                 return _many(kind, value, beside) if found.many else _one(kind, value, beside)
         return None
 
@@ -74,7 +97,7 @@ class Element:
             return system_value(self.type.system, self.json, offset)
         if type(self.beside) is not dict or name not in self.beside:
             return None
-        ((key, kind),) = found.keys
+        ((key, _, kind),) = found.keys
         return _many(kind, self.beside[key], None) if found.many else _one(kind, self.beside[key], None)
 
     def __eq__(self, other: object) -> bool:
@@ -88,16 +111,14 @@ class Element:
 
 
 def _one(kind: str, value: Any, beside: Any) -> Any:
-    if kind.startswith("System."):
-        return system_value(kind, value)
     type_ = fhir_type(kind)
     if type_ is None:
-        return None
+        return system_value(kind, value) if kind.startswith("System.") else None
     if type_.system:
-        return None if isinstance(value, dict | list) else Element(type_, value, beside)
+        return None if type(value) in (dict, list) else Element(type_, value, beside)
     if type(value) is not dict:
         return None
-    return resource(value) if "Resource" in (kind, *type_.bases) else Element(type_, value)
+    return resource(value) if type_.is_resource else Element(type_, value)
 
 
 def _many(kind: str, values: Any, beside: Any) -> list[Any] | None:
@@ -159,9 +180,10 @@ def fhir_type(name: str) -> Type | None:
     properties = dict(base.properties) if base else {}
     properties |= {element: _property(element, spelt) for element, spelt in elements.items()}
     value = properties.get("value")
-    system = value.keys[0][1] if value and value.keys[0][1].startswith("System.") else ""
+    system = value.keys[0][2] if value and value.keys[0][2].startswith("System.") else ""
     bases = frozenset((name, *(base.bases if base else ())))
-    return Type(name, bases, code_path or (base.code_path if base else ""), properties, system)
+    path = code_path or (base.code_path if base else "")
+    return Type(name, bases, path, properties, system, is_resource="Resource" in bases)
 
 
 def known_type(name: str) -> Type:
@@ -175,8 +197,9 @@ def known_type(name: str) -> Type:
 def _property(name: str, spelt: str) -> Property:
     kinds = spelt.removeprefix("*").split("|")
     if len(kinds) == 1:
-        return Property(name, ((name, kinds[0]),), spelt.startswith("*"))
-    return Property(name, tuple((_key(name, kind), kind) for kind in kinds), many=False)
+        return Property(name, ((name, f"_{name}", kinds[0]),), spelt.startswith("*"))
+    keys = tuple((key, f"_{key}", kind) for kind in kinds for key in (_key(name, kind),))
+    return Property(name, keys, many=False)
 
 
 def _key(name: str, kind: str) -> str:

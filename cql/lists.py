@@ -40,9 +40,14 @@ class Members:
 
     def add(self, value: Any) -> bool:
         """Add a value; False where it was there."""
-        alike = self._alike.setdefault(_bucket(value), [])
-        if any(is_same(one, value) for one in alike):
-            return False
+        bucket = _bucket(value)
+        alike = self._alike.get(bucket)
+        if alike is None:
+            self._alike[bucket] = [value]
+            return True
+        for one in alike:
+            if is_same(one, value):
+                return False
         if len(alike) >= _MAX_ALIKE:
             raise Exhausted("too many values are compared with each other", f"at most {_MAX_ALIKE}")
         alike.append(value)

@@ -9,7 +9,9 @@ Source: CQL 1.5 Author's Guide, "Queries"; ELM 1.5, Query, With, Without, Return
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cmp_to_key
+from operator import itemgetter
 from typing import Any
 
 from cql.compare import order, plain_primitive
@@ -52,6 +54,7 @@ def _query(node: dict, outer: Scope) -> Thunk:
 
     def run(frame: Frame) -> Any:
         kept: list[Any] = []
+        keep, of_row = kept.append, finish.of_row
         fixed = [None if source.depends else _listed(source.values(frame)) for source in sources]
         single = all(one is not None and one[1] for one in fixed)
         if any(one is not None and one[0] is None for one in fixed):
@@ -59,8 +62,11 @@ def _query(node: dict, outer: Scope) -> Thunk:
         for _ in _rows(frame, sources, fixed, 0):
             for value, slot in lets:
                 frame[slot] = value(frame)
-            if all(holds(frame) for holds in steps):
-                kept.append(finish.of_row(frame))
+            for holds in steps:
+                if not holds(frame):
+                    break
+            else:
+                keep(of_row(frame))
         found = finish.of_rows(frame, kept)
         if finish.aggregates:
             return found
@@ -210,8 +216,11 @@ def _sort(clause: dict | None, scope: Scope) -> Callable[[Frame, list[Any]], lis
 
     def run(frame: Frame, rows: list[Any]) -> list[Any]:
         for key, sign in reversed(keys):  # Python's sort is stable: the least important key goes first
-            told = [(key(frame, row), row) for row in rows]
-            told.sort(key=_by_key(sign))
+            told = [(plain_primitive(key(frame, row)), row) for row in rows]
+            if len({type(value) for value, _ in told}) == 1 and type(told[0][0]) in (int, str, Decimal):
+                told.sort(key=itemgetter(0), reverse=sign < 0)
+            else:
+                told.sort(key=_by_key(sign))
             rows = [row for _, row in told]
         return rows
 
@@ -227,7 +236,6 @@ def _by_key(sign: int) -> Callable[[tuple[Any, Any]], Any]:
 
 def nulls_first(left: Any, right: Any) -> int:
     """Order two sort keys: null before all else, a moment known in part by the first that it may be."""
-    left, right = plain_primitive(left), plain_primitive(right)
     if left is None or right is None:
         return int(left is not None) - int(right is not None)
     found = order(left, right)

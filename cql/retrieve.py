@@ -144,8 +144,10 @@ def _by_code(path: str, codes: Thunk) -> _Filter:
         held = run.terminology.codes(wanted) if type(wanted) is ValueSet else Codes(coded(wanted))
         for one in found:
             run.tick()
-            if any(code in held for code in coded(property_of(run, one, path))):
-                yield one
+            for code in one.remembered((coded, path), lambda one: coded(property_of(run, one, path))):
+                if code in held:
+                    yield one
+                    break
 
     return chosen
 

@@ -19,16 +19,16 @@ from cql.terminology import PackageTerminology, Terminology
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one Run may cost. The stopwatch only stops it; no value depends on it."""
+    """How much a Run may cost. The stopwatch only stops it; no value depends on it."""
 
     steps: int = 1_000_000
-    """Rows of queries, calls of functions and resources that are filtered."""
+    """Rows of queries, calls of functions and resources that are filtered, for each define that is asked for."""
     depth: int = 60
     """Functions that wait for each other."""
     items: int = 100_000
     """Pieces of one expanded interval."""
     seconds: float = 5.0
-    """Wall time since the Run's first step."""
+    """Wall time of the whole Run, from its first look at the stopwatch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ class Run:
         except KeyError:
             missing = CqlError(f"the library {library} is not there", "a library of the package")
             return self._failure(library, define, missing)
+        self._steps, self._look_at = 0, _STEPS_BETWEEN_LOOKS
         try:
             return self.value_of(home.define({"name": define}))
         except CqlError as error:

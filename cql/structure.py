@@ -128,7 +128,7 @@ def _fhir_json(type_: Any, given: dict[str, Any]) -> Any:
         found = type_.properties.get(name)
         if value is None or found is None:
             continue
-        kinds = {kind: key for key, kind in found.keys}
+        kinds = {kind: key for key, _, kind in found.keys}
         key = kinds.get(value.type.name, found.keys[0][0]) if type(value) is Element else found.keys[0][0]
         json[key] = plain(value)
     return json

@@ -135,11 +135,13 @@ def time_of(*fields: int) -> Time:
 
 
 def _checked(fields: tuple[int, ...]) -> tuple[int, ...]:
-    limits = zip(fields, _LOWEST, _HIGHEST, strict=False)
-    if any(not low <= field <= high for field, low, high in limits) or (
-        len(fields) >= DAY and fields[2] > monthrange(fields[0], fields[1])[1]
-    ):
-        raise CqlError("a date or time is outside the calendar", "years 1 to 9999 and days that exist")
+    try:  # Python's own calendar is the same one, and quick
+        year, month, day, hour, minute, second = (fields + _LOWEST[len(fields) :])[:6]
+        datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise CqlError("a date or time is outside the calendar", "years 1 to 9999 and days that exist") from None
+    if len(fields) == MILLISECOND and not 0 <= fields[-1] <= _HIGHEST[-1]:
+        raise CqlError("a date or time is outside the calendar", "milliseconds 0 to 999")
     return fields
 
 

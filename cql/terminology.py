@@ -132,7 +132,8 @@ def coded(value: Any) -> list[Any]:
     if kind is list:
         return [code for one in value for code in coded(one)]
     if kind is Element:
-        return _coded_element(value)
+        found: list[Any] = value.remembered(coded, _coded_element)
+        return found
     return [] if value is None else [value]
 
 

@@ -202,6 +202,14 @@ def test_a_query_of_too_many_rows_is_stopped():
     assert failing(_rows(5), limits=Limits(steps=10_000)).message == "the logic takes too many steps"
 
 
+def test_a_define_that_is_stopped_takes_no_others_with_it():
+    """Each define that is asked for has its own steps."""
+    library = a_library(defines={"Endless": _rows(5), "Short": _rows(1)})
+    values = a_run(library, limits=Limits(steps=10_000)).values("Lib")
+    assert isinstance(values["Endless"], Failure)
+    assert values["Short"] == [1]
+
+
 def test_logic_that_takes_too_long_is_stopped():
     """By a stopwatch that no value depends on."""
     assert failing(_rows(5), limits=Limits(seconds=0.05)).message == "the logic takes too long"
