@@ -125,6 +125,9 @@ def _quantity(value: Decimal | None, unit: str) -> Quantity | None:
 def multiply(left: Any, right: Any) -> Any:
     if type(left) is Quantity or type(right) is Quantity:
         mine, yours = as_quantity(left), as_quantity(right)
+        other = in_unit(yours, mine.unit)
+        if other is not None and in_unit(mine, "1") is None:  # 1 'cm' times 2 'm' is 200 'cm2'
+            yours = Quantity(other, mine.unit)
         return _quantity(_product(mine.value, yours.value), product(mine.unit, yours.unit))
     return _either(_product, left, right)
 

@@ -266,20 +266,19 @@ def expand(run: Any, source: Any, per: Quantity | None) -> list[Any] | None:
     """Cut intervals into pieces of ``per``: pieces of a list of intervals, first points of one interval.
 
     The bounds are first read to the precision of ``per``; a piece that would reach beyond the end is left out.
+    Null where an interval has no end.
 
     Source: CQL 1.5 appendix B, "Expand".
     """
-    if source is None:
+    listed = [source] if type(source) is Interval else source
+    if listed is None or any(one is not None and None in (one.low, one.high) for one in listed):
         return None
-    if type(source) is Interval:
-        return [piece.low for piece in _pieces(run, source, per)]
-    return [piece for one in source if one is not None for piece in _pieces(run, one, per)]
+    pieces = [piece for one in listed if one is not None for piece in _pieces(run, one, per)]
+    return [piece.low for piece in pieces] if type(source) is Interval else pieces
 
 
 def _pieces(run: Any, interval: Interval, per: Quantity | None) -> list[Interval]:
     low, high = start(interval), end(interval)
-    if low is None or high is None:
-        return []
     cut = _moments if type(low) in TEMPORAL else _numbers
     pieces: list[Interval] = []
     for piece in cut(low, high, per):
