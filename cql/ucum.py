@@ -102,6 +102,11 @@ class Unit:
 _ONE = Unit(Fraction(1), ())
 
 
+def known_units() -> frozenset[str]:
+    """Return the units of the table that have a magnitude, without prefixes."""
+    return frozenset({*_BASE, *_METRIC, *_PLAIN})
+
+
 @lru_cache(maxsize=4096)
 def unit(text: str) -> Unit:
     """Return what a UCUM expression (case sensitive) or one of CQL's definite duration words stands for.
