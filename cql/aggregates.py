@@ -10,13 +10,14 @@ from decimal import Decimal
 from functools import cmp_to_key, reduce
 from typing import Any
 
-from cql.arithmetic import add, divide, fitted, multiply
-from cql.compare import in_unit, order
+from cql.arithmetic import add, divide, multiply
+from cql.compare import order
 from cql.errors import CqlError
 from cql.lists import is_same
+from cql.quantities import in_unit
 from cql.scope import Build, Frame, Scope, Thunk, operands
 from cql.structure import property_of
-from cql.types import WIDE, Quantity
+from cql.types import WIDE, Quantity, fitted
 
 
 def _aggregate(function: Callable[[list[Any]], Any], *, empty: Any = None, of_null: Any = None) -> Build:

@@ -11,57 +11,21 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
-from cql.compare import in_unit
 from cql.errors import CqlError, said
-from cql.scope import Build, Frame, Scope, Thunk, lenient, named, operands, strict
+from cql.quantities import as_quantity, in_unit
+from cql.scope import Build, Frame, Scope, Thunk, named, operands, strict
 from cql.temporal import (
-    MILLISECOND,
     TEMPORAL,
-    Date,
-    DateTime,
-    Time,
-    first_of,
-    highest,
-    last_of,
-    lowest,
-    neighbour,
     shifted,
 )
-from cql.types import (
-    MAX_DECIMAL,
-    MAX_INTEGER,
-    MAX_LONG,
-    MIN_DECIMAL,
-    MIN_INTEGER,
-    MIN_LONG,
-    STEP,
-    WIDE,
-    Long,
-    Quantity,
-    Uncertainty,
-    to_scale,
-)
+from cql.types import RANGE, WIDE, Long, Quantity, Uncertainty, fitted
 from cql.ucum import product
-
-_RANGE: dict[type, tuple[Any, Any]] = {
-    int: (MIN_INTEGER, MAX_INTEGER),
-    Long: (MIN_LONG, MAX_LONG),
-    Decimal: (MIN_DECIMAL, MAX_DECIMAL),
-}
-
-
-def fitted(value: Any, kind: type) -> Any:
-    """Return a number as ``kind``, rounded to its step; null where it is beyond the type's range."""
-    if kind is Decimal:
-        value = to_scale(value)
-    low, high = _RANGE[kind]
-    return kind(value) if low <= value <= high else None
 
 
 def _kind(left: Any, right: Any) -> type:
     """Return the type of a result: the wider of the two."""
     kinds = {type(left), type(right)}
-    if not kinds <= _RANGE.keys():
+    if not kinds <= RANGE.keys():
         raise CqlError(f"{said(left)} and {said(right)} cannot be reckoned with", "numbers or quantities")
     return Decimal if Decimal in kinds else Long if Long in kinds else int
 
@@ -149,10 +113,6 @@ def _quantity_ratio(left: Quantity, right: Quantity) -> Quantity | None:
         return None
     with decimal.localcontext(WIDE):
         return _quantity(left.value / value, product(left.unit, unit, -1))
-
-
-def as_quantity(value: Any) -> Quantity:
-    return value if type(value) is Quantity else Quantity(Decimal(value))
 
 
 def _whole(left: Any, right: Any) -> Any:
@@ -253,108 +213,6 @@ def _log(value: Any, base: Any) -> Any:
         return fitted(Decimal(value).ln() / Decimal(base).ln(), Decimal)
 
 
-# The ends of a type, and neighbours -----------------------------------------------------------------------------
-
-_NAMES: dict[str, type] = {
-    "Integer": int, "Long": Long, "Decimal": Decimal, "Quantity": Quantity,
-    "Date": Date, "DateTime": DateTime, "Time": Time,
-}  # fmt: skip
-
-
-def minimum(kind: type, like: Any = None) -> Any:
-    """Return the least value of a type; of quantities and moments, the least in the unit or zone of ``like``."""
-    return _extreme(kind, like, 0)
-
-
-def maximum(kind: type, like: Any = None) -> Any:
-    return _extreme(kind, like, 1)
-
-
-def _extreme(kind: type, like: Any, end: int) -> Any:
-    if kind is Quantity:
-        return Quantity(_RANGE[Decimal][end], like.unit if type(like) is Quantity else "1")
-    if kind in _RANGE:
-        return _RANGE[kind][end]
-    if kind in TEMPORAL:
-        return (last_of if end else first_of)(kind, getattr(like, "offset", 0))
-    raise CqlError("the type has no least or greatest value", "a numeric type, Quantity, Date, DateTime or Time")
-
-
-def _type_end(end: Callable[[type], Any]) -> Build:
-    def build(node: dict, _scope: Scope) -> Thunk:
-        name = str(node.get("valueType")).rpartition("}")[2]
-        if name not in _NAMES:
-            raise CqlError(f"{name} has no least or greatest value", "a numeric type, Date, DateTime or Time")
-        value = end(_NAMES[name])
-        return lambda _frame: value
-
-    return build
-
-
-def successor(value: Any) -> Any:
-    """Return the next value; CqlError where the value is the last of its type."""
-    return _next(value, 1)
-
-
-def predecessor(value: Any) -> Any:
-    return _next(value, -1)
-
-
-def _next(value: Any, sign: int) -> Any:
-    kind = type(value)
-    if kind in TEMPORAL:
-        return neighbour(value, sign)
-    if kind is Quantity:
-        return Quantity(_next(value.value, sign), value.unit)
-    if kind not in _RANGE:
-        raise CqlError(f"{said(value)} has no neighbours", "a number, a quantity, a date or a time")
-    if value == _RANGE[kind][1 if sign > 0 else 0]:
-        raise CqlError("the value is at the end of its type", "a value inside the type's range")
-    return kind(value + sign * (STEP if kind is Decimal else 1))
-
-
-# Precision and boundaries ---------------------------------------------------------------------------------------
-
-
-def _precision(value: Any) -> int:
-    """Count the digits that are told: of a Decimal its decimals, of a moment YYYYMMDDhhmmssfff."""
-    if type(value) is Decimal:
-        exponent = value.as_tuple().exponent
-        return max(-exponent, 0) if isinstance(exponent, int) else 0
-    digits = (4, 6, 8, 10, 12, 14, 17)[value.precision - 1]
-    return digits - 8 if type(value) is Time else digits
-
-
-def _boundary(last: bool) -> Callable[[Any, Any], Any]:
-    def boundary(value: Any, precision: int | None) -> Any:
-        if value is None:
-            return None
-        if type(value) is Decimal:
-            return _decimal_boundary(value, 8 if precision is None else precision, last)
-        digits = (4, 6, 8, 10, 12, 14, 17)
-        finest = 3 if type(value) is Date else MILLISECOND
-        wanted = {d - (8 if type(value) is Time else 0): place for place, d in enumerate(digits, 1) if place <= finest}
-        if precision is not None and precision not in wanted:
-            return None
-        fields = wanted.get(precision, finest) if precision is not None else finest
-        filled = (highest if last else lowest)(value)
-        return filled.with_fields(filled.fields[: fields - (3 if type(value) is Time else 0)])
-
-    return boundary
-
-
-def _decimal_boundary(value: Decimal, precision: int, last: bool) -> Decimal | None:
-    """The least or greatest number that begins with these digits."""
-    if not 0 <= precision <= 8:
-        return None
-    exponent = value.as_tuple().exponent
-    told = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0)
-    step = Decimal(1).scaleb(-precision)
-    if told <= step:
-        return value.quantize(step, rounding=ROUND_CEILING if last else ROUND_FLOOR)
-    return value + (told - step) if last else value.quantize(step)
-
-
 def _negate(node: dict, scope: Scope) -> Thunk:
     """``-2147483648`` is a literal: its digits alone would not fit."""
     (operand,) = operands(node)
@@ -386,11 +244,4 @@ NODES: dict[str, Build] = {
     "Exp": strict(_exp),
     "Ln": strict(_ln),
     "Log": strict(_log),
-    "MinValue": _type_end(minimum),
-    "MaxValue": _type_end(maximum),
-    "Successor": strict(successor),
-    "Predecessor": strict(predecessor),
-    "Precision": strict(_precision),
-    "LowBoundary": lenient(_boundary(last=False)),
-    "HighBoundary": lenient(_boundary(last=True)),
 }

@@ -11,12 +11,14 @@ from decimal import Decimal
 from operator import ge, gt, le, lt
 from typing import Any
 
+from cql.bounds import end, start
 from cql.errors import CqlError, said
 from cql.fhir_model import Element
+from cql.quantities import in_unit
 from cql.scope import Build, lenient, strict
 from cql.temporal import TEMPORAL, Date, DateTime, Time, compare
+from cql.three_valued import conjunction
 from cql.types import Code, Concept, Interval, Long, Quantity, Ratio, Tuple, Uncertainty
-from cql.ucum import NotUcum, converted
 
 NUMBERS = (int, Long, Decimal)
 
@@ -55,32 +57,10 @@ def _equal_quantities(left: Quantity, right: Quantity) -> bool | None:
     return None if other is None else left.value == other
 
 
-def in_unit(quantity: Quantity, unit: str) -> Decimal | None:
-    """Return the quantity's value in ``unit``, or None where that is another kind of thing or no known unit."""
-    try:
-        return converted(quantity.value, quantity.unit, unit)
-    except NotUcum:
-        return None
-
-
 def _equal_ratios(left: Ratio, right: Ratio) -> bool | None:
     return conjunction(
         _equal_quantities(left.numerator, right.numerator), _equal_quantities(left.denominator, right.denominator)
     )
-
-
-def conjunction(*answers: bool | None) -> bool | None:
-    """Three-valued and: false wins over null."""
-    if False in answers:
-        return False
-    return None if None in answers else True
-
-
-def disjunction(*answers: bool | None) -> bool | None:
-    """Three-valued or: true wins over null."""
-    if True in answers:
-        return True
-    return None if None in answers else False
 
 
 def _equal_or_both_null(left: Any, right: Any) -> bool | None:
@@ -102,8 +82,6 @@ def _equal_tuples(left: Tuple, right: Tuple) -> bool | None:
 
 
 def _equal_intervals(left: Interval, right: Interval) -> bool | None:
-    from cql.interval import end, start  # noqa: PLC0415 intervals compare their points
-
     return conjunction(equal(start(left), start(right)), equal(end(left), end(right)))
 
 
@@ -198,8 +176,6 @@ def _equivalent_concepts(left: Concept, right: Concept) -> bool:
 
 
 def _equivalent_intervals(left: Interval, right: Interval) -> bool:
-    from cql.interval import end, start  # noqa: PLC0415
-
     return equivalent(start(left), start(right)) and equivalent(end(left), end(right))
 
 

@@ -9,13 +9,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from cql.arithmetic import fitted
-from cql.compare import in_unit
 from cql.errors import CqlError, Unsupported, said
 from cql.scope import Build, Frame, Scope, Thunk, operands, strict
 from cql.specifiers import Test, is_named, is_specified
 from cql.temporal import DAY, TEMPORAL, UNITS, Date, DateTime, Time, read_date, read_datetime, read_time
-from cql.types import Concept, Interval, Long, Quantity, Ratio
+from cql.types import Concept, Interval, Long, Quantity, Ratio, fitted
 from cql.ucum import NotUcum, unit
 
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
@@ -190,12 +188,6 @@ def _can_convert(node: dict, scope: Scope) -> Thunk:
     return _converts_to(name)(node, scope)
 
 
-def convert_quantity(value: Quantity, target: str) -> Quantity | None:
-    number = in_unit(value, target)
-    fits = None if number is None else fitted(number, Decimal)
-    return None if fits is None else Quantity(fits, target)
-
-
 def _test(node: dict, prefix: str) -> Test:
     named = node.get(f"{prefix}Type")
     return is_named(named) if named else is_specified(node.get(f"{prefix}TypeSpecifier"))
@@ -244,8 +236,6 @@ NODES: dict[str, Build] = {
     "Is": _is,
     "Convert": _convert,
     "CanConvert": _can_convert,
-    "ConvertQuantity": strict(convert_quantity),
-    "CanConvertQuantity": strict(lambda value, target: convert_quantity(value, target) is not None),
     "ToList": _to_list,
     "ToChars": strict(list),
     **{f"To{name}": _to(name) for name in CONVERSIONS},

@@ -119,13 +119,13 @@ class Library:
 
     def vocabulary(self, table: str, node: dict) -> Any:
         """Return the ValueSet or CodeSystem that a reference names; ``table`` is ELM's name of the section."""
-        found = self._home(node)._definition(table, node.get("name"))  # noqa: SLF001 one of us
+        found = self._home(node).definition(table, node.get("name"))
         kind = ValueSet if table == "valueSets" else CodeSystem
         return kind(found.get("id", ""), found.get("version"), found.get("name"))
 
     def code(self, node: dict) -> Code:
         home = self._home(node)
-        return home.code_of(home._definition("codes", node.get("name")))  # noqa: SLF001
+        return home.code_of(home.definition("codes", node.get("name")))
 
     def code_of(self, definition: dict) -> Code:
         """Return the Code of a CodeDef or of a Code literal: its system is a reference in both."""
@@ -136,10 +136,10 @@ class Library:
 
     def concept(self, node: dict) -> Concept:
         home = self._home(node)
-        found = home._definition("concepts", node.get("name"))  # noqa: SLF001
+        found = home.definition("concepts", node.get("name"))
         return Concept(tuple(home.code(one) for one in found.get("code", ())), found.get("display"))
 
-    def _definition(self, table: str, name: Any) -> dict:
+    def definition(self, table: str, name: Any) -> dict:
         for one in _definitions(self.elm, table):
             if one.get("name") == name:
                 return one

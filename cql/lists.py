@@ -10,10 +10,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from cql.compare import conjunction, disjunction, equal
+from cql.compare import equal
 from cql.errors import CqlError, Exhausted
 from cql.fhir_model import Element
 from cql.scope import Build, Frame, Scope, Thunk, lenient, named, strict
+from cql.three_valued import conjunction, disjunction
 from cql.types import Interval, Long, Tuple
 
 _EXACT = (str, bool, int, Long, Decimal)

@@ -28,6 +28,7 @@ PRECISIONS = {
     "Second": SECOND,
     "Millisecond": MILLISECOND,
 }
+UNIT_NAMES = {precision: name.lower() for name, precision in PRECISIONS.items()}
 UNITS = {
     spelling: precision
     for precision, spellings in {
@@ -415,8 +416,7 @@ def _boundaries(left: Any, right: Any, precision: int) -> int:
 
 def neighbour(value: Any, sign: int) -> Any:
     """Return the successor (+1) or predecessor (-1) at the value's own precision; CqlError past the last one."""
-    units = {YEAR: "year", MONTH: "month", DAY: "day", HOUR: "hour", MINUTE: "minute", SECOND: "second"}
     edge = last_of(type(value)) if sign > 0 else first_of(type(value))
     if value.fields == edge.fields[: len(value.fields)]:
         raise CqlError("a date or time has no neighbour", "a value inside the type's range")
-    return shifted(value, Quantity(Decimal(1), units.get(value.precision, "millisecond")), sign)
+    return shifted(value, Quantity(Decimal(1), UNIT_NAMES[value.precision]), sign)

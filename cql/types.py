@@ -123,3 +123,18 @@ class Uncertainty:
 
     low: Any
     high: Any
+
+
+RANGE: dict[type, tuple[Any, Any]] = {
+    int: (MIN_INTEGER, MAX_INTEGER),
+    Long: (MIN_LONG, MAX_LONG),
+    Decimal: (MIN_DECIMAL, MAX_DECIMAL),
+}
+
+
+def fitted(value: Any, kind: type) -> Any:
+    """Return a number as ``kind``, rounded to its step; null where it is beyond the type's range."""
+    if kind is Decimal:
+        value = to_scale(value)
+    low, high = RANGE[kind]
+    return kind(value) if low <= value <= high else None

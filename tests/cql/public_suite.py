@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from cql.bounds import end, start
 from cql.errors import Failure
 from cql.library import Libraries
 from cql.run import Run
@@ -98,8 +99,6 @@ def same(actual: Any, expected: Any) -> bool:  # noqa: PLR0911 one answer for ea
 
 
 def _same_bounds(actual: Interval, expected: Interval) -> bool:
-    from cql.interval import end, start  # noqa: PLC0415
-
     return same(start(actual), start(expected)) and same(end(actual), end(expected))
 
 

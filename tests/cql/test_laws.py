@@ -6,8 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cql import interval, temporal
-from cql.arithmetic import add, multiply, predecessor, subtract, successor
+from cql.arithmetic import add, multiply, subtract
+from cql.bounds import end, start
 from cql.compare import equal, equivalent, greater, less, less_or_equal
+from cql.expand import collapse
+from cql.extremes import predecessor, successor
 from cql.types import Interval, Quantity
 from cql.ucum import converted
 
@@ -55,7 +58,7 @@ def moments(draw, precision=None):
 
 
 def points(one):
-    return set(range(interval.start(one), interval.end(one) + 1))
+    return set(range(start(one), end(one) + 1))
 
 
 @given(known(), known())
@@ -94,10 +97,10 @@ def test_before_and_after_mirror_each_other(left, right):
 @given(st.lists(known(), max_size=8))
 def test_collapse_keeps_the_points_and_leaves_nothing_to_join(several):
     """Collapsing again changes nothing."""
-    collapsed = interval.collapse(several, None)
+    collapsed = collapse(several, None)
     covered = {point for one in several for point in points(one)}
     assert {point for one in collapsed for point in points(one)} == covered
-    assert interval.collapse(collapsed, None) == collapsed
+    assert collapse(collapsed, None) == collapsed
     assert all(interval.overlaps(a, b) is False for a in collapsed for b in collapsed if a is not b)
 
 
