@@ -13,7 +13,7 @@ from typing import Any
 
 from cql.compile import NODES
 from cql.errors import CqlError, Place, Unsupported
-from cql.retrieve import Requirement, requirements
+from cql.retrieve import Requirement, requirement_of
 from cql.scope import Frame, Layout, Scope, Thunk, null
 from cql.specifiers import CLASSES, Test, is_specified
 from cql.types import Code, CodeSystem, Concept, ValueSet
@@ -191,15 +191,14 @@ class Library:
         if error.place is None and node.get("locator"):
             error.place = Place(self.name, "", node["locator"])
 
-    def requirements(self) -> tuple[Requirement, ...]:
-        """Return what this library's own retrieves ask for, each once, before any of them runs."""
-        found: dict[Requirement, None] = {}
-        for statement in _definitions(self.elm, "statements"):
-            try:
-                found |= dict.fromkeys(requirements(statement.get("expression"), self))
-            except (CqlError, RecursionError):
-                continue  # the define says so itself when it is asked for
-        return tuple(found)
+    def statements(self, name: str) -> list[dict]:
+        """Return the ELM of a define, or of all overloads of a function."""
+        return [one for one in _definitions(self.elm, "statements") if one.get("name") == name]
+
+    def home_of(self, node: dict) -> "Library | None":
+        """Return the library that a reference speaks of, if it is there."""
+        found = self.includes.get(node["libraryName"]) if node.get("libraryName") else self
+        return found if isinstance(found, Library) else None
 
 
 class Libraries:
@@ -233,6 +232,27 @@ class Libraries:
 
     def __iter__(self) -> Iterator[Library]:
         return iter(self._libraries.values())
+
+    def requirements(self, library: str, defines: Iterable[str] | None = None) -> tuple[Requirement, ...]:
+        """Return what the defines, and all that they use, will ask the record for; each once, before any runs.
+
+        Without ``defines``, all of the library's. KeyError where there is no such library.
+        """
+        home = self.get(library)
+        found: dict[Requirement, None] = {}
+        waiting = [(home, name) for name in (home.defines if defines is None else defines)]
+        seen = set()
+        while waiting:
+            where, name = waiting.pop(0)
+            if (where.name, where.identifier.version, name) in seen:
+                continue
+            seen.add((where.name, where.identifier.version, name))
+            for node in _nodes([one.get("expression") for one in where.statements(name)]):
+                if node.get("type") == "Retrieve" and (requirement := requirement_of(node, where)):
+                    found[requirement] = None
+                elif node.get("type") in ("ExpressionRef", "FunctionRef") and (used := where.home_of(node)):
+                    waiting.append((used, str(node.get("name"))))
+        return tuple(found)
 
     def located(self) -> "Libraries":
         """Return the same libraries compiled so that errors tell their place."""
@@ -269,6 +289,18 @@ def _library_of(elm: Any) -> dict:
 
 def _identifier(told: Mapping[str, Any]) -> Identifier:
     return Identifier(str(told.get("id", "")), told.get("version"), told.get("system"))
+
+
+def _nodes(elm: Any) -> Iterator[dict]:
+    """Yield all objects of a piece of ELM, in its order and without recursion."""
+    stack = [elm]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            yield node
+            stack.extend(part for key, part in reversed(node.items()) if key != "annotation")
+        elif isinstance(node, list):
+            stack.extend(reversed(node))
 
 
 def _definitions(elm: dict, table: str) -> list[dict]:

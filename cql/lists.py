@@ -6,14 +6,13 @@ are null.
 Source: CQL 1.5 appendix B, "List Operators".
 """
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from cql.compare import equal
 from cql.errors import CqlError, Exhausted
 from cql.fhir_model import Element
-from cql.scope import Build, Frame, Scope, Thunk, lenient, named, strict
+from cql.scope import Build, Scope, Thunk, lenient, named, strict
 from cql.three_valued import conjunction, disjunction
 from cql.types import Interval, Long, Tuple
 
@@ -162,29 +161,6 @@ def _exists(values: list[Any] | None) -> bool:
     return values is not None and any(value is not None for value in values)
 
 
-def _over(function: Callable[[list[Any], Callable[[Any], Any]], Any], body: str) -> Build:
-    """Make Filter and ForEach: ``body`` runs with each member in the scope that the node names."""
-
-    def build(node: dict, scope: Scope) -> Thunk:
-        source = scope.compile(node.get("source"))
-        inner = scope.child()
-        slot = inner.declare(node.get("scope") or "$this")
-        each = inner.compile(node.get(body))
-
-        def run(frame: Frame) -> Any:
-            values = source(frame)
-
-            def apply(value: Any) -> Any:
-                frame[slot] = value
-                return each(frame)
-
-            return None if values is None else function(values, apply)
-
-        return run
-
-    return build
-
-
 def descendents(value: Any) -> list[Any] | None:
     """Return all that a value holds, at every depth, in document order."""
     if value is None:
@@ -224,8 +200,6 @@ NODES: dict[str, Build] = {
     "SingletonFrom": strict(_singleton),
     "Slice": named(_slice, "source", "startIndex", "endIndex", needs=0),
     "Times": lenient(_times),
-    "Filter": _over(lambda values, holds: [one for one in values if holds(one) is True], "condition"),
-    "ForEach": _over(lambda values, each: [each(one) for one in values], "element"),
     "Children": strict(_children),
     "Descendents": strict(descendents),
     "Descendants": strict(descendents),

@@ -273,11 +273,6 @@ def _reference(node: dict, scope: Scope) -> Thunk:
     return lambda frame: frame[slot]
 
 
-def _current(node: dict, scope: Scope) -> Thunk:
-    slot = scope.slot_of(node.get("scope") or "$this")
-    return lambda frame: frame[slot]
-
-
 def _sorted(node: dict, scope: Scope) -> Thunk:
     source, sort = scope.compile(node["source"]), _sort(node, scope)
 
@@ -294,6 +289,5 @@ NODES: dict[str, Build] = {
     "QueryLetRef": _reference,
     "OperandRef": _reference,
     "IdentifierRef": _identifier,
-    "Current": _current,
     "Sort": _sorted,
 }

@@ -137,6 +137,4 @@ NODES: dict[str, Build] = {
     "CalculateAgeAt": _calculate_age_at,
     "Subsumes": _unsupported("subsumption needs a terminology server"),
     "SubsumedBy": _unsupported("subsumption needs a terminology server"),
-    "Iteration": _unsupported("the index of an iteration is not kept"),
-    "Total": _unsupported("the total of an iteration is not kept"),
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cql.errors import Unsupported
+from cql.errors import CqlError, Unsupported
 from cql.fhir_helpers import HELPERS
 from cql.fhir_model import URI, Element, fhir_type, resource
 from cql.interval import includes
@@ -184,23 +184,14 @@ def _when(run: Any, value: Any) -> Any:
 # What a library will ask for ------------------------------------------------------------------------------------
 
 
-def requirements(elm: Any, library: Any) -> Iterator[Requirement]:
-    """Yield what the retrieves of a piece of ELM ask for, in its order."""
-    if isinstance(elm, list):
-        for part in elm:
-            yield from requirements(part, library)
-    elif isinstance(elm, dict):
-        if elm.get("type") == "Retrieve":
-            yield _requirement(elm, library)
-        for key, part in elm.items():
-            if key != "annotation":
-                yield from requirements(part, library)
-
-
-def _requirement(node: dict, library: Any) -> Requirement:
-    name = _type_name(node)
-    path, expression = next(_coded_by(node), ("", {}))
-    value_set, codes = _told(expression, library)
+def requirement_of(node: dict, library: Any) -> Requirement | None:
+    """Return what a retrieve asks for; None where it could not be compiled, which its define says itself."""
+    try:
+        name = _type_name(node)
+        path, expression = next(_coded_by(node), ("", {}))
+        value_set, codes = _told(expression, library)
+    except CqlError:
+        return None
     dated = node.get("dateProperty") or next((one.get("property", "") for one in node.get("dateFilter", ())), "")
     return Requirement(name, node.get("templateId", ""), path, value_set, codes, dated)
 

@@ -5,7 +5,19 @@ from decimal import Decimal
 
 import pytest
 
-from cql import Code, Concept, CqlError, Failure, Interval, Libraries, Quantity, Ratio, fhir_value, read_identifier
+from cql import (
+    Code,
+    Concept,
+    CqlError,
+    Failure,
+    Interval,
+    Libraries,
+    Limits,
+    Quantity,
+    Ratio,
+    fhir_value,
+    read_identifier,
+)
 from cql.temporal import Date, DateTime, Time
 from cql.types import Tuple, Uncertainty
 from tests.cql.given import SYSTEM, a_library, a_list, a_run, literal, node, the_run, value_of
@@ -126,6 +138,26 @@ def test_filter_and_for_each_see_their_member():
     kept = {"type": "Filter", "source": a_list(1, 2, 3), "condition": node("Greater", this, 1), "scope": "$this"}
     assert value_of(kept) == [2, 3]
     assert value_of({"type": "ForEach", "source": kept, "element": node("Add", this, 1), "scope": "$this"}) == [3, 4]
+
+
+def test_an_iteration_knows_its_index_and_its_total():
+    """A sum of each member times its place."""
+    weighted = node("Multiply", {"type": "Current"}, {"type": "Iteration"})
+    elm = {"type": "Aggregate", "source": a_list(5, 6, 7), "initialValue": literal(0)}
+    assert value_of({**elm, "iteration": node("Add", {"type": "Total"}, weighted)}) == 6 + 14
+
+
+def test_repeat_goes_on_until_nothing_new_comes():
+    """From 1, always one more, up to 5."""
+    more = {
+        "type": "If",
+        "condition": node("Less", {"type": "Current"}, 5),
+        "then": node("Add", {"type": "Current"}, 1),
+    }
+    elm = {"type": "Repeat", "source": a_list(1), "element": {**more, "else": {"type": "Null"}}}
+    assert value_of(elm) == [2, 3, 4, 5]
+    endless = {"type": "Repeat", "source": a_list(1), "element": node("Add", {"type": "Current"}, 1)}
+    assert isinstance(value_of(endless, limits=Limits(items=100)), Failure)
 
 
 @pytest.mark.parametrize(

@@ -192,7 +192,7 @@ def test_a_lazy_record_fetches_a_type_once_and_only_when_asked():
 
 def test_a_library_tells_what_it_will_ask_for():
     """Types, profiles, value sets, codes and dates, before anything runs."""
-    told = the_libraries().get("Story").requirements()
+    told = the_libraries().requirements("Story")
     assert {one.type for one in told} >= {"Patient", "Observation", "Condition", "Encounter", "Coverage"}
     lung = next(one for one in told if one.value_set.endswith("lung-disease"))
     assert (lung.type, lung.code_path) == ("Condition", "code")
@@ -209,10 +209,17 @@ def test_a_library_tells_what_it_will_ask_for():
     }
 
 
+def test_a_form_asks_only_for_what_its_defines_reach():
+    """Minimum necessary: through other defines and functions, and no further."""
+    told = the_libraries().requirements("Story", ["Low saturations", "Family name"])
+    assert [(one.type, bool(one.codes)) for one in told] == [("Observation", True), ("Patient", False)]
+    assert the_libraries().requirements("Story", ["Saturation limit", "No such define"]) == ()
+
+
 def test_a_requirement_tells_its_date_path():
     """For the search parameter that the EHR is asked with."""
     elm = a_library(defines={"It": retrieve("Encounter", dateProperty="period", dateRange=literal(1))})
-    (told,) = a_run(elm).libraries.get("Lib").requirements()
+    (told,) = a_run(elm).libraries.requirements("Lib")
     assert told == Requirement("Encounter", date_path="period")
     assert told.to_fhir()["dateFilter"] == [{"path": "period"}]
 
@@ -220,7 +227,7 @@ def test_a_requirement_tells_its_date_path():
 def test_a_define_that_cannot_tell_its_requirements_does_not_hide_the_others():
     """It says so itself when it is asked for its value."""
     defines = {"Bad": {"type": "Retrieve", "dataType": "{urn:other}X"}, "Good": retrieve("Condition")}
-    (told,) = a_run(a_library(defines=defines)).libraries.get("Lib").requirements()
+    (told,) = a_run(a_library(defines=defines)).libraries.requirements("Lib")
     assert told.type == "Condition"
 
 
