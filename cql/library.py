@@ -17,6 +17,7 @@ from cql.retrieve import Requirement, requirement_of
 from cql.scope import Frame, Layout, Scope, Thunk, null
 from cql.specifiers import CLASSES, Test, is_specified
 from cql.types import Code, CodeSystem, Concept, ValueSet
+from fhir_r4.resource import text_of
 
 
 @dataclass(eq=False, slots=True)
@@ -54,6 +55,7 @@ class Parameter:
     name: str
     fits: Test
     default: Define | None = None
+    error: CqlError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Library:
         """Return the ValueSet or CodeSystem that a reference names; ``table`` is ELM's name of the section."""
         found = self._home(node).definition(table, node.get("name"))
         kind = ValueSet if table == "valueSets" else CodeSystem
-        return kind(found.get("id", ""), found.get("version"), found.get("name"))
+        return kind(text_of(found.get("id")) or "", text_of(found.get("version")), text_of(found.get("name")))
 
     def code(self, node: dict) -> Code:
         home = self._home(node)
@@ -131,13 +133,13 @@ class Library:
         """Return the Code of a CodeDef or of a Code literal: its system is a reference in both."""
         reference = definition.get("system", definition.get("codeSystem"))
         system = self.vocabulary("codeSystems", reference) if reference else CodeSystem("")
-        code = definition.get("code", definition.get("id"))
-        return Code(code, system.id or None, system.version, definition.get("display"))
+        code = text_of(definition.get("code", definition.get("id")))
+        return Code(code, system.id or None, system.version, text_of(definition.get("display")))
 
     def concept(self, node: dict) -> Concept:
         home = self._home(node)
         found = home.definition("concepts", node.get("name"))
-        return Concept(tuple(home.code(one) for one in found.get("code", ())), found.get("display"))
+        return Concept(tuple(home.code(one) for one in found.get("code", ())), text_of(found.get("display")))
 
     def definition(self, table: str, name: Any) -> dict:
         for one in _definitions(self.elm, table):
@@ -334,11 +336,15 @@ def _parameter(library: Library, elm: dict) -> tuple[Parameter, list[tuple[Defin
     specifier = elm.get("parameterTypeSpecifier")
     if specifier is None and elm.get("parameterType"):
         specifier = {"type": "NamedTypeSpecifier", "name": elm["parameterType"]}
-    fits = is_specified(specifier) if specifier else lambda _value: True
+    parameter = Parameter(library.name, name, lambda _value: True)
+    try:
+        parameter.fits = is_specified(specifier) if specifier else parameter.fits
+    except CqlError as error:
+        parameter.error = error
     if elm.get("default") is None:
-        return Parameter(library.name, name, fits), []
-    default = Define(library.name, name)
-    return Parameter(library.name, name, fits, default), [(default, {"expression": elm["default"]})]
+        return parameter, []
+    parameter.default = Define(library.name, name)
+    return parameter, [(parameter.default, {"expression": elm["default"]})]
 
 
 def _function(library: Library, elm: dict) -> Function:
@@ -366,6 +372,6 @@ def _compile_body(library: Library, subject: Define | Function, elm: dict) -> No
         subject.error = error
     except RecursionError:
         subject.error = CqlError("the expression is nested too deeply", "an expression of fewer levels")
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, LookupError, TypeError, ValueError):
         subject.error = CqlError("the ELM is not well-formed", "ELM as the schema has it")
     subject.size = layout.size

@@ -190,10 +190,10 @@ def requirement_of(node: dict, library: Any) -> Requirement | None:
         name = _type_name(node)
         path, expression = next(_coded_by(node), ("", {}))
         value_set, codes = _told(expression, library)
-    except CqlError:
+        dated = node.get("dateProperty") or next((one.get("property", "") for one in node.get("dateFilter", ())), "")
+    except (CqlError, AttributeError, LookupError, TypeError):
         return None
-    dated = node.get("dateProperty") or next((one.get("property", "") for one in node.get("dateFilter", ())), "")
-    return Requirement(name, node.get("templateId", ""), path, value_set, codes, dated)
+    return Requirement(name, str(node.get("templateId") or ""), str(path), value_set, codes, str(dated))
 
 
 def _told(expression: Any, library: Any) -> tuple[str, tuple[Code, ...]]:

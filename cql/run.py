@@ -177,6 +177,8 @@ class Run:
             error.place = Place(error.place.library, subject.name, error.place.locator)
 
     def value_of_parameter(self, parameter: Parameter) -> Any:
+        if parameter.error is not None:
+            raise parameter.error.with_traceback(None)
         for key in ((parameter.library, parameter.name), parameter.name):
             if key in self.parameters:
                 value = self.parameters[key]

@@ -40,14 +40,14 @@ def is_named(name: str) -> Test:
 
 def is_specified(specifier: Any) -> Test:
     """Return the test of a type specifier; a null among members fits every type."""
-    match (specifier or {}).get("type"):
+    match specifier.get("type") if isinstance(specifier, dict) else None:
         case "NamedTypeSpecifier":
-            return is_named(specifier["name"])
+            return is_named(str(specifier.get("name")))
         case "ListTypeSpecifier":
-            member = is_specified(specifier["elementType"])
+            member = is_specified(specifier.get("elementType"))
             return lambda value: type(value) is list and all(one is None or member(one) for one in value)
         case "IntervalTypeSpecifier":
-            point = is_specified(specifier["pointType"])
+            point = is_specified(specifier.get("pointType"))
             return lambda value: (
                 type(value) is Interval and all(bound is None or point(bound) for bound in (value.low, value.high))
             )

@@ -51,6 +51,14 @@ def test_a_parameter_of_another_type_is_refused():
     assert values["Other"] == 1
 
 
+def test_a_parameter_of_an_unknown_type_fails_only_who_uses_it():
+    """Of a data model that is not FHIR R4."""
+    odd = {"name": "P", "parameterTypeSpecifier": {"type": "NamedTypeSpecifier", "name": "{urn:other}X"}}
+    values = a_run(a_library(parameters=[odd], defines={"It": P, "Other": literal(1)})).values("Lib")
+    assert values["It"].message == "the type {urn:other}X is not known"
+    assert values["Other"] == 1
+
+
 def test_a_parameter_reaches_included_libraries():
     """By its name."""
     assert the_run(parameters={"Threshold": 90}).value("Story", "Included") == 91
