@@ -7,7 +7,7 @@ stands in the source; it is slower, and made only when a define has failed and i
 Source: ELM 1.5, Library, IncludeDef, ParameterDef, ExpressionDef, FunctionDef.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ from cql.retrieve import Requirement, requirement_of
 from cql.scope import Frame, Layout, Scope, Thunk, null
 from cql.specifiers import CLASSES, Test, is_specified
 from cql.types import Code, CodeSystem, Concept, ValueSet
-from fhir_r4.resource import text_of
+from fhir_r4.resource import as_dict, dicts, text_of
 
 
 @dataclass(eq=False, slots=True)
@@ -199,7 +199,7 @@ class Library:
 
     def home_of(self, node: dict) -> "Library | None":
         """Return the library that a reference speaks of, if it is there."""
-        found = self.includes.get(node["libraryName"]) if node.get("libraryName") else self
+        found = self.includes.get(str(node["libraryName"])) if node.get("libraryName") else self
         return found if isinstance(found, Library) else None
 
 
@@ -271,11 +271,11 @@ class Libraries:
             raise CqlError(f"the library {identifier.id} includes itself", "includes without a circle")
         includes: dict[str, Library | Identifier] = {}
         for include in _definitions(elm, "includes"):
-            wanted = Identifier(include.get("path", "").rpartition("/")[2], include.get("version"))
+            path = text_of(include.get("path")) or ""
+            wanted = Identifier(path.rpartition("/")[2], text_of(include.get("version")))
             found = self._elm.get((wanted.id, wanted.version))
-            includes[include.get("localIdentifier", wanted.id)] = (
-                self._compiled(found, (*above, key)) if found else wanted
-            )
+            alias = text_of(include.get("localIdentifier")) or wanted.id
+            includes[alias] = self._compiled(found, (*above, key)) if found else wanted
         library = Library(identifier, elm, includes, is_located=self._is_located)
         _compile(library)
         self._libraries[key] = library
@@ -289,8 +289,9 @@ def _library_of(elm: Any) -> dict:
     return found
 
 
-def _identifier(told: Mapping[str, Any]) -> Identifier:
-    return Identifier(str(told.get("id", "")), told.get("version"), told.get("system"))
+def _identifier(told: Any) -> Identifier:
+    told = as_dict(told)
+    return Identifier(text_of(told.get("id")) or "", text_of(told.get("version")), text_of(told.get("system")))
 
 
 def _nodes(elm: Any) -> Iterator[dict]:
@@ -306,9 +307,7 @@ def _nodes(elm: Any) -> Iterator[dict]:
 
 
 def _definitions(elm: dict, table: str) -> list[dict]:
-    section = elm.get(table)
-    found = section.get("def") if isinstance(section, dict) else None
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return dicts(as_dict(elm.get(table)).get("def"))
 
 
 def _compile(library: Library) -> None:
@@ -348,7 +347,7 @@ def _parameter(library: Library, elm: dict) -> tuple[Parameter, list[tuple[Defin
 
 
 def _function(library: Library, elm: dict) -> Function:
-    operands = [one for one in elm.get("operand", ()) if isinstance(one, dict)]
+    operands = dicts(elm.get("operand"))
     specifiers = [one.get("operandTypeSpecifier") or _named(one.get("operandType")) for one in operands]
     return Function(
         library.name, str(elm.get("name")), tuple(str(one.get("name")) for one in operands), tuple(specifiers)

@@ -2,7 +2,9 @@
 
 from collections import Counter, defaultdict
 
+from tests.cql.given import the_story
 from tests.cql.public_suite import REASONS, Outcome, outcomes
+from tests.cql.test_story import EXPLAINED
 from tests.cql.translator.translate import HOUSE, VERSIONS
 
 _HEAD = """# What the CQL engine is known to do
@@ -32,6 +34,17 @@ _REFUSED = """
 | case | expression | it says |
 |---|---|---|
 """
+_STORY = """
+## Beside the JavaScript engine
+
+The suite holds no retrieve, include or terminology. `fixtures/cql/*.cql` do, over the record beside them: npm
+`cql-execution` {version} runs the same ELM (`python -m tests.cql.translator.oracle`).
+
+**{equal} of {defines} defines are equal.** The other {explained} are explained:
+
+| define | why the two differ |
+|---|---|
+"""
 
 
 def report() -> str:
@@ -49,7 +62,18 @@ def report() -> str:
     )
     failed = [_row(one.key, one.expression, one.expected, one.actual, REASONS[one.key]) for one in _of(run, "failed")]
     refused = [_row(one.key, one.expression, one.actual) for one in _of(run, "refused")]
-    return head + _groups(run) + _FAILURES + "".join(failed) + _REFUSED + "".join(refused)
+    return head + _groups(run) + _FAILURES + "".join(failed) + _REFUSED + "".join(refused) + _story()
+
+
+def _story() -> str:
+    defines = len(the_story()["oracle"])
+    head = _STORY.format(
+        version=VERSIONS["cql-execution"],
+        equal=defines - len(EXPLAINED),
+        defines=defines,
+        explained=len(EXPLAINED),
+    )
+    return head + "".join(_row(define, reason) for define, reason in EXPLAINED.items())
 
 
 def _groups(run: list[Outcome]) -> str:
