@@ -5,6 +5,7 @@ Equality is three-valued: None where a null or an unknown part decides. Equivale
 Source: CQL 1.5 appendix B, "Comparison Operators"; ELM 1.5, Equal, Equivalent, Less.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -20,6 +21,7 @@ from cql.temporal import TEMPORAL, Date, DateTime, Time, compare
 from cql.three_valued import conjunction
 from cql.types import Code, Concept, Interval, Long, Quantity, Ratio, Tuple, Uncertainty
 
+_WHITE = re.compile(r"\s")
 NUMBERS = (int, Long, Decimal)
 
 
@@ -125,7 +127,7 @@ def equivalent(left: Any, right: Any) -> bool:
 
 def _folded(text: str) -> str:
     """White space counts as white space, whatever it is made of, and letters as letters, whatever their case."""
-    return " ".join(text.split()).casefold() if text.strip() else " " * bool(text)
+    return _WHITE.sub(" ", text).casefold()
 
 
 def _same_number(left: Any, right: Any) -> bool:

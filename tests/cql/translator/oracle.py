@@ -46,7 +46,8 @@ def story() -> dict:
     every = [answer["elm"] for answer in elms.values()]
     WHOLE.write_text(json.dumps(every))
     ours = [pruned(elms[name]["elm"]) for name in texts]
-    return {"libraries": ours, "oracle": told_by_oracle(every, "Story")}
+    helpers = pruned(elms["FHIRHelpers"]["elm"])
+    return {"libraries": ours, "helpers": helpers, "oracle": told_by_oracle(every, "Story")}
 
 
 if __name__ == "__main__":
