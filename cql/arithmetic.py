@@ -11,13 +11,11 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
+from cql.durations import shifted
 from cql.errors import CqlError, said
 from cql.quantities import as_quantity, in_unit
 from cql.scope import Build, Frame, Scope, Thunk, named, operands, strict
-from cql.temporal import (
-    TEMPORAL,
-    shifted,
-)
+from cql.temporal import TEMPORAL
 from cql.types import RANGE, WIDE, Long, Quantity, Uncertainty, fitted
 from cql.ucum import product
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from cql.compare import NUMBERS
+from cql.durations import difference_between, duration_between
 from cql.errors import CqlError, said
 from cql.scope import Build, Frame, Scope, Thunk, operands, strict
 from cql.temporal import (
@@ -21,8 +22,6 @@ from cql.temporal import (
     compare,
     date_of,
     datetime_of,
-    difference_between,
-    duration_between,
     same_offset,
     time_of,
 )

@@ -10,11 +10,12 @@ from typing import Any
 from cql.arithmetic import add
 from cql.bounds import end, start
 from cql.compare import order
+from cql.durations import shifted
 from cql.errors import CqlError, Exhausted
 from cql.interval import at_most, meets_before, overlaps
 from cql.quantities import in_unit
 from cql.scope import Build, Frame, Scope, Thunk, lenient, operands
-from cql.temporal import TEMPORAL, UNIT_NAMES, UNITS, WEEK, Time, compare, shifted
+from cql.temporal import TEMPORAL, UNIT_NAMES, UNITS, WEEK, Time, compare
 from cql.three_valued import disjunction
 from cql.types import Interval, Long, Quantity
 

@@ -7,20 +7,10 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
+from cql.durations import neighbour
 from cql.errors import CqlError, said
 from cql.scope import Build, Scope, Thunk, constant, lenient, strict
-from cql.temporal import (
-    MILLISECOND,
-    TEMPORAL,
-    Date,
-    DateTime,
-    Time,
-    first_of,
-    highest,
-    last_of,
-    lowest,
-    neighbour,
-)
+from cql.temporal import MILLISECOND, TEMPORAL, Date, DateTime, Time, first_of, highest, last_of, lowest
 from cql.types import RANGE, STEP, Long, Quantity
 
 _NAMES: dict[str, type] = {

@@ -15,10 +15,11 @@ from typing import Any
 from cql.arithmetic import add, subtract
 from cql.bounds import end, start
 from cql.compare import equal, order
+from cql.durations import shifted
 from cql.errors import CqlError, said
 from cql.extremes import maximum, predecessor, successor
 from cql.scope import Build, Frame, Scope, Thunk, strict
-from cql.temporal import TEMPORAL, UNIT_NAMES, DateTime, same_offset, shifted
+from cql.temporal import TEMPORAL, UNIT_NAMES, DateTime, same_offset
 from cql.three_valued import conjunction, disjunction
 from cql.types import Interval, Quantity, Uncertainty
 

@@ -17,7 +17,7 @@ from typing import Any
 from cql.compare import order, plain_primitive
 from cql.errors import CqlError
 from cql.lists import distinct
-from cql.scope import Build, Frame, Scope, Thunk
+from cql.scope import Build, Frame, Scope, Thunk, constant
 from cql.structure import property_of
 from cql.temporal import TEMPORAL, lowest
 from cql.types import Tuple
@@ -37,41 +37,57 @@ class _Source:
 @dataclass(frozen=True, slots=True)
 class _Relation:
     source: _Source
+    known: int
+    """The slot that keeps the values of an independent source while the query runs."""
     such_that: Thunk
     wanted: bool
     """True for ``with``, False for ``without``."""
+
+    def prepare(self, frame: Frame) -> None:
+        if not self.source.depends:
+            frame[self.known] = self.source.values(frame)
+
+    def holds(self, frame: Frame) -> bool:
+        values = self.source.values(frame) if self.source.depends else frame[self.known]
+        slot, such_that, tick = self.source.slot, self.such_that, frame[0].tick
+        for value in _listed(values)[0] or ():
+            tick()
+            frame[slot] = value
+            if such_that(frame) is True:
+                return self.wanted
+        return not self.wanted
 
 
 def _query(node: dict, outer: Scope) -> Thunk:
     scope = outer.child()
     sources = _sources(node, scope)
     lets = [(scope.compile(let["expression"]), scope.declare(let["identifier"])) for let in node.get("let", ())]
-    steps = _filters(
-        node, scope, [source.alias for source in sources] + [let["identifier"] for let in node.get("let", ())]
-    )
+    names = {source.alias for source in sources} | {let["identifier"] for let in node.get("let", ())}
+    relations = [_relation(one, scope, names) for one in node.get("relationship", ())]
+    where = scope.compile(node["where"]) if node.get("where") is not None else None
     finish = _finish(node, scope, sources)
     sort = _sort(node.get("sort"), scope)
 
+    def passes(frame: Frame) -> bool:
+        for value, slot in lets:
+            frame[slot] = value(frame)
+        for relation in relations:
+            if not relation.holds(frame):
+                return False
+        return where is None or where(frame) is True
+
     def run(frame: Frame) -> Any:
-        kept: list[Any] = []
-        keep, of_row = kept.append, finish.of_row
         fixed = [None if source.depends else _listed(source.values(frame)) for source in sources]
-        single = all(one is not None and one[1] for one in fixed)
         if any(one is not None and one[0] is None for one in fixed):
             return None
-        for _ in _rows(frame, sources, fixed, 0):
-            for value, slot in lets:
-                frame[slot] = value(frame)
-            for holds in steps:
-                if not holds(frame):
-                    break
-            else:
-                keep(of_row(frame))
-        found = finish.of_rows(frame, kept)
+        for relation in relations:
+            relation.prepare(frame)
+        found = finish.of_rows(frame, [finish.of_row(frame) for _ in _rows(frame, sources, fixed, 0) if passes(frame)])
         if finish.aggregates:
             return found
         if sort:
             found = sort(frame, found)
+        single = all(one is not None and one[1] for one in fixed)
         return (found[0] if found else None) if single else found
 
     return run
@@ -123,39 +139,12 @@ def mentions(node: Any, names: set[str]) -> bool:
     return isinstance(node, list) and any(mentions(part, names) for part in node)
 
 
-def _filters(node: dict, scope: Scope, names: list[str]) -> list[Thunk]:
-    """Return what a row must pass: the relationships, then the condition."""
-    filters = [_related(_relation(one, scope, set(names))) for one in node.get("relationship", ())]
-    if node.get("where") is not None:
-        where = scope.compile(node["where"])
-        filters.append(lambda frame: where(frame) is True)
-    return filters
-
-
 def _relation(node: dict, scope: Scope, names: set[str]) -> _Relation:
-    values = scope.compile(node["expression"])
+    values, depends = scope.compile(node["expression"]), mentions(node["expression"], names)
     inner = scope.child()
-    slot = inner.declare(node["alias"])
-    such_that = inner.compile(node["suchThat"]) if node.get("suchThat") else lambda _frame: True
-    source = _Source(node["alias"], slot, values, mentions(node["expression"], names))
-    return _Relation(source, such_that, node.get("type") == "With")
-
-
-def _related(relation: _Relation) -> Thunk:
-    source = relation.source
-
-    def run(frame: Frame) -> bool:
-        values = _listed(source.values(frame))[0] or []
-        found = False
-        for value in values:
-            frame[0].tick()
-            frame[source.slot] = value
-            if relation.such_that(frame) is True:
-                found = True
-                break
-        return found is relation.wanted
-
-    return run
+    source = _Source(node["alias"], inner.declare(node["alias"]), values, depends)
+    such_that = inner.compile(node["suchThat"]) if node.get("suchThat") else constant(value=True)
+    return _Relation(source, inner.layout.slot(), such_that, node.get("type") == "With")
 
 
 @dataclass(frozen=True, slots=True)

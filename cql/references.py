@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from cql.dates import precision_of
+from cql.durations import duration_between
 from cql.errors import CqlError, Unsupported
 from cql.fhir_helpers import HELPERS
 from cql.scope import Build, Frame, Scope, Thunk, operands
 from cql.specifiers import spelt
-from cql.temporal import DAY, TEMPORAL, Date, duration_between
+from cql.temporal import DAY, TEMPORAL, Date
 
 if TYPE_CHECKING:
     from cql.library import Function
