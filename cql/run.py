@@ -80,7 +80,7 @@ class Run:
         self.messages: list[Message] = []
         self._values: dict[Define, Any] = {}
         self._steps = 0
-        self._look_at = _STEPS_BETWEEN_LOOKS
+        self._look_at = min(_STEPS_BETWEEN_LOOKS, limits.steps)
         self._depth = 0
         self._began: float | None = None
 
@@ -93,7 +93,7 @@ class Run:
         except KeyError:
             missing = CqlError(f"the library {library} is not there", "a library of the package")
             return self._failure(library, define, missing)
-        self._steps, self._look_at = 0, _STEPS_BETWEEN_LOOKS
+        self._steps, self._look_at = 0, min(_STEPS_BETWEEN_LOOKS, self.limits.steps)
         try:
             return self.value_of(home.define({"name": define}))
         except CqlError as error:
@@ -141,6 +141,9 @@ class Run:
         self._values[define] = _BUSY
         try:
             return self._run(define, [])
+        except Exhausted:  # its own steps may suffice when it is asked for by itself
+            del self._values[define]
+            raise
         except CqlError as error:
             return _Failed(error)
 

@@ -210,6 +210,20 @@ def test_a_define_that_is_stopped_takes_no_others_with_it():
     assert values["Short"] == [1]
 
 
+def test_what_an_exhausted_define_used_may_still_have_a_value():
+    """The steps were spent by another."""
+    used = {**REF, "name": "Used"}
+    library = a_library(defines={"Greedy": node("Flatten", a_list(_rows(5), used)), "Used": _rows(1)})
+    values = a_run(library, limits=Limits(steps=10_000)).values("Lib")
+    assert isinstance(values["Greedy"], Failure)
+    assert values["Used"] == [1]
+
+
+def test_few_steps_are_few():
+    """Also fewer than the stopwatch's interval."""
+    assert failing(_rows(1), limits=Limits(steps=5)).message == "the logic takes too many steps"
+
+
 def test_logic_that_takes_too_long_is_stopped():
     """By a stopwatch that no value depends on."""
     assert failing(_rows(5), limits=Limits(seconds=0.05)).message == "the logic takes too long"
