@@ -11,7 +11,7 @@ from typing import Any
 
 from cql.errors import CqlError, Unsupported, said
 from cql.scope import Build, Frame, Scope, Thunk, operands, strict
-from cql.specifiers import Test, is_named, is_specified
+from cql.specifiers import Test, is_named, is_specified, static_point
 from cql.temporal import DAY, TEMPORAL, UNITS, Date, DateTime, Time, read_date, read_datetime, read_time
 from cql.types import Concept, Interval, Long, Quantity, Ratio, fitted
 from cql.ucum import NotUcum, unit
@@ -208,7 +208,7 @@ def _as(node: dict, scope: Scope) -> Thunk:
     """A value of another type is null, or an error where the cast is strict."""
     (operand,) = scope.compile_all(operands(node))
     test, is_strict = _test(node, "as"), node.get("strict", False)
-    point = scope.library.static_point(node)
+    point = static_point(node)
 
     def run(frame: Frame) -> Any:
         value = operand(frame)

@@ -19,6 +19,7 @@ from cql.durations import shifted
 from cql.errors import CqlError, said
 from cql.extremes import maximum, predecessor, successor
 from cql.scope import Build, Frame, Scope, Thunk, strict
+from cql.specifiers import static_type
 from cql.temporal import TEMPORAL, UNIT_NAMES, DateTime, same_offset
 from cql.three_valued import conjunction, disjunction
 from cql.types import Interval, Quantity, Uncertainty
@@ -209,7 +210,7 @@ def _interval(node: dict, scope: Scope) -> Thunk:
     low, high = scope.compile_or_null(node.get("low")), scope.compile_or_null(node.get("high"))
     low_closed = _closed(node, "low", scope)
     high_closed = _closed(node, "high", scope)
-    point = scope.library.static_type(node.get("low")) or scope.library.static_type(node.get("high"))
+    point = static_type(node.get("low")) or static_type(node.get("high"))
 
     def run(frame: Frame) -> Interval:
         bounds = low(frame), high(frame)

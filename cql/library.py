@@ -15,7 +15,7 @@ from cql.compile import NODES
 from cql.errors import CqlError, Place, Unsupported
 from cql.retrieve import Requirement, requirement_of
 from cql.scope import Frame, Layout, Scope, Thunk, null
-from cql.specifiers import CLASSES, Test, is_specified
+from cql.specifiers import Test, is_specified
 from cql.types import Code, CodeSystem, Concept, ValueSet
 from fhir_r4.resource import as_dict, dicts, text_of
 
@@ -146,28 +146,6 @@ class Library:
             if one.get("name") == name:
                 return one
         raise CqlError(f"there is no '{name}' among the {table} of {self.name}", "a definition of the library")
-
-    # What is known of a node before it runs -----------------------------------------------------------------
-
-    def static_type(self, node: Any) -> type | None:
-        """Return the Python type that ELM gives a null by a cast, or None where it says nothing."""
-        if not isinstance(node, dict) or node.get("type") != "As":
-            return None
-        name = str(node.get("asType") or (node.get("asTypeSpecifier") or {}).get("name", "")).rpartition("}")[2]
-        found = CLASSES.get(name)
-        return found if isinstance(found, type) else None
-
-    def static_point(self, node: dict) -> type | None:
-        """Return the point type of a cast to an interval."""
-        specifier = node.get("asTypeSpecifier") or {}
-        return self.static_type({"type": "As", "asTypeSpecifier": specifier.get("pointType")})
-
-    def is_list(self, node: dict) -> bool:
-        specifier = node.get("asTypeSpecifier") or node.get("resultTypeSpecifier") or {}
-        return node.get("type") in ("List", "Query", "Retrieve") or specifier.get("type") == "ListTypeSpecifier"
-
-    def is_interval(self, node: dict) -> bool:
-        return (node.get("asTypeSpecifier") or {}).get("type") == "IntervalTypeSpecifier"
 
     # Where a node stands ------------------------------------------------------------------------------------
 

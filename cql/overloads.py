@@ -13,6 +13,7 @@ from cql.dates import precision_of
 from cql.dates import same_as as same_moment
 from cql.interval import in_zone
 from cql.scope import Build, Frame, Scope, Thunk, operands
+from cql.specifiers import is_interval, is_list
 from cql.types import Interval
 
 
@@ -75,7 +76,7 @@ def _membership(
     def build(node: dict, scope: Scope) -> Thunk:
         given = operands(node)
         thunks = scope.compile_all(given)
-        of_null = None if proper and scope.library.is_interval(given[container]) else False
+        of_null = None if proper and is_interval(given[container]) else False
         holder, member = thunks[container], thunks[1 - container]
         precision = precision_of(node)
 
@@ -107,7 +108,7 @@ def _union(node: dict, scope: Scope) -> Thunk:
     """A null list adds nothing to a union; a null interval makes it null."""
     left, right = operands(node)
     first, second = scope.compile(left), scope.compile(right)
-    of_lists = scope.library.is_list(left) or scope.library.is_list(right)
+    of_lists = is_list(left) or is_list(right)
 
     def run(frame: Frame) -> Any:
         one, other = first(frame), second(frame)

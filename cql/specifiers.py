@@ -1,4 +1,4 @@
-"""Is a value of the type that ELM names?
+"""Is a value of the type that ELM names, and what does ELM say of a type before anything runs?
 
 Source: ELM 1.5, "Type Specifiers", Is, As.
 """
@@ -75,3 +75,27 @@ def spelt(specifier: Any) -> str:
             names = sorted(f"{one['name']} {spelt(one.get('elementType'))}" for one in specifier.get("element", ()))
             return f"Tuple{{{','.join(names)}}}"
     return "Any"
+
+
+def static_type(node: Any) -> type | None:
+    """Return the Python type that a cast gives to a null, or None where the node is no cast to a System type."""
+    if not isinstance(node, dict) or node.get("type") != "As":
+        return None
+    name = str(node.get("asType") or (node.get("asTypeSpecifier") or {}).get("name", "")).rpartition("}")[2]
+    found = CLASSES.get(name)
+    return found if isinstance(found, type) else None
+
+
+def static_point(node: dict) -> type | None:
+    """Return the point type of a cast to an interval."""
+    specifier = node.get("asTypeSpecifier") or {}
+    return static_type({"type": "As", "asTypeSpecifier": specifier.get("pointType")})
+
+
+def is_list(node: dict) -> bool:
+    specifier = node.get("asTypeSpecifier") or node.get("resultTypeSpecifier") or {}
+    return node.get("type") in ("List", "Query", "Retrieve") or specifier.get("type") == "ListTypeSpecifier"
+
+
+def is_interval(node: dict) -> bool:
+    return (node.get("asTypeSpecifier") or {}).get("type") == "IntervalTypeSpecifier"

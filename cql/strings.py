@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from cql.errors import CqlError, Exhausted, Unsupported
 from cql.scope import Build, Frame, Scope, Thunk, named, operands, strict
+from cql.specifiers import is_list
 
 _MAX_STEPS = 10**7
 _MAX_TEXT = 1_000_000
@@ -89,7 +90,7 @@ def _split_on_matches(text: str, pattern: str) -> list[str]:
 def _length(node: dict, scope: Scope) -> Thunk:
     """Null has no length as a string, and none members as a list."""
     (given,) = operands(node)
-    thunk, empty = scope.compile(given), 0 if scope.library.is_list(given) else None
+    thunk, empty = scope.compile(given), 0 if is_list(given) else None
 
     def run(frame: Frame) -> int | None:
         value = thunk(frame)
