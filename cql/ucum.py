@@ -63,6 +63,7 @@ _ARBITRARY = {
     "[FEU]", "[ELU]", "[EU]", "[hp_X]", "[hp_C]", "[hp_M]", "[hp_Q]", "[kp_X]", "[kp_C]", "[kp_M]", "[kp_Q]", "[pH]",
     "Np", "B",
 }  # fmt: skip
+_ALSO_METRIC = {"[iU]", "[IU]", "Cel", "B", "Np"}
 _ZERO = {  # the Kelvin at which the scale begins, and the size of its degree
     "Cel": (Fraction("273.15"), Fraction(1)),
     "[degF]": (Fraction("459.67") * 5 / 9, Fraction(5, 9)),
@@ -246,7 +247,7 @@ def _atom(name: str) -> Unit:
         return whole
     for prefix, power in _PREFIXES.items():
         rest = name.removeprefix(prefix)
-        if rest != name and (rest in _BASE or rest in _METRIC or rest in ("[iU]", "[IU]", "Cel")):
+        if rest != name and (rest in _BASE or rest in _METRIC or rest in _ALSO_METRIC):
             found = _without_prefix(rest) or Unit(Fraction(1), (("K", 1),))
             return Unit(found.factor * Fraction(10) ** power, found.bases)
     raise KeyError(name)

@@ -42,6 +42,7 @@ def test_a_unit_has_the_magnitude_and_dimension_that_another_library_gives(code)
         ("88", "%", "1", "0.88"),
         ("2", "[iU]/mL", "[IU]/L", "2000"),
         ("1", "mm[Hg]", "kPa", "0.133322"),
+        ("30", "dB", "B", "3"),
     ],
 )
 def test_a_conversion_is_exact(value, source, target, result):
