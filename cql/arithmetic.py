@@ -75,7 +75,7 @@ def _ends(value: Any) -> tuple[Any, ...]:
 def _added(left: Quantity, right: Quantity, sign: int) -> Quantity | None:
     other = in_unit(right, left.unit)
     if other is None:
-        raise CqlError(f"'{left.unit}' and '{right.unit}' cannot be added", "units of one dimension")
+        raise CqlError("quantities of different dimensions are added", "units of one dimension")
     return _quantity(left.value + sign * other, left.unit)
 
 
@@ -137,7 +137,9 @@ def _integral(operation: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]
             mine, yours = as_quantity(left), as_quantity(right)
             other = in_unit(yours, mine.unit)
             if other is None:
-                raise CqlError(f"'{mine.unit}' cannot be divided by '{yours.unit}'", "units of one dimension")
+                raise CqlError(
+                    "quantities of different dimensions are divided into whole parts", "units of one dimension"
+                )
             return _quantity(apply(mine.value, other), mine.unit)
         if right == 0:
             return None

@@ -48,7 +48,7 @@ def shifted(value: Any, amount: Quantity, sign: int = 1) -> Any:
     """
     unit = UNITS.get(amount.unit)
     if unit is None:
-        raise CqlError(f"'{amount.unit}' is not a duration", "a unit of time such as days or 'min'")
+        raise CqlError("the quantity added to a date is not a duration", "a unit of time such as days or 'min'")
     count = sign * int(amount.value)
     if unit == WEEK:
         count, unit = count * 7, DAY

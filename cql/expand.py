@@ -81,7 +81,7 @@ def _moments(low: Any, high: Any, per: Quantity | None) -> Any:
     per = per or Quantity(Decimal(1), UNIT_NAMES[min(low.precision, high.precision)])
     unit = UNITS.get(per.unit)
     if unit is None:
-        raise CqlError(f"'{per.unit}' is not a duration", "a unit of time such as days")
+        raise CqlError("an interval of dates is cut by no duration", "a unit of time such as days")
     told = UNITS["day"] if unit == WEEK else unit
     if min(low.precision, high.precision) < told or per.value < 1:
         return

@@ -13,6 +13,7 @@ from cql.fhir_helpers import HELPERS
 from cql.scope import Build, Frame, Scope, Thunk, operands
 from cql.specifiers import spelt
 from cql.temporal import DAY, TEMPORAL, Date
+from fhir_r4.resource import as_dict
 
 if TYPE_CHECKING:
     from cql.library import Function
@@ -77,6 +78,8 @@ def _message(node: dict, scope: Scope) -> Thunk:
     """Answer the source; an Error stops the define. The text is kept for the Run's reader and put in no error."""
     parts = ("source", "condition", "code", "severity", "message")
     source, condition, code, severity, text = (scope.compile_or_null(node.get(part)) for part in parts)
+    literal = as_dict(node.get("code"))
+    written = f", code {literal.get('value')}" if literal.get("type") == "Literal" else ""
 
     def run(frame: Frame) -> Any:
         value = source(frame)
@@ -85,7 +88,7 @@ def _message(node: dict, scope: Scope) -> Thunk:
         level = severity(frame) or "Message"
         frame[0].tell(code(frame), level, text(frame))
         if level == "Error":
-            raise CqlError(f"the logic stopped with its own error, code {code(frame) or 'none'}")
+            raise CqlError(f"the logic stopped with its own error{written}")
         return value
 
     return run

@@ -276,6 +276,22 @@ def test_a_message_of_severity_error_stops_the_define_and_keeps_its_text_from_th
     assert run.messages == [Message("E1", "Error", "Ada Oster is too young")]
 
 
+def test_a_code_that_is_worked_out_is_not_quoted():
+    """It may come from the record; one that is written in the logic is the author's own."""
+    elm = {"type": "Message", "source": literal(1), "condition": literal(True), "severity": literal("Error")}
+    assert failing({**elm, "code": node("Concatenate", "Os", "ter")}).message == "the logic stopped with its own error"
+
+
+def test_a_unit_of_the_record_is_not_quoted():
+    """A sender may write anything there."""
+
+    def quantity(unit):
+        return {"type": "Quantity", "value": 1, "unit": unit}
+
+    for elm in (node("Add", quantity("Oster"), quantity("mg")), node("Add", {"type": "Today"}, quantity("Oster"))):
+        assert "Oster" not in str(failing(elm))
+
+
 def test_a_message_of_another_severity_goes_on():
     """Its source is the value."""
     elm = {"type": "Message", "source": literal(1), "condition": literal(True), "severity": literal("Warning")}
