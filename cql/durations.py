@@ -49,14 +49,7 @@ def shifted(value: Any, amount: Quantity, sign: int = 1) -> Any:
     unit = UNITS.get(amount.unit)
     if unit is None:
         raise CqlError("the quantity added to a date is not a duration", "a unit of time such as days or 'min'")
-    count = sign * int(amount.value)
-    if unit == WEEK:
-        count, unit = count * 7, DAY
-    while unit > value.precision and unit > YEAR:
-        count, unit = (
-            _toward_zero(count, 365 if (unit, value.precision) == (DAY, YEAR) else _PER_COARSER[unit]),
-            (YEAR if (unit, value.precision) == (DAY, YEAR) else unit - 1),
-        )
+    count, unit = _coarsened(sign * int(amount.value), unit, value.precision)
     if type(value) is Time:
         return _shifted_time(value, count, unit)
     if unit <= MONTH:
@@ -66,6 +59,16 @@ def shifted(value: Any, amount: Quantity, sign: int = 1) -> Any:
     except OverflowError:
         raise CqlError("a date lies outside the calendar", "years 1 to 9999") from None
     return value.with_fields(fields_of(moved)[: len(value.fields)])
+
+
+def _coarsened(count: int, unit: int, precision: int) -> tuple[int, int]:
+    """Tell a duration in what a value of this precision knows: 45 days are one month, 400 days one year."""
+    if unit == WEEK:
+        count, unit = count * 7, DAY
+    while unit > precision:
+        per, unit = (365, YEAR) if (unit, precision) == (DAY, YEAR) else (_PER_COARSER[unit], unit - 1)
+        count = _toward_zero(count, per)
+    return count, unit
 
 
 def _toward_zero(count: int, per: int) -> int:
