@@ -15,7 +15,7 @@ from fhir_r4.profiles.schema import Schemas
 from fhir_r4.profiles.slices import Slicer
 from fhir_r4.profiles.walk import MAX_VALUES, Targets, TooMuchError, Walk
 from fhir_r4.profiles.watch import Watch, Watches
-from fhir_r4.resource import kind
+from fhir_r4.resource import dicts, kind
 from fhir_r4.wire import write_json
 
 FILES = ("nodes.jsonl", "codes.jsonl", "index.json")
@@ -30,6 +30,10 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {  # operation -> profile of what co
     "Questionnaire/$questionnaire-package": (
         f"{_DTR}/dtr-qpackage-input-parameters",
         f"{_DTR}/dtr-qpackage-output-parameters",
+    ),
+    "Questionnaire/$next-question": (
+        f"{_DTR}/dtr-next-question-input-parameters",
+        f"{_DTR}/dtr-next-question-output-parameters",
     ),
     "Subscription": (f"{_BACKPORT}/backport-subscription", f"{_BACKPORT}/backport-subscription"),
     "notification": (
@@ -143,8 +147,29 @@ class Profiles:
         return _worst_first(walk.issues)
 
     def check_operation(self, body: Any, operation: str, *, answer: bool = False) -> list[Issue]:
-        """Return what is wrong with the body of an operation (see ``OPERATIONS``) or, with ``answer``, its reply."""
-        return self.check(body, OPERATIONS[operation][answer])
+        """Return what is wrong with the body of an operation (see ``OPERATIONS``) or, with ``answer``, its reply.
+
+        A Bundle may come wrapped in Parameters: the answer to an inquiry in PAS 2.2.1 does, a request may. An
+        operation that the guides of this generation give no profile for is checked by what its body claims.
+        """
+        canonical = OPERATIONS[operation][answer]
+        known = self.definitions.profile(canonical)
+        if known is None:
+            return self.check(body)
+        if kind(body) != "Parameters" or known.type == "Parameters":
+            return self.check(body, canonical)
+        found = self.check(body)
+        for place, parameter in enumerate(dicts(body.get("parameter"))):
+            if "resource" in parameter:
+                at = f"Parameters.parameter[{place}].resource"
+                found += [_moved(issue, at) for issue in self.check(parameter["resource"], canonical)]
+        return _worst_first(found)
+
+
+def _moved(issue: Issue, path: str) -> Issue:
+    """Return an issue of a resource inside another one with its path from there."""
+    below = (issue.expression or "").partition(".")
+    return replace(issue, expression=f"{path}{below[1]}{below[2]}")
 
 
 _TOO_MUCH = Issue("too-costly", "expected a body that can be checked with bounded effort")

@@ -262,6 +262,16 @@ def test_an_operation_names_its_profile():
     assert at(committed("2.0").check_operation(a_claim(), "Claim/$submit")) == {"Claim"}
 
 
+def test_a_bundle_in_parameters_is_held_to_the_profile_of_the_operation():
+    """PAS 2.2.1 answers an inquiry with Parameters; a request may come in them as well."""
+    body = a_request()
+    wrapped = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": body}]}
+    assert committed("2.0").check_operation(wrapped, "Claim/$submit") == []
+    del body["identifier"]
+    found = committed("2.0").check_operation(wrapped, "Claim/$submit")
+    assert at(found) == {"Parameters.parameter[0].resource.identifier"}
+
+
 def test_the_2_2_request_starts_with_its_claim():
     """ClaimFirst: the invariant of PAS 2.2.1 looks at the first entry."""
     body = a_request()
