@@ -72,6 +72,7 @@ class Slicer:
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
         self._tests: dict[int, list[tuple[str, Belongs]]] = {}
+        self._decidable: dict[tuple[int, int], bool] = {}
 
     def slice_of(self, element: Element, entry: Entry, asked: Asked) -> str | None:
         """Return the name of the first slice of ``element`` that ``entry`` belongs to."""
@@ -115,10 +116,15 @@ class Slicer:
         by = element.slicing.by if element.slicing else ()
         if not resolving and any("resolve()" in path for _, path in by):
             return False
-        marks = [one for kind_, path in by if kind_ in ("value", "pattern") for one in self.said(slice_, steps(path))]
-        return not any(
-            b.strength == "required" and not b.codes and not self.pins(one) for one in marks for b in one.bindings
-        )
+        key = (id(element), id(slice_))
+        if key not in self._decidable:
+            marks = [m for kind_, path in by if kind_ in ("value", "pattern") for m in self.said(slice_, steps(path))]
+            self._decidable[key] = not any(
+                binding.strength == "required" and not binding.codes and not self.pins(mark)
+                for mark in marks
+                for binding in mark.bindings
+            )
+        return self._decidable[key]
 
     def said(self, element: Element, path: tuple[Step, ...]) -> Iterator[Element]:
         """Yield what ``element`` says of the element at ``path`` below it."""

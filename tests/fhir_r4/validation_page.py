@@ -40,7 +40,7 @@ and the walk decides. Both are held against each other on every example and on e
 
 Measured on one core of a shared machine (`python -m bench.validation`; noisy by half): a valid PAS request of 24 KB
 with 51 items 0.54 to 0.65 ms, a published bundle of 12 KB 0.3 ms, of 18 KB 0.5 ms, a megabyte 20 to 30 ms; the 24 KB
-with a fault 25 ms, since then the whole Claim is walked; fhir.resources (R4B), which knows no profiles, 5 ms;
+with a fault 18 ms, since then the whole Claim is walked; fhir.resources (R4B), which knows no profiles, 5 ms;
 pure-Python jsonschema with our schema 21 to 30 ms for the Claim alone. Loading a generation takes 10 ms to read and
 about 300 ms to compile the schemas that the operations reach, and 3 to 9 MB.
 """
