@@ -1,0 +1,1 @@
+"""What it costs: measurements to run on the machine that matters."""
