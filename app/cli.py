@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from app import profiles_cli
 from app.config import BadSettings, Config
 from app.logging import configure
 from rules.yaml_lines import FaultyFile
@@ -198,6 +199,10 @@ def demo(once: bool, port: int) -> None:
     from app.demo.run import tell
 
     raise SystemExit(tell(once=once, port=port))
+
+
+main.add_command(profiles_cli.profiles)
+main.add_command(profiles_cli.validate)
 
 
 if __name__ == "__main__":

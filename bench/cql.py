@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 a folder of scripts
 """How long does a library take to compile, and a form's defines to run? ``python -m bench.cql``
 
 The library is the tests' story, repeated to 200 KB of ELM; the record is its patient's, repeated to 200 resources.

@@ -94,3 +94,13 @@ def base_of(full_url: str) -> str | None:
     """
     found = _REST.fullmatch(full_url)
     return found["base"] or None if found else None
+
+
+def local_part(target: str | None) -> str | None:
+    """Return ``Type/id`` of a RESTful reference, absolute or relative, or None.
+
+    >>> local_part("https://ehr.example.org/fhir/Coverage/c1/_history/3")
+    'Coverage/c1'
+    """
+    found = _REST.fullmatch(target) if target else None
+    return f"{found['kind']}/{found['id']}" if found else None
