@@ -1,6 +1,7 @@
 """What is to be done for each kind of job? Every handler may run more than once and has to make no difference then."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 from app.clients.outbound import OutboundFailed, OutboundRefused
 from app.storage import authorizations, outbox, subscriptions
@@ -14,6 +15,9 @@ from prior_auth.submission import stored_submission
 
 HANDSHAKE = "subscription.handshake"
 DELIVER = "subscription.deliver"
+DELIVERY = timedelta(seconds=60)
+"""How long one delivery may take, before somebody else may deliver to that subscription."""
+A_MOMENT = timedelta(seconds=1)
 
 
 class TryLater(Exception):
@@ -48,18 +52,36 @@ def shake_hands(service: Service, job: Job) -> list[int]:
 
 
 def deliver(service: Service, job: Job) -> list[int]:
-    """Send a subscription all that it has not been sent, in order; an event is delivered at least once."""
+    """Send a subscription all that it has not been sent, in order; an event is delivered at least once.
+
+    One deliverer at a time: where somebody else is at it, a look is taken again a moment later.
+    """
+    now = service.now()
+    with service.database.writing() as connection:
+        if not subscriptions.claim(connection, job.subject, now, now + DELIVERY):
+            outbox.put(connection, DELIVER, job.subject, now, now + A_MOMENT)
+            return []
+    try:
+        _deliver_all(service, job)
+    finally:
+        with service.database.writing() as connection:
+            subscriptions.release(connection, job.subject)
+    return []
+
+
+def _deliver_all(service: Service, job: Job) -> None:
     while True:
         with service.database.reading() as connection:
             subscription = subscriptions.find(connection, job.subject)
             pending = subscriptions.first_undelivered(connection, job.subject)
         if subscription is None or pending is None or subscription.status == "off":
-            return []
+            return
         if subscription.status == "requested":
-            return []  # the handshake puts a job of its own
+            return  # the handshake puts a job of its own
         _post(service, subscription, _notification(service, subscription, pending))
         with service.database.writing() as connection:
-            subscriptions.delivered(connection, subscription.id, pending.number, service.now())
+            now = service.now()
+            subscriptions.delivered(connection, subscription.id, pending.number, now, now + DELIVERY)
 
 
 def gave_up(service: Service, job: Job, fault: str) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.storage.tables import subscription_events, subscriptions
@@ -99,6 +99,19 @@ def tell(connection: Connection, authorization: Authorization, now: datetime) ->
     return told
 
 
+def claim(connection: Connection, identity: str, now: datetime, until: datetime) -> bool:
+    """Become the one who delivers to this subscription; False while somebody else does."""
+    free = or_(subscriptions.c.delivering_until.is_(None), subscriptions.c.delivering_until <= now)
+    taken = connection.execute(
+        update(subscriptions).where(subscriptions.c.id == identity, free).values(delivering_until=until)
+    )
+    return taken.rowcount == 1
+
+
+def release(connection: Connection, identity: str) -> None:
+    connection.execute(update(subscriptions).where(subscriptions.c.id == identity).values(delivering_until=None))
+
+
 def first_undelivered(connection: Connection, identity: str) -> Pending | None:
     query = (
         select(subscription_events)
@@ -110,7 +123,9 @@ def first_undelivered(connection: Connection, identity: str) -> Pending | None:
     return Pending(row.number, row.authorization_id, row.version, row.at) if row else None
 
 
-def delivered(connection: Connection, identity: str, number: int, now: datetime) -> None:
+def delivered(connection: Connection, identity: str, number: int, now: datetime, until: datetime) -> None:
+    """Note that an event has arrived, and go on delivering until then."""
+    connection.execute(update(subscriptions).where(subscriptions.c.id == identity).values(delivering_until=until))
     connection.execute(
         update(subscription_events)
         .where(subscription_events.c.subscription_id == identity, subscription_events.c.number == number)

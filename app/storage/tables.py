@@ -251,6 +251,7 @@ subscriptions = Table(
     Column("organizations", JSON, nullable=False),
     Column("resource", LargeBinary, nullable=False, comment="as received, its headers masked"),
     Column("told", Integer, nullable=False, comment="events since the start, without a gap"),
+    Column("delivering_until", Moment, comment="one deliverer at a time, so that events arrive in order"),
     Column("created_at", Moment, nullable=False),
     CheckConstraint("status IN ('requested', 'active', 'error', 'off')", name="status_known"),
 )

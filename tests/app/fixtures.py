@@ -20,6 +20,7 @@ from app.logging import configure
 from app.payers import load_payers
 from app.registration import Registration, register
 from app.sandbox.server import RECORDS, create_sandbox
+from app.security.staff import make_secret_key
 from app.storage import tables
 from app.storage.database import Database
 from app.storage.directory import load
@@ -139,6 +140,7 @@ def opened(tmp_path_factory, signer):
     config = Config(data=data, base_url=BASE, allow_loopback_http=True)
     database = Database(config.database)
     migrate(database)
+    make_secret_key(config.secret_key_file)
     with database.writing() as connection:
         load(connection, data, load_payers(data / "payer.yaml"))
     scopes = ("system/Claim.crus", "system/ClaimResponse.rs", "system/Questionnaire.rs")

@@ -12,10 +12,10 @@ from cds_hooks.services import SERVICES
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import extension, value_of
-from fhir_r4.systems import COVERAGE_INFORMATION
+from fhir_r4.systems import COVERAGE_INFORMATION, CRD
 from rules.ports import Standing
 from tests.given import ACME, AMY, FORM, OXYGEN, TODAY, a_coverage, a_hook, an_order, hook_knowledge
-from tests.second_opinion import assert_fhir
+from tests.second_opinion import assert_profiled
 
 KNOWN = Circumstances(a_coverage(), ACME, AMY)
 BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
@@ -51,7 +51,7 @@ def test_the_action_is_an_update_of_the_whole_resource(version):
     assert "resourceId" not in action
     received = an_order()
     assert {k: v for k, v in action["resource"].items() if k != "extension"} == received
-    assert_fhir(action["resource"])
+    assert_profiled(action["resource"], version, f"{CRD}/StructureDefinition/profile-devicerequest", references="open")
 
 
 @BOTH

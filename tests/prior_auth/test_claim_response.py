@@ -30,7 +30,7 @@ from tests.given import (
     an_authorization,
     an_inquiry_bundle,
 )  # fmt: skip
-from tests.second_opinion import assert_fhir
+from tests.second_opinion import assert_profiled
 
 BOTH = pytest.mark.parametrize("generation", list(Generation))
 BASE = "https://payer.example.org/fhir/2.0"
@@ -59,8 +59,8 @@ def action(item):
 
 @BOTH
 @pytest.mark.parametrize("decision", [a_certification(), a_pend(), REFUSED], ids=lambda one: one.action.name)
-def test_what_is_answered_is_fhir(generation, decision):
-    assert_fhir(writer(generation).response_bundle(a_case(decision)))
+def test_what_is_answered_keeps_to_its_generation_s_profiles(generation, decision):
+    assert_profiled(writer(generation).response_bundle(a_case(decision)), generation)
 
 
 @BOTH
@@ -147,7 +147,7 @@ ERROR = BusinessError("75", "C", "2010C-NM109", "Bundle.entry[1].resource.identi
 @BOTH
 def test_a_business_error_is_a_claim_response_with_an_error(generation):
     bundle = writer(generation).error_bundle(ERROR, SUBMISSION, "e-1")
-    assert_fhir(bundle)
+    assert_profiled(bundle, generation)
     answered = bundle["entry"][0]["resource"]
     assert answered["outcome"] == "error"
     assert answered["error"][0]["code"]["coding"][0] == {
@@ -174,7 +174,7 @@ def test_2_0_answers_an_inquiry_with_one_bundle():
     bundle = writer(Generation.V2_0).inquiry_answer([a_case(), a_case(a_pend())], INQUIRY)
     kinds = [entry["resource"]["resourceType"] for entry in bundle["entry"]]
     assert (bundle["resourceType"], kinds.count("ClaimResponse"), kinds.count("Patient")) == ("Bundle", 2, 1)
-    assert_fhir(bundle)
+    assert_profiled(bundle, Generation.V2_0)
 
 
 @pytest.mark.requirement("pas-2.2.1@spec-46", "pas-2.2.1@spec-44")
@@ -183,12 +183,12 @@ def test_2_2_answers_an_inquiry_with_a_bundle_for_each():
     assert [one["name"] for one in parameters["parameter"]] == ["return", "return"]
     for one in parameters["parameter"]:
         assert one["resource"]["entry"][0]["resource"]["request"]["reference"] == SUBMISSION.claim.full_url
-    assert_fhir(parameters)
+    assert_profiled(parameters, Generation.V2_2)
 
 
 def test_nothing_found_is_valid_and_says_so():
     empty = writer(Generation.V2_0).inquiry_answer([], INQUIRY)
-    assert_fhir(empty)
+    assert_profiled(empty, Generation.V2_0)
     assert empty["entry"][0]["resource"]["issue"][0]["severity"] == "information"
     assert all(EHR in entry["fullUrl"] for entry in empty["entry"][1:])
     assert writer(Generation.V2_2).inquiry_answer([], INQUIRY) == {"resourceType": "Parameters"}

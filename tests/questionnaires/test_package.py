@@ -10,7 +10,7 @@ from questionnaires.catalog import questions
 from questionnaires.package import Package, draft_response, read_parameters, to_parameters
 from questionnaires.select import select
 from tests.given import BOOK, CATALOG, FORM, NOW, TODAY, a_coverage, a_promise, an_order
-from tests.second_opinion import assert_fhir
+from tests.second_opinion import assert_profiled
 
 BOTH = pytest.mark.parametrize("generation", list(Generation))
 
@@ -46,8 +46,8 @@ def test_the_form_comes_first_and_its_draft_second(generation):
 
 
 @BOTH
-def test_what_is_answered_is_fhir(generation):
-    assert_fhir(answered(generation))
+def test_what_is_answered_keeps_to_its_generation_s_profiles(generation):
+    assert_profiled(answered(generation), generation, references="open")
 
 
 @pytest.mark.requirement("dtr-2.0.1@321", "dtr-2.0.1@322", "dtr-2.0.1@323")

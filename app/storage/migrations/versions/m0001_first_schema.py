@@ -218,6 +218,12 @@ def _tables() -> None:
         sa.Column("organizations", sa.JSON(), nullable=False),
         sa.Column("resource", sa.LargeBinary(), nullable=False, comment="as received, its headers masked"),
         sa.Column("told", sa.Integer(), nullable=False, comment="events since the start, without a gap"),
+        sa.Column(
+            "delivering_until",
+            Moment(),
+            nullable=True,
+            comment="one deliverer at a time, so that events arrive in order",
+        ),
         sa.Column("created_at", Moment(), nullable=False),
         sa.CheckConstraint(
             "status IN ('requested', 'active', 'error', 'off')", name=op.f("ck_subscriptions_status_known")

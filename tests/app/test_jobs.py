@@ -1,0 +1,295 @@
+"""Jobs are done once they are due, by one at a time, again where they failed, and given up in the open."""
+
+import threading
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from app.jobs.handlers import DELIVER, HANDSHAKE
+from app.jobs.runner import ATTEMPTS, BACK_OFF, LEASE, ThreadRunner, work
+from app.storage import authorizations, outbox, subscriptions, tables
+from fhir_r4.wire import read_json
+from prior_auth.authorization import ReviewAction
+from prior_auth.review import Reviewer, Verdict, record
+from tests.given import a_form_response, a_submission_bundle
+from tests.prior_auth.test_subscription import a_subscription
+
+
+class Endpoint:
+    """A subscriber behind a real socket; ``answers`` are statuses to give, then 200 for ever."""
+
+    def __init__(self):
+        held = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                status = held.answers.pop(0) if held.answers else 200
+                held.received.append((status, read_json(body), dict(self.headers)))
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.answers, self.received = [], []
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
+
+    def taken(self):
+        """Return type and number of what was accepted, in order."""
+        found = []
+        for status, body, _ in self.received:
+            said = {one["name"]: one for one in body["entry"][0]["resource"]["parameter"]}
+            if status == 200:
+                number = said["events-since-subscription-start"]["valueString"]
+                found.append((said["type"]["valueCode"], int(number)))
+        return found
+
+
+@pytest.fixture
+def endpoint():
+    held = Endpoint()
+    yield held
+    held.server.shutdown()
+
+
+def run_all(house):
+    """Do every job that is due now; return how many."""
+    count = 0
+    while work(house.service)[0]:
+        count += 1
+    return count
+
+
+def subscribe(house, endpoint, version="2.0", client="riverside-ehr"):
+    token = house.token("system/Subscription.cruds", client)
+    answer = house.post(f"{version}/Subscription", a_subscription(version, endpoint=endpoint.url), token=token)
+    assert answer.status_code == 201, answer.data
+    return read_json(answer.data)["id"]
+
+
+def a_pended_case(house):
+    house.submit(a_submission_bundle(form=a_form_response({"2.1": None})))
+    return house.rows(tables.authorizations)[-1]["id"]
+
+
+def decide(house, identity, action=ReviewAction.NOT_CERTIFIED):
+    now = house.clock.now
+    with house.service.database.writing() as connection:
+        before = authorizations.find(connection, identity)
+        days = {"starts": now.date(), "ends": now.date()} if action is ReviewAction.CERTIFIED else {}
+        verdict = Verdict(1, action, "A reason.", before.version, **days)
+        after = record(before, verdict, Reviewer("dr-silva", "NY/1"), "PA9", now)
+        authorizations.save(connection, before, after, now)
+
+
+def status(house, identity):
+    with house.service.database.reading() as connection:
+        return subscriptions.find(connection, identity).status
+
+
+@pytest.fixture(autouse=True)
+def _may_subscribe(house):
+    with house.service.database.writing() as connection:
+        scopes = "system/Claim.crus system/Questionnaire.rs system/Subscription.cruds"
+        connection.execute(tables.clients.update().values(scopes=scopes))
+
+
+def test_a_handshake_makes_a_subscription_active(house, endpoint):
+    identity = subscribe(house, endpoint)
+    assert status(house, identity) == "requested"
+    run_all(house)
+    assert status(house, identity) == "active"
+    assert endpoint.taken() == [("handshake", 0)]
+    assert endpoint.received[0][2]["Authorization"] == "Bearer secret"
+
+
+def test_the_secret_of_a_header_is_not_shown_again(house, endpoint):
+    identity = subscribe(house, endpoint)
+    token = house.token("system/Subscription.rs")
+    shown = house.web.get(f"/fhir/2.0/Subscription/{identity}", headers={"Authorization": f"Bearer {token}"})
+    assert shown.json["channel"]["header"] == ["Authorization: ***"]
+    other = house.token("system/Subscription.rs", "other-ehr")
+    hidden = house.web.get(f"/fhir/2.0/Subscription/{identity}", headers={"Authorization": f"Bearer {other}"})
+    assert hidden.status_code == 404
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1/x", "https://169.254.169.254/x", "http://a.example/"])
+def test_an_endpoint_that_leads_inward_is_refused(house, url):
+    token = house.token("system/Subscription.cruds")
+    answer = house.post("2.0/Subscription", a_subscription("2.0", endpoint=url), token=token)
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("version", ["2.0", "2.2"])
+@pytest.mark.requirement("pas-2.0.1@152", "pas-2.2.1@spec-60", "pas-2.2.1@spec-51")
+def test_a_verdict_reaches_the_subscriber(house, endpoint, version):
+    subscribe(house, endpoint, version)
+    identity = a_pended_case(house)
+    run_all(house)
+    decide(house, identity)
+    run_all(house)
+    assert endpoint.taken() == [("handshake", 0), ("event-notification", 1)]
+
+
+def test_the_answer_to_a_submission_is_not_told_twice(house, endpoint):
+    subscribe(house, endpoint)
+    house.submit(a_submission_bundle())
+    run_all(house)
+    assert endpoint.taken() == [("handshake", 0)]
+
+
+def test_events_arrive_in_order_each_at_least_once_whatever_the_endpoint_answers(house, endpoint):
+    subscribe(house, endpoint)
+    run_all(house)
+    endpoint.answers = [500, 404, 503]
+    for _ in range(3):
+        decide(house, a_pended_case(house))
+        run_all(house)
+    for _ in range(6):
+        house.clock.now += timedelta(hours=2)
+        run_all(house)
+    assert endpoint.taken() == [("handshake", 0), *(("event-notification", number) for number in (1, 2, 3))]
+
+
+def test_a_job_done_twice_makes_no_second_event(house, endpoint):
+    subscribe(house, endpoint)
+    run_all(house)
+    decide(house, a_pended_case(house))
+    run_all(house)
+    with house.service.database.writing() as connection:  # as if "done" had never been written
+        connection.execute(tables.outbox.update().values(done_at=None))
+    run_all(house)
+    assert [number for kind, number in endpoint.taken() if kind == "event-notification"] == [1]
+
+
+def test_a_subscriber_that_never_answers_is_tried_for_hours_then_given_up_in_the_open(house, endpoint):
+    identity = subscribe(house, endpoint)
+    run_all(house)
+    endpoint.answers = [500] * 1000
+    decide(house, a_pended_case(house))
+    for _ in range(ATTEMPTS + 2):
+        run_all(house)
+        house.clock.now += timedelta(hours=2)
+    assert status(house, identity) == "error"
+    with house.service.database.reading() as connection:
+        for _, kind, subject, attempts, fault, _ in outbox.dead_letters(connection, 10):
+            assert (kind, subject, attempts, fault) == (DELIVER, identity, ATTEMPTS, "status 500")
+        assert outbox.depth(connection).dead > 0
+        assert subscriptions.first_undelivered(connection, identity).number == 1
+
+
+def test_one_job_that_always_fails_blocks_no_other(house, endpoint):
+    broken = Endpoint()
+    broken.answers = [500] * 1000
+    subscribe(house, broken)
+    subscribe(house, endpoint)
+    run_all(house)
+    decide(house, a_pended_case(house))
+    run_all(house)
+    assert ("event-notification", 1) in endpoint.taken()
+    broken.server.shutdown()
+
+
+def test_a_kind_of_job_that_this_version_does_not_know_is_left_to_one_that_does(house):
+    with house.service.database.writing() as connection:
+        outbox.put(connection, "from.the-future", "x", house.clock.now)
+    assert run_all(house) == 1
+    (row,) = house.rows(tables.outbox)
+    assert row["done_at"] is None
+    assert row["dead_at"] is None
+    assert "knows no job" in row["fault"]
+
+
+def test_a_handler_that_breaks_is_tried_again_and_its_words_are_not_kept(house, monkeypatch):
+    monkeypatch.setattr("app.jobs.handlers.subscriptions.find", lambda *_: int("Baxter"))
+    with house.service.database.writing() as connection:
+        outbox.put(connection, HANDSHAKE, "x", house.clock.now)
+    run_all(house)
+    (row,) = house.rows(tables.outbox)
+    assert row["fault"] == "ValueError"
+
+
+def test_back_off_grows(house):
+    assert list(BACK_OFF) == sorted(BACK_OFF)
+    with house.service.database.writing() as connection:
+        outbox.put(connection, "unknown", "x", house.clock.now)
+    waits = []
+    for _ in range(4):
+        run_all(house)
+        (row,) = house.rows(tables.outbox)
+        waits.append((row["not_before"] - house.clock.now).total_seconds())
+        house.clock.now = row["not_before"]
+    assert waits == sorted(waits)
+    assert 0.9 <= waits[0] <= 1.1
+
+
+# Leases
+
+
+def test_a_job_is_taken_by_one_at_a_time_and_by_another_when_the_lease_runs_out(house):
+    database, now = house.service.database, house.clock.now
+    with database.writing() as connection:
+        outbox.put(connection, "x", "y", now)
+        first = outbox.take(connection, now, LEASE)
+        assert outbox.take(connection, now, LEASE) is None
+        second = outbox.take(connection, now + LEASE, LEASE)
+        assert (first.attempts, second.attempts) == (1, 2)
+        assert outbox.done(connection, first, now) is False
+        assert outbox.done(connection, second, now) is True
+        assert outbox.take(connection, now + 10 * LEASE, LEASE) is None
+
+
+def test_many_threads_do_each_job_once(house, monkeypatch):
+    done = []
+    monkeypatch.setattr("app.jobs.runner.HANDLERS", {"count": lambda _, job: done.append(job.subject) or []})
+    runner = ThreadRunner(house.service, threads=4, poll_seconds=0.05)
+    runner.start()
+    with house.service.database.writing() as connection:
+        jobs = [outbox.put(connection, "count", str(number), house.clock.now) for number in range(40)]
+    runner.wake(jobs)
+    for _ in range(200):
+        if len(done) >= 40:
+            break
+        threading.Event().wait(0.05)
+    runner.stop()
+    assert sorted(done, key=int) == [str(number) for number in range(40)]
+
+
+# Two decide at once
+
+
+def test_of_two_who_decide_at_once_one_wins_and_the_other_is_told(house):
+    from fhir_r4.problems import Conflict  # noqa: PLC0415
+
+    identity = a_pended_case(house)
+    with house.service.database.reading() as connection:
+        seen = authorizations.find(connection, identity)
+    days = {"starts": house.clock.now.date(), "ends": house.clock.now.date()}
+    outcomes = []
+
+    def reach_for_it(action, more):
+        after = record(
+            seen, Verdict(1, action, "A reason.", 1, **more), Reviewer("x", "NY/1"), f"PA{action}", house.clock.now
+        )
+        try:
+            with house.service.database.writing() as connection:
+                authorizations.save(connection, seen, after, house.clock.now)
+            outcomes.append("won")
+        except Conflict:
+            outcomes.append("told")
+
+    racers = [
+        threading.Thread(target=reach_for_it, args=(ReviewAction.CERTIFIED, days)),
+        threading.Thread(target=reach_for_it, args=(ReviewAction.NOT_CERTIFIED, {})),
+    ]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert sorted(outcomes) == ["told", "won"]
+    assert len(house.rows(tables.decisions)) == 2

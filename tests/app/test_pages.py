@@ -1,0 +1,208 @@
+"""The staff's pages: who is here is known, forms come from here, a verdict that cannot stand changes nothing."""
+
+import re
+
+import pytest
+
+from app.security import staff
+from app.security.staff import invite
+from app.storage import tables
+from tests.given import a_form_response, a_submission_bundle
+
+PASSWORD = "correct horse battery"
+
+
+class Person:
+    """A person with a browser at the house."""
+
+    def __init__(self, house, name="dr-silva", role="reviewer", licence="NY/123456"):
+        self.house, self.name, self.browser = house, name, house.web.application.test_client()
+        self.link = invite(house.config, name, role, licence, house.clock.now).partition("8000")[2]
+
+    def form(self, path):
+        page = self.browser.get(path).text
+        return dict(re.findall(r'name="(csrf_token|seen|sequence)" value="([^"]*)"', page))
+
+    def post(self, path, form, page=None):
+        return self.browser.post(path, data=self.form(page or path) | form)
+
+    def comes_in(self):
+        assert self.post(self.link, {"password": PASSWORD}).status_code == 303
+        assert self.post("/login", {"name": self.name, "password": PASSWORD}).status_code == 303
+        return self
+
+    def decides(self, case, **form):
+        return self.post(f"{case}/verdict", form, page=case)
+
+
+@pytest.fixture
+def house(house):
+    staff._failures.clear()
+    return house
+
+
+@pytest.fixture
+def case(house):
+    house.submit(a_submission_bundle(form=a_form_response({"2.1": None})))
+    return f"/authorizations/{house.rows(tables.authorizations)[0]['id']}"
+
+
+@pytest.fixture
+def silva(house):
+    return Person(house).comes_in()
+
+
+def test_the_worklist_shows_what_waits_with_its_due_date(silva, case):
+    page = silva.browser.get("/worklist").text
+    assert "1 case waits for a person" in page
+    assert case in page
+    assert "Sun 8 Mar, 13:00 EDT" in page
+
+
+def test_the_case_page_shows_the_form_and_how_the_policy_saw_it(silva, case):
+    page = silva.browser.get(case).text
+    for words in ("Amy Baxter, born 1950-02-01", "E0424", "J44.9", "recent test", "at_rest", "Decision due"):
+        assert words in page
+
+
+def test_a_reviewer_certifies(silva, case, house):
+    answer = silva.decides(case, action="A1", starts="2026-03-01", ends="2026-08-31")
+    assert answer.status_code == 303
+    page = silva.browser.get(case).text
+    assert "certified, 2026-03-01 to 2026-08-31" in page
+    assert [row["action"] for row in house.rows(tables.decisions)] == ["A4", "A1"]
+    assert house.rows(tables.events)[-1]["actor"] == "dr-silva"
+
+
+def test_a_reviewer_refuses_with_reason_and_licence(silva, case, house):
+    assert silva.decides(case, action="A3", reason="Not shown.").status_code == 303
+    last = house.rows(tables.decisions)[-1]
+    assert (last["action"], last["basis"], last["licence"], last["reason"]) == (
+        "A3", "clinician", "NY/123456", "Not shown.",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"action": "A3", "reason": ""}, "A reason that the provider can act on"),
+        ({"action": "A1", "starts": "2026-03-01", "ends": ""}, "The first and the last day to certify"),
+        ({"action": "A1", "starts": "2026-03-02", "ends": "2026-03-01"}, "The last day is not before the first"),
+        ({"action": ""}, "Choose certify or refuse"),
+        ({"action": "A9"}, "Choose certify or refuse"),
+        ({"action": "A3", "reason": "x", "sequence": "9"}, "The case has no such item"),
+    ],
+)
+def test_a_verdict_that_cannot_stand_is_shown_again_with_what_is_wrong(silva, case, house, form, words):
+    answer = silva.decides(case, **form)
+    assert answer.status_code == 422
+    assert words in answer.text
+    assert len(house.rows(tables.decisions)) == 1
+
+
+def test_without_a_licence_nobody_refuses(house, case):
+    nurse = Person(house, "a-nurse", licence=None).comes_in()
+    assert "needs a licence" in nurse.browser.get(case).text
+    answer = nurse.decides(case, action="A3", reason="Not shown.")
+    assert answer.status_code == 422
+    assert "licensed clinician only" in answer.text
+
+
+def test_a_stale_page_is_told_and_changes_nothing(silva, case, house):
+    form = silva.form(case) | {"action": "A3", "reason": "Not shown."}
+    assert silva.browser.post(f"{case}/verdict", data=form).status_code == 303
+    answer = silva.browser.post(f"{case}/verdict", data=form)
+    assert answer.status_code == 409
+    assert "changed since this page was opened" in answer.text
+    assert len(house.rows(tables.decisions)) == 2
+
+
+def test_a_verdict_on_a_settled_case_is_told(silva, case, house):
+    form = silva.form(case)
+    silva.browser.post(f"{case}/verdict", data=form | {"action": "A3", "reason": "Not shown."})
+    again = form | {"action": "A1", "starts": "2026-03-01", "ends": "2026-03-31", "seen": "2"}
+    assert silva.browser.post(f"{case}/verdict", data=again).status_code == 409
+    assert len(house.rows(tables.decisions)) == 2
+
+
+def test_an_auditor_looks_and_does_not_decide(house, case):
+    auditor = Person(house, "an-auditor", role="auditor").comes_in()
+    page = auditor.browser.get(case).text
+    assert "Your verdict" not in page
+    assert auditor.decides(case, action="A3", reason="x", seen="1", sequence="1").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/worklist", "/authorizations/x"])
+def test_nobody_is_sent_to_the_login(house, path):
+    answer = house.web.get(path)
+    assert (answer.status_code, answer.location) == (302, "/login")
+
+
+def test_a_form_that_did_not_come_from_here_is_refused(silva, case, house):
+    form = silva.form(case) | {"action": "A3", "reason": "x", "csrf_token": "forged"}
+    assert silva.browser.post(f"{case}/verdict", data=form).status_code == 400
+    assert len(house.rows(tables.decisions)) == 1
+
+
+def test_a_link_is_good_once_and_for_a_day(house):
+    person = Person(house)
+    assert person.post(person.link, {"password": "short"}).status_code == 422
+    assert person.post(person.link, {"password": PASSWORD}).status_code == 303
+    assert person.browser.get(person.link).status_code == 404
+    late = Person(house, "late")
+    house.clock.now += staff.LINK_LIFE
+    assert late.browser.get(late.link).status_code == 404
+
+
+def test_a_wrong_password_and_a_name_that_nobody_has_look_alike(house, silva):
+    person = Person(house, "other").browser
+    silva_wrong = silva.post("/login", {"name": "dr-silva", "password": "wrong"})
+    nobody = silva.post("/login", {"name": "nobody", "password": "wrong"})
+    assert silva_wrong.status_code == nobody.status_code == 401
+    words = [re.search(r'role="alert">([^<]+)', one.text)[1] for one in (silva_wrong, nobody)]
+    assert words[0] == words[1]
+    assert person.get("/worklist").status_code == 302
+
+
+def test_after_five_wrong_passwords_the_right_one_waits_as_well(silva):
+    for _ in range(5):
+        silva.post("/login", {"name": "dr-silva", "password": "wrong"})
+    assert silva.post("/login", {"name": "dr-silva", "password": PASSWORD}).status_code == 401
+
+
+def test_a_session_ends_when_idle_and_on_logging_out(house, silva):
+    house.clock.now += staff.staff.IDLE
+    assert silva.browser.get("/worklist").status_code == 302
+    again = Person(house, "dr-again").comes_in()
+    assert again.browser.get("/worklist").status_code == 200
+    again.post("/logout", {}, page="/worklist")
+    assert again.browser.get("/worklist").status_code == 302
+
+
+def test_the_pages_carry_strict_headers_and_their_cookie_is_not_for_scripts(house, silva):
+    page = silva.browser.get("/worklist")
+    assert "script-src" not in page.headers["Content-Security-Policy"]
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    answer = silva.post("/login", {"name": "dr-silva", "password": PASSWORD})
+    (cookie,) = [one for one in answer.headers.getlist("Set-Cookie") if one.startswith("priorauth_staff")]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+
+
+def test_script_in_a_name_or_an_answer_is_words(house, silva):
+    form = a_form_response({"2.1": {"valueString": "<script>alert(1)</script>"}})
+    bundle = a_submission_bundle(form=form)
+    for one in bundle["entry"]:
+        if one["resource"]["resourceType"] == "Patient":
+            one["resource"]["name"] = [{"family": "<script>alert(2)</script>"}]
+    house.submit(bundle)
+    page = silva.browser.get(f"/authorizations/{house.rows(tables.authorizations)[0]['id']}").text
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(2)" in page
+
+
+@pytest.mark.parametrize(("name", "licence"), [("a b", None), ("", None), ("x", "123"), ("x", "ny/1")])
+def test_a_name_or_licence_that_is_none_is_refused(house, name, licence):
+    with pytest.raises(ValueError):
+        invite(house.config, name, "reviewer", licence, house.clock.now)
