@@ -184,7 +184,7 @@ def _orders(drafts: dict) -> Iterator[Order]:
 
 def _is_wanted(resource: dict) -> bool:
     """Leave out what is an order no more, or says not to do it."""
-    return resource.get("status") not in _OVER and resource.get("doNotPerform") is not True
+    return text_of(resource.get("status")) not in _OVER and resource.get("doNotPerform") is not True
 
 
 def _day(resource: dict) -> date | None:

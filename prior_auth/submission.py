@@ -250,7 +250,7 @@ def _doubts(item: dict) -> Iterator[str]:
 def _doubts_of_order(order: Entry, item: dict, entries: Entries, patient: Entry) -> Iterator[str]:
     """Say where the order behind an item does not bear it."""
     behind = order.resource
-    if behind.get("status") not in {"active", "draft"}:
+    if text_of(behind.get("status")) not in {"active", "draft"}:
         yield "The order behind the item is not active."
     if behind.get("doNotPerform") is True:
         yield "The order behind the item says not to do it."

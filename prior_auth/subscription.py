@@ -67,13 +67,13 @@ def _faults(body: dict, channel: dict, generation: Generation) -> Iterator[Issue
         return
     if body.get("criteria") != TOPIC:
         yield Issue("not-supported", "the topic is PASSubscriptionTopic", "Subscription.criteria")
-    if body.get("status") not in {"requested", "active"}:
+    if text_of(body.get("status")) not in {"requested", "active"}:
         yield Issue("value", "a new subscription is requested", "Subscription.status")
     if channel.get("type") != "rest-hook":
         yield Issue("not-supported", "rest-hook only", "Subscription.channel.type")
     if not (text_of(channel.get("endpoint")) or "").startswith(("https://", "http://")):
         yield Issue("required", "an absolute URL", "Subscription.channel.endpoint")
-    if channel.get("payload") not in MIME_TYPES:
+    if text_of(channel.get("payload")) not in MIME_TYPES:
         yield Issue("not-supported", "application/fhir+json", "Subscription.channel.payload")
     content = extension(channel.get("_payload"), f"{BACKPORT}/backport-payload-content").get("valueCode")
     if content != CONTENT[generation]:

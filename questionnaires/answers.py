@@ -21,7 +21,7 @@ def facts_from(response: dict, wanted: Iterable[Fact]) -> tuple[dict[str, Any], 
     Numbers come in the fact's unit, dates as ISO strings, codes bare. What was not asked or not answered is
     absent.
     """
-    if response.get("status") not in FINISHED:
+    if text_of(response.get("status")) not in FINISHED:
         return {}, ("the form is not completed",)
     answers = _index(response)
     facts: dict[str, Any] = {}

@@ -5,6 +5,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.door import plain
 from app.current import the_service
+from app.jobs import broker
 from app.storage import migrate
 
 door = Blueprint("health", __name__, url_prefix="/health")
@@ -17,11 +18,14 @@ def live() -> Response:
 
 @door.get("/ready")
 def ready() -> Response:
-    """Say ready when the database answers and has the schema that this code knows."""
+    """Say ready when the database answers and has the schema that this code knows; a broker may be away."""
     try:
         revision = migrate.current(the_service().database)
     except SQLAlchemyError:
         return plain({"status": "unready", "database": "away"}, 503)
     if revision != migrate.newest():
         return plain({"status": "unready", "database": "run priorauth migrate"}, 503)
-    return plain({"status": "ready", "database": "ok"})
+    said = {"status": "ready", "database": "ok"}
+    if url := the_service().config.broker_url:
+        said["broker"] = "ok" if broker.answers(url) else "degraded"
+    return plain(said)

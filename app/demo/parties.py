@@ -34,7 +34,7 @@ class Parties:
     service: str
     ehr: str
     data: Path
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     service_process: "Process | None" = None
 
     def operate(self, *words: str) -> str:

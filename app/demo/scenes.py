@@ -71,6 +71,11 @@ class Scenes:
         mine = str(self.generation)
         return [one["body"] for one in read_object(reply.body)["received"] if one["version"] == mine]
 
+    def press_slow(self, seconds: float) -> None:
+        """Let the EHR take this long for each notification."""
+        url, body = f"{self.ehr}/notifications/slow", write_json({"seconds": seconds})
+        self.door.send("POST", url, allowed=[self.ehr], body=body)
+
     def await_notifications(self, count: int) -> list[dict]:
         """Return what has arrived once there are ``count``, or after some patience what there is."""
         ends = time.monotonic() + PATIENCE_SECONDS

@@ -43,6 +43,7 @@ class Ehr:
     tokens: Tokens
     provider: str = "Organization/riverside"
     received: list[dict] = field(default_factory=list)
+    slow_seconds: float = 0.0
 
     @property
     def base(self) -> str:
@@ -67,12 +68,14 @@ class Ehr:
 
     def submit(self, order_reference: str, version: str, now: datetime) -> Caller:
         """Ask the payer for authorization of an order, with the completed forms on file."""
-        caller, order = Caller("EHR"), self._order(order_reference)
-        base = f"{self.payer}/fhir/{version}"
-        bundle = claim.request_bundle(self.records, self.base, order, self.provider, now)
+        caller, base = Caller("EHR"), f"{self.payer}/fhir/{version}"
+        bundle = self.request_bundle(order_reference, now)
         token = self._access_token(caller, base, now)
         caller.post(f"{base}/Claim/$submit", f"Claim bundle for {order_reference} (PAS {version})", bundle, token)
         return caller
+
+    def request_bundle(self, order_reference: str, now: datetime) -> dict:
+        return claim.request_bundle(self.records, self.base, self._order(order_reference), self.provider, now)
 
     def inquire(self, order_reference: str, version: str, now: datetime) -> Caller:
         """Ask what is known of such a service for this patient."""

@@ -1,6 +1,7 @@
 """SANDBOX. Which doors does the EHR have? FHIR for its guests, buttons for its clinicians, its public keys."""
 
 import logging
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,11 @@ def _buttons(app: Flask, ehr: Ehr) -> None:
         caller = ehr.submit(asked["order"], asked["version"], _now())
         return _answer({"exchanges": [one.to_json() for one in caller.exchanges]})
 
+    @app.post("/clerk/bundle")
+    def bundle() -> Response:
+        """Show the bundle that would be submitted, and submit nothing."""
+        return _answer(ehr.request_bundle(read_object(request.get_data())["order"], _now()))
+
     @app.post("/clerk/subscribe")
     def subscribe() -> Response:
         caller = ehr.subscribe(read_object(request.get_data())["version"], _now())
@@ -123,7 +129,14 @@ def _inbox(app: Flask, ehr: Ehr) -> None:
     def notified(version: str) -> Response:
         if request.headers.get("Authorization") != "Bearer riverside-hook-secret":
             return _outcome("login", "not a notification that was asked for", 401)
+        time.sleep(ehr.slow_seconds)
         ehr.received.append({"version": version, "body": read_object(request.get_data())})
+        return Response(status=204)
+
+    @app.post("/notifications/slow")
+    def slow() -> Response:
+        """Take this long for each notification from now on: for tests of what happens meanwhile."""
+        ehr.slow_seconds = float(read_object(request.get_data())["seconds"])
         return Response(status=204)
 
     @app.get("/notifications")

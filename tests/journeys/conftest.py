@@ -23,6 +23,7 @@ class Town:
     folder: Path
     out: Transcript
     stack: ExitStack
+    worker: object = None
 
     def tell(self, chapter):
         credentials = Credentials.in_folder(self.folder / "dtr", "dtr-app")
@@ -62,7 +63,7 @@ def build_town(tmp_path):
             town = Town(None, tmp_path, Transcript(), stack)
             town.here = open_house(stack, tmp_path, two_free_ports(), town.out, settings)
             if "PRIORAUTH_BROKER_URL" in settings:
-                town.start("worker", log="worker")
+                town.worker = town.start("worker", log="worker")
             return town
 
         yield build
