@@ -6,11 +6,16 @@ job, and for Redis unacked_restore_interval and unacked_restore_throttle of 1 se
 worker's tasks stayed lost for about 100 seconds. The sweep beside it finds what no message tells of.
 """
 
+import os
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_process_shutdown, worker_ready, worker_shutting_down
+from celery.signals import worker_process_init, worker_process_shutdown
 from kombu.exceptions import OperationalError
 
 from app.config import Config
@@ -20,6 +25,8 @@ from app.wiring import Service, build
 
 TASK = "priorauth.work"
 SWEEP_SECONDS = 2.0
+AGAIN_SECONDS = 1.0
+DRAIN_SECONDS = 30.0
 log = get_logger()
 
 
@@ -62,9 +69,39 @@ class CeleryRunner:
 
 
 def run(config: Config, concurrency: int) -> None:
-    """Work until told to end; SIGTERM lets what is being done end."""
+    """Keep Celery working, and sweep beside it, until told to end; SIGTERM lets what is being done end.
+
+    Celery is a process of its own that is started again when it dies: it does not always survive its broker. The
+    sweep needs no broker and goes on meanwhile.
+    """
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    sweep = ThreadRunner(build(config), threads=1, poll_seconds=SWEEP_SECONDS)
+    sweep.start()
+    child = _celery(config, concurrency)
+    while not ending.wait(AGAIN_SECONDS):
+        if child.poll() is not None:
+            log.warning("worker.again", status=child.returncode)
+            child = _celery(config, concurrency)
+    child.terminate()
+    try:
+        child.wait(timeout=DRAIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+    sweep.stop()
+
+
+def _celery(config: Config, concurrency: int) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"PRIORAUTH_DATA": str(config.data)}  # noqa: TID251 handed on to the child
+    command = [sys.executable, "-m", "app.jobs.worker", str(concurrency)]
+    return subprocess.Popen(command, env=environment)  # noqa: S603 our own module
+
+
+def work_for_celery(config: Config, concurrency: int) -> None:
+    """Take messages until told to end; the process that ``run`` keeps alive."""
     app = celery_app(config.broker_url)
-    held: dict[str, Any] = {}
+    held: dict[str, Service] = {}
 
     @worker_process_init.connect(weak=False)
     def begin(**_: Any) -> None:
@@ -75,21 +112,12 @@ def run(config: Config, concurrency: int) -> None:
     def end(**_: Any) -> None:
         held["service"].database.engine.dispose()
 
-    @worker_ready.connect(weak=False)
-    def sweep(**_: Any) -> None:
-        held["sweep"] = ThreadRunner(build(config), threads=1, poll_seconds=SWEEP_SECONDS)
-        held["sweep"].start()
-
-    @worker_shutting_down.connect(weak=False)
-    def stop(**_: Any) -> None:
-        held["sweep"].stop()
-
     @app.task(name=TASK)
     def do(job_id: int) -> None:
         _do(held["service"], job_id)
 
-    app.worker_main(["worker", "--loglevel=WARNING", f"--concurrency={concurrency}", "--without-gossip",
-                     "--without-mingle", "--without-heartbeat", "--pool=prefork"])  # fmt: skip
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
+    app.worker_main(["worker", "--pool=prefork", f"--concurrency={concurrency}", *quiet])
 
 
 def _do(service: Service, job_id: int) -> None:
@@ -97,3 +125,8 @@ def _do(service: Service, job_id: int) -> None:
     _, more = work(service, job_id)
     for one in more:
         _do(service, one)
+
+
+if __name__ == "__main__":
+    configure()
+    work_for_celery(Config.from_env(), int(sys.argv[1]))

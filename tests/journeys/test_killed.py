@@ -49,15 +49,18 @@ def refuse(browser, reference):
     browser.decide(browser.find(reference), {"action": "A3", "reason": "Four weeks; the policy asks for six."})
 
 
-def children(pid):
-    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def family(pid):
+    """Return a process and all that it has started, the youngest last."""
+    found = [pid]
+    for one in found:
+        found += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
+    return found
 
 
 def kill_web(town):
     """Kill the parent and every web process as a power cut would."""
     parent = town.here.service_process
-    family = [parent.pid, *children(parent.pid)]
-    for pid in family:
+    for pid in family(parent.pid):
         os.kill(pid, signal.SIGKILL)
     parent.wait()
 
@@ -149,8 +152,7 @@ def test_a_worker_killed_in_mid_job(build_town, redis_server, request, database)
     stage.press_slow(3.0)  # the endpoint takes its time, so that the kill falls into the delivery
     refuse(a_reviewer(town), reference)
     time.sleep(1.0)
-    worker = town.worker
-    for pid in [*children(worker.pid), worker.pid]:
+    for pid in family(town.worker.pid):
         os.kill(pid, signal.SIGKILL)
     stage.press_slow(0.0)
     town.start("worker", log="worker-2")
