@@ -126,7 +126,8 @@ def _shown(identity: str, refused: Problem | None = None) -> str:
         "case.html",
         person=the_person(),
         case=_page(service, found, submission),
-        today=service.now().date(),
+        today=_payer(service, found).today(service.now()),
+        readable=_readable,
         issues=refused.issues if refused else (),
         said=request.form,
         ReviewAction=ReviewAction,
@@ -134,7 +135,7 @@ def _shown(identity: str, refused: Problem | None = None) -> str:
 
 
 def _page(service: Service, found: Authorization, submission: Submission) -> CasePage:
-    payer = service.directory.payer_called(found.payer) or service.payers[0]
+    payer = _payer(service, found)
     patient = submission.patient.resource
     name = next(iter(dicts(patient.get("name"))), {})
     given = " ".join(one for one in name.get("given", []) if isinstance(one, str))
@@ -150,9 +151,12 @@ def _page(service: Service, found: Authorization, submission: Submission) -> Cas
     )
 
 
+def _payer(service: Service, found: Authorization) -> Payer:
+    return service.directory.payer_called(found.payer) or service.payers[0]
+
+
 def _zoned(service: Service, found: Authorization) -> datetime:
-    payer = service.directory.payer_called(found.payer) or service.payers[0]
-    return found.due_at.astimezone(payer.time_zone)
+    return found.due_at.astimezone(_payer(service, found).time_zone)
 
 
 def _diagnoses(claim: dict) -> list[str]:
