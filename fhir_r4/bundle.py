@@ -38,6 +38,7 @@ class Entries:
             if isinstance(entry.get("resource"), dict)
         ]
         self._by_url = {entry.full_url: entry for entry in self._entries if entry.full_url}
+        self._references: dict[int, tuple[tuple[str, str], ...]] = {}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -58,6 +59,12 @@ class Entries:
             found = self._by_url.get(base + target)
         return found
 
+    def references(self, entry: Entry) -> tuple[tuple[str, str], ...]:
+        """Return every reference in an entry with its FHIRPath; an entry is searched once."""
+        if entry.index not in self._references:
+            self._references[entry.index] = tuple(references(entry.resource, entry.path))
+        return self._references[entry.index]
+
     def closure(self, roots: Iterable[Entry], *, leave: Iterable[str] = ()) -> list[Entry]:
         """Return ``roots`` and all that they reach, each entry once, in the order of reaching.
 
@@ -72,7 +79,7 @@ class Entries:
                 continue
             seen.add(entry.full_url)
             reached.append(entry)
-            targets = (self.resolve(target, entry) for target, _ in references(entry.resource))
+            targets = (self.resolve(target, entry) for target, _ in self.references(entry))
             waiting.extend(target for target in targets if target)
         return reached
 
