@@ -101,13 +101,21 @@ def read_submission(body: dict) -> Submission:
         InvalidRequest: with every structural fault, each naming its element (pas.md §3.1).
     """
     entries = read_bundle(body)
+    if not dicts(entries[0].resource.get("item")):
+        raise InvalidRequest(Issue("required", "at least one item", f"{entries[0].path}.item"))
+    return _submission(unwrapped(body), entries)
+
+
+def reread_submission(bundle: dict) -> Submission:
+    """Read a request that was accepted and kept; its structure is not judged a second time."""
+    return _submission(bundle, Entries(bundle))
+
+
+def _submission(bundle: dict, entries: Entries) -> Submission:
     claim = entries[0]
     resource = claim.resource
-    if not dicts(resource.get("item")):
-        raise InvalidRequest(Issue("required", "at least one item", f"{claim.path}.item"))
     coverage = _entry(entries, claim, _focal(resource).get("coverage"), "insurance[0].coverage", "Coverage")
     patient = _entry(entries, claim, resource.get("patient"), "patient", "Patient")
-    bundle = unwrapped(body)
     transaction = identifier(bundle["identifier"])
     assert transaction is not None  # noqa: S101 read_bundle has refused it
     return Submission(

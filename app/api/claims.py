@@ -20,7 +20,7 @@ from fhir_r4.wire import canonical, write_json
 from prior_auth.authorization import Authorization
 from prior_auth.claim_response import Case, Writer
 from prior_auth.inquire import Inquiry, answers, read_inquiry
-from prior_auth.submission import Submission, read_submission
+from prior_auth.submission import Submission, read_submission, reread_submission
 from prior_auth.submit import BusinessError, Knowledge, parties
 from prior_auth.submit import submit as decide
 from rules.directory import Payer
@@ -139,7 +139,7 @@ def _cases(service: Service, inquiry: Inquiry, payer: Payer, client: Client) -> 
     numbers = [number for number in inquiry.member_ids if _is_the_person(service, payer, number, inquiry)]
     with service.database.reading() as connection:
         return [
-            Case(one, read_submission(authorizations.request_of(connection, one.id)), payer.time_zone)
+            Case(one, reread_submission(authorizations.request_of(connection, one.id)), payer.time_zone)
             for one in authorizations.of_member(connection, payer.id, numbers)
             if answers(one, inquiry, client.id)
         ]
