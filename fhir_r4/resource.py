@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _ELEMENT = re.compile(r"_?[a-z][A-Za-z0-9]{0,40}")
+_CONTAINERS = (dict, list)
 _Trail = tuple[Any, str | int] | None  # the trail of the parent, and the step from there
 
 
@@ -136,9 +137,9 @@ def references(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             target = node.get("reference")
             if isinstance(target, str):
                 yield target, path + _written(trail)
-            below = [(member, (trail, key)) for key, member in node.items() if isinstance(member, dict | list)]
+            below = [(member, (trail, key)) for key, member in node.items() if isinstance(member, _CONTAINERS)]
         elif isinstance(node, list):
-            below = [(member, (trail, i)) for i, member in enumerate(node) if isinstance(member, dict | list)]
+            below = [(member, (trail, i)) for i, member in enumerate(node) if isinstance(member, _CONTAINERS)]
         else:
             continue
         stack.extend(reversed(below))
