@@ -1,21 +1,26 @@
 """How is the service served? gunicorn with threads, settings from ``Config`` alone; drains on SIGTERM."""
 
 import gc
+import os
+import shutil
+import tempfile
+from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from app.config import Config
-from app.web import create_app
 
 DRAIN_SECONDS = 30
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """One address, ``config.workers`` processes of ``config.threads`` threads."""
+    """One address, ``config.workers`` processes of ``config.threads`` threads that count in one folder."""
 
     def __init__(self, config: Config, host: str, port: int) -> None:
         self._config, self._address = config, f"{host}:{port}"
+        self._counts = tempfile.mkdtemp(prefix="priorauth-counts-")
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._counts  # noqa: TID251 where prometheus-client looks
         super().__init__()
 
     def load_config(self) -> None:
@@ -33,15 +38,29 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "limit_request_fields": 64,
             "control_socket_disable": True,
             "post_worker_init": _settle,
+            "child_exit": _mark_dead,
+            "on_exit": self._forget,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
+        from app.web import create_app  # noqa: PLC0415 imports prometheus-client, which looks for the folder once
+
         return create_app(self._config)
 
+    def _forget(self, _: Any) -> None:
+        shutil.rmtree(self._counts, ignore_errors=True)
 
-def _settle(_: object) -> None:
+
+def _settle(_: Any) -> None:
     """Spare what was built at start (policies, forms, compiled paths) from every later search for garbage."""
     gc.collect()
     gc.freeze()
+
+
+def _mark_dead(_: Any, worker: Any) -> None:
+    """Say that a process is no more; what it counted stays counted."""
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 as above
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
