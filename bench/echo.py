@@ -35,4 +35,4 @@ class Echo(Server):
 
 
 if __name__ == "__main__":
-    Echo(Config(), "127.0.0.1", int(sys.argv[1])).run()
+    Echo(Config.from_env(), "127.0.0.1", int(sys.argv[1])).run()
