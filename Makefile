@@ -31,6 +31,7 @@ demo: $(VENV)/.built  ## tell the whole story over HTTP, then stay up (make demo
 serve: $(VENV)/.built  ## run the service on sample data in ./data
 	@test -f data/payer.yaml || { mkdir -p data && cp -r fixtures/payer/. data/; }
 	$(BIN)/priorauth migrate --data data
+	$(BIN)/priorauth directory load --data data
 	$(BIN)/priorauth serve --data data
 
 test: setup  ## lint, types, import contracts and every test
@@ -58,8 +59,8 @@ docs: setup  ## write docs/conformance.md from the requirement markers
 	$(BIN)/python -m tests.conformance
 
 lock:  ## resolve the lock files anew (needs uv)
-	$(LOCK) --extra build -o requirements.lock
-	$(LOCK) --extra build --extra dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --extra build --extra postgres -o requirements.lock
+	$(LOCK) --extra build --extra postgres --extra dev -c requirements.lock -o requirements-dev.lock
 
 clean:  ## remove what was built
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache

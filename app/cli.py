@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from app import profiles_cli
 from app.config import BadSettings, Config
 from app.logging import configure
 from rules.yaml_lines import FaultyFile
@@ -46,20 +47,37 @@ def serve(host: str, port: int, data: Path | None) -> None:
     from app.storage.database import Database
 
     config = Config.from_env(data=data)
+    if config.base_url == Config().base_url and host in {"127.0.0.1", "localhost"}:
+        config = Config.from_env(data=data, base_url=f"http://127.0.0.1:{port}")  # as it is reached
     if schema.current(Database(config.database)) != schema.newest():
         raise click.ClickException("the database is not at this version: run 'priorauth migrate' first")
     Server(config, host, port).run()
 
 
 @main.command()
+@click.option("--concurrency", default=2, show_default=True, help="Processes that do jobs.")
+@_DATA
+def worker(concurrency: int, data: Path | None) -> None:
+    """Do jobs as a Celery worker on the broker of PRIORAUTH_BROKER_URL."""
+    config = Config.from_env(data=data)
+    if not config.broker_url:
+        raise click.ClickException("PRIORAUTH_BROKER_URL is not set: jobs run on threads of the web processes")
+    from app.jobs.worker import run
+
+    run(config, concurrency)
+
+
+@main.command()
 @_DATA
 def migrate(data: Path | None) -> None:
     """Bring the database to this version."""
+    from app.security.staff import make_secret_key
     from app.storage.database import Database
     from app.storage.migrate import migrate as run
 
     config = Config.from_env(data=data)
     config.data.mkdir(parents=True, exist_ok=True)
+    make_secret_key(config.secret_key_file)
     click.echo(f"the database is at {run(Database(config.database))}")
 
 
@@ -140,6 +158,28 @@ def client_token(name: str, minutes: int, data: Path | None) -> None:
     click.echo(token)
 
 
+@main.group()
+def staff() -> None:
+    """The payer's own people."""
+
+
+@staff.command("add")
+@click.argument("name")
+@click.option("--role", required=True, type=click.Choice(["reviewer", "auditor", "admin"]))
+@click.option("--licence", metavar="STATE/NUMBER", help="Of a clinician; without one nobody refuses care.")
+@_DATA
+def staff_add(name: str, role: str, licence: str | None, data: Path | None) -> None:
+    """Add a person, or let one set a new password; prints a one-time link for that."""
+    from app.clock import now
+    from app.security.staff import invite
+
+    config = Config.from_env(data=data)
+    try:
+        click.echo(invite(config, name, role, licence, now()))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
 @main.command()
 @click.option("--port", default=8001, show_default=True)
 @click.option("--payer", default="http://127.0.0.1:8000", show_default=True, help="The service to call.")
@@ -159,6 +199,10 @@ def demo(once: bool, port: int) -> None:
     from app.demo.run import tell
 
     raise SystemExit(tell(once=once, port=port))
+
+
+main.add_command(profiles_cli.profiles)
+main.add_command(profiles_cli.validate)
 
 
 if __name__ == "__main__":

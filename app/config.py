@@ -29,6 +29,9 @@ class Config:
     database_url: str = ""
     """SQLAlchemy URL; empty means SQLite, the file priorauth.db in the data folder."""
 
+    broker_url: str = ""
+    """Redis URL for Celery workers; empty means that jobs run on threads of the web processes."""
+
     policies: Path = _HOUSE / "rules" / "policies"
     """Folder of the policies, <id>/<version>.yaml."""
 
@@ -40,6 +43,12 @@ class Config:
 
     threads: int = 8
     """Threads in each web process; one waits while an EHR is read."""
+
+    job_threads: int = 2
+    """Threads for jobs in each web process, where no broker is set."""
+
+    job_poll_seconds: float = 1.0
+    """How often a process looks for jobs that it was not woken for."""
 
     allow_loopback_http: bool = False
     """Talk plain http to 127.0.0.1, for demos and tests; refused where base_url is not loopback."""
@@ -86,6 +95,11 @@ class Config:
         if wrong:
             raise BadSettings("; ".join(sorted(wrong)))
         return config
+
+    @property
+    def secret_key_file(self) -> Path:
+        """Where the key of the staff pages' signed cookies is kept; all web processes share it."""
+        return self.data / "secret.key"
 
     @property
     def database(self) -> str:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy.exc import IntegrityError
+
 from app.clock import now
 from app.config import Config, is_loopback
 from app.security.backend_services import issue
@@ -67,9 +69,13 @@ def register(config: Config, said: Registration) -> None:
         ehrs=said.ehrs,
     )
     moment, scopes = now(), list(said.scopes)
-    with Database(config.database).writing() as connection:
-        clients.add(connection, client, moment)
-        events.record(connection, "client.registered", actor="operator", at=moment, client=said.name, scopes=scopes)
+    try:
+        with Database(config.database).writing() as connection:
+            clients.add(connection, client, moment)
+            kind = "client.registered"
+            events.record(connection, kind, actor="operator", at=moment, client=said.name, scopes=scopes)
+    except IntegrityError:
+        raise BadRegistration("another client has this --hook-issuer") from None
 
 
 def operator_token(config: Config, name: str, minutes: int) -> str:

@@ -4,12 +4,15 @@ import gc
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from app.config import Config
+from app.jobs.runner import ThreadRunner
+from app.wiring import Service, build
 
 DRAIN_SECONDS = 30
 
@@ -19,6 +22,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, config: Config, host: str, port: int) -> None:
         self._config, self._address = config, f"{host}:{port}"
+        self._jobs: ThreadRunner | None = None  # of this web process, once it has loaded
         self._counts = tempfile.mkdtemp(prefix="priorauth-counts-")
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._counts  # noqa: TID251 where prometheus-client looks
         super().__init__()
@@ -37,7 +41,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "limit_request_line": 4094,
             "limit_request_fields": 64,
             "control_socket_disable": True,
-            "post_worker_init": _settle,
+            "post_worker_init": self._begin,
+            "worker_exit": self._end,
             "child_exit": _mark_dead,
             "on_exit": self._forget,
         }
@@ -47,16 +52,34 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> Flask:
         from app.web import create_app  # noqa: PLC0415 imports prometheus-client, which looks for the folder once
 
-        return create_app(self._config)
+        service = with_runner(build(self._config))
+        self._jobs = service.runner if isinstance(service.runner, ThreadRunner) else None
+        return create_app(self._config, service)
+
+    def _begin(self, _: Any) -> None:
+        """Spare what was built at start (policies, forms) from later searches for garbage, and begin with the jobs."""
+        gc.collect()
+        gc.freeze()
+        if self._jobs:
+            self._jobs.start()
+
+    def _end(self, _: Any, __: Any) -> None:
+        if self._jobs:
+            self._jobs.stop()
 
     def _forget(self, _: Any) -> None:
         shutil.rmtree(self._counts, ignore_errors=True)
 
 
-def _settle(_: Any) -> None:
-    """Spare what was built at start (policies, forms, compiled paths) from every later search for garbage."""
-    gc.collect()
-    gc.freeze()
+def with_runner(service: Service) -> Service:
+    """Return the service with whoever does its jobs: Celery workers where a broker is set, else threads."""
+    config = service.config
+    if config.broker_url:
+        from app.jobs.worker import CeleryRunner  # noqa: PLC0415 costs 15 MB where it is not needed
+
+        return replace(service, runner=CeleryRunner(config.broker_url))
+    runner = ThreadRunner(service, threads=config.job_threads, poll_seconds=config.job_poll_seconds)
+    return replace(service, runner=runner)
 
 
 def _mark_dead(_: Any, worker: Any) -> None:

@@ -5,27 +5,34 @@ import uuid
 
 from flask import Flask, Response, g, request
 
+from app import current
 from app import metrics as counted
-from app.api import cds_hooks, claims, door, errors, health, metadata, metrics, oauth, questionnaires
+from app.api import cds_hooks, claims, door, errors, health, metadata, metrics, oauth, questionnaires, subscriptions
 from app.config import Config
 from app.logging import get_logger
+from app.pages import door as pages
+from app.pages import login, review
 from app.wiring import Service, build
 
 log = get_logger()
+PAGES = (login, review)  # each registers its routes on the one blueprint
 
 
 def create_app(config: Config, service: Service | None = None) -> Flask:
     """Return the web application of one process; ``service`` stands in for the one that ``config`` would build."""
     app = Flask(__name__, static_folder=None)
-    door.init_app(app, service or build(config))
+    current.init_app(app, service or build(config))
+    door.init_app(app)
     errors.init_app(app)
     app.register_blueprint(cds_hooks.door)
     app.register_blueprint(questionnaires.door)
     app.register_blueprint(claims.door)
+    app.register_blueprint(subscriptions.door)
     app.register_blueprint(metadata.door)
     app.register_blueprint(oauth.door)
     app.register_blueprint(health.door)
     app.register_blueprint(metrics.door)
+    pages.init_app(app)
     app.before_request(_begin)
     app.after_request(_end)
     return app

@@ -1,9 +1,10 @@
 """What does a running service consist of? Built once for a process; tests build others."""
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 from uuid import uuid4
 
 from app.clients.jwks import JwksCache
@@ -27,6 +28,18 @@ class FormMissing(ValueError):
     """A policy names a form, or a question of it, that is not there."""
 
 
+class Runner(Protocol):
+    """Whoever does the jobs of the outbox."""
+
+    def wake(self, job_ids: Iterable[int]) -> None:
+        """Say that these rows are there, after their transaction; losing this costs latency only."""
+
+
+class _Nobody:
+    def wake(self, job_ids: Iterable[int]) -> None:
+        """Leave the rows to whoever sweeps."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """All that a request needs and that outlives it."""
@@ -39,6 +52,7 @@ class Service:
     catalog: Catalog
     door: Door
     jwks: JwksCache
+    runner: Runner = field(default_factory=_Nobody)
     now: Callable[[], datetime] = now
 
     def fhir_base(self, generation: Generation) -> str:

@@ -51,7 +51,7 @@ class House:
 
 def furnish(folder: Path, port: int, members: int) -> House:
     """Make the data folder: schema, payer, that many members, one client with an RS384 key and a token."""
-    here = parties(port, folder / "data")
+    here = parties(port, folder / "data", {})
     shutil.copytree(HOUSE / "fixtures" / "payer", here.data)
     with (here.data / "members.csv").open("a", newline="", encoding="utf-8") as file:
         rows = ("acme", "ACME-MA-HMO-2026", _BIRTH_DATE.isoformat(), "2026-01-01", "")

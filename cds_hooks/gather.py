@@ -4,7 +4,7 @@ Prefetch, as CDS Hooks 2.0 means it: a key that is absent, or an OperationOutcom
 from the EHR; ``null`` says that there is no such data, and is believed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from fhir_r4.resource import (
     identifiers,
     identifiers_of_type,
     kind,
+    local_reference,
     reference,
     text_of,
 )
@@ -53,9 +54,10 @@ def gather(request: HookRequest, ehr: Ehr, directory: Directory) -> Circumstance
         PreconditionFailed: the Coverage came neither with the request nor from the EHR (CDS Hooks 2.0, 412).
     """
     unclear: dict | None = None
+    sent = {local_reference(one): one for value in request.prefetch.values() for one in _resources(value)}
     for coverage in _coverages(request, ehr):
         try:
-            payer = directory.payer(_payer_identifiers(coverage, ehr))
+            payer = directory.payer(_payer_identifiers(coverage, sent, ehr))
         except EhrUnavailable:
             unclear = unclear or coverage
             continue
@@ -85,8 +87,8 @@ def _resources(sent: Any) -> Iterator[dict]:
         yield as_dict(sent)
 
 
-def _payer_identifiers(coverage: dict, ehr: Ehr) -> tuple[Identifier, ...]:
-    """Return how the Coverage names its payer: inline, contained, or as an Organization on the EHR's server."""
+def _payer_identifiers(coverage: dict, sent: Mapping[str, dict], ehr: Ehr) -> tuple[Identifier, ...]:
+    """Return how the Coverage names its payer: inline, contained, sent along, or on the EHR's server."""
     found: list[Identifier] = []
     for payor in dicts(coverage.get("payor")):
         target = reference(payor)
@@ -95,7 +97,7 @@ def _payer_identifiers(coverage: dict, ehr: Ehr) -> tuple[Identifier, ...]:
         elif target and target.startswith("#"):
             found.extend(identifiers(contained(coverage, target)))
         elif target:
-            found.extend(identifiers(ehr.read(target)))
+            found.extend(identifiers(sent.get(target) or ehr.read(target)))
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ Unknown elements are ignored everywhere (CRD 2.2.1 found-33). A ``hookInstance``
 is: public test clients send such.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,7 +13,7 @@ from typing import Any
 from cds_hooks.services import OPTIONS, Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue, Unprocessable
-from fhir_r4.resource import Coding, as_dict, as_list, codings, kind, local_reference, reference, text_of
+from fhir_r4.resource import Coding, as_dict, as_list, codings, dicts, kind, local_reference, reference, text_of
 
 _CODE = {  # where each kind of order carries its code
     "DeviceRequest": "codeCodeableConcept",
@@ -22,6 +23,9 @@ _CODE = {  # where each kind of order carries its code
     "CommunicationRequest": None,
     "VisionPrescription": None,
 }
+
+_OVER = frozenset({"revoked", "entered-in-error", "completed", "cancelled", "stopped"})
+_ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def read_request(body: dict, service: Service, default: Generation) -> HookReque
         Unprocessable: ``davinci-crd.requestedVersion`` is none that we speak.
     """
     context = as_dict(body.get("context"))
-    issues = [*_faults(body, service), *_context_faults(context)]
+    issues = [*_faults(body, service), *(_context_faults(context) if isinstance(body.get("context"), dict) else ())]
     if issues:
         raise InvalidRequest(*issues)
     extension = as_dict(body.get("extension"))
@@ -114,20 +118,34 @@ def _faults(body: dict, service: Service) -> Iterator[Issue]:
 
 
 def _context_faults(context: dict) -> Iterator[Issue]:
-    for name in ("userId", "patientId"):
-        if context and not text_of(context.get(name)):
-            yield Issue("required", f"order-sign has a {name}", f"context.{name}")
+    if not text_of(context.get("userId")):
+        yield Issue("required", "order-sign has a userId", "context.userId")
+    if not _ID.fullmatch(text_of(context.get("patientId")) or ""):
+        yield Issue("value", "order-sign has a patientId, a FHIR id", "context.patientId")
     drafts = context.get("draftOrders")
-    if context and kind(drafts) != "Bundle":
+    if kind(drafts) != "Bundle":
         yield Issue("required", "a Bundle of draft orders", "context.draftOrders")
         return
+    seen: set[str] = set()
     for index, entry in enumerate(as_list(as_dict(drafts).get("entry"))):
         resource = as_dict(as_dict(entry).get("resource"))
         where = f"context.draftOrders.entry[{index}].resource"
         if not kind(resource):
             yield Issue("required", "an order with its resourceType", where)
-        elif kind(resource) in _CODE and not text_of(resource.get("id")):
-            yield Issue("required", "the order's id; the answer refers to it", f"{where}.id")
+        elif kind(resource) in _CODE:
+            yield from _order_faults(resource, where, seen)
+
+
+def _order_faults(resource: dict, where: str, seen: set[str]) -> Iterator[Issue]:
+    if not text_of(resource.get("id")):
+        yield Issue("required", "the order's id; the answer refers to it", f"{where}.id")
+    elif (reference := local_reference(resource)) in seen:
+        yield Issue("duplicate", "each order stands once", f"{where}.id")
+    else:
+        seen.add(reference)
+    extension = resource.get("extension", [])
+    if not isinstance(extension, list) or len(dicts(extension)) != len(extension):
+        yield Issue("structure", "an array of extensions", f"{where}.extension")
 
 
 def _generation(extension: dict, default: Generation) -> Generation:
@@ -135,7 +153,7 @@ def _generation(extension: dict, default: Generation) -> Generation:
     if wanted is None:
         return default
     try:
-        return Generation(wanted)
+        return Generation(".".join(wanted.split(".")[:2]) if isinstance(wanted, str) else wanted)
     except ValueError:
         where = 'extension."davinci-crd.requestedVersion"'
         raise Unprocessable(Issue("not-supported", "this service speaks CRD 2.0 and 2.2", where)) from None
@@ -153,7 +171,7 @@ def _configuration(sent: dict) -> dict[str, bool | int]:
 def _orders(drafts: dict) -> Iterator[Order]:
     for entry in as_list(drafts.get("entry")):
         resource = as_dict(as_dict(entry).get("resource"))
-        if kind(resource) in _CODE:  # what is no order of ours is ignored
+        if kind(resource) in _CODE and _is_wanted(resource):  # what is no order of ours is ignored
             element = _CODE[kind(resource)]
             yield Order(
                 resource,
@@ -162,6 +180,11 @@ def _orders(drafts: dict) -> Iterator[Order]:
                 _day(resource),
                 _performer(resource),
             )
+
+
+def _is_wanted(resource: dict) -> bool:
+    """Leave out what is an order no more, or says not to do it."""
+    return resource.get("status") not in _OVER and resource.get("doNotPerform") is not True
 
 
 def _day(resource: dict) -> date | None:

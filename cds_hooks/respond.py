@@ -11,6 +11,7 @@ from cds_hooks import cards
 from cds_hooks.gather import Circumstances
 from cds_hooks.request import HookRequest, Order
 from fhir_r4.coverage_information import (
+    CONDITIONAL,
     INDETERMINATE,
     CoverageInformation,
     Reason,
@@ -22,6 +23,7 @@ from fhir_r4.coverage_information import (
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import Coding, local_reference
+from fhir_r4.systems import BILLING, canonical_system
 from questionnaires.catalog import Catalog
 from rules.assertion import CoverageAssertion
 from rules.book import PolicyBook
@@ -87,13 +89,19 @@ def respond(
     weighed = [_weigh(order, circumstances, standing, knowledge, today) for order in request.orders]
     wanted = request.configuration
     shown = _cards(request, circumstances, weighed) if wanted["guideline"] else []
-    news = [one for one in weighed if not says_the_same(one.order.resource, one.written(request.generation))]
+    news = [one for one in weighed if not _known(one, request.generation, today)]
     said = news if wanted["coverage-info"] else []
     return HookAnswer(
         tuple(shown[: max(0, int(wanted["max-cards"]))]),
         tuple(_action(request, circumstances, one) for one in said),
         tuple(one.assertion for one in said),
     )
+
+
+def _known(weighed: _Weighed, generation: Generation, today: date) -> bool:
+    """Tell whether the order carries this very statement from a promise that has half its life before it."""
+    life = weighed.assertion.expires_on - today
+    return says_the_same(weighed.order.resource, weighed.written(generation), since=today - life // 2)
 
 
 def _nothing_to_say(generation: Generation) -> HookAnswer:
@@ -159,6 +167,15 @@ def _by_policy(
     plan: Plan | None,
 ) -> CoverageInformation:
     """Say what the policy says at order time; where none has the code, what the plan says by default."""
+    if policy is None and canonical_system(code.system) not in BILLING:
+        reason = Reason("The plan could not look up the order's code; name a HCPCS or CPT code.")
+        return replace(
+            statement,
+            covered=CONDITIONAL,
+            pa_needed=CONDITIONAL,
+            info_needed=("detail-code",),
+            reasons=(reason,),
+        )
     if policy is None:
         otherwise = plan.otherwise if plan else None
         reason = Reason("The plan has no policy of its own for this code.")

@@ -140,19 +140,26 @@ def with_extension(resource: dict, written: dict) -> dict:
     ours = _coverage_of(written)
     kept = [
         one
-        for one in resource.get("extension") or []
+        for one in dicts(resource.get("extension"))
         if one.get("url") != COVERAGE_INFORMATION or _coverage_of(one) != ours
     ]
     return resource | {"extension": [*kept, written]}
 
 
-def says_the_same(resource: dict, written: dict) -> bool:
-    """Tell whether the order already carries this statement, but for when it was made and under which id.
+def says_the_same(resource: dict, written: dict, *, since: Date) -> bool:
+    """Tell whether the order carries this statement, made on ``since`` or later, whatever its id.
 
-    Then nothing is sent (CRD 2.2.1 resp-35).
+    Then nothing is sent (CRD 2.2.1 resp-35); an older one is renewed before its promise ends.
     """
     news = _news(written)
-    return any(_news(one) == news for one in extensions(resource, COVERAGE_INFORMATION))
+    return any(
+        _news(one) == news and _made_on(one) >= since.isoformat() for one in extensions(resource, COVERAGE_INFORMATION)
+    )
+
+
+def _made_on(written: dict) -> str:
+    made = (part.get("valueDate") for part in dicts(written.get("extension")) if part.get("url") == "date")
+    return next((day for day in made if isinstance(day, str)), "")
 
 
 def _news(written: dict) -> list[dict]:

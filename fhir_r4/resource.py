@@ -153,6 +153,24 @@ def _written(trail: _Trail) -> str:
     return "".join(reversed(steps))
 
 
+def modifiers(value: Any, path: str) -> Iterator[tuple[str | None, str]]:
+    """Yield the url and FHIRPath of every modifierExtension, and of implicitRules, below ``value``.
+
+    What carries one that is not understood must not be processed (FHIR R4, "Modifier Extensions").
+    """
+    stack: list[tuple[Any, str]] = [(value, path)]
+    while stack:
+        node, where = stack.pop()
+        if isinstance(node, dict):
+            if "implicitRules" in node:
+                yield text_of(node["implicitRules"]), f"{where}.implicitRules"
+            for index, one in enumerate(dicts(node.get("modifierExtension"))):
+                yield text_of(one.get("url")), f"{where}.modifierExtension[{index}]"
+            stack.extend((member, f"{where}.{_element(key)}") for key, member in node.items())
+        elif isinstance(node, list):
+            stack.extend((member, f"{where}[{index}]") for index, member in enumerate(node))
+
+
 def _element(key: str) -> str:
     """Return an element's name as a path may show it: a sender's own invention is not repeated."""
     return key if _ELEMENT.fullmatch(key) else "*"

@@ -4,6 +4,7 @@ CRD = "http://hl7.org/fhir/us/davinci-crd"
 DTR = "http://hl7.org/fhir/us/davinci-dtr"
 PAS = "http://hl7.org/fhir/us/davinci-pas"
 SDC = "http://hl7.org/fhir/uv/sdc"
+BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
 
 COVERAGE_INFORMATION = f"{CRD}/StructureDefinition/ext-coverage-information"
 CRD_TEMP = f"{CRD}/CodeSystem/temp"
@@ -59,6 +60,8 @@ ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
 ALIASES = {  # one system, as it is spelt in the wild; the first column is what we compare with
     "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets": HCPCS,
     "urn:oid:2.16.840.1.113883.6.285": HCPCS,
+    "urn:oid:2.16.840.1.113883.6.14": HCPCS,
+    "http://terminology.hl7.org/CodeSystem/HCPCS": HCPCS,
     "https://bluebutton.cms.gov/resources/codesystem/hcpcs": HCPCS,
     "https://www.ama-assn.org/go/cpt": CPT,
     "urn:oid:2.16.840.1.113883.6.12": CPT,
@@ -71,4 +74,19 @@ def canonical_system(system: str) -> str:
     >>> canonical_system("urn:oid:2.16.840.1.113883.6.285") == HCPCS
     True
     """
-    return ALIASES.get(system, system)
+    bare = system.partition("|")[0].rstrip("/")
+    return ALIASES.get(bare, bare)
+
+
+BILLING = frozenset({HCPCS, CPT})
+"""The systems in which a service is asked for; a code of another says nothing about coverage."""
+
+
+def code_key(system: str, code: str) -> tuple[str, str]:
+    """Return under what a code is compared: billing codes know no lower case.
+
+    >>> code_key("https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "e0424") == (HCPCS, "E0424")
+    True
+    """
+    known = canonical_system(system)
+    return known, code.upper() if known in BILLING else code

@@ -110,6 +110,7 @@ class Authorization:
         reference: the administration reference number, by which a pended case is asked about.
         client: who submitted it.
         npis: ordering and rendering providers, who may inquire beside the submitter.
+        requestors: ``system|value`` of the organizations in whose name it was submitted; subscribers watch these.
         received_at, due_at: aware.
         version: counts changes, from 1.
     """
@@ -122,6 +123,7 @@ class Authorization:
     member_id: str
     claim_identifiers: tuple[Identifier, ...]
     npis: frozenset[str]
+    requestors: frozenset[str]
     received_at: datetime
     due_at: datetime
     urgent: bool

@@ -5,6 +5,7 @@ of the inquiry itself and never a search key. Anyone authorized may ask: the sub
 another provider where the member's number and the ordering or rendering NPI both match (2.2.1 spec-52, -53).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,7 +16,7 @@ from fhir_r4.systems import (
     ADMINISTRATION_REFERENCE_NUMBER,
     AUTHORIZATION_NUMBER,
     DATA_ABSENT_REASON,
-    canonical_system,
+    code_key,
 )
 from prior_auth.authorization import Authorization, Item
 from prior_auth.request_bundle import read_bundle
@@ -73,9 +74,15 @@ def read_inquiry(body: dict) -> Inquiry:
     )
 
 
-def answers(authorization: Authorization, inquiry: Inquiry, client: str) -> bool:
-    """Tell whether ``client`` may know of this authorization and it is one that the inquiry is about."""
-    may_know = authorization.client == client or bool(authorization.npis & inquiry.npis)
+def answers(authorization: Authorization, inquiry: Inquiry, client: str, organizations: Iterable[Identifier]) -> bool:
+    """Tell whether ``client`` may know of this authorization and it is one that the inquiry is about.
+
+    Who did not submit it asks in the name of an organization of its own, with the patient's birth date, about a
+    case in which a provider of the inquiry ordered or renders: an NPI alone is public.
+    """
+    own = {one.value for one in organizations}
+    involved = bool(authorization.npis & inquiry.npis & own) and inquiry.birth_date is not None
+    may_know = authorization.client == client or involved
     numbers = {authorization.number, authorization.reference}
     return (
         may_know
@@ -113,7 +120,7 @@ def _codes(items: list[dict]) -> list[tuple[str, str]]:
 
 
 def _key(code: Coding) -> tuple[str, str]:
-    return canonical_system(code.system), code.code
+    return code_key(code.system, code.code)
 
 
 def _days(claim: dict, items: list[dict]) -> tuple[date | None, date | None]:

@@ -7,14 +7,17 @@ Source: PAS 2.0.1 "Submission errors", 2.2.1 spec-11 to spec-23; pas.md §3.1.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from itertools import chain, islice
 from typing import Any
 
 from fhir_r4.bundle import Entries, Entry, is_absolute
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import as_dict, as_list, dicts, identifier, kind, reference, text_of
+from fhir_r4.resource import as_dict, as_list, codings, dicts, identifier, kind, modifiers, reference, text_of
 from fhir_r4.systems import COVERAGE_INFORMATION, INFO_CANCELLED
 
+MOST_FAULTS = 100
 _KNOWN_MODIFIERS = frozenset({INFO_CANCELLED})
 
 
@@ -27,14 +30,17 @@ def read_bundle(body: dict) -> Entries:
     bundle = unwrapped(body)
     if kind(bundle) != "Bundle":
         raise InvalidRequest(Issue("structure", "the body is a Bundle", "Bundle"))
-    issues = list(_bundle_faults(bundle))
-    if issues:
-        raise InvalidRequest(*issues)
+    _refuse(_bundle_faults(bundle))
     entries = Entries(bundle)
-    issues = [*_claim_faults(entries), *_reference_faults(entries)]
+    _refuse(chain(_claim_faults(entries), _reference_faults(entries), _modifier_faults(entries)))
+    return entries
+
+
+def _refuse(faults: Iterable[Issue]) -> None:
+    """Raise InvalidRequest for faults, if any: all of them, but for a body that is made of nothing else."""
+    issues = list(islice(faults, MOST_FAULTS))
     if issues:
         raise InvalidRequest(*issues)
-    return entries
 
 
 def unwrapped(body: dict) -> dict:
@@ -80,16 +86,17 @@ def _claim_faults(entries: Entries) -> Iterator[Issue]:
         yield Issue("value", "Claim.use is preauthorization", f"{where}.use")
     if claim.get("status") != "active":
         yield Issue("value", "Claim.status is active", f"{where}.status")
-    for name in ("type", "created", "priority"):
-        if not claim.get(name):
-            yield Issue("required", f"Claim.{name}", f"{where}.{name}")
+    if day(claim.get("created")) is None:
+        yield Issue("required", "when the Claim was made", f"{where}.created")
+    for name in ("type", "priority"):
+        if not codings(claim.get(name)):
+            yield Issue("required", f"Claim.{name}, with a coding", f"{where}.{name}")
     for name, kinds in _PARTIES.items():
         target = entries.resolve(reference(claim.get(name)), entries[0])
         if not reference(claim.get(name)):
             yield Issue("required", f"Claim.{name}", f"{where}.{name}")
         elif target and kind(target.resource) not in kinds:
             yield Issue("invalid", f"Claim.{name} is a {' or '.join(kinds)}", f"{where}.{name}")
-    yield from _unknown_modifiers(claim, where)
     yield from _list_faults(entries)
 
 
@@ -116,31 +123,60 @@ def _list_faults(entries: Entries) -> Iterator[Issue]:
     for index, insurance in enumerate(dicts(claim.get("insurance"))):
         if not reference(insurance.get("coverage")):
             yield Issue("required", "a Coverage", f"{where}.insurance[{index}].coverage")
+    numbers = {listed: {_sequence(one) for one in as_list(claim.get(listed))} for listed in _POINTERS.values()}
     for index, item in enumerate(dicts(claim.get("item"))):
-        yield from _item_faults(item, claim, f"{where}.item[{index}]")
+        yield from _item_faults(item, numbers, f"{where}.item[{index}]")
 
 
-def _item_faults(item: dict, claim: dict, where: str) -> Iterator[Issue]:
+_POINTERS = {
+    "careTeamSequence": "careTeam",
+    "diagnosisSequence": "diagnosis",
+    "procedureSequence": "procedure",
+    "informationSequence": "supportingInfo",
+}
+
+
+def _item_faults(item: dict, numbers: Mapping[str, set[int | None]], where: str) -> Iterator[Issue]:
     if not item.get("productOrService"):
         yield Issue("required", "the service that is asked for", f"{where}.productOrService")
-    yield from _unknown_modifiers(item, where)
-    for name, listed in (
-        ("careTeamSequence", "careTeam"),
-        ("diagnosisSequence", "diagnosis"),
-        ("procedureSequence", "procedure"),
-        ("informationSequence", "supportingInfo"),
-    ):
-        known = {_sequence(one) for one in as_list(claim.get(listed))}
+    yield from _day_faults(item, where)
+    for name, listed in _POINTERS.items():
+        known = numbers[listed]
         for index, wanted in enumerate(as_list(item.get(name))):
             if type(wanted) is not int or wanted not in known:
                 yield Issue("not-found", f"no Claim.{listed} has this sequence", f"{where}.{name}[{index}]")
 
 
-def _unknown_modifiers(element: dict, where: str) -> Iterator[Issue]:
-    for index, one in enumerate(dicts(element.get("modifierExtension"))):
-        if one.get("url") not in _KNOWN_MODIFIERS:
-            rule = "a modifier extension that is not understood here"
-            yield Issue("not-supported", rule, f"{where}.modifierExtension[{index}]")
+def _modifier_faults(entries: Entries) -> Iterator[Issue]:
+    for entry in entries.closure([entries[0]]):
+        for url, path in modifiers(entry.resource, entry.path):
+            if url not in _KNOWN_MODIFIERS:
+                yield Issue("not-supported", "a modifier that is not understood here", path)
+
+
+def _day_faults(item: dict, where: str) -> Iterator[Issue]:
+    """Judge the days of service: readable, of this age, the first not after the last."""
+    period = as_dict(item.get("servicedPeriod"))
+    given = {"servicedDate": item.get("servicedDate"), "servicedPeriod.start": period.get("start")}
+    given["servicedPeriod.end"] = period.get("end")
+    for name, value in given.items():
+        if value is not None and day(value) is None:
+            yield Issue("value", "a day of this age, YYYY-MM-DD", f"{where}.{name}")
+    starts, ends = day(period.get("start")), day(period.get("end"))
+    if starts and ends and ends < starts:
+        yield Issue("value", "a period ends after it starts", f"{where}.servicedPeriod")
+
+
+def day(value: Any) -> date | None:
+    """Return the day of a FHIR date or dateTime, in its own zone; None where there is none of this age."""
+    try:
+        found = date.fromisoformat((text_of(value) or "")[:10])
+    except ValueError:
+        return None
+    return found if _AGE[0] <= found.year <= _AGE[1] else None
+
+
+_AGE = (1900, 2199)
 
 
 def _reference_faults(entries: Entries) -> Iterator[Issue]:
@@ -173,4 +209,4 @@ def _leads_elsewhere(entry: Entry) -> tuple[str, ...]:
 
 def _sequence(element: Any) -> int | None:
     value = as_dict(element).get("sequence")
-    return value if type(value) is int and value > 0 else None
+    return value if type(value) is int and 0 < value < 2**31 else None

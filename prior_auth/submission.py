@@ -25,6 +25,7 @@ from fhir_r4.resource import (
     text_of,
 )
 from fhir_r4.systems import (
+    BILLING,
     CERTIFICATION_TYPE,
     IDENTIFIER_TYPE,
     INFO_CANCELLED,
@@ -36,10 +37,13 @@ from fhir_r4.systems import (
     REQUESTED_SERVICE,
     X12_CERTIFICATION_TYPE,
     X12_LEVEL_OF_SERVICE,
+    code_key,
 )
-from prior_auth.request_bundle import read_bundle, unwrapped
+from prior_auth.request_bundle import day, read_bundle, unwrapped
 from questionnaires.answers import responses_in
 
+MOST_NUMBERS = 5
+_ORDER_CODES = ("codeCodeableConcept", "code", "medicationCodeableConcept")
 _URGENT_LEVELS = ("U", "03")  # urgent, emergency
 
 
@@ -49,18 +53,30 @@ class RequestedItem:
 
     Attributes:
         sequence: Claim.item.sequence.
-        codes: the codings of productOrService, then those of the order behind it.
+        codes: the codings of productOrService.
         starts, ends: the days of service, where the item says them.
-        authored: the day on which the order behind it was written.
+        authored: the day on which the order behind it was written, else the Claim; the submitter's word.
         assertion_ids: promises that the order carries (CRD).
+        information: sequences of the supportingInfo that belongs to it; empty means all.
+        doubts: what a person has to look at before anything is certified, in sentences.
     """
 
     sequence: int
     codes: tuple[Coding, ...]
     starts: date | None
     ends: date | None
-    authored: date | None
+    authored: date
     assertion_ids: tuple[str, ...]
+    information: frozenset[int]
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A QuestionnaireResponse about the patient, and the supportingInfo that points to it."""
+
+    sequence: int
+    response: dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +87,9 @@ class Submission:
         bundle: the very JSON received.
         identifier: Bundle.identifier, the submitter's transaction.
         claim, patient, insurer, provider, coverage: entries of the bundle.
-        member_ids: under which the patient may be known, most trusted first.
+        member_ids: under which the patient may be known; numbers of one kind, the most trusted that is there.
         npis: ordering and rendering providers.
-        responses: completed forms about this patient.
+        forms: about this patient.
         changes: it updates, renews or cancels an earlier request.
     """
 
@@ -90,7 +106,7 @@ class Submission:
     npis: frozenset[str]
     urgent: bool
     items: tuple[RequestedItem, ...]
-    responses: tuple[dict, ...]
+    forms: tuple[Form, ...]
     changes: bool
 
 
@@ -106,8 +122,8 @@ def read_submission(body: dict) -> Submission:
     return _submission(unwrapped(body), entries)
 
 
-def reread_submission(bundle: dict) -> Submission:
-    """Read a request that was accepted and kept; its structure is not judged a second time."""
+def stored_submission(bundle: dict) -> Submission:
+    """Read a request that was judged when it came; what is asked of new ones since then is no matter."""
     return _submission(bundle, Entries(bundle))
 
 
@@ -131,22 +147,25 @@ def _submission(bundle: dict, entries: Entries) -> Submission:
         member_ids=member_ids(patient.resource, coverage.resource),
         npis=frozenset(provider_npis(entries)),
         urgent=_is_urgent(resource),
-        items=tuple(_item(item, entries) for item in dicts(resource["item"])),
-        responses=tuple(_responses(entries, patient)),
+        items=tuple(_item(item, entries, patient) for item in dicts(resource["item"])),
+        forms=tuple(_forms(entries, patient)),
         changes=_changes(resource),
     )
 
 
 def member_ids(patient: dict, coverage: dict) -> tuple[str, ...]:
-    """Return the numbers under which a member may be known, most trusted first, each once."""
+    """Return the numbers of the most trusted kind that there is: where the card's is given, no other counts.
+
+    In order: member numbers of the Patient, of the Coverage, subscriberId, and what a Patient calls neither.
+    """
     subscriber = text_of(coverage.get("subscriberId"))
-    found = [
-        *(one.value for one in identifiers_of_type(patient, IDENTIFIER_TYPE, MEMBER_NUMBER)),
-        *(one.value for one in identifiers_of_type(coverage, IDENTIFIER_TYPE, MEMBER_NUMBER)),
-        *([subscriber] if subscriber else []),
-        *(one.value for one in identifiers(patient)),
-    ]
-    return tuple(dict.fromkeys(found))
+    kinds = (
+        [one.value for one in identifiers_of_type(patient, IDENTIFIER_TYPE, MEMBER_NUMBER)],
+        [one.value for one in identifiers_of_type(coverage, IDENTIFIER_TYPE, MEMBER_NUMBER)],
+        [subscriber] if subscriber else [],
+        [found.value for one in dicts(patient.get("identifier")) if "type" not in one and (found := identifier(one))],
+    )
+    return tuple(dict.fromkeys(next((numbers for numbers in kinds if numbers), [])))[:MOST_NUMBERS]
 
 
 def provider_npis(entries: Entries) -> Iterator[str]:
@@ -179,14 +198,6 @@ def service_days(element: dict) -> tuple[date | None, date | None]:
     return single or day(period.get("start")), single or day(period.get("end"))
 
 
-def day(value: object) -> date | None:
-    """Return the day of a FHIR date or dateTime that says one, in its own zone."""
-    try:
-        return date.fromisoformat((text_of(value) or "")[:10])
-    except ValueError:
-        return None
-
-
 def _entry(entries: Entries, claim: Entry, target: object, element: str, expected: str | None) -> Entry:
     found = entries.resolve(reference(target), claim)
     if found is None or (expected and kind(found.resource) != expected):
@@ -207,32 +218,61 @@ def _is_urgent(claim: dict) -> bool:
     )
 
 
-def _item(item: dict, entries: Entries) -> RequestedItem:
+def _item(item: dict, entries: Entries, patient: Entry) -> RequestedItem:
     order = entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), entries[0])
     behind = order.resource if order else {}
     starts, ends = service_days(item)
+    created = day(entries[0].resource.get("created"))
+    assert created is not None  # noqa: S101 read_bundle has refused it
     return RequestedItem(
         sequence=item["sequence"],
         codes=codings(item.get("productOrService")),
         starts=starts,
         ends=ends,
-        authored=day(behind.get("authoredOn")),
+        authored=day(behind.get("authoredOn")) or created,
         assertion_ids=assertion_ids(behind),
+        information=frozenset(one for one in as_list(item.get("informationSequence")) if isinstance(one, int)),
+        doubts=(*_doubts(item), *(_doubts_of_order(order, item, entries, patient) if order else ())),
     )
 
 
-def _responses(entries: Entries, patient: Entry) -> Iterator[dict]:
+def _doubts(item: dict) -> Iterator[str]:
+    """Say what no policy weighs yet, and would be certified unseen."""
+    billed = {code_key(one.system, one.code) for one in codings(item.get("productOrService"))}
+    if len({key for key in billed if key[0] in BILLING}) > 1:
+        yield "The item names more than one service."
+    if item.get("modifier"):
+        yield "The item has a modifier, which no policy weighs."
+    if as_dict(item.get("quantity")).get("value", 1) != 1:
+        yield "The item asks for a quantity, which no policy weighs."
+
+
+def _doubts_of_order(order: Entry, item: dict, entries: Entries, patient: Entry) -> Iterator[str]:
+    """Say where the order behind an item does not bear it."""
+    behind = order.resource
+    if behind.get("status") not in {"active", "draft"}:
+        yield "The order behind the item is not active."
+    if behind.get("doNotPerform") is True:
+        yield "The order behind the item says not to do it."
+    subject = entries.resolve(reference(behind.get("subject")), order)
+    if subject is None or subject.full_url != patient.full_url:
+        yield "The order behind the item is for another patient."
+    coded = next((found for name in _ORDER_CODES if (found := codings(behind.get(name)))), ())
+    ordered = {code_key(one.system, one.code) for one in coded}
+    asked = {code_key(one.system, one.code) for one in codings(item.get("productOrService"))}
+    if {system for system, _ in ordered} & BILLING and not ordered & asked:
+        yield "The order behind the item is for another service."
+
+
+def _forms(entries: Entries, patient: Entry) -> Iterator[Form]:
     """Yield the forms that the Claim points to and that are about its patient."""
     claim = entries[0]
-    pointed = [
-        entries.resolve(reference(one.get("valueReference")), claim)
-        for one in dicts(claim.resource.get("supportingInfo"))
-    ]
-    for entry in (one for one in pointed if one):
-        for response in responses_in([entry.resource]):
-            subject = entries.resolve(reference(response.get("subject")), entry)
+    for one in dicts(claim.resource.get("supportingInfo")):
+        entry = entries.resolve(reference(one.get("valueReference")), claim)
+        for response in responses_in([entry.resource]) if entry else ():
+            subject = entries.resolve(reference(response.get("subject")), entry) if entry else None
             if subject is not None and subject.full_url == patient.full_url:
-                yield response
+                yield Form(one["sequence"], response)
 
 
 def _changes(claim: dict) -> bool:

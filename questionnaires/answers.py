@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from fhir_r4.resource import as_dict, dicts, text_of, value_of
+from fhir_r4.systems import UCUM
 from rules.policy import Fact, FactType
 
 FINISHED = frozenset({"completed", "amended"})
@@ -32,7 +33,7 @@ def facts_from(response: dict, wanted: Iterable[Fact]) -> tuple[dict[str, Any], 
         elif given:
             value = _plain(given[0], fact)
             if value is None or not fact.holds(value):
-                notes.append(f"{fact.name}: not a {fact.type}" + (f" in {fact.unit}" if fact.unit else ""))
+                notes.append(f"{fact.name}: not {fact.kind}" + (f" in {fact.unit}" if fact.unit else ""))
             else:
                 facts[fact.name] = value
     return facts, tuple(notes)
@@ -57,7 +58,7 @@ def _plain(value: Any, fact: Fact) -> Any:
         return None if fact.unit else value
     if fact.type is FactType.CODE:
         return text_of(value.get("code"))
-    in_unit = value.get("code") == fact.unit and not value.get("comparator")
+    in_unit = (value.get("system"), value.get("code")) == (UCUM, fact.unit) and not value.get("comparator")
     number = value.get("value")
     return number if in_unit and isinstance(number, int | Decimal) else None
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue, operation_outcome
@@ -67,6 +68,13 @@ def read_parameters(body: dict) -> PackageRequest:
     orders = tuple(_resources(given, "order", ORDERS, issues))
     canonicals = tuple(_strings(given, "questionnaire", "valueCanonical", issues))
     contexts = tuple(_strings(given, "context", "valueString", issues))
+    for index, one in given:
+        if one.get("name") == "coverage" and not (text_of(as_dict(one.get("resource")).get("id"))):
+            issues.append(Issue("required", "the Coverage's id", f"Parameters.parameter[{index}].resource.id"))
+    if coverages and not _subject(coverages[0], orders):
+        issues.append(
+            Issue("required", "a Coverage names its beneficiary", "Parameters.parameter.resource.beneficiary")
+        )
     if not coverages and not issues:
         issues.append(Issue("required", "a parameter 'coverage' with a Coverage", "Parameters.parameter"))
     if not (orders or canonicals or contexts or issues):
@@ -84,14 +92,13 @@ def draft_response(form: dict, request: PackageRequest, now: datetime, generatio
     """
     coverage = local_reference(request.coverage)
     orders = [local_reference(order) for order in request.orders]
-    subject = next((found for order in request.orders if (found := reference(order.get("subject")))), None)
     return {
         "resourceType": "QuestionnaireResponse",
         "meta": {"profile": [_QR_PROFILE]},
         "extension": _CONTEXT[generation](coverage, orders),
         "questionnaire": f"{form['url']}|{form['version']}",
         "status": "in-progress",
-        "subject": {"reference": subject or reference(request.coverage.get("beneficiary")) or ""},
+        "subject": {"reference": _subject(request.coverage, request.orders)},
         "authored": now.isoformat(timespec="seconds"),
         "item": [_unanswered(item) for item in form["item"]],
     }
@@ -105,6 +112,12 @@ def to_parameters(packages: Iterable[Package], issues: Iterable[Issue], now: dat
     if issues:
         parameters.append({"name": outcome_name, "resource": operation_outcome(issues)})
     return {"resourceType": "Parameters", "meta": {"profile": [_OUTPUT_PROFILE]}, "parameter": parameters}
+
+
+def _subject(coverage: dict, orders: tuple[dict, ...]) -> str | None:
+    """Return the patient: of the orders, else the one whom the coverage is for."""
+    named = (reference(order.get("subject")) for order in orders)
+    return next((one for one in named if one), None) or reference(coverage.get("beneficiary"))
 
 
 def _context_2_0(coverage: str, orders: list[str]) -> list[dict]:
@@ -143,6 +156,7 @@ def _unanswered(item: dict) -> dict:
 
 def _bundle(package: Package, now: datetime) -> dict:
     form = package.form | {"meta": {"profile": [_FORM_PROFILE]}}
+    name = uuid5(NAMESPACE_URL, f"{form['url']}#{now.isoformat()}")
     return {
         "resourceType": "Bundle",
         "meta": {"profile": [_PACKAGE_PROFILE]},
@@ -150,7 +164,7 @@ def _bundle(package: Package, now: datetime) -> dict:
         "timestamp": now.isoformat(timespec="seconds"),
         "entry": [
             {"fullUrl": form["url"], "resource": form},
-            {"fullUrl": f"{form['url']}/draft", "resource": package.draft},
+            {"fullUrl": f"urn:uuid:{name}", "resource": package.draft},
         ],
     }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from fhir_r4.resource import Coding
-from fhir_r4.systems import canonical_system
+from fhir_r4.systems import code_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,6 @@ class CoverageAssertion:
 
     def honoured(self, *, member_id: str, codes: Iterable[Coding], on: date) -> bool:
         """Tell whether the promise holds for this member and these codes on that day."""
-        same_code = any(
-            (canonical_system(code.system), code.code) == (canonical_system(self.code.system), self.code.code)
-            for code in codes
-        )
+        mine = code_key(self.code.system, self.code.code)
+        same_code = any(code_key(code.system, code.code) == mine for code in codes)
         return self.member_id == member_id and same_code and on <= self.expires_on

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from fhir_r4.resource import Coding
-from fhir_r4.systems import canonical_system
+from fhir_r4.systems import code_key
 from rules.policy import Policy
 
 
@@ -32,7 +32,7 @@ class PolicyBook:
             on: service date, else the day the order was written, else the day of receipt, in the plan's zone.
         """
         for coding in codes:
-            for policy in self._by_code.get((canonical_system(coding.system), coding.code), ()):
+            for policy in self._by_code.get(code_key(coding.system, coding.code), ()):
                 if policy.in_force(on):
                     return policy, coding
         return None

@@ -12,6 +12,8 @@ from rules.yaml_lines import Document, Where
 _UNANSWERABLE = re.compile(r"\b(exists|empty|count|all|not)\s*\(\s*\)")
 _VARIABLE = re.compile(r"%([A-Za-z_]\w*)")
 
+DAYS = ("authored", "received")
+"""Known to every criterion: the day of the order, and the day on which the request reached us."""
 Found = Iterator[tuple[Where, str]]
 
 
@@ -25,7 +27,7 @@ def contradictions(document: Document) -> Found:
     yield from _rows(data["decisions"], criteria)
     for index, case in enumerate(data["cases"]):
         for name in case["given"]:
-            if name not in facts:
+            if name not in facts and name not in DAYS:
                 yield ("cases", index, "given", name), f"no fact is called '{name}'"
 
 
@@ -46,7 +48,7 @@ def _unaskable(question: str, facts: Mapping[str, Any]) -> Iterator[str]:
     except PathError as error:
         yield str(error)
     for name in _VARIABLE.findall(question):
-        if name not in facts and name != "authored":
+        if name not in facts and name not in DAYS:
             yield f"no fact is called '{name}'"
     if found := _UNANSWERABLE.search(question):
         yield f"{found[1]}() answers yes or no where a fact is missing; ask about the fact itself"

@@ -33,18 +33,20 @@ class Outcome:
     notes: tuple[str, ...] = ()
 
 
-def evaluate(policy: Policy, facts: Facts, authored: date) -> Outcome:
+def evaluate(policy: Policy, facts: Facts, authored: date, received: date) -> Outcome:
     """Return the Outcome of the first decision row that holds; never raises, whatever the facts.
 
     Args:
         policy: as loaded: its last row has no conditions, so one row always holds.
         facts: plain values by name (number, boolean, string, ISO date); None or absent is missing.
-        authored: the day of the order, known to criteria as ``%authored``.
+        authored: the day of the order, known to criteria as ``%authored``; it is the submitter's word.
+        received: the day on which the request reached us, in the plan's zone: ``%received``.
     """
     given = {fact: facts[fact.name] for fact in policy.facts if facts.get(fact.name) is not None}
     known = {fact.name: value for fact, value in given.items() if fact.holds(value)}
-    notes = [f"{fact.name}: not a {fact.type}, taken as missing" for fact in given if fact.name not in known]
-    variables = {fact.name: [] for fact in policy.facts} | known | {"authored": authored.isoformat()}
+    notes = [f"{fact.name}: not {fact.kind}, taken as missing" for fact in given if fact.name not in known]
+    days = {"authored": authored.isoformat(), "received": received.isoformat()}
+    variables = {fact.name: [] for fact in policy.facts} | known | days
     answers: dict[str, Answer] = {}
     for criterion in policy.criteria:
         answers[criterion.name] = _answer(criterion, variables, notes)

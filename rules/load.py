@@ -5,6 +5,7 @@ All faults of a file are collected, each with its line, and told at once: a faul
 
 import json
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -16,7 +17,7 @@ from fhir_r4.path import bounded
 from fhir_r4.resource import Coding
 from fhir_r4.systems import CPT, HCPCS
 from rules.book import PolicyBook
-from rules.contradictions import Found, contradictions
+from rules.contradictions import DAYS, Found, contradictions
 from rules.evaluate import Outcome, evaluate
 from rules.periods import Span
 from rules.policy import Answer, AtOrderTime, Case, Criterion, Fact, FactType, Guideline, Policy, Row, Source, Then
@@ -59,8 +60,9 @@ def load_policy(text: str, file: str) -> Policy:
 
 
 def run_case(policy: Policy, case: Case) -> Outcome:
-    """Weigh the policy as its author's case asks, for an order written on ``CASE_AUTHORED``."""
-    return evaluate(policy, case.given, CASE_AUTHORED)
+    """Weigh the policy as its author's case asks; order and request are of ``CASE_AUTHORED`` unless it says so."""
+    authored, received = (date.fromisoformat(case.given.get(name, CASE_AUTHORED.isoformat())) for name in DAYS)
+    return evaluate(policy, case.given, authored, received)
 
 
 def _refuse(document: Document, found: Found) -> None:
@@ -125,7 +127,15 @@ def _policy(data: dict) -> Policy:
 
 
 def _fact(name: str, fact: dict) -> Fact:
-    return Fact(name, fact["question"], FactType(fact.get("type", FactType.NUMBER)), fact.get("unit"))
+    least, most = fact.get("from-to", (None, None))
+    return Fact(
+        name,
+        fact["question"],
+        FactType(fact.get("type", FactType.NUMBER)),
+        fact.get("unit"),
+        None if least is None else Decimal(str(least)),
+        None if most is None else Decimal(str(most)),
+    )
 
 
 def _criterion(name: str, question: str) -> Criterion:

@@ -57,12 +57,21 @@ class Fact:
         question: linkId of the questionnaire's item whose answer it is.
         type: a value of another type does not count as an answer.
         unit: UCUM code; a quantity in another unit does not count as an answer.
+        least, most: what a number can be at all (both included); beyond is a slip of the pen, not an answer.
     """
 
     name: str
     question: str
     type: FactType
     unit: str | None = None
+    least: Decimal | None = None
+    most: Decimal | None = None
+
+    @property
+    def kind(self) -> str:
+        """Return what is expected, in words."""
+        between = f" from {self.least} to {self.most}" if self.least is not None and self.most is not None else ""
+        return f"a {self.type}{between}"
 
     def holds(self, value: Any) -> bool:
         """Tell whether ``value`` is of this fact's type.
@@ -74,11 +83,14 @@ class Fact:
             case FactType.BOOLEAN:
                 return isinstance(value, bool)
             case FactType.NUMBER:
-                return _is_number(value)
+                return _is_number(value) and self._possible(value)
             case FactType.DATE:
                 return isinstance(value, str) and _is_day(value)
             case FactType.CODE:
                 return isinstance(value, str)
+
+    def _possible(self, number: Decimal | float) -> bool:
+        return (self.least is None or number >= self.least) and (self.most is None or number <= self.most)
 
 
 @dataclass(frozen=True, slots=True)

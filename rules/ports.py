@@ -9,7 +9,7 @@ from datetime import date
 from typing import Protocol
 
 from fhir_r4.resource import Coding, Identifier
-from fhir_r4.systems import canonical_system
+from fhir_r4.systems import code_key
 from rules.directory import Member, Payer, Provider
 
 
@@ -53,14 +53,5 @@ class Standing:
     ends: date
 
     def satisfies(self, code: Coding, on: date) -> bool:
-        wanted = (canonical_system(code.system), code.code)
-        return self.starts <= on <= self.ends and any(
-            (canonical_system(own.system), own.code) == wanted for own in self.codes
-        )
-
-
-class OnFile(Protocol):
-    """What is already authorized."""
-
-    def standing(self, payer: str, member_id: str) -> tuple[Standing, ...]:
-        """Return the member's certified items."""
+        wanted = code_key(code.system, code.code)
+        return self.starts <= on <= self.ends and any(code_key(own.system, own.code) == wanted for own in self.codes)

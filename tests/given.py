@@ -128,10 +128,15 @@ def a_hook(*, order=None, prefetch=None, version="2.0", **changes):
     } | changes
 
 
+def percent(value, **changes):
+    quantity = {"value": value, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
+    return {"valueQuantity": quantity | changes}
+
+
 def a_form_response(answers=None, **changes):
     """Return a completed home oxygen form about Amy: 88 % ten days before the order, at rest, unless told."""
     given = {
-        "2.1": {"valueQuantity": {"value": 88, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}},
+        "2.1": percent(88),
         "2.3": {"valueDate": "2026-02-19"},
         "2.4": {"valueBoolean": True},
         "3.2": {"valueBoolean": False},
@@ -240,6 +245,7 @@ def an_authorization(decision=None, **changes):
             "member_id": AMY.member_id,
             "claim_identifiers": (Identifier("https://riverside.example.org/claims", "c-1"),),
             "npis": frozenset({"1234567893"}),
+            "requestors": frozenset({"http://hl7.org/fhir/sid/us-npi|1234567893"}),
             "received_at": NOW,
             "due_at": datetime(2026, 3, 8, 15, 0, tzinfo=UTC),
             "urgent": False,

@@ -6,8 +6,9 @@ from datetime import date
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import IntegrityError
 
-from app.api.door import plain, read_body, the_service
+from app.api.door import plain, read_body
 from app.clients.ehr import HttpEhr
+from app.current import the_service
 from app.security import cds_client
 from app.security.cds_client import HookCaller
 from app.storage import authorizations, clients, hooks

@@ -8,20 +8,21 @@ from flask import Blueprint, Response, g, request
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app.api.door import fhir, read_body, the_service
+from app.api.door import fhir, read_body
+from app.current import the_service
 from app.security import bearer
 from app.storage import authorizations, events, hooks
 from app.storage.authorizations import Received
 from app.storage.clients import Client
 from app.wiring import Service, new_id, new_number
 from fhir_r4.generations import Generation
-from fhir_r4.problems import Conflict, Issue
+from fhir_r4.problems import Conflict, Forbidden, Issue
 from fhir_r4.wire import canonical, write_json
 from prior_auth.authorization import Authorization
 from prior_auth.claim_response import Case, Writer
 from prior_auth.inquire import Inquiry, answers, read_inquiry
-from prior_auth.submission import Submission, read_submission, reread_submission
-from prior_auth.submit import BusinessError, Knowledge, parties
+from prior_auth.submission import Submission, read_submission, stored_submission
+from prior_auth.submit import BusinessError, Knowledge, OnFile, parties, speaks_for
 from prior_auth.submit import submit as decide
 from rules.directory import Payer
 
@@ -43,6 +44,9 @@ def submit(generation: Generation) -> Response:
     client = bearer.require(service, request.headers.get("Authorization"), *SUBMIT)
     g.client_id = client.id
     submission = read_submission(read_body(service.config.fhir_limit_bytes))
+    if not speaks_for(submission, client.organizations):
+        said = "the client is not registered for this provider"
+        raise Forbidden(Issue("forbidden", said, f"{submission.claim.path}.provider"))
     digest = _digest(generation, submission)
     with service.database.reading() as connection:
         before = authorizations.received_before(connection, client.id, submission.identifier)
@@ -80,9 +84,12 @@ def _decide(service: Service, generation: Generation, client: Client, submission
         return _Answer(None, write_json(writer.error_bundle(known, submission, new_id())))
     with service.database.reading() as connection:
         ids = {one for item in submission.items for one in item.assertion_ids}
-        promises = hooks.assertions_called(connection, ids)
+        on_file = OnFile(
+            hooks.assertions_called(connection, ids),
+            authorizations.standing(connection, known.payer.id, known.member.member_id),
+        )
     knowledge = Knowledge(service.book, service.catalog, new_id, new_number)
-    authorization = decide(submission, known, promises, knowledge, client.id, now)
+    authorization = decide(submission, known, on_file, knowledge, client.id, now)
     case = Case(authorization, submission, known.payer.time_zone)
     return _Answer(authorization, write_json(writer.response_bundle(case)))
 
@@ -110,19 +117,20 @@ def _keep(
     )
     try:
         with service.database.writing() as connection:
-            _write(connection, received, answer, now)
+            jobs = _write(connection, received, answer, now)
     except IntegrityError:  # the same transaction came twice at once: the other one was first
         with service.database.reading() as connection:
             first = authorizations.received_before(connection, client.id, submission.identifier)
         if first is None:
             raise
         return first
+    service.runner.wake(jobs)
     return received
 
 
-def _write(connection: Connection, received: Received, answer: _Answer, now: datetime) -> None:
-    if answer.authorization is not None:
-        authorizations.add(connection, answer.authorization)
+def _write(connection: Connection, received: Received, answer: _Answer, now: datetime) -> list[int]:
+    """Write all of it and return the jobs to be done once it is committed."""
+    jobs = [authorizations.add(connection, answer.authorization)] if answer.authorization else []
     authorizations.keep_submission(connection, received)
     events.record(
         connection,
@@ -133,15 +141,16 @@ def _write(connection: Connection, received: Received, answer: _Answer, now: dat
         request_id=g.get("request_id"),
         submission=received.id,
     )
+    return jobs
 
 
 def _cases(service: Service, inquiry: Inquiry, payer: Payer, client: Client) -> list[Case]:
     numbers = [number for number in inquiry.member_ids if _is_the_person(service, payer, number, inquiry)]
     with service.database.reading() as connection:
         return [
-            Case(one, reread_submission(authorizations.request_of(connection, one.id)), payer.time_zone)
+            Case(one, stored_submission(authorizations.request_of(connection, one.id)), payer.time_zone)
             for one in authorizations.of_member(connection, payer.id, numbers)
-            if answers(one, inquiry, client.id)
+            if answers(one, inquiry, client.id, client.organizations)
         ]
 
 

@@ -1,9 +1,8 @@
-"""What do all machine doors share? The service they work for, and how a body comes in and goes out."""
+"""What do all machine doors share? How a body comes in and goes out, and which generations there are."""
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, request
 from werkzeug.routing import BaseConverter, ValidationError
 
-from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import NotAcceptable, UnsupportedMediaType
 from fhir_r4.wire import read_object, write_json
@@ -25,15 +24,8 @@ class GenerationConverter(BaseConverter):
             raise ValidationError from None
 
 
-def init_app(app: Flask, service: Service) -> None:
-    app.extensions["priorauth"] = service
+def init_app(app: Flask) -> None:
     app.url_map.converters["generation"] = GenerationConverter
-
-
-def the_service() -> Service:
-    service = current_app.extensions["priorauth"]
-    assert isinstance(service, Service)  # noqa: S101
-    return service
 
 
 def read_body(limit: int) -> dict:
@@ -48,10 +40,16 @@ def read_body(limit: int) -> dict:
         raise UnsupportedMediaType("the body is application/fhir+json or application/json")
     if request.content_encoding not in {None, "", "identity"}:
         raise UnsupportedMediaType("the body is not compressed")
-    if request.accept_mimetypes and request.accept_mimetypes.best_match(_ACCEPTED) is None:
+    if not _takes_json(request.headers.get("Accept", "")):
         raise NotAcceptable("answers are application/fhir+json")
     request.max_content_length = limit
     return read_object(request.get_data(cache=False))
+
+
+def _takes_json(accept: str) -> bool:
+    """Tell whether the Accept header leaves room for JSON; parameters (fhirVersion, charset, q) are no matter."""
+    wanted = {part.partition(";")[0].strip().lower() for part in accept.split(",")} - {""}
+    return not wanted or bool(wanted & {*_ACCEPTED, "*/*", "application/*"})
 
 
 def fhir(body: dict | bytes, status: int = 200) -> Response:

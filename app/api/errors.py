@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from app import metrics
-from app.api.door import fhir, plain, the_service
+from app.api.door import fhir, plain
+from app.current import the_service
 from app.logging import get_logger
 from app.security.backend_services import OAuthError
 from app.storage import clients, events
@@ -19,6 +20,8 @@ from fhir_r4.problems import Issue, Problem, Unavailable, operation_outcome
 log = get_logger()
 
 _CODES = {404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported", 429: "throttled"}
+MOST = 50
+_MORE = Issue("incomplete", f"there are more than these {MOST} issues")
 _KEPT = ("Allow", "Retry-After", "WWW-Authenticate", "Location")
 
 
@@ -68,7 +71,7 @@ def _fault(error: Exception) -> Response:
 
 
 def _answer(status: int, issues: tuple[Issue, ...], headers: dict[str, str]) -> Response:
-    outcome = operation_outcome(issues)
+    outcome = operation_outcome(issues[:MOST] + ((_MORE,) if len(issues) > MOST else ()))
     response = fhir(outcome, status) if request.path.startswith("/fhir/") else plain(outcome, status)
     response.headers.update(headers)
     return response

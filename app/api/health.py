@@ -3,7 +3,8 @@
 from flask import Blueprint, Response
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.api.door import plain, the_service
+from app.api.door import plain
+from app.current import the_service
 from app.storage import migrate
 
 door = Blueprint("health", __name__, url_prefix="/health")

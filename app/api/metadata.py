@@ -2,12 +2,14 @@
 
 from flask import Blueprint, Response
 
-from app.api.door import fhir, plain, the_service
+from app.api.door import fhir, plain
+from app.current import the_service
 from app.security.jwt import ALGORITHMS
 from app.security.scopes import SUPPORTED
 from app.wiring import Service
 from fhir_r4.generations import Generation
-from fhir_r4.systems import DTR, PAS
+from fhir_r4.systems import BACKPORT, DTR, PAS
+from prior_auth.subscription import TOPIC
 
 door = Blueprint("metadata", __name__, url_prefix="/fhir/<generation:generation>")
 
@@ -66,6 +68,14 @@ def capabilities(service: Service, generation: Generation) -> dict:
                             {"name": "submit", "definition": f"{PAS}/OperationDefinition/Claim-submit|{pas}"},
                             {"name": "inquire", "definition": f"{PAS}/OperationDefinition/Claim-inquiry|{pas}"},
                         ],
+                    },
+                    {
+                        "type": "Subscription",
+                        "extension": [
+                            {"url": f"{BACKPORT}/capabilitystatement-subscriptiontopic-canonical", "valueUri": TOPIC}
+                        ],
+                        "supportedProfile": [f"{BACKPORT}/backport-subscription"],
+                        "interaction": [{"code": "create"}, {"code": "read"}],
                     },
                     {
                         "type": "Questionnaire",

@@ -8,10 +8,10 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.api.door import the_service
+from app.current import the_service
 from app.logging import get_logger
 from app.metrics import exposition
-from app.storage.backlog import backlog
+from app.storage import outbox
 from app.wiring import Service
 
 door = Blueprint("metrics", __name__)
@@ -32,7 +32,7 @@ class _Outbox(Collector):
     def collect(self) -> Iterator[Metric]:
         try:
             with self._service.database.reading() as connection:
-                found = backlog(connection, self._service.now())
+                found = outbox.depth(connection)
         except SQLAlchemyError as error:
             log.error("database.away", exc_info=error)  # noqa: TRY400 structlog's, with the type and lines only
             return
@@ -40,5 +40,5 @@ class _Outbox(Collector):
         rows.add_metric(["waiting"], found.waiting)
         rows.add_metric(["dead"], found.dead)
         yield rows
-        age = found.oldest.total_seconds()
+        age = (self._service.now() - found.oldest).total_seconds() if found.oldest else 0
         yield GaugeMetricFamily("priorauth_outbox_oldest_seconds", "Age of the oldest row that waits.", value=age)

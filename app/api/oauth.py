@@ -2,7 +2,8 @@
 
 from flask import Blueprint, Response, request
 
-from app.api.door import plain, the_service
+from app.api.door import plain
+from app.current import the_service
 from app.security.backend_services import OAuthError, grant
 
 door = Blueprint("oauth", __name__, url_prefix="/oauth")

@@ -4,7 +4,8 @@ from datetime import date
 
 from flask import Blueprint, Response, g, request
 
-from app.api.door import fhir, read_body, the_service
+from app.api.door import fhir, read_body
+from app.current import the_service
 from app.security import bearer
 from app.storage import hooks
 from app.wiring import Service
@@ -28,35 +29,36 @@ def questionnaire_package(generation: Generation) -> Response:
     )
     g.client_id = client.id
     asked = read_parameters(read_body(service.config.fhir_limit_bytes))
-    payer = _payer(service, asked)
-    promises = _promises(service, asked)
+    payer, member_id = _insured(service, asked)
+    promises = _promises(service, asked, member_id)
     now = service.now()
     forms, issues = select(asked, promises, service.book, service.catalog, _today(payer, service))
     packages = [Package(form, draft_response(form, asked, now, generation)) for form in forms]
     return fhir(to_parameters(packages, issues, now, generation))
 
 
-def _payer(service: Service, asked: PackageRequest) -> Payer:
-    """Return the payer whose member the coverage names (DTR 2.2 spec-130: coverage not found is a 4xx)."""
+def _insured(service: Service, asked: PackageRequest) -> tuple[Payer, str]:
+    """Return payer and member of the coverage (DTR 2.2 spec-130: coverage not found is a 4xx)."""
     named = [found for one in dicts(asked.coverage.get("payor")) if (found := identifier(one.get("identifier")))]
     payer = service.directory.payer(named)
     candidates = [payer] if payer else list(service.payers)  # a payor by reference alone is on the EHR's server
     for candidate in candidates:
-        if any(service.directory.member(candidate, number) for number in member_ids({}, asked.coverage)):
-            return candidate
+        for number in member_ids({}, asked.coverage):
+            if service.directory.member(candidate, number):
+                return candidate, number
     where = "Parameters.parameter.where(name = 'coverage').resource"
     raise Unprocessable(Issue("not-found", "no member of ours has this coverage", where))
 
 
-def _promises(service: Service, asked: PackageRequest) -> tuple[CoverageAssertion, ...]:
-    """Return the promise that ``context`` names (DTR 2.2 spec-130: an unknown one is a 4xx)."""
+def _promises(service: Service, asked: PackageRequest, member_id: str) -> tuple[CoverageAssertion, ...]:
+    """Return the promise that ``context`` names (DTR 2.2 spec-130: an unknown or unrelated one is a 4xx)."""
     if asked.context is None:
         return ()
     with service.database.reading() as connection:
         found = hooks.assertions_called(connection, [asked.context])
-    if not found:
+    if not any(one.member_id == member_id for one in found):
         where = "Parameters.parameter.where(name = 'context').value"
-        raise Unprocessable(Issue("not-found", "no coverage assertion of ours has this id", where))
+        raise Unprocessable(Issue("not-found", "no coverage assertion of ours for this coverage has this id", where))
     return found
 
 

@@ -39,15 +39,14 @@ class JwksCache:
             KeysUnavailable: the set could not be fetched.
         """
         with self._lock:
-            held = self._sets.get(url)
-            recent = url in self._fetched
-        found = called(held or [], kid)
-        if found or (held is not None and recent):
-            return found
+            held = self._sets.get(url, [])
+            found = called(held, kid)
+            if found or url in self._fetched:
+                return found
+            self._fetched[url] = time.monotonic()  # also where it fails: a dead server is not asked each time
         fresh = self._fetch(url)
         with self._lock:
             self._sets[url] = fresh
-            self._fetched[url] = time.monotonic()
         return called(fresh, kid)
 
     def _fetch(self, url: str) -> list[dict]:

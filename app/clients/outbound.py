@@ -76,7 +76,7 @@ class Door:
         """
         if not any(below(url, base) for base in allowed):
             raise OutboundRefused("not under a registered base")
-        self._refuse_plain(url)
+        self.check(url)
         ends = deadline if deadline is not None else time.monotonic() + 5 * self._timeout
         wait = min(self._timeout, ends - time.monotonic())
         if wait <= 0:
@@ -99,12 +99,19 @@ class Door:
         except (requests.RequestException, HTTPError) as error:
             raise OutboundFailed(type(error).__name__) from None
 
-    def _refuse_plain(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme == "https":
-            return
-        if not (self._loopback and _is_loopback(parts.hostname or "")):
+    def check(self, url: str) -> None:
+        """Raise OutboundRefused where a URL would never be called, before anybody relies on it."""
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname or ""
+        except ValueError:
+            raise OutboundRefused("not a URL") from None
+        if not host or parts.username is not None or parts.password is not None:
+            raise OutboundRefused("not a plain URL")
+        if parts.scheme != "https" and not (parts.scheme == "http" and self._loopback and _is_loopback(host)):
             raise OutboundRefused("not https")
+        if _is_address(host) and not may_connect(host, loopback=self._loopback):
+            raise OutboundRefused("an address that leads inward")
 
     def _pieces(self, response: requests.Response, ends: float) -> Iterator[bytes]:
         """Yield what has come, as it comes: one byte at a time is too slow as well."""
@@ -168,6 +175,14 @@ def may_connect(address: str, *, loopback: bool) -> bool:
         return loopback
     inward = any(ip in network for network in _INWARD if network.version == ip.version)
     return ip.is_global and not ip.is_multicast and not ip.is_reserved and not inward
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(host: str) -> bool:

@@ -28,12 +28,14 @@ class Parties:
         service, ehr: base URLs.
         data: the service's folder, made for this demo and removed with it.
         environment: of every ``priorauth`` command.
+        service_process: the service's parent process, once it runs.
     """
 
     service: str
     ehr: str
     data: Path
     environment: Mapping[str, str]
+    service_process: "Process | None" = None
 
     def operate(self, *words: str) -> str:
         """Run ``priorauth …`` as the operator and return what it printed."""
@@ -49,7 +51,8 @@ def loopback_door() -> Door:
     return Door(allow_loopback_http=True, timeout_seconds=10, limit_bytes=20_000_000)
 
 
-def parties(port: int, data: Path) -> Parties:
+def parties(port: int, data: Path, settings: Mapping[str, str]) -> Parties:
+    """Return where everybody will be; ``settings`` are the service's beside the demo's own."""
     service = f"http://127.0.0.1:{port}"
     ours = {
         "PRIORAUTH_DATA": str(data),
@@ -57,20 +60,21 @@ def parties(port: int, data: Path) -> Parties:
         "PRIORAUTH_ALLOW_LOOPBACK_HTTP": "1",
     }
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PRIORAUTH_")}  # noqa: TID251 passed on
-    return Parties(service, f"http://127.0.0.1:{port + 1}", data, kept | ours)
+    return Parties(service, f"http://127.0.0.1:{port + 1}", data, kept | ours | dict(settings))
 
 
 @contextmanager
 def running(
-    command: list[str], ready: str, log: Path, environment: Mapping[str, str], *, module: str = "app.cli"
+    command: list[str], ready: str | None, log: Path, environment: Mapping[str, str], *, module: str = "app.cli"
 ) -> Iterator[Process]:
     """Run ``priorauth command…`` in a process of its own, from when ``ready`` answers 200 until the end."""
-    with log.open("wb") as sink:
+    with log.open("ab") as sink:
         process = subprocess.Popen(  # noqa: S603 our own command
             [sys.executable, "-m", module, *command], env=dict(environment), stdout=sink, stderr=sink
         )
         try:
-            _wait(process, command[0], ready, log)
+            if ready:
+                _wait(process, command[0], ready, log)
             yield process
         finally:
             process.terminate()

@@ -3,11 +3,14 @@
 import shutil
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
-from app.demo.parties import HOUSE, DidNotStart, Parties, loopback_door, parties, running
-from app.demo.story import CHAPTERS, Teller
+from app.demo.parties import HOUSE, DidNotStart, Parties, Process, loopback_door, parties, running
+from app.demo.story import chapters, tell_chapter
 from app.demo.transcript import Transcript
 from app.dtr.credentials import Credentials
 
@@ -18,7 +21,7 @@ def tell(*, once: bool, port: int) -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="priorauth-demo-")))
         try:
-            here = _open(stack, folder, port, out)
+            here = open_house(stack, folder, port, out)
         except DidNotStart as failed:
             out.expect(str(failed), False)
             return out.summary()
@@ -28,25 +31,42 @@ def tell(*, once: bool, port: int) -> int:
     return code
 
 
-def _open(stack: ExitStack, folder: Path, port: int, out: Transcript) -> Parties:
-    here = parties(port, folder / "data")
+def open_house(
+    stack: ExitStack, folder: Path, port: int, out: Transcript, settings: Mapping[str, str] = MappingProxyType({})
+) -> Parties:
+    """Do what an operator does on the first day, and start service and sandbox; ``stack`` ends them.
+
+    Args:
+        settings: of the service, beside those of the demo.
+    """
+    here = parties(port, folder / "data", settings)
     shutil.copytree(HOUSE / "fixtures" / "payer", here.data)
     credentials = Credentials.in_folder(folder / "dtr", "dtr-app")
     out.chapter("The operator opens the house")
     _operator(here, out, "migrate")
     _operator(here, out, "directory", "load")
-    service = ["serve", "--port", str(port)]
-    stack.enter_context(running(service, f"{here.service}/health/ready", folder / "service.log", here.environment))
+    here = replace(here, service_process=stack.enter_context(start_service(here, folder)))
     sandbox = ["sandbox", "--port", str(port + 1), "--payer", here.service]
     stack.enter_context(running(sandbox, f"{here.ehr}/jwks.json", folder / "sandbox.log", here.environment))
     keys = f"{here.ehr}/jwks.json"
-    _operator(here, out, *_words("client add riverside-ehr --organization 1234567893 --jwks", keys),
-              *_words("--scope", "system/Claim.crus system/ClaimResponse.rs"),
-              *_words(f"--hook-issuer {here.ehr} --hook-jwks {keys} --ehr {here.ehr}/fhir"))  # fmt: skip
+    _operator(
+        here,
+        out,
+        *_words("client add riverside-ehr --organization 1234567893 --jwks", keys),
+        *_words("--scope", "system/Claim.crus system/ClaimResponse.rs system/Subscription.cruds"),
+        *_words(f"--hook-issuer {here.ehr} --hook-jwks {keys} --ehr {here.ehr}/fhir"),
+    )
     scopes = "system/Questionnaire.rs system/ValueSet.rs system/Library.rs"
     public = str(folder / "dtr" / "jwks.json")
     _operator(here, out, *_words(f"client add {credentials.client_id} --jwks", public), "--scope", scopes)
     return here
+
+
+def start_service(here: Parties, folder: Path) -> AbstractContextManager[Process]:
+    """Run the web processes; used again when a journey has killed them."""
+    port = here.service.rpartition(":")[2]
+    ready = f"{here.service}/health/ready"
+    return running(["serve", "--port", port], ready, folder / "service.log", here.environment)
 
 
 def _words(text: str, *more: str) -> list[str]:
@@ -61,11 +81,8 @@ def _operator(here: Parties, out: Transcript, *words: str) -> None:
 
 def _story(here: Parties, folder: Path, out: Transcript) -> int:
     credentials = Credentials.in_folder(folder / "dtr", "dtr-app")
-    for chapter in CHAPTERS:
-        try:
-            Teller(chapter, here.ehr, here.service, credentials, loopback_door(), out).tell()
-        except Exception as broken:  # noqa: BLE001 a step that breaks is a step that did not go as told
-            out.expect(f"the chapter came to its end ({type(broken).__name__}: {broken})", False)
+    for chapter in chapters(here):
+        tell_chapter(chapter, here, credentials, loopback_door(), out)
     return out.summary()
 
 
@@ -76,6 +93,7 @@ def _stay(here: Parties, out: Transcript) -> None:
             "FHIR, 2.0.1 family": f"{here.service}/fhir/2.0/metadata",
             "FHIR, 2.2 family": f"{here.service}/fhir/2.2/metadata",
             "Health": f"{here.service}/health/ready",
+            "Staff pages": here.service,
             "Sandbox EHR": here.ehr,
         }
     )

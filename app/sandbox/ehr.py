@@ -4,7 +4,7 @@ The payer is known by one URL; all else (services, prefetch, where tokens are ha
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,12 +15,15 @@ from app.sandbox.records import Records, searchset
 from app.sandbox.tokens import Tokens
 from app.sandbox.web import Caller
 from fhir_r4.resource import as_dict, dicts, local_reference, reference
+from fhir_r4.systems import BACKPORT, PAS
 
 _TOKEN = re.compile(r"\{\{context\.(\w+)\}\}")
 _HOOK_TOKEN_LIFE = timedelta(seconds=60)
 _LAUNCH_LIFE = timedelta(minutes=30)
 CLIENT_ID = "riverside-ehr"
-SCOPES = "system/Claim.crus system/ClaimResponse.rs"
+SCOPES = "system/Claim.crus system/ClaimResponse.rs system/Subscription.cruds"
+TOPIC = f"{PAS}/SubscriptionTopic/PASSubscriptionTopic"
+CONTENT = {"2.0": "id-only", "2.2": "full-resource"}
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Ehr:
     keys: Keys
     tokens: Tokens
     provider: str = "Organization/riverside"
+    received: list[dict] = field(default_factory=list)
 
     @property
     def base(self) -> str:
@@ -77,6 +81,32 @@ class Ehr:
         bundle = claim.inquiry_bundle(self.records, self.base, order, self.provider, now)
         token = self._access_token(caller, base, now)
         caller.post(f"{base}/Claim/$inquire", f"inquiry about {order_reference} (PAS {version})", bundle, token)
+        return caller
+
+    def subscribe(self, version: str, now: datetime) -> Caller:
+        """Ask to be told when an authorization of this organization changes; ``/notifications`` takes the calls."""
+        caller, base = Caller("EHR"), f"{self.payer}/fhir/{version}"
+        npi = next(one["value"] for one in dicts((self.records.get(self.provider) or {}).get("identifier")))
+        body = {
+            "resourceType": "Subscription",
+            "status": "requested",
+            "reason": "to know decisions",
+            "criteria": TOPIC,
+            "_criteria": {"extension": [
+                {"url": f"{BACKPORT}/backport-filter-criteria", "valueString": f"org-identifier={npi}"}
+            ]},
+            "channel": {
+                "type": "rest-hook",
+                "endpoint": f"{self.url}/notifications/{version}",
+                "header": ["Authorization: Bearer riverside-hook-secret"],
+                "payload": "application/fhir+json",
+                "_payload": {"extension": [
+                    {"url": f"{BACKPORT}/backport-payload-content", "valueCode": CONTENT[version]}
+                ]},
+            },
+        }  # fmt: skip
+        token = self._access_token(caller, base, now)
+        caller.post(f"{base}/Subscription", f"tell us of our authorizations ({CONTENT[version]})", body, token)
         return caller
 
     def launch(self, order_reference: str, now: datetime) -> dict:

@@ -38,6 +38,7 @@ def create_sandbox(url: str, payer: str, records: Path) -> Flask:
     app.add_url_rule("/jwks.json", view_func=lambda: _answer(ehr.keys.jwks()))
     _fhir_doors(app, ehr)
     _buttons(app, ehr)
+    _inbox(app, ehr)
     return app
 
 
@@ -103,11 +104,31 @@ def _buttons(app: Flask, ehr: Ehr) -> None:
         caller = ehr.submit(asked["order"], asked["version"], _now())
         return _answer({"exchanges": [one.to_json() for one in caller.exchanges]})
 
+    @app.post("/clerk/subscribe")
+    def subscribe() -> Response:
+        caller = ehr.subscribe(read_object(request.get_data())["version"], _now())
+        return _answer({"exchanges": [one.to_json() for one in caller.exchanges]})
+
     @app.post("/clerk/inquire")
     def inquire() -> Response:
         asked = read_object(request.get_data())
         caller = ehr.inquire(asked["order"], asked["version"], _now())
         return _answer({"exchanges": [one.to_json() for one in caller.exchanges]})
+
+
+def _inbox(app: Flask, ehr: Ehr) -> None:
+    """Where the payer's notifications arrive; the header that was asked for proves who sends them."""
+
+    @app.post("/notifications/<version>")
+    def notified(version: str) -> Response:
+        if request.headers.get("Authorization") != "Bearer riverside-hook-secret":
+            return _outcome("login", "not a notification that was asked for", 401)
+        ehr.received.append({"version": version, "body": read_object(request.get_data())})
+        return Response(status=204)
+
+    @app.get("/notifications")
+    def notifications() -> Response:
+        return _answer({"received": ehr.received})
 
 
 def _answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -31,7 +31,7 @@ def require(service: Service, authorization: str | None, *any_of: tuple[str, str
             "an access token that is valid", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
         )
     client, scopes = found
-    if not rights(scopes) & set(any_of):
+    if not rights(scopes) & rights(client.scopes) & set(any_of):
         raise Forbidden(
             "the token's scopes do not reach here",
             headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},

@@ -62,6 +62,9 @@ def _authenticate(service: Service, authorization: str | None, url: str) -> Hook
         issued_within=ISSUED_WITHIN,
         now=service.now(),
     )
+    with service.database.reading() as connection:
+        if clients.was_spent(connection, verified.issuer, verified.jti):
+            raise Rejected("replayed")
     return HookCaller(client, verified)
 
 

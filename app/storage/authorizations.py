@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Subquery, and_, bindparam, func, insert, select, update
 
-from app.storage.tables import authorizations, decisions, items, outbox, submissions
+from app.storage import outbox
+from app.storage.tables import authorizations, decisions, items, submissions
+from fhir_r4.problems import Conflict, Issue
 from fhir_r4.resource import Coding, Identifier
 from fhir_r4.wire import read_object
 from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
 from rules.ports import Standing
+
+CHANGED = "authorization.changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +67,8 @@ def keep_submission(connection: Connection, received: Received) -> None:
     connection.execute(_KEEP_SUBMISSION, row)
 
 
-def add(connection: Connection, authorization: Authorization) -> None:
-    """Keep a new authorization with its decisions, and the outbox row that tells of it."""
+def add(connection: Connection, authorization: Authorization) -> int:
+    """Keep a new authorization with its decisions; return the id of the outbox row that tells of it."""
     row = {
         "id": authorization.id,
         "reference": authorization.reference,
@@ -75,22 +79,52 @@ def add(connection: Connection, authorization: Authorization) -> None:
         "member_id": authorization.member_id,
         "claim_identifiers": [str(one) for one in authorization.claim_identifiers],
         "npis": sorted(authorization.npis),
+        "requestors": sorted(authorization.requestors),
         "urgent": authorization.urgent,
         "received_at": authorization.received_at,
         "due_at": authorization.due_at,
         "version": authorization.version,
     }
-    told = {
-        "kind": "authorization.changed",
-        "authorization_id": authorization.id,
-        "created_at": authorization.received_at,
-        "not_before": authorization.received_at,
-        "attempts": 0,
-    }
     connection.execute(_ADD, row)
     connection.execute(_ADD_ITEMS, [_item_row(authorization.id, item) for item in authorization.items])
     connection.execute(_ADD_DECISIONS, [_decision_row(authorization.id, item, 1) for item in authorization.items])
-    connection.execute(_TELL, told)
+    return outbox.put(connection, CHANGED, authorization.id, authorization.received_at)
+
+
+def save(connection: Connection, before: Authorization, after: Authorization, now: datetime) -> int:
+    """Keep what changed between two versions; return the id of the outbox row that tells of it.
+
+    Raises:
+        Conflict: somebody else was first; nothing is kept.
+    """
+    changed = connection.execute(
+        update(authorizations)
+        .where(authorizations.c.id == before.id, authorizations.c.version == before.version)
+        .values(version=after.version, number=after.number)
+    )
+    if changed.rowcount != 1:
+        raise Conflict(Issue("conflict", "somebody else has decided meanwhile; look at the case again"))
+    news = [new for old, new in zip(before.items, after.items, strict=True) if new.decision != old.decision]
+    connection.execute(_ADD_DECISIONS, [_decision_row(after.id, item, after.version) for item in news])
+    return outbox.put(connection, CHANGED, after.id, now)
+
+
+def find(connection: Connection, authorization_id: str) -> Authorization | None:
+    rows = connection.execute(select(authorizations).where(authorizations.c.id == authorization_id)).all()
+    found = _authorizations(connection, rows)
+    return found[0] if found else None
+
+
+def waiting(connection: Connection, limit: int) -> list[Authorization]:
+    """Return the cases that wait for a person, the most pressing first."""
+    latest = _latest()
+    pended = (
+        select(decisions.c.authorization_id)
+        .join(latest, _same(latest))
+        .where(decisions.c.action == ReviewAction.PENDED)
+    )
+    query = select(authorizations).where(authorizations.c.id.in_(pended)).order_by(authorizations.c.due_at)
+    return _authorizations(connection, connection.execute(query.limit(limit)).all())
 
 
 def of_member(connection: Connection, payer: str, member_ids: Iterable[str]) -> list[Authorization]:
@@ -112,7 +146,7 @@ def request_of(connection: Connection, authorization_id: str) -> dict:
     return read_object(body)
 
 
-_ADD, _ADD_ITEMS, _ADD_DECISIONS, _TELL = insert(authorizations), insert(items), insert(decisions), insert(outbox)
+_ADD, _ADD_ITEMS, _ADD_DECISIONS = insert(authorizations), insert(items), insert(decisions)
 _KEEP_SUBMISSION = insert(submissions)
 _RECEIVED = select(submissions).where(
     submissions.c.client_id == bindparam("client"),
@@ -152,6 +186,18 @@ def _authorizations(connection: Connection, rows: Sequence[Row[Any]]) -> list[Au
     return [_authorization(row, [_item(decided) for decided in present[row.id].values()]) for row in rows]
 
 
+def _latest(*conditions: ColumnElement[bool]) -> Subquery:
+    """Return for each item the ordinal of its present decision."""
+    keys = (decisions.c.authorization_id, decisions.c.sequence)
+    newest = select(*keys, func.max(decisions.c.ordinal).label("ordinal")).where(*conditions)
+    return newest.group_by(*keys).subquery()
+
+
+def _same(latest: Subquery) -> ColumnElement[bool]:
+    names = ("authorization_id", "sequence", "ordinal")
+    return and_(*(latest.c[name] == decisions.c[name] for name in names))
+
+
 def _authorization(row: Row[Any], held: list[Item]) -> Authorization:
     return Authorization(
         id=row.id,
@@ -162,6 +208,7 @@ def _authorization(row: Row[Any], held: list[Item]) -> Authorization:
         member_id=row.member_id,
         claim_identifiers=tuple(map(Identifier.parse, row.claim_identifiers)),
         npis=frozenset(row.npis),
+        requestors=frozenset(row.requestors),
         received_at=row.received_at,
         due_at=row.due_at,
         urgent=row.urgent,

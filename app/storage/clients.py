@@ -39,7 +39,8 @@ class Client:
 
 
 def add(connection: Connection, client: Client, now: datetime) -> None:
-    """Register a client, or replace what was registered under its id."""
+    """Register a client, or replace what was registered under its id; tokens of before are void."""
+    connection.execute(delete(access_tokens).where(access_tokens.c.client_id == client.id))
     connection.execute(delete(client_organizations).where(client_organizations.c.client_id == client.id))
     connection.execute(delete(client_ehrs).where(client_ehrs.c.client_id == client.id))
     values = {
@@ -101,6 +102,11 @@ def spend(connection: Connection, issuer: str, jti: str, now: datetime, until: d
     connection.execute(_SPEND, {"issuer": issuer, "jti": jti, "expires_at": until})
 
 
+def was_spent(connection: Connection, issuer: str, jti: str) -> bool:
+    """Tell whether a JWT was used before; the transaction that keeps the answer decides."""
+    return connection.execute(_SPENT, {"issuer": issuer, "jti": jti}).one_or_none() is not None
+
+
 _REGISTERED = (
     select(clients, client_organizations.c.system, client_organizations.c.value, client_ehrs.c.base_url)
     .outerjoin(client_organizations, client_organizations.c.client_id == clients.c.id)
@@ -117,6 +123,9 @@ _BY_TOKEN = (
 _KEEP_TOKEN, _SPEND = insert(access_tokens), insert(spent_assertions)
 _FORGET_TOKENS = delete(access_tokens).where(access_tokens.c.expires_at <= bindparam("now"))
 _FORGET_SPENT = delete(spent_assertions).where(spent_assertions.c.expires_at <= bindparam("now"))
+_SPENT = select(spent_assertions.c.jti).where(
+    spent_assertions.c.issuer == bindparam("issuer"), spent_assertions.c.jti == bindparam("jti")
+)
 
 
 def _one(rows: Iterable[Row[Any]]) -> Client | None:

@@ -70,8 +70,8 @@ def _to_json(value: Any) -> str:
     return write_json(value).decode()
 
 
-def _from_json(text: str) -> Any:
-    return read_json(text.encode())
+def _from_json(text: str | bytes) -> Any:
+    return read_json(text.encode() if isinstance(text, str) else text)
 
 
 def _configure_sqlite(connection: Any, _: Any) -> None:

@@ -143,6 +143,7 @@ authorizations = Table(
     Column("member_id", String(64), nullable=False),
     Column("claim_identifiers", JSON, nullable=False),
     Column("npis", JSON, nullable=False),
+    Column("requestors", JSON, nullable=False, comment="identifiers of who asked; subscribers watch these"),
     Column("urgent", Boolean, nullable=False),
     Column("received_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),
@@ -225,12 +226,66 @@ outbox = Table(
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("kind", String(64), nullable=False),
-    Column("authorization_id", ForeignKey("authorizations.id"), nullable=False),
+    Column("subject", String(64), nullable=False, comment="id of what the job is about"),
     Column("created_at", Moment, nullable=False),
     Column("not_before", Moment, nullable=False),
-    Column("attempts", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False, comment="fences: only the last taker may end a job"),
     Column("lease_until", Moment),
     Column("done_at", Moment),
     Column("dead_at", Moment),
-    Index(None, "done_at", "not_before"),
+    Column("fault", Text, comment="why the last attempt failed; never patient data"),
+    Index(None, "done_at", "dead_at", "not_before"),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("client_id", ForeignKey("clients.id"), nullable=False),
+    Column("generation", String(8), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("error", Text),
+    Column("endpoint", Text, nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("mime_type", String(64), nullable=False),
+    Column("organizations", JSON, nullable=False),
+    Column("resource", LargeBinary, nullable=False, comment="as received, its headers masked"),
+    Column("told", Integer, nullable=False, comment="events since the start, without a gap"),
+    Column("created_at", Moment, nullable=False),
+    CheckConstraint("status IN ('requested', 'active', 'error', 'off')", name="status_known"),
+)
+
+subscription_events = Table(
+    "subscription_events",
+    metadata,
+    Column("subscription_id", ForeignKey("subscriptions.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("authorization_id", ForeignKey("authorizations.id"), nullable=False),
+    Column("version", Integer, nullable=False, comment="of the authorization that is told of"),
+    Column("at", Moment, nullable=False),
+    Column("delivered_at", Moment),
+    UniqueConstraint("subscription_id", "authorization_id", "version"),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("licence", String(64), comment="STATE/NUMBER of a clinician"),
+    Column("password", Text, comment="argon2id; None until the one-time link was used"),
+    Column("link", String(64), unique=True, comment="SHA-256 of the one-time link's secret"),
+    Column("link_until", Moment),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    CheckConstraint("role IN ('reviewer', 'auditor', 'admin')", name="role_known"),
+)
+
+staff_sessions = Table(
+    "staff_sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True, comment="SHA-256 of the cookie's secret"),
+    Column("name", ForeignKey("staff.name"), nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
 )

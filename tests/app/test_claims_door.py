@@ -45,9 +45,9 @@ def test_what_is_kept_is_one_authorization_with_item_decision_event_and_outbox_r
     (kept,) = house.rows(tables.submissions)
     (outbox,) = house.rows(tables.outbox)
     assert authorization["number"] == decision["number"] == claim_response(answer)["preAuthRef"]
-    assert (decision["action"], decision["trace"]["row"]) == ("A1", 3)
+    assert (decision["action"], decision["trace"]["row"]) == ("A1", 4)
     assert kept["response"] == answer.data
-    assert outbox["authorization_id"] == authorization["id"]
+    assert (outbox["kind"], outbox["subject"]) == ("authorization.changed", authorization["id"])
     assert [row["kind"] for row in house.rows(tables.events)].count("authorization.submitted") == 1
 
 

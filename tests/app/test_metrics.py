@@ -15,7 +15,7 @@ from app.demo.parties import loopback_door, parties, running
 from app.storage import tables
 from tests.app.fixtures import ROOT
 from tests.given import a_hook, a_submission_bundle
-from tests.journeys.test_home_oxygen import two_free_ports
+from tests.journeys.servers import two_free_ports
 from tests.test_house import CANARIES
 
 SUBMIT = 'endpoint="/fhir/<generation:generation>/Claim/$submit"'
@@ -103,7 +103,7 @@ def test_nothing_that_was_sent_is_a_label(house):
 @pytest.mark.journey
 def test_all_web_processes_are_one_sum_and_a_dead_one_s_counts_stay(tmp_path):
     port = two_free_ports()
-    here = parties(port, tmp_path / "data")
+    here = parties(port, tmp_path / "data", {})
     shutil.copytree(ROOT / "fixtures" / "payer", here.data)
     here.operate("migrate")
     door, live = loopback_door(), 'priorauth_requests_total{endpoint="/health/live",status="2xx"}'

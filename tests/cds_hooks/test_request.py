@@ -35,16 +35,14 @@ def test_orders_are_read_with_codes_and_day():
         ({"hook": None}, "hook"),
         ({"hookInstance": ""}, "hookInstance"),
         ({"context": None}, "context"),
-        ({"context": {}}, "context"),
+        ({"context": {}}, "context.patientId"),
+        ({"context": {"patientId": "p&_id=zz"}}, "context.patientId"),
         ({"prefetch": []}, "prefetch"),
         ({"fhirServer": None}, "fhirServer"),
     ],
 )
 @pytest.mark.requirement("crd-2.2.1@hook-9", "crd-2.2.1@hook-13")
 def test_each_fault_names_its_element(changes, element):
-    if changes.get("context") == {}:
-        changes = {"context": {"userId": "x"}}
-        element = "context.patientId"
     assert element in faults(a_hook(**changes))
 
 
@@ -133,3 +131,24 @@ def test_each_kind_of_card_has_an_option_of_its_own_named_as_the_guide_names_it(
         codes = [option["code"] for option in options]
         assert {"coverage-info", "guideline"} <= set(codes)
         assert len({option["name"] for option in options}) == len(set(codes)) == len(options)
+
+
+@pytest.mark.parametrize("extension", [["x"], [None], {"a": 1}, "text"])
+def test_an_extension_of_another_shape_is_named(extension):
+    assert faults(a_hook(order=an_order(extension=extension))) == ["context.draftOrders.entry[0].resource.extension"]
+
+
+def test_an_order_stands_once():
+    body = a_hook()
+    body["context"]["draftOrders"]["entry"] *= 2
+    assert faults(body) == ["context.draftOrders.entry[1].resource.id"]
+
+
+@pytest.mark.parametrize("changes", [{"status": "revoked"}, {"status": "entered-in-error"}, {"doNotPerform": True}])
+def test_an_order_that_is_none_any_more_is_left_out(changes):
+    assert read(a_hook(order=an_order(**changes))).orders == ()
+
+
+@pytest.mark.parametrize("version", ["2.2", "2.2.1"])
+def test_a_version_may_be_asked_for_to_the_patch(version):
+    assert read(a_hook(version=version)).generation is Generation.V2_2

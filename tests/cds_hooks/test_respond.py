@@ -1,7 +1,7 @@
 """Each order gets one statement, and the cards that its policy has."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -136,7 +136,7 @@ def test_a_code_that_no_policy_has_is_answered_with_the_plan_s_default():
 
 @pytest.mark.requirement("crd-2.2.1@found-34", "crd-2.2.1@conf-12")
 def test_an_order_without_a_code_a_day_or_a_performer_is_answered_all_the_same():
-    assert said(answer(order=an_order(codeCodeableConcept=None, authoredOn=None)))["covered"] == "covered"
+    assert said(answer(order=an_order(codeCodeableConcept=None, authoredOn=None)))["covered"] == "conditional"
 
 
 @pytest.mark.requirement("crd-2.2.1@resp-28", "crd-2.2.1@dev-14")
@@ -187,3 +187,39 @@ def test_without_a_coverage_2_2_refuses_and_2_0_says_nothing():
 @pytest.mark.requirement("crd-2.2.1@resp-25")
 def test_coverage_information_is_never_a_card():
     assert all(card["source"]["topic"]["code"] != "coverage-info" for card in answer().cards)
+
+
+@pytest.mark.parametrize(
+    "concept",
+    [
+        {"text": "oxygen"},
+        {"coding": [{"system": "http://snomed.info/sct", "code": "426854004"}]},
+        {"coding": [{"system": "urn:oid:1.2.3", "code": "E0424"}]},
+    ],
+)
+@pytest.mark.parametrize(("version", "info"), [("2.0", "OTH"), ("2.2", "detail-code")])
+def test_a_code_that_cannot_be_looked_up_is_never_called_free_of_authorization(concept, version, info):
+    given = said(answer(version, order=an_order(codeCodeableConcept=concept)))
+    assert (given["covered"], given["pa-needed"], given["info-needed"]) == ("conditional", "conditional", info)
+
+
+@pytest.mark.parametrize(
+    ("system", "code"),
+    [
+        (OXYGEN.system, "e0424"),
+        (f"{OXYGEN.system}/", "E0424"),
+        (f"{OXYGEN.system}|2026", "E0424"),
+        ("http://terminology.hl7.org/CodeSystem/HCPCS", "E0424"),
+    ],
+)
+def test_a_code_is_known_in_the_spellings_of_the_wild(system, code):
+    concept = {"coding": [{"system": system, "code": code}]}
+    assert said(answer(order=an_order(codeCodeableConcept=concept)))["pa-needed"] == "auth-needed"
+
+
+def test_a_promise_is_renewed_in_the_second_half_of_its_life():
+    first = answer().system_actions[0]["resource"]
+    request = read_request(a_hook(order=first), SERVICES["order-sign-crd"], Generation.V2_0)
+    for days, renewed in ((40, 0), (46, 1)):
+        later = respond(request, KNOWN, (), hook_knowledge(), TODAY + timedelta(days=days))
+        assert len(later.system_actions) == renewed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fhir_r4.bundle import Entries, base_of, is_absolute, local_part
+from fhir_r4.bundle import Entries, base_of, is_absolute
 
 URN = "urn:uuid:5d1f0c3e-7a35-4d59-8a55-2f3cb0f1c001"
 
@@ -64,8 +64,6 @@ def test_anything_else_is_not(url):
     assert not is_absolute(url)
 
 
-def test_bases_and_local_parts():
+def test_the_base_of_a_full_url():
     assert base_of("https://a.example/fhir/Patient/1") == "https://a.example/fhir/"
     assert base_of(URN) is None
-    assert local_part("Coverage/c1") == "Coverage/c1"
-    assert local_part(URN) is None

@@ -134,5 +134,7 @@ def test_another_coverage_s_statement_stays_and_ours_is_replaced():
 def test_a_statement_that_says_nothing_new_is_known_as_such():
     order = with_extension({"resourceType": "DeviceRequest"}, extension_2_2(said()))
     later = extension_2_2(said(coverage_assertion_id="a-2", date=date(2026, 3, 2)))
-    assert says_the_same(order, later)
-    assert not says_the_same(order, extension_2_2(said(pa_needed="no-auth")))
+    day = date(2026, 3, 1)
+    assert says_the_same(order, later, since=day)
+    assert not says_the_same(order, extension_2_2(said(pa_needed="no-auth")), since=day)
+    assert not says_the_same(order, later, since=date(2026, 3, 2))

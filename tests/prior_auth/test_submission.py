@@ -34,7 +34,7 @@ def test_a_request_is_read():
     assert submission.member_ids[0] == "ACME0001234"
     assert submission.npis == {"1234567893", "1144221847"}
     assert [code.code for code in submission.items[0].codes] == ["E0424"]
-    assert len(submission.responses) == 1
+    assert len(submission.forms) == 1
     assert not submission.urgent
     assert not submission.changes
 
@@ -121,7 +121,7 @@ def test_so_do_the_references_of_what_is_referred_to():
 
 def test_a_form_and_crd_s_extension_may_speak_of_the_ehr_s_own_records():
     form_only = read_submission(a_submission_bundle())
-    assert form_only.responses
+    assert form_only.forms
 
 
 def test_a_prior_claim_may_be_elsewhere():
@@ -172,13 +172,13 @@ def test_all_faults_are_told_at_once():
 def test_a_form_about_somebody_else_does_not_count():
     bundle = a_submission_bundle()
     entry(bundle, "QuestionnaireResponse")["subject"] = {"reference": "Patient/bernard-okoye"}
-    assert read_submission(bundle).responses == ()
+    assert read_submission(bundle).forms == ()
 
 
 def test_a_form_that_the_claim_does_not_point_to_does_not_count():
     bundle = changed(supportingInfo=None)
     del bundle["entry"][0]["resource"]["item"][0]["informationSequence"]
-    assert read_submission(bundle).responses == ()
+    assert read_submission(bundle).forms == ()
 
 
 @pytest.mark.parametrize(
@@ -238,3 +238,47 @@ def test_no_broken_element_does_worse_than_a_refusal(path, junk):
         read_submission(bundle)
     except Problem as refused:
         assert refused.status == 400  # noqa: PT017 either outcome is right
+
+
+MODIFIERS = [{"modifierExtension": [{"url": "https://x/negated"}]}, {"implicitRules": "https://x"}]
+
+
+@pytest.mark.parametrize("place", ["Claim", "QuestionnaireResponse", "Coverage"])
+@pytest.mark.parametrize("modifier", MODIFIERS)
+def test_a_modifier_anywhere_in_the_evidence_is_refused(place, modifier):
+    bundle = a_submission_bundle()
+    entry(bundle, place).update(modifier)
+    ((code, where),) = faults(bundle)
+    assert code == "not-supported"
+    assert where.endswith((".implicitRules", ".modifierExtension[0]"))
+
+
+def test_a_modifier_inside_an_answer_is_refused():
+    bundle = a_submission_bundle()
+    entry(bundle, "QuestionnaireResponse")["item"][0]["modifierExtension"] = [{"url": "https://x/negated"}]
+    assert faults(bundle)[0][0] == "not-supported"
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        {"servicedDate": "9999-06-01"},
+        {"servicedDate": "tomorrow"},
+        {"servicedPeriod": {"start": "2026-03-10", "end": "2026-03-01"}},
+        {"servicedPeriod": {"start": "0001-01-01"}},
+    ],
+)
+def test_days_of_service_are_days_of_this_age_in_their_order(days):
+    bundle = a_submission_bundle()
+    bundle["entry"][0]["resource"]["item"][0].update(days)
+    assert faults(bundle)[0][0] == "value"
+
+
+@pytest.mark.parametrize("name", ["type", "priority"])
+@pytest.mark.parametrize("wrong", [5, "Canary", {}, {"coding": []}])
+def test_a_type_is_a_coded_one(name, wrong):
+    assert ("required", f"{CLAIM}.{name}") in faults(changed(**{name: wrong}))
+
+
+def test_a_body_that_is_made_of_faults_gets_an_answer_of_a_few():
+    assert len(faults(a_submission_bundle() | {"entry": [{} for _ in range(5000)]})) == 100

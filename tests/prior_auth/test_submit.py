@@ -8,13 +8,16 @@ import pytest
 from fhir_r4.resource import Identifier
 from prior_auth.authorization import Basis, ReviewAction
 from prior_auth.submission import read_submission
-from prior_auth.submit import BusinessError, Parties, parties, submit
+from prior_auth.submit import BusinessError, OnFile, Parties, parties, speaks_for, submit
 from rules.book import PolicyBook
+from rules.ports import Standing
 from tests.given import (
     ACME,
     AMY,
     BOOK,
+    FORM,
     NOW,
+    OXYGEN,
     FakeDirectory,
     a_form_response,
     a_promise,
@@ -22,14 +25,39 @@ from tests.given import (
     an_order,
     entry,
     knowledge,
+    percent,
 )  # fmt: skip
 
 KNOWN = Parties(ACME, AMY)
+MB, MR = (
+    {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": code}]} for code in ("MB", "MR")
+)
 
 
-def decided(bundle=None, promises=(), **what):
+def decided(bundle=None, promises=(), standing=(), **what):
     submission = read_submission(bundle or a_submission_bundle())
-    return submit(submission, KNOWN, promises, what.get("knowledge", knowledge()), "riverside-ehr", NOW)
+    on_file = OnFile(tuple(promises), tuple(standing))
+    return submit(submission, KNOWN, on_file, what.get("knowledge", knowledge()), "riverside-ehr", NOW)
+
+
+def why(bundle=None, **what):
+    """Return why the request waits for a person; it has to."""
+    decision = decided(bundle, **what).items[0].decision
+    assert decision.action is ReviewAction.PENDED
+    assert decision.number is None
+    return decision.reason
+
+
+def changed(kind, **changes):
+    bundle = a_submission_bundle()
+    entry(bundle, kind).update(changes)
+    return bundle
+
+
+def changed_item(**changes):
+    bundle = a_submission_bundle()
+    entry(bundle, "Claim")["item"][0] |= changes
+    return bundle
 
 
 def found(bundle=None, **directory):
@@ -46,26 +74,26 @@ def test_a_qualifying_form_is_certified_with_number_and_period():
 
 def test_the_decision_says_by_which_policy_row_and_answers():
     trace = decided().items[0].decision.trace
-    assert (trace["policy"], trace["version"], trace["row"]) == ("home-oxygen", "2026.1", 3)
+    assert (trace["policy"], trace["version"], trace["row"]) == ("home-oxygen", "2026.1", 4)
     assert trace["answers"]["group I"] == "yes"
     assert trace["facts"]["spo2"] == 88
 
 
 @pytest.mark.parametrize(
-    ("answers", "why"),
+    ("answers", "said"),
     [
-        ({"2.1": {"valueQuantity": {"value": 92, "code": "%"}}}, "nurse"),
+        ({"2.1": percent(92)}, "nurse"),
         ({"2.1": None, "2.3": None}, "Send a blood gas"),
         ({"2.4": {"valueBoolean": False}}, "at rest"),
     ],
 )
 @pytest.mark.requirement("pas-2.0.1@66", "pas-2.0.1@136")
-def test_what_a_policy_does_not_certify_waits_for_a_person(answers, why):
+def test_what_a_policy_does_not_certify_waits_for_a_person(answers, said):
     authorization = decided(a_submission_bundle(form=a_form_response(answers)))
     decision = authorization.items[0].decision
     assert authorization.pended
     assert decision.action is ReviewAction.PENDED
-    assert why in decision.reason
+    assert said in decision.reason
     assert authorization.number is None
 
 
@@ -73,7 +101,7 @@ def test_without_the_form_nothing_is_certified():
     bundle = a_submission_bundle(form=a_form_response(questionnaire="https://other.example/Questionnaire/x"))
     decision = decided(bundle).items[0].decision
     assert decision.action is ReviewAction.PENDED
-    assert "the policy's form was not sent" in decision.trace["notes"]
+    assert "the policy's form, in the version it asks for, was not sent" in decision.trace["notes"]
 
 
 def test_a_service_without_a_policy_waits_for_a_person():
@@ -86,7 +114,8 @@ def test_a_service_without_a_policy_waits_for_a_person():
 
 def test_a_promise_that_holds_pins_the_version_of_the_policy():
     """A newer version came into force between order and submission; the promise is kept."""
-    strict = replace(next(iter(BOOK)), version="2026.2", rows=next(iter(BOOK)).rows[-1:])
+    oxygen = BOOK.version("home-oxygen", "2026.1")
+    strict = replace(oxygen, version="2026.2", rows=oxygen.rows[-1:])
     book = PolicyBook([*BOOK, strict])
     noted = {
         "url": "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-coverage-information",
@@ -109,14 +138,79 @@ def test_an_urgent_request_is_due_in_72_hours_and_any_other_in_7_days():
     assert decided(bundle).due_at == NOW + timedelta(hours=72)
 
 
-def test_the_newest_of_two_forms_counts():
-    bundle = a_submission_bundle()
-    older = a_form_response({"2.1": None, "2.3": None}, id="older", authored="2026-02-01T00:00:00Z")
-    bundle["entry"].append({"fullUrl": "https://ehr.example.org/fhir/QuestionnaireResponse/older", "resource": older})
-    entry(bundle, "Claim")["supportingInfo"].append(
-        {"sequence": 2, "valueReference": {"reference": "QuestionnaireResponse/older"}}
-    )
-    assert decided(bundle).items[0].decision.action is ReviewAction.CERTIFIED
+def two_forms(first, second, *, same_item=True):
+    """Return a request with two forms; the second belongs to the same item, or to a second one."""
+    bundle = a_submission_bundle(form=first)
+    bundle["entry"].append({"fullUrl": "https://ehr.example.org/fhir/QuestionnaireResponse/second", "resource": second})
+    claim = entry(bundle, "Claim")
+    claim["supportingInfo"].append({"sequence": 2, "valueReference": {"reference": "QuestionnaireResponse/second"}})
+    if same_item:
+        claim["item"][0]["informationSequence"] = [1, 2]
+    else:
+        claim["item"].append(claim["item"][0] | {"sequence": 2, "informationSequence": [2]})
+    return bundle
+
+
+def test_forms_that_disagree_are_left_to_a_person():
+    other = a_form_response({"2.1": percent(95)}, id="second")
+    assert "disagree" in why(two_forms(a_form_response(), other))
+
+
+def test_each_item_is_weighed_by_the_form_that_belongs_to_it():
+    other = a_form_response({"2.1": percent(95)}, id="second")
+    actions = [one.decision.action for one in decided(two_forms(a_form_response(), other, same_item=False)).items]
+    assert actions == [ReviewAction.CERTIFIED, ReviewAction.PENDED]
+
+
+def test_a_form_dated_ahead_does_not_count():
+    assert "dated ahead" in why(a_submission_bundle(form=a_form_response(authored="2031-01-01T00:00:00Z")))
+
+
+@pytest.mark.parametrize("canonical", [FORM, f"{FORM}|1999", f"{FORM}|2026.2"])
+def test_only_the_form_in_the_version_of_the_policy_counts(canonical):
+    assert "was not sent" in why(a_submission_bundle(form=a_form_response(questionnaire=canonical)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"status": "revoked"}, "not active"),
+        ({"status": "entered-in-error"}, "not active"),
+        ({"doNotPerform": True}, "not to do it"),
+        ({"subject": {"reference": "Practitioner/lindqvist"}}, "another patient"),
+        ({"codeCodeableConcept": {"coding": [{"system": OXYGEN.system, "code": "E1390"}]}}, "another service"),
+        ({"authoredOn": "2025-01-01"}, "no policy"),
+        ({"authoredOn": "2030-01-01"}, "90 days"),
+    ],
+)
+def test_an_order_that_does_not_bear_the_item_is_left_to_a_person(changes, said):
+    assert said in why(changed("DeviceRequest", **changes))
+
+
+TWO_SERVICES = {"coding": [OXYGEN.to_fhir(), {"system": OXYGEN.system, "code": "K0738"}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"quantity": {"value": 500}}, "quantity"),
+        ({"modifier": [{"coding": [{"system": "x", "code": "y"}]}]}, "modifier"),
+        ({"productOrService": TWO_SERVICES}, "more than one"),
+    ],
+)
+def test_what_no_policy_weighs_is_not_certified_unseen(changes, said):
+    assert said in why(changed_item(**changes))
+
+
+def test_no_more_days_are_certified_than_were_asked_for():
+    asked = {"start": "2026-03-05", "end": "2026-03-14"}
+    decision = decided(changed_item(servicedPeriod=asked)).items[0].decision
+    assert (decision.starts, decision.ends) == (date(2026, 3, 5), date(2026, 3, 14))
+
+
+def test_a_service_that_is_certified_already_is_left_to_a_person():
+    standing = Standing("PA1", (OXYGEN,), date(2026, 2, 1), date(2027, 1, 31))
+    assert "on file" in why(standing=[standing])
 
 
 def test_payer_and_member_are_found():
@@ -141,16 +235,35 @@ def test_who_is_not_known_is_a_business_error_not_a_refusal(directory, code, whe
     assert error.path.endswith(where)
 
 
+@pytest.mark.parametrize(
+    ("bundle", "code"),
+    [
+        (changed("Patient", birthDate=None), "58"),
+        (changed("Coverage", status="cancelled"), "95"),
+        (changed("Coverage", beneficiary={"reference": "Organization/riverside"}), "75"),
+        (changed("Coverage", payor=[{"identifier": {"system": "urn:x", "value": "77777"}}]), "79"),
+        (changed("Patient", identifier=[{"type": MB, "value": "OTHER"}]), "75"),
+        (changed("Patient", identifier=[{"type": MR, "value": AMY.member_id}]), None),
+    ],
+)
+def test_the_patient_the_coverage_and_the_member_are_one(bundle, code):
+    assert getattr(found(bundle), "code", None) == code
+
+
+def test_a_medical_record_number_is_no_member_number():
+    bundle = changed("Patient", identifier=[{"type": MR, "value": AMY.member_id}])
+    entry(bundle, "Coverage").update(identifier=[], subscriberId="NOBODY")
+    assert found(bundle).code == "75"
+
+
+def test_a_client_speaks_for_its_own_organizations_only():
+    submission = read_submission(a_submission_bundle())
+    assert speaks_for(submission, [Identifier("http://hl7.org/fhir/sid/us-npi", "1234567893")])
+    assert not speaks_for(submission, [Identifier("http://hl7.org/fhir/sid/us-npi", "1999999984")])
+    assert not speaks_for(submission, [])
+
+
 def test_an_update_is_answered_and_not_taken_for_a_new_request():
     bundle = a_submission_bundle()
     entry(bundle, "Claim")["related"] = [{"claim": {"identifier": {"value": "c-0"}}}]
     assert found(bundle).code == "42"
-
-
-def test_the_payer_may_be_named_by_the_coverage():
-    bundle = a_submission_bundle()
-    entry(bundle, "Coverage")["payor"][0]["identifier"] = ACME.identifiers[0].to_fhir()
-    for one in bundle["entry"]:
-        if one["resource"].get("id") == "acme":
-            one["resource"]["identifier"] = [Identifier("urn:x", "1").to_fhir()]
-    assert found(bundle) == KNOWN

@@ -5,15 +5,9 @@ from hypothesis import given
 
 from questionnaires.answers import facts_from, responses_in
 from tests.fhir_r4.test_resource import ANYTHING
-from tests.given import BOOK, OXYGEN, TODAY, a_form_response
+from tests.given import BOOK, OXYGEN, TODAY, a_form_response, percent
 
 FACTS = BOOK.in_force([OXYGEN], TODAY)[0].facts
-
-
-def percent(value, **changes):
-    return {
-        "valueQuantity": {"value": value, "unit": "%", "code": "%", "system": "http://unitsofmeasure.org"} | changes
-    }
 
 
 def test_answers_become_plain_values_by_fact():
@@ -29,11 +23,13 @@ def test_an_unfinished_form_says_nothing():
 @pytest.mark.parametrize(
     ("answer", "note"),
     [
-        (percent(11.7, code="kPa"), "spo2: not a number in %"),
-        (percent(88, comparator="<"), "spo2: not a number in %"),
-        (percent("88"), "spo2: not a number in %"),
-        ({"valueString": "Ada"}, "spo2: not a number in %"),
-        ({"valueDecimal": 88}, "spo2: not a number in %"),
+        (percent(11.7, code="kPa"), "spo2: not a number from 50 to 100 in %"),
+        (percent(88, comparator="<"), "spo2: not a number from 50 to 100 in %"),
+        (percent(88, system="http://evil.example"), "spo2: not a number from 50 to 100 in %"),
+        (percent(0.95), "spo2: not a number from 50 to 100 in %"),
+        (percent("88"), "spo2: not a number from 50 to 100 in %"),
+        ({"valueString": "Ada"}, "spo2: not a number from 50 to 100 in %"),
+        ({"valueDecimal": 88}, "spo2: not a number from 50 to 100 in %"),
     ],
 )
 def test_an_answer_in_another_unit_or_type_is_no_answer(answer, note):

@@ -1,6 +1,6 @@
 """Weighing never raises, missing is never no, and the outcome says why."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -21,36 +21,48 @@ WILD = st.none() | st.booleans() | st.integers() | st.floats() | st.decimals() |
 @given(st.dictionaries(st.sampled_from([fact.name for fact in POLICY.facts]), WILD))
 @settings(max_examples=200)
 def test_weighing_never_raises_whatever_the_facts(facts):
-    assert evaluate(POLICY, facts, TODAY).then in Then
+    assert evaluate(POLICY, facts, TODAY, TODAY).then in Then
 
 
 def test_the_outcome_says_policy_version_row_answers_and_facts():
-    outcome = evaluate(POLICY, GOOD, TODAY)
-    assert (outcome.policy, outcome.version, outcome.row) == ("home-oxygen", "2026.1", 3)
+    outcome = evaluate(POLICY, GOOD, TODAY, TODAY)
+    assert (outcome.policy, outcome.version, outcome.row) == ("home-oxygen", "2026.1", 4)
     assert outcome.answers["group I"] is Answer.YES
     assert outcome.answers["group II sign"] is Answer.MISSING
     assert outcome.facts == GOOD
 
 
 def test_missing_is_never_no():
-    assert evaluate(POLICY, {}, TODAY).answers["group I"] is Answer.MISSING
+    assert evaluate(POLICY, {}, TODAY, TODAY).answers["group I"] is Answer.MISSING
 
 
 @pytest.mark.parametrize("wrong", ["88", True, [88], {"value": 88}, float("nan"), Decimal("Infinity")])
 def test_a_fact_of_another_type_is_missing_and_noted(wrong):
-    outcome = evaluate(POLICY, GOOD | {"spo2": wrong}, TODAY)
+    outcome = evaluate(POLICY, GOOD | {"spo2": wrong}, TODAY, TODAY)
     assert outcome.then is Then.PEND
-    assert "spo2: not a number, taken as missing" in outcome.notes
-    assert str(wrong) not in " ".join(outcome.notes).replace("number", "")
+    assert "spo2: not a number from 50 to 100, taken as missing" in outcome.notes
+    assert str(wrong) not in " ".join(outcome.notes).replace("number from 50 to 100", "")
+
+
+@pytest.mark.parametrize("slip", [0.95, -5, 49, 101, 880, Decimal("1E-999999")])
+def test_a_number_that_cannot_be_is_no_answer(slip):
+    """A fraction for a percentage certifies nobody."""
+    assert evaluate(POLICY, GOOD | {"spo2": slip}, TODAY, TODAY).then is Then.PEND
+
+
+@pytest.mark.parametrize("authored", [date(2025, 11, 30), date(2026, 3, 2), date(2030, 1, 1)])
+def test_an_order_that_is_old_or_dated_ahead_certifies_nothing(authored):
+    facts = GOOD | {"tested": (authored - timedelta(days=5)).isoformat()}
+    assert evaluate(POLICY, facts, authored, TODAY).row == 1
 
 
 def test_a_date_that_is_none_is_missing():
-    assert evaluate(POLICY, GOOD | {"tested": "yesterday"}, TODAY).row == 1
+    assert evaluate(POLICY, GOOD | {"tested": "yesterday"}, TODAY, TODAY).row == 2
 
 
 def test_decimals_are_weighed_as_numbers():
-    assert evaluate(POLICY, GOOD | {"spo2": Decimal("88.0")}, TODAY).then is Then.CERTIFY
-    assert evaluate(POLICY, GOOD | {"spo2": Decimal("88.1")}, TODAY).then is Then.PEND
+    assert evaluate(POLICY, GOOD | {"spo2": Decimal("88.0")}, TODAY, TODAY).then is Then.CERTIFY
+    assert evaluate(POLICY, GOOD | {"spo2": Decimal("88.1")}, TODAY, TODAY).then is Then.PEND
 
 
 @pytest.mark.parametrize("system", [HCPCS, "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",

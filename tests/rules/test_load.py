@@ -66,7 +66,7 @@ def test_a_row_that_no_case_reaches_does_not_ship():
     text = TEXT
     for name in ("89 percent with edema", "blood gas of 58 and thick blood"):
         text = "\n".join(one for one in text.splitlines() if name not in one)
-    with pytest.raises(FaultyFile, match="no case reaches row 4"):
+    with pytest.raises(FaultyFile, match="no case reaches row 5"):
         load_policy(text, FILE)
 
 

@@ -81,6 +81,23 @@ def _tables() -> None:
         sa.PrimaryKeyConstraint("payer", "member_id", name=op.f("pk_members")),
     )
     op.create_table(
+        "outbox",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("subject", sa.String(length=64), nullable=False, comment="id of what the job is about"),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("not_before", Moment(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False, comment="fences: only the last taker may end a job"),
+        sa.Column("lease_until", Moment(), nullable=True),
+        sa.Column("done_at", Moment(), nullable=True),
+        sa.Column("dead_at", Moment(), nullable=True),
+        sa.Column("fault", sa.Text(), nullable=True, comment="why the last attempt failed; never patient data"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+    )
+    op.create_index(
+        op.f("ix_outbox_done_at_dead_at_not_before"), "outbox", ["done_at", "dead_at", "not_before"], unique=False
+    )
+    op.create_table(
         "providers",
         sa.Column("npi", sa.String(length=10), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -97,6 +114,20 @@ def _tables() -> None:
         sa.PrimaryKeyConstraint("issuer", "jti", name=op.f("pk_spent_assertions")),
     )
     op.create_index(op.f("ix_spent_assertions_expires_at"), "spent_assertions", ["expires_at"], unique=False)
+    op.create_table(
+        "staff",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("licence", sa.String(length=64), nullable=True, comment="STATE/NUMBER of a clinician"),
+        sa.Column("password", sa.Text(), nullable=True, comment="argon2id; None until the one-time link was used"),
+        sa.Column("link", sa.String(length=64), nullable=True, comment="SHA-256 of the one-time link's secret"),
+        sa.Column("link_until", Moment(), nullable=True),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.CheckConstraint("role IN ('reviewer', 'auditor', 'admin')", name=op.f("ck_staff_role_known")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_staff")),
+        sa.UniqueConstraint("link", name=op.f("uq_staff_link")),
+    )
     op.create_table(
         "access_tokens",
         sa.Column(
@@ -122,6 +153,7 @@ def _tables() -> None:
         sa.Column("member_id", sa.String(length=64), nullable=False),
         sa.Column("claim_identifiers", sa.JSON(), nullable=False),
         sa.Column("npis", sa.JSON(), nullable=False),
+        sa.Column("requestors", sa.JSON(), nullable=False, comment="identifiers of who asked; subscribers watch these"),
         sa.Column("urgent", sa.Boolean(), nullable=False),
         sa.Column("received_at", Moment(), nullable=False),
         sa.Column("due_at", Moment(), nullable=False),
@@ -165,6 +197,35 @@ def _tables() -> None:
     )
     op.create_index(op.f("ix_hook_invocations_hook_instance"), "hook_invocations", ["hook_instance"], unique=False)
     op.create_table(
+        "staff_sessions",
+        sa.Column("digest", sa.String(length=64), nullable=False, comment="SHA-256 of the cookie's secret"),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("started_at", Moment(), nullable=False),
+        sa.Column("seen_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["name"], ["staff.name"], name=op.f("fk_staff_sessions_name")),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_staff_sessions")),
+    )
+    op.create_table(
+        "subscriptions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("client_id", sa.String(length=64), nullable=False),
+        sa.Column("generation", sa.String(length=8), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("endpoint", sa.Text(), nullable=False),
+        sa.Column("headers", sa.JSON(), nullable=False),
+        sa.Column("mime_type", sa.String(length=64), nullable=False),
+        sa.Column("organizations", sa.JSON(), nullable=False),
+        sa.Column("resource", sa.LargeBinary(), nullable=False, comment="as received, its headers masked"),
+        sa.Column("told", sa.Integer(), nullable=False, comment="events since the start, without a gap"),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.CheckConstraint(
+            "status IN ('requested', 'active', 'error', 'off')", name=op.f("ck_subscriptions_status_known")
+        ),
+        sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name=op.f("fk_subscriptions_client_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriptions")),
+    )
+    op.create_table(
         "coverage_assertions",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("invocation_id", sa.String(length=36), nullable=False),
@@ -198,21 +259,6 @@ def _tables() -> None:
         sa.PrimaryKeyConstraint("authorization_id", "sequence", name=op.f("pk_items")),
     )
     op.create_table(
-        "outbox",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("kind", sa.String(length=64), nullable=False),
-        sa.Column("authorization_id", sa.String(length=36), nullable=False),
-        sa.Column("created_at", Moment(), nullable=False),
-        sa.Column("not_before", Moment(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("lease_until", Moment(), nullable=True),
-        sa.Column("done_at", Moment(), nullable=True),
-        sa.Column("dead_at", Moment(), nullable=True),
-        sa.ForeignKeyConstraint(["authorization_id"], ["authorizations.id"], name=op.f("fk_outbox_authorization_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
-    )
-    op.create_index(op.f("ix_outbox_done_at_not_before"), "outbox", ["done_at", "not_before"], unique=False)
-    op.create_table(
         "submissions",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("client_id", sa.String(length=64), nullable=False),
@@ -241,6 +287,28 @@ def _tables() -> None:
         ),
     )
     op.create_index(op.f("ix_submissions_authorization_id"), "submissions", ["authorization_id"], unique=False)
+    op.create_table(
+        "subscription_events",
+        sa.Column("subscription_id", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("authorization_id", sa.String(length=36), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False, comment="of the authorization that is told of"),
+        sa.Column("at", Moment(), nullable=False),
+        sa.Column("delivered_at", Moment(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["authorization_id"], ["authorizations.id"], name=op.f("fk_subscription_events_authorization_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"], ["subscriptions.id"], name=op.f("fk_subscription_events_subscription_id")
+        ),
+        sa.PrimaryKeyConstraint("subscription_id", "number", name=op.f("pk_subscription_events")),
+        sa.UniqueConstraint(
+            "subscription_id",
+            "authorization_id",
+            "version",
+            name=op.f("uq_subscription_events_subscription_id_authorization_id_version"),
+        ),
+    )
     op.create_table(
         "decisions",
         sa.Column("authorization_id", sa.String(length=36), nullable=False),

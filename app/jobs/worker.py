@@ -1,0 +1,99 @@
+"""How do Celery workers take part? A message names a row; the worker does that row as a thread would.
+
+Settings, with what they guard against (decisions.md §4): acks_late and reject_on_worker_lost so that a killed
+worker's message comes back, prefetch 1 so that none waits behind a long one, a visibility timeout above the longest
+job, and for Redis unacked_restore_interval and unacked_restore_throttle of 1 second: with the defaults a killed
+worker's tasks stayed lost for about 100 seconds. The sweep beside it finds what no message tells of.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from celery import Celery
+from celery.signals import worker_process_init, worker_process_shutdown, worker_ready, worker_shutting_down
+from kombu.exceptions import OperationalError
+
+from app.config import Config
+from app.jobs.runner import LEASE, ThreadRunner, work
+from app.logging import configure, get_logger
+from app.wiring import Service, build
+
+TASK = "priorauth.work"
+SWEEP_SECONDS = 2.0
+log = get_logger()
+
+
+def celery_app(broker_url: str) -> Celery:
+    """Return the Celery application on that broker; no results are kept."""
+    app = Celery("priorauth", broker=broker_url)
+    app.conf.update(
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": int(LEASE.total_seconds() * 10),
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+            "socket_connect_timeout": 1,
+            "socket_timeout": 5,
+        },
+    )
+    return app
+
+
+class CeleryRunner:
+    """Wakes the workers; a broker that is away is said in the log and costs the time until the sweep."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._app = celery_app(broker_url)
+
+    def wake(self, job_ids: Iterable[int]) -> None:
+        for job_id in job_ids:
+            try:
+                self._app.send_task(TASK, args=[job_id], retry=False)
+            except (OperationalError, OSError) as error:
+                log.warning("broker.away", reason=type(error).__name__)
+                return
+
+
+def run(config: Config, concurrency: int) -> None:
+    """Work until told to end; SIGTERM lets what is being done end."""
+    app = celery_app(config.broker_url)
+    held: dict[str, Any] = {}
+
+    @worker_process_init.connect(weak=False)
+    def begin(**_: Any) -> None:
+        configure()
+        held["service"] = build(config)
+
+    @worker_process_shutdown.connect(weak=False)
+    def end(**_: Any) -> None:
+        held["service"].database.engine.dispose()
+
+    @worker_ready.connect(weak=False)
+    def sweep(**_: Any) -> None:
+        held["sweep"] = ThreadRunner(build(config), threads=1, poll_seconds=SWEEP_SECONDS)
+        held["sweep"].start()
+
+    @worker_shutting_down.connect(weak=False)
+    def stop(**_: Any) -> None:
+        held["sweep"].stop()
+
+    @app.task(name=TASK)
+    def do(job_id: int) -> None:
+        _do(held["service"], job_id)
+
+    app.worker_main(["worker", "--loglevel=WARNING", f"--concurrency={concurrency}", "--without-gossip",
+                     "--without-mingle", "--without-heartbeat", "--pool=prefork"])  # fmt: skip
+
+
+def _do(service: Service, job_id: int) -> None:
+    """Do the row and, at once, the rows that it made."""
+    _, more = work(service, job_id)
+    for one in more:
+        _do(service, one)

@@ -1,0 +1,86 @@
+"""What do all pages share? A session, CSRF, headers, and errors as pages."""
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.current import service_of, the_service
+from app.security import staff
+from app.storage.staff import Person
+from fhir_r4.problems import Problem
+
+COOKIE = "priorauth_staff"
+OPEN = frozenset({"pages.home", "pages.log_in", "pages.link", "pages.static"})
+pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
+_csrf = CSRFProtect()
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def init_app(app: Flask) -> None:
+    service = service_of(app)
+    key = service.config.secret_key_file
+    secure = urlsplit(service.config.base_url).scheme == "https"
+    app.config.update(
+        SECRET_KEY=key.read_text() if key.exists() else None,
+        SESSION_COOKIE_SECURE=secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_CHECK_DEFAULT=False,  # the machines' doors have tokens of their own
+        WTF_CSRF_TIME_LIMIT=8 * 3600,
+    )
+    _csrf.init_app(app)
+    app.register_blueprint(pages)
+
+
+@pages.before_request
+def _who() -> AnyResponse | None:
+    if request.endpoint == "pages.static":
+        return None
+    if request.method == "POST":
+        request.max_content_length = 100_000
+        _csrf.protect()
+    g.person = staff.whoever(the_service(), request.cookies.get(COOKIE))
+    if g.person is not None:
+        g.client_id = g.person.name
+    elif request.endpoint not in OPEN:
+        return redirect(url_for("pages.log_in"))
+    return None
+
+
+@pages.after_request
+def _headers(response: Response) -> Response:
+    response.headers.update(_HEADERS)
+    return response
+
+
+@pages.errorhandler(Problem)
+def _problem(problem: Problem) -> tuple[str, int]:
+    return render_template("problem.html", issues=problem.issues, status=problem.status), problem.status
+
+
+@pages.errorhandler(CSRFError)
+def _forged(_: CSRFError) -> tuple[str, int]:
+    words = ["The page was open for too long, or the form did not come from here. Open it again."]
+    return render_template("problem.html", words=words, status=400), 400
+
+
+def the_person() -> Person:
+    """Return who is here; pages that are not open to everyone have somebody."""
+    person = g.person
+    assert isinstance(person, Person)  # noqa: S101 _who has sent everybody else away
+    return person
+
+
+def with_session(response: AnyResponse, secret: str) -> AnyResponse:
+    """Give the browser the session's secret: not for scripts, not from other sites, not without TLS."""
+    secure = urlsplit(the_service().config.base_url).scheme == "https"
+    response.set_cookie(COOKIE, secret, httponly=True, samesite="Lax", secure=secure, path="/")
+    return response

@@ -1,0 +1,129 @@
+"""Which of the payer's people is at this page, and may they do this?
+
+Local accounts: a password set by a one-time link, kept as argon2id; sessions in the database, ended by 15 idle
+minutes or 8 hours. A payer's own identity provider can stand in later.
+"""
+
+import re
+import secrets
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from cachetools import TTLCache
+
+from app.config import Config
+from app.storage import events, staff
+from app.storage.database import Database
+from app.storage.staff import Person
+from app.wiring import Service
+from fhir_r4.problems import Forbidden, Issue, NotAuthenticated, Unknown, Unprocessable
+
+LINK_LIFE = timedelta(hours=24)
+SHORTEST = 12
+TRIES, TRIES_SECONDS = 5, 300
+_LICENCE = re.compile(r"[A-Z]{2}/[A-Za-z0-9-]{2,32}")
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_hasher = PasswordHasher()
+_nobody = _hasher.hash("nobody")
+_failures: TTLCache[str, int] = TTLCache(10_000, TRIES_SECONDS)
+
+
+def make_secret_key(file: Path) -> None:
+    """Make the key of the signed cookies, once, readable by the service alone."""
+    try:
+        file.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        return
+    file.write_text(secrets.token_hex(32))
+
+
+def invite(config: Config, name: str, role: str, licence: str | None, now: datetime) -> str:
+    """Add a person and return the link, good once and for a day, by which they set a password.
+
+    Raises:
+        ValueError: a name or licence that is not one.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError("a name is made of letters, digits, '.', '_' and '-'")
+    if licence is not None and not _LICENCE.fullmatch(licence):
+        raise ValueError("a licence is STATE/NUMBER, such as NY/123456")
+    secret = secrets.token_urlsafe(32)
+    with Database(config.database).writing() as connection:
+        staff.add(connection, Person(name, role, licence), secret, now + LINK_LIFE, now)
+        events.record(connection, "staff.invited", actor="operator", at=now, name=name, role=role)
+    return f"{config.base_url}/staff/link/{secret}"
+
+
+def invited(service: Service, secret: str) -> Person:
+    """Return who may set a password by this link; Unknown where it was used or is too old."""
+    with service.database.reading() as connection:
+        person = staff.by_link(connection, secret, service.now())
+    if person is None:
+        raise Unknown("this link was used or is too old; ask for another")
+    return person
+
+
+def set_password(service: Service, secret: str, password: str) -> Person:
+    """Keep the password and use up the link."""
+    person = invited(service, secret)
+    if len(password) < SHORTEST:
+        raise Unprocessable(Issue("value", f"a password has at least {SHORTEST} characters"))
+    hashed = _hasher.hash(password)
+    with service.database.writing() as connection:
+        staff.set_password(connection, person.name, hashed)
+        events.record(connection, "staff.password", actor=person.name, at=service.now())
+    return person
+
+
+def log_in(service: Service, name: str, password: str) -> str:
+    """Return the secret of a new session.
+
+    Raises:
+        NotAuthenticated: wrong, or tried too often; the same words for both, and for a name that nobody has.
+    """
+    tried = _failures.get(name, 0)
+    with service.database.reading() as connection:
+        hashed = staff.password_of(connection, name)
+    if tried >= TRIES or not _matches(hashed, password):
+        _failures[name] = tried + 1
+        with service.database.writing() as connection:
+            events.record(connection, "staff.login-refused", actor="unknown", at=service.now())
+        raise NotAuthenticated("name or password is wrong, or was wrong too often; wait five minutes")
+    _failures.pop(name, None)
+    secret, now = secrets.token_urlsafe(32), service.now()
+    with service.database.writing() as connection:
+        staff.begin_session(connection, secret, name, now)
+        events.record(connection, "staff.login", actor=name, at=now)
+    return secret
+
+
+def log_out(service: Service, secret: str | None) -> None:
+    if secret:
+        with service.database.writing() as connection:
+            staff.end_session(connection, secret)
+
+
+def whoever(service: Service, secret: str | None) -> Person | None:
+    """Return who has this session, if it is still good."""
+    if not secret:
+        return None
+    with service.database.writing() as connection:
+        return staff.by_session(connection, secret, service.now())
+
+
+def require(person: Person, *roles: str) -> Person:
+    """Raise Forbidden unless the person has one of ``roles``."""
+    if person.role not in roles:
+        raise Forbidden("your role does not reach here")
+    return person
+
+
+def _matches(hashed: str | None, password: str) -> bool:
+    """Compare, and take as long for a name that nobody has."""
+    try:
+        _hasher.verify(hashed or _nobody, password)
+    except (Argon2Error, InvalidHashError):
+        return False
+    return hashed is not None

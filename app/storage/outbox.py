@@ -1,0 +1,107 @@
+"""Which jobs are to be done, by whom are they being done, and which have failed for good?
+
+A job is written in the transaction of the change that it follows from. Whoever takes one holds a lease; a lease
+that runs out is taken up by someone else. The count of attempts fences: only the last taker may end a job.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+
+from app.storage.tables import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row, as taken: ``subject`` is the id of what it is about, ``attempts`` counts this one as well."""
+
+    id: int
+    kind: str
+    subject: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """How much is waiting, how much is dead, and since when the oldest waits (None where none does)."""
+
+    waiting: int
+    dead: int
+    oldest: datetime | None
+
+
+def put(connection: Connection, kind: str, subject: str, now: datetime, not_before: datetime | None = None) -> int:
+    """Write a job on the caller's transaction and return its id."""
+    values = {"kind": kind, "subject": subject, "created_at": now, "not_before": not_before or now, "attempts": 0}
+    done = connection.execute(insert(outbox).values(values))
+    (identity,) = done.inserted_primary_key or (0,)
+    return int(identity)
+
+
+def take(connection: Connection, now: datetime, lease: timedelta, job_id: int | None = None) -> Job | None:
+    """Take one job that is due, this one if it is named, and hold it until the lease runs out."""
+    due = and_(
+        outbox.c.done_at.is_(None),
+        outbox.c.dead_at.is_(None),
+        outbox.c.not_before <= now,
+        or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now),
+    )
+    query = select(outbox).where(due, *([outbox.c.id == job_id] if job_id is not None else []))
+    query = query.order_by(outbox.c.not_before, outbox.c.id).limit(1).with_for_update(skip_locked=True)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    attempts = row.attempts + 1
+    connection.execute(update(outbox).where(outbox.c.id == row.id).values(lease_until=now + lease, attempts=attempts))
+    return Job(row.id, row.kind, row.subject, attempts)
+
+
+def done(connection: Connection, job: Job, now: datetime) -> bool:
+    """End a job; False where its lease ran out and somebody else has it."""
+    ended = connection.execute(update(outbox).where(_held(job)).values(done_at=now, lease_until=None, fault=None))
+    return ended.rowcount == 1
+
+
+def later(connection: Connection, job: Job, when: datetime, fault: str) -> None:
+    """Give a job back, to be tried again at ``when``."""
+    connection.execute(update(outbox).where(_held(job)).values(not_before=when, lease_until=None, fault=fault))
+
+
+def bury(connection: Connection, job: Job, now: datetime, fault: str) -> None:
+    """Give a job up: it stays as a dead letter that an operator sees."""
+    connection.execute(update(outbox).where(_held(job)).values(dead_at=now, lease_until=None, fault=fault))
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """Return when the next job is due or its lease runs out."""
+    moment = func.coalesce(outbox.c.lease_until, outbox.c.not_before)
+    query = select(func.min(moment)).where(outbox.c.done_at.is_(None), outbox.c.dead_at.is_(None))
+    found: datetime | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def depth(connection: Connection) -> Depth:
+    """Count what waits and what is dead."""
+    alive = and_(outbox.c.done_at.is_(None), outbox.c.dead_at.is_(None))
+    waiting, oldest = connection.execute(
+        select(func.count(), func.min(outbox.c.created_at)).select_from(outbox).where(alive)
+    ).one()
+    dead = connection.execute(select(func.count()).where(outbox.c.dead_at.is_not(None))).scalar_one()
+    return Depth(waiting, dead, oldest)
+
+
+def dead_letters(connection: Connection, limit: int) -> list[tuple[int, str, str, int, str, datetime]]:
+    """Return id, kind, subject, attempts, fault and moment of the newest dead letters."""
+    columns = (outbox.c.id, outbox.c.kind, outbox.c.subject, outbox.c.attempts, outbox.c.fault, outbox.c.dead_at)
+    query = select(*columns).where(outbox.c.dead_at.is_not(None)).order_by(outbox.c.dead_at.desc()).limit(limit)
+    return [(row.id, row.kind, row.subject, row.attempts, row.fault, row.dead_at) for row in connection.execute(query)]
+
+
+def _held(job: Job) -> ColumnElement[bool]:
+    return and_(
+        outbox.c.id == job.id,
+        outbox.c.attempts == job.attempts,
+        outbox.c.done_at.is_(None),
+        outbox.c.dead_at.is_(None),
+    )

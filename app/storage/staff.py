@@ -1,0 +1,93 @@
+"""Who works for the payer, and who of them is here now?"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from app.storage.tables import staff, staff_sessions
+
+IDLE = timedelta(minutes=15)
+LONGEST = timedelta(hours=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One of the payer's staff. ``licence`` is ``STATE/NUMBER``."""
+
+    name: str
+    role: str
+    licence: str | None
+
+
+def add(connection: Connection, person: Person, link: str, until: datetime, now: datetime) -> None:
+    """Add a person, or give one who is there a new role, licence and link; the old password is void then."""
+    connection.execute(delete(staff_sessions).where(staff_sessions.c.name == person.name))
+    values = {
+        "role": person.role,
+        "licence": person.licence,
+        "password": None,
+        "link": _digest(link),
+        "link_until": until,
+        "active": True,
+    }
+    changed = connection.execute(update(staff).where(staff.c.name == person.name).values(values))
+    if changed.rowcount == 0:
+        connection.execute(insert(staff).values(name=person.name, created_at=now, **values))
+
+
+def by_link(connection: Connection, link: str, now: datetime) -> Person | None:
+    """Return who may set a password by this link."""
+    row = connection.execute(
+        select(staff).where(staff.c.link == _digest(link), staff.c.link_until > now, staff.c.active)
+    ).one_or_none()
+    return _person(row) if row else None
+
+
+def set_password(connection: Connection, name: str, password: str) -> None:
+    """Keep the hash of a password; the link is used up."""
+    connection.execute(update(staff).where(staff.c.name == name).values(password=password, link=None, link_until=None))
+
+
+def password_of(connection: Connection, name: str) -> str | None:
+    """Return the hash of an active person's password."""
+    query = select(staff.c.password).where(staff.c.name == name, staff.c.active)
+    found: str | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def begin_session(connection: Connection, secret: str, name: str, now: datetime) -> None:
+    connection.execute(delete(staff_sessions).where(staff_sessions.c.seen_at < now - LONGEST))
+    connection.execute(insert(staff_sessions).values(digest=_digest(secret), name=name, started_at=now, seen_at=now))
+
+
+def by_session(connection: Connection, secret: str, now: datetime) -> Person | None:
+    """Return who is here, unless they were idle or here for too long; being seen counts as not idle."""
+    row = connection.execute(
+        select(staff)
+        .join(staff_sessions, staff_sessions.c.name == staff.c.name)
+        .where(
+            staff_sessions.c.digest == _digest(secret),
+            staff_sessions.c.seen_at > now - IDLE,
+            staff_sessions.c.started_at > now - LONGEST,
+            staff.c.active,
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    connection.execute(update(staff_sessions).where(staff_sessions.c.digest == _digest(secret)).values(seen_at=now))
+    return _person(row)
+
+
+def end_session(connection: Connection, secret: str) -> None:
+    connection.execute(delete(staff_sessions).where(staff_sessions.c.digest == _digest(secret)))
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _person(row: Row[Any]) -> Person:
+    return Person(row.name, row.role, row.licence)

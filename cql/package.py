@@ -1,0 +1,60 @@
+"""Which compiled library does a FHIR Library resource carry?
+
+Source: FHIR R4, Library.content; DTR 2.0.1, "CQL": packages carry ELM as ``application/elm+json``.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable
+
+from cql.errors import CqlError
+from cql.library import Libraries, Library
+from fhir_r4.problems import InvalidRequest
+from fhir_r4.resource import dicts, text_of
+from fhir_r4.wire import read_object
+
+ELM_JSON = "application/elm+json"
+
+
+class Package:
+    """The libraries of one package, found by canonical (``cqf-library``) or by the name that CQL gives them.
+
+    ``without_elm`` are the canonicals of Library resources that carry no ELM: their defines cannot be run here.
+    """
+
+    def __init__(self, resources: Iterable[dict]) -> None:
+        found = [(one, elm_of(one)) for one in resources if one.get("resourceType") == "Library"]
+        self.libraries = Libraries([elm for _, elm in found if elm is not None])
+        self.without_elm = tuple(text_of(one.get("url")) or "" for one, elm in found if elm is None)
+        self._names: dict[tuple[str, str | None], tuple[str, str | None]] = {}
+        for one, elm in found:
+            url = text_of(one.get("url"))
+            if elm is None or url is None:
+                continue
+            identifier = elm.get("library", elm).get("identifier", {})
+            name = identifier.get("id", ""), identifier.get("version")
+            self._names[url, text_of(one.get("version"))] = name
+            self._names[url, None] = name
+
+    def by_canonical(self, canonical: str) -> Library | None:
+        """Return the library of ``url`` or ``url|version``; None where the package has it not."""
+        url, _, version = canonical.partition("|")
+        name = self._names.get((url, version or None))
+        return self.libraries.get(*name) if name else None
+
+
+def elm_of(resource: dict) -> dict | None:
+    """Return the ELM that a Library resource carries, or None where it has only source or nothing.
+
+    Raises:
+        CqlError: it says that it has ELM, but what it has is not base64 of a JSON object.
+    """
+    for content in dicts(resource.get("content")):
+        data = text_of(content.get("data"))
+        if data and (text_of(content.get("contentType")) or "").partition(";")[0].strip() == ELM_JSON:
+            try:
+                return read_object(base64.b64decode(data, validate=True))
+            except (binascii.Error, InvalidRequest):
+                name = text_of(resource.get("url")) or "a Library"
+                raise CqlError(f"the ELM of {name} cannot be read", "base64 of a JSON object") from None
+    return None

@@ -1,0 +1,212 @@
+"""Does this body keep to its profile? The door of this package: ``Profiles.check``."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from jsonschema_rs import Draft202012Validator
+
+from fhir_r4.problems import Issue
+from fhir_r4.profiles.deviations import Deviations
+from fhir_r4.profiles.facts import Definitions, Profile
+from fhir_r4.profiles.schema import Schemas
+from fhir_r4.profiles.slices import Slicer
+from fhir_r4.profiles.walk import MAX_VALUES, Targets, TooMuchError, Walk
+from fhir_r4.profiles.watch import Watch, Watches
+from fhir_r4.resource import dicts, kind
+from fhir_r4.wire import write_json
+
+FILES = ("nodes.jsonl", "codes.jsonl", "index.json")
+_PAS = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition"
+_CRD = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition"
+_DTR = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition"
+_BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
+
+OPERATIONS: Mapping[str, tuple[str, str]] = {  # operation -> profile of what comes in, of what goes out
+    "Claim/$submit": (f"{_PAS}/profile-pas-request-bundle", f"{_PAS}/profile-pas-response-bundle"),
+    "Claim/$inquire": (f"{_PAS}/profile-pas-inquiry-request-bundle", f"{_PAS}/profile-pas-inquiry-response-bundle"),
+    "Questionnaire/$questionnaire-package": (
+        f"{_DTR}/dtr-qpackage-input-parameters",
+        f"{_DTR}/dtr-qpackage-output-parameters",
+    ),
+    "Questionnaire/$next-question": (
+        f"{_DTR}/dtr-next-question-input-parameters",
+        f"{_DTR}/dtr-next-question-output-parameters",
+    ),
+    "Subscription": (f"{_BACKPORT}/backport-subscription", f"{_BACKPORT}/backport-subscription"),
+    "notification": (
+        f"{_BACKPORT}/backport-subscription-notification-r4",
+        f"{_BACKPORT}/backport-subscription-notification-r4",
+    ),
+}
+
+
+class Profiles:
+    """The profiles of one generation of the guides.
+
+    Args:
+        texts: compiled facts by file name (``Facts.written``).
+        generation: the name under which bare canonicals were resolved: "2.0" or "2.2" for what is committed.
+        strict: names of deviations to switch off.
+    """
+
+    def __init__(self, texts: Mapping[str, bytes], generation: str, *, strict: Iterable[str] = ()) -> None:
+        self.definitions = Definitions(texts, generation)
+        self._slicer = Slicer(self.definitions)
+        self._schemas = Schemas(self.definitions, self._slicer)
+        self._deviations = Deviations(strict)
+        self._watches = Watches(self.definitions, self._slicer, self._deviations)
+        self._compiled: dict[str, tuple[Draft202012Validator, Watch]] = {}
+        self._targets = Targets()
+
+    def prepare(self, canonicals: Iterable[str]) -> None:
+        """Compile the schemas of ``canonicals`` now, so that no request waits for it."""
+        for canonical in canonicals:
+            if (profile := self.definitions.profile(canonical)) is not None and profile.kind == "resource":
+                self._compile(profile)
+
+    def _quick(self, value: dict, profile: Profile) -> Watch | None:
+        """Return what is left to look at in a resource that keeps to the profile's schema; None where it does not."""
+        schema, watch = self._compiled.get(profile.key) or self._compile(profile)
+        return watch if schema.is_valid(value) else None
+
+    def _compile(self, profile: Profile) -> tuple[Draft202012Validator, Watch]:
+        made = Draft202012Validator(self._schemas.of(profile)), self._watches.of(profile)
+        self._compiled[profile.key] = made
+        return made
+
+    def reach(self) -> list[str]:
+        """Return the canonicals of what the operations' bodies hold, so that these can be prepared."""
+        wanted = {canonical for pair in OPERATIONS.values() for canonical in pair}
+        prefixes = (_PAS, f"{_CRD}/profile-")
+        return sorted(
+            canonical
+            for canonical in self.definitions.canonicals
+            if canonical in wanted or (canonical.startswith(prefixes) and "-base" not in canonical)
+        )
+
+    def schema(self, canonical: str) -> dict:
+        """Return the JSON Schema of a profile: what it accepts needs no closer look; see ``schema``."""
+        profile = self.definitions.profile(canonical)
+        if profile is None:
+            raise LookupError(f"no such profile is compiled: {canonical}")
+        return dict(self._schemas.of(profile))
+
+    def keeps_to_schema(self, resource: dict, profile: Profile) -> bool:
+        """Tell whether a resource needs no closer look at its structure, values, slices and codes."""
+        return self._quick(resource, profile) is not None
+
+    def check(
+        self,
+        body: Any,
+        profile: str | None = None,
+        *,
+        references: str = "closed",
+        most: int = MAX_VALUES,
+        closely: bool = False,
+    ) -> list[Issue]:
+        """Return what is wrong with a resource or Bundle; nothing where it keeps to its profiles.
+
+        Args:
+            body: FHIR JSON; numbers may be Decimal.
+            profile: canonical of the profile that the operation asks for. The profiles that the body claims in
+                ``meta.profile`` are checked as claimed as well; with neither, its bare type.
+            references: "closed" where everything that is referred to by a profiled reference must have been sent
+                along (a PAS Bundle); "open" where references may point out of the body (an order in a hook).
+            closely: walk through what keeps to its schema as well; the answer is the same.
+            most: how many values are looked at before the body is called too much.
+
+        Raises:
+            LookupError: ``profile`` is not among the compiled ones.
+        """
+        known = self.definitions.profile(profile) if profile else None
+        if profile and known is None:
+            raise LookupError(f"no such profile is compiled: {profile}")
+        path = kind(body) or "Resource"
+        if not isinstance(body, dict):
+            return [Issue("structure", "expected a JSON object", path)]
+        if known is not None and known.type not in ("Resource", path):
+            return [Issue("invalid", f"expected a {known.type}", path)]
+        walk = Walk(
+            self.definitions,
+            self._slicer,
+            self._deviations,
+            closed=references == "closed",
+            quick=self._quick if not closely else lambda _value, _profile: None,
+            targets=self._targets,
+            left=most,
+        )
+        if not _is_bounded(body):
+            return [_TOO_MUCH]
+        try:
+            walk.resource(body, [profile] if profile else [], path, walk.map.enter(body, path))
+        except (TooMuchError, RecursionError):
+            return [_TOO_MUCH]
+        return _worst_first(walk.issues)
+
+    def check_operation(self, body: Any, operation: str, *, answer: bool = False) -> list[Issue]:
+        """Return what is wrong with the body of an operation (see ``OPERATIONS``) or, with ``answer``, its reply.
+
+        A Bundle may come wrapped in Parameters: the answer to an inquiry in PAS 2.2.1 does, a request may. An
+        operation that the guides of this generation give no profile for is checked by what its body claims.
+        """
+        canonical = OPERATIONS[operation][answer]
+        known = self.definitions.profile(canonical)
+        if known is None:
+            return self.check(body)
+        if kind(body) != "Parameters" or known.type == "Parameters":
+            return self.check(body, canonical)
+        found = self.check(body)
+        for place, parameter in enumerate(dicts(body.get("parameter"))):
+            if "resource" in parameter:
+                at = f"Parameters.parameter[{place}].resource"
+                found += [_moved(issue, at) for issue in self.check(parameter["resource"], canonical)]
+        return _worst_first(found)
+
+
+def _moved(issue: Issue, path: str) -> Issue:
+    """Return an issue of a resource inside another one with its path from there."""
+    below = (issue.expression or "").partition(".")
+    return replace(issue, expression=f"{path}{below[1]}{below[2]}")
+
+
+_TOO_MUCH = Issue("too-costly", "expected a body that can be checked with bounded effort")
+
+
+def _is_bounded(body: dict) -> bool:
+    """Tell whether a body can be written as JSON: it is not too deep and has no circles.
+
+    Everything else here descends by recursion, compiled code included; the writer counts its levels, in microseconds.
+    """
+    try:
+        write_json(body)
+    except TypeError:
+        return False
+    return True
+
+
+def _worst_first(issues: list[Issue]) -> list[Issue]:
+    """Return each issue once, errors before warnings; of two that differ in severity only, the error."""
+    worst: dict[Issue, Issue] = {}
+    for issue in sorted(issues, key=lambda i: i.severity != "error"):
+        worst.setdefault(replace(issue, severity=""), issue)
+    return list(worst.values())
+
+
+def committed_texts() -> dict[str, bytes]:
+    """Return the facts that come with this package."""
+    folder = resources.files("fhir_r4.profiles") / "compiled"
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+@lru_cache(maxsize=4)
+def committed(generation: str) -> Profiles:
+    """Return the profiles that come with this package: "2.0" or "2.2"."""
+    return Profiles(committed_texts(), generation)
+
+
+def check(body: Any, profile: str | None = None, *, generation: str = "2.2", references: str = "closed") -> list[Issue]:
+    """Return what is wrong with a resource or Bundle; see ``Profiles.check``."""
+    return committed(generation).check(body, profile, references=references)

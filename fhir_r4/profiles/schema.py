@@ -1,0 +1,348 @@
+"""Which JSON Schema accepts what keeps to a profile?
+
+The schema (2020-12) is a sufficient condition, for speed: what it accepts needs no closer look at structure,
+values, slices and codes. What is rare in practice it refuses, and the walk judges: element ids, ``_`` siblings,
+contained resources, extensions that the profile does not name, codes outside an extensible value set, slices that
+are told apart by a reference's target. Resources inside a resource, references and invariants are the walk's in
+any case (see ``watch``).
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fhir_r4.profiles import primitives
+from fhir_r4.profiles.elements import BINDABLE, PRIMITIVES, Element, Type, spellings
+from fhir_r4.profiles.facts import Definitions, Profile
+from fhir_r4.profiles.slices import Slicer, Step, steps
+
+Schema = Any  # a JSON Schema: an object, True or False
+_BACKBONE = frozenset({"BackboneElement", "Element"})
+_MANY_TYPES = 12  # a choice among more (Task.input.value) is written for the common types only
+_COMMON = PRIMITIVES | {"CodeableConcept", "Coding", "Identifier", "Period", "Quantity", "Reference"}
+_EXTENSIONS = ("extension", "modifierExtension")
+_SOME_EXTENSION = {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]}  # the walk's
+_SOME_EXTENSIONS = {"type": "array", "minItems": 1, "items": _SOME_EXTENSION}
+_RESOURCES = frozenset({"Resource", "DomainResource"})
+
+
+class Schemas:
+    """Builds the schema of one profile, with the types it uses under ``$defs``."""
+
+    def __init__(self, definitions: Definitions, slicer: Slicer) -> None:
+        self._definitions = definitions
+        self._slicer = slicer
+
+    def of(self, profile: Profile) -> Schema:
+        """Return the schema of a resource's profile."""
+        return _Document(self._definitions, self._slicer, profile).written()
+
+
+class _Document:
+    def __init__(self, definitions: Definitions, slicer: Slicer, profile: Profile) -> None:
+        self._definitions = definitions
+        self._slicer = slicer
+        self._profile = profile
+        self._root = definitions.root(profile)
+        self._defs: dict[str, Schema] = {}
+        self._names: dict[str, str] = {}
+
+    def written(self) -> Schema:
+        root = self._object(self._root, self._root, resource=self._profile.type)
+        root |= _pinned(self._root)
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": self._defs}
+
+    # --- objects ---------------------------------------------------------------------------------------------
+
+    def _object(
+        self, element: Element, root: Element, *, resource: str = "", whole: bool = True, loose: bool = False
+    ) -> dict:
+        """Return the schema of an object with the children of ``element``.
+
+        ``whole``: these are all there are. ``loose``: its own extensions are judged elsewhere (by a slice).
+        """
+        schema: dict[str, Any] = {"type": "object", "properties": {}, "minProperties": 1, "required": []}
+        if whole:
+            schema["additionalProperties"] = False
+        if resource and resource not in _RESOURCES:
+            schema["properties"]["resourceType"] = {"const": resource}
+            schema["required"].append("resourceType")
+        for name, child in element.children.items():
+            if name in _EXTENSIONS and not child.slices and (loose or resource):
+                schema["properties"][name] = _SOME_EXTENSIONS if name == "extension" else loose
+            elif name != "contained" and (name != "id" or resource):
+                self._add(schema, name, child, root, open_=bool(resource) and name == "extension")
+        return schema
+
+    def _add(self, schema: dict, name: str, child: Element, root: Element, *, open_: bool) -> None:
+        """Add a child to the schema of its object: each spelling, whether it must be there, and only one of them."""
+        few = len(child.types) <= _MANY_TYPES
+        spelt = [(s, t) for s, t in spellings(name, child) if few or (t is not None and t.code in _COMMON)]
+        found = {s: self._property(name, child, t, root, open_=open_) for s, t in spelt}
+        found = {spelling: value for spelling, value in found.items() if value is not False}
+        schema["properties"] |= found
+        if child.low and len(found) == 1:
+            schema["required"] += found
+        elif child.low:
+            schema.setdefault("allOf", []).append(_any([{"required": [spelling]} for spelling in found]))
+        if len(found) > 1:
+            alone = {s: {"properties": {other: False for other in found if other != s}} for s in found}
+            schema.setdefault("dependentSchemas", {}).update(alone)
+
+    def _property(self, name: str, child: Element, type_: Type | None, root: Element, *, open_: bool) -> Schema:
+        if child.high == 0 or (name in _EXTENSIONS and not child.slices):
+            return False
+        value = self._value(child, type_, root)
+        if value is False:
+            return False
+        if not child.many:
+            return self._choice_slices(child, type_, value, root)
+        schema: dict[str, Any] = {"type": "array", "minItems": max(child.low, 1)}
+        if child.high is not None:
+            schema["maxItems"] = child.high
+        if not child.slices:
+            return schema | {"items": value}
+        return self._sliced(name, child, type_, value, schema, root, open_=open_)
+
+    # --- values ----------------------------------------------------------------------------------------------
+
+    def _value(self, element: Element, type_: Type | None, root: Element, *, loose: bool = False) -> Schema:
+        code = type_.code if type_ else ""
+        if code in PRIMITIVES:
+            return self._primitive(element, code)
+        if code in _RESOURCES or self._is_resource(code):
+            return {"type": "object", "required": ["resourceType"]}
+        parts = [part for part in (self._structure(element, code, root, loose=loose), _pinned(element)) if part]
+        parts += [self._bound(b.strength, b.codes, code) for b in element.bindings if b.codes]
+        return _all(parts)
+
+    def _structure(self, element: Element, code: str, root: Element, *, loose: bool) -> Schema:
+        if element.same_as:
+            path = element.same_as
+            return self._defined(f"{id(root)}#{path}", lambda: self._object(root.at(path), root))
+        if code in _BACKBONE or (not code and element.children):
+            return self._object(element, root, loose=loose) if element.children else {"type": "object"}
+        profiles = [
+            p for t in element.types if t.code == code for key in t.profiles if (p := self._definitions.profile(key))
+        ]
+        base = self._definitions.type(code)
+        if base is None:
+            return False
+        if code == "Extension" and not profiles:
+            return _with_content(self._object(element, root)) if element.children else False
+        if not profiles and self._definitions.root(base).children.keys() <= element.children.keys():
+            return self._object(element, root, loose=loose)
+        parts: list[Schema] = [_any([self._ref(profile) for profile in profiles or [base]])]
+        if element.children:
+            parts.append(self._object(element, root, whole=False))
+        return _all(parts)
+
+    def _defined(self, key: str, write: Callable[[], Schema]) -> Schema:
+        """Return a reference to a definition, written when it is first asked for."""
+        name = self._names.setdefault(key, f"d{len(self._names)}")
+        if name not in self._defs:
+            self._defs[name] = True  # stands for itself while it is being written
+            self._defs[name] = write()
+        return {"$ref": f"#/$defs/{name}"}
+
+    def _ref(self, profile: Profile) -> Schema:
+        return self._defined(profile.key, lambda: self._of_type(profile))
+
+    def _of_type(self, profile: Profile) -> Schema:
+        root = self._definitions.root(profile)
+        schema = self._object(root, root)
+        return _with_content(schema) if profile.type == "Extension" else schema
+
+    def _is_resource(self, code: str) -> bool:
+        type_ = self._definitions.type(code)
+        return type_ is not None and type_.kind == "resource"
+
+    def _primitive(self, element: Element, code: str) -> Schema:
+        if any(
+            child.low or any(s.low for s in child.slices.values())
+            for child in element.children.values()
+            if child.types and child.types[0].code == "Extension"
+        ):
+            return False  # needs its sibling
+        schema = _shape(code) | _pinned(element)
+        if element.longest is not None:
+            schema["maxLength"] = element.longest
+        for bound, keyword in ((element.least, "minimum"), (element.most, "maximum")):
+            if isinstance(bound, int | float):
+                schema[keyword] = bound
+        return _all([schema, *(self._bound(b.strength, b.codes, code) for b in element.bindings if b.codes)])
+
+    # --- codes -----------------------------------------------------------------------------------------------
+
+    def _bound(self, strength: str, codes: str, code: str) -> Schema:
+        if code not in BINDABLE:
+            return True
+        systems = self._definitions.codes(codes)
+        if code in PRIMITIVES:
+            if any(listed is None for listed in systems.values()):
+                return True
+            return {"enum": sorted({one for listed in systems.values() for one in listed or ()})}
+        coding = self._defined(codes, lambda: _any([_coding(system, listed) for system, listed in systems.items()]))
+        if code != "CodeableConcept":
+            return coding if strength == "required" else {"if": {"required": ["code"]}, "then": coding}
+        concept = {"properties": {"coding": {"contains": coding}}, "required": ["coding"]}
+        return concept if strength == "required" else {"if": {"required": ["coding"]}, "then": concept}
+
+    # --- slices ----------------------------------------------------------------------------------------------
+
+    def _sliced(
+        self, name: str, child: Element, type_: Type | None, value: Schema, schema: dict, root: Element, *, open_: bool
+    ) -> Schema:
+        if child.slicing is None or child.slicing.ordered or any(slice_.slices for slice_ in child.slices.values()):
+            return False
+        extension = name in _EXTENSIONS
+        rest: Schema = value if not (child.slicing.closed or extension) else False
+        rest = _SOME_EXTENSION if open_ and not child.slicing.closed else rest
+        loose = True if extension else self._value(child, type_, root, loose=True)
+        least: list[Schema] = []
+        most: list[tuple[int, Schema]] = []
+        for slice_ in reversed(child.slices.values()):
+            if not self._slicer.decides(child, slice_):
+                continue
+            marked = self._mark(child, slice_)
+            if marked is None:
+                return False
+            own = next((t for t in slice_.types if type_ and t.code == type_.code), type_)
+            inside = self._value(slice_, own, root) if slice_.high != 0 else False
+            rest = {"if": marked, "then": _all([loose, inside]), "else": rest}
+            if slice_.low:
+                least.append({"contains": marked, "minContains": slice_.low})
+            if slice_.high:
+                most.append((slice_.high, {"contains": marked, "minContains": 0, "maxContains": slice_.high}))
+        if most:  # a list that is shorter than any limit needs no counting
+            enough = min(high for high, _ in most) + 1
+            schema |= {"if": {"minItems": enough}, "then": {"allOf": [count for _, count in most]}}
+        return schema | {"items": rest} | ({"allOf": least} if least else {})
+
+    def _choice_slices(self, child: Element, type_: Type | None, value: Schema, root: Element) -> Schema:
+        """Add what the slices of a choice, or of a single element, say of this type."""
+        if not child.slices:
+            return value
+        if child.slicing is None or any(by != ("type", "$this") for by in child.slicing.by):
+            return False
+        code = type_.code if type_ else ""
+        own = [s for s in child.slices.values() if code in {t.code for t in s.types}]
+        if any(s.low for s in child.slices.values() if s not in own) or (child.slicing.closed and not own):
+            return False
+        return _all([value, *(self._value(s, next(t for t in s.types if t.code == code), root) for s in own[:1])])
+
+    def _mark(self, child: Element, slice_: Element) -> Schema | None:
+        """Return what an entry looks like that belongs to ``slice_``; None where no schema can say."""
+        parts: list[Schema] = []
+        for kind, path in child.slicing.by if child.slicing else ():
+            way = steps(path)
+            said = list(self._slicer.said(slice_, way))
+            if kind not in ("value", "pattern") or any(step.kind == "resolve" for step in way) or not said:
+                if kind == "type" and [step.name for step in way] == ["resource"]:
+                    codes = sorted({t.code for element in said for t in element.types})
+                    parts.append(
+                        {
+                            "properties": {"resource": {"properties": {"resourceType": {"enum": codes}}}},
+                            "required": ["resource"],
+                        }
+                    )
+                    continue
+                return None
+            kept = self._kept(said[0])
+            if kept is None:
+                return None
+            parts.append(self._at(way, kept))
+        return _all(parts)
+
+    def _at(self, way: Iterable[Step], schema: Schema) -> Schema:
+        for step in reversed([step for step in way if step.kind != "type"]):
+            if step.kind == "extension":
+                schema = {
+                    "properties": {
+                        "extension": {"contains": _all([{"properties": {"url": {"const": step.name}}}, schema])}
+                    },
+                    "required": ["extension"],
+                }
+            else:
+                schema = _child(step.name, schema)
+        return schema
+
+    def _kept(self, element: Element) -> Schema | None:
+        """Write ``Slicer.keeps`` as a schema."""
+        if element.fixed is not None or element.pattern is not None:
+            return _pinned(element)
+        bound = [b for b in element.bindings if b.strength == "required"]
+        if bound:
+            code = element.types[0].code if element.types else ""
+            return _all([self._bound("required", b.codes, code) for b in bound])
+        pinned = [(name, child) for name, child in element.children.items() if self._slicer.pins(child)]
+        kept = [(name.removesuffix("[x]"), self._kept(child)) for name, child in pinned]
+        if not kept or any(schema is None for _, schema in kept):
+            return None
+        return _all([_child(name, schema) for name, schema in kept])
+
+
+def _with_content(extension: dict) -> Schema:
+    """Add that an extension says something (ext-1); that it does not say two things is in its properties."""
+    said = [{"required": [name]} for name in extension["properties"] if name != "url"]
+    return _all([extension, {"anyOf": said}]) if said else False
+
+
+def _child(name: str, schema: Schema) -> Schema:
+    """Return the schema of an object whose child ``name`` (one, or one of a list, or of a choice) is as said."""
+    one_or_some = {"if": {"type": "array"}, "then": {"contains": schema}, "else": schema}
+    if name == "value":
+        return {"anyOf": [{"properties": {n: one_or_some}, "required": [n]} for n in _VALUES]}
+    return {"properties": {name: one_or_some}, "required": [name]}
+
+
+_VALUES = (
+    "value",
+    "valueBoolean",
+    "valueCode",
+    "valueString",
+    "valueCoding",
+    "valueCodeableConcept",
+    "valueUri",
+    "valueInteger",
+)
+
+
+def _shape(code: str) -> dict:
+    if code == "boolean":
+        return {"type": "boolean"}
+    if code in primitives.INTEGERS:
+        return {"type": "integer", "minimum": primitives.INTEGERS[code], "maximum": primitives.MAX_INTEGER}
+    if code == "decimal":
+        return {"type": "number"}
+    pattern = primitives.PATTERNS.get(code)
+    return {"type": "string"} | ({"pattern": f"^(?:{pattern})$"} if pattern else {"minLength": 1})
+
+
+def _pinned(element: Element) -> dict:
+    if element.fixed is not None:
+        return {"const": element.fixed}
+    return dict(_holding(element.pattern)) if element.pattern is not None else {}
+
+
+def _holding(pattern: Any) -> dict:
+    if isinstance(pattern, dict):
+        return {"properties": {k: _holding(v) for k, v in pattern.items()}, "required": list(pattern)}
+    if isinstance(pattern, list):
+        return {"allOf": [{"contains": _holding(part)} for part in pattern]}
+    return {"const": pattern}
+
+
+def _all(parts: Iterable[Schema]) -> Schema:
+    kept = [part for part in parts if part is not True and part != {}]
+    if any(part is False for part in kept):
+        return False
+    return kept[0] if len(kept) == 1 else {"allOf": kept} if kept else True
+
+
+def _any(parts: list[Schema]) -> Schema:
+    return parts[0] if len(parts) == 1 else {"anyOf": parts} if parts else False
+
+
+def _coding(system: str, codes: frozenset[str] | None) -> Schema:
+    code = {} if codes is None else {"code": {"enum": sorted(codes)}}
+    return {"properties": {"system": {"const": system}} | code, "required": ["system", "code"]}

@@ -1,0 +1,97 @@
+"""Who wants to be told, of what, and how? A Subscription (R4 topic-based backport) becomes a Subscriber.
+
+Source: PAS 2.0.1 "Subscriptions", 2.2.1 spec-54 to spec-62; Subscriptions R5 Backport 1.1.0; pas.md §1.4.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from fhir_r4.generations import Generation
+from fhir_r4.problems import Forbidden, InvalidRequest, Issue
+from fhir_r4.resource import Identifier, as_dict, as_list, extension, extensions, kind, text_of
+from fhir_r4.systems import BACKPORT, PAS
+
+TOPIC = f"{PAS}/SubscriptionTopic/PASSubscriptionTopic"
+CONTENT = {Generation.V2_0: "id-only", Generation.V2_2: "full-resource"}
+MIME_TYPES = frozenset({"application/fhir+json", "application/json"})
+_FILTER = re.compile(r"(?:[A-Za-z]+\?)?(?:org-?)?identifier=(.+)", re.IGNORECASE)
+_HOP_BY_HOP = frozenset(
+    {"connection", "content-length", "content-type", "host", "keep-alive", "te", "trailer", "transfer-encoding"}
+    | {"upgrade", "proxy-authenticate", "proxy-authorization"}
+)
+_HEADER = re.compile(r"([A-Za-z0-9-]{1,64}): ?([\x20-\x7e]{0,4096})")
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriber:
+    """What is to be sent where.
+
+    Attributes:
+        organizations: identifiers (``system|value``, or bare values) of the organizations whose requests are
+            watched.
+        headers: sent verbatim with each notification.
+        mime_type: Content-Type of the notifications.
+    """
+
+    generation: Generation
+    endpoint: str
+    headers: tuple[tuple[str, str], ...]
+    mime_type: str
+    organizations: frozenset[str]
+
+
+def read_subscription(body: dict, generation: Generation, own: Iterable[Identifier]) -> Subscriber:
+    """Read a Subscription that a client of the organizations ``own`` wants.
+
+    Raises:
+        InvalidRequest: another topic, channel or content than the generation has; every fault at once.
+        Forbidden: it would watch an organization that is not the client's own (2.2.1 spec-59).
+    """
+    channel = as_dict(body.get("channel"))
+    issues = list(_faults(body, channel, generation))
+    if issues:
+        raise InvalidRequest(*issues)
+    mine = {name for one in own for name in (str(one), one.value)}
+    wanted = frozenset(_organizations(body, generation, mine)) or frozenset(mine)
+    if not wanted <= mine:
+        where = "Subscription._criteria.extension"
+        raise Forbidden(Issue("forbidden", "a client watches its own organizations only", where))
+    headers = tuple((found[1], found[2]) for one in as_list(channel.get("header")) if (found := _HEADER.fullmatch(one)))
+    return Subscriber(generation, channel["endpoint"], headers, channel["payload"], wanted)
+
+
+def _faults(body: dict, channel: dict, generation: Generation) -> Iterator[Issue]:
+    if kind(body) != "Subscription":
+        yield Issue("structure", "the body is a Subscription", "Subscription")
+        return
+    if body.get("criteria") != TOPIC:
+        yield Issue("not-supported", "the topic is PASSubscriptionTopic", "Subscription.criteria")
+    if body.get("status") not in {"requested", "active"}:
+        yield Issue("value", "a new subscription is requested", "Subscription.status")
+    if channel.get("type") != "rest-hook":
+        yield Issue("not-supported", "rest-hook only", "Subscription.channel.type")
+    if not (text_of(channel.get("endpoint")) or "").startswith(("https://", "http://")):
+        yield Issue("required", "an absolute URL", "Subscription.channel.endpoint")
+    if channel.get("payload") not in MIME_TYPES:
+        yield Issue("not-supported", "application/fhir+json", "Subscription.channel.payload")
+    content = extension(channel.get("_payload"), f"{BACKPORT}/backport-payload-content").get("valueCode")
+    if content != CONTENT[generation]:
+        said = f"the content of a notification is {CONTENT[generation]} on this base"
+        yield Issue("not-supported", said, "Subscription.channel._payload.extension")
+    for index, header in enumerate(as_list(channel.get("header"))):
+        found = _HEADER.fullmatch(header) if isinstance(header, str) else None
+        if found is None or found[1].lower() in _HOP_BY_HOP:
+            yield Issue(
+                "value", "a header 'Name: value' that is the sender's to set", f"Subscription.channel.header[{index}]"
+            )
+
+
+def _organizations(body: dict, generation: Generation, mine: set[str]) -> Iterator[str]:
+    """Yield the identifiers of the filter; one that filters by something else falls back to the client's own."""
+    for one in extensions(body.get("_criteria"), f"{BACKPORT}/backport-filter-criteria"):
+        found = _FILTER.fullmatch(text_of(one.get("valueString")) or "")
+        if found is None and generation is Generation.V2_2:
+            where = "Subscription._criteria.extension"
+            raise InvalidRequest(Issue("not-supported", "the filter is org-identifier", where))
+        yield from (name.strip() for name in found[1].split(",")) if found else mine

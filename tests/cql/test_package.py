@@ -1,0 +1,53 @@
+"""The Library resources of a package: which carry ELM, and how forms find them."""
+
+import base64
+import json
+
+import pytest
+
+from cql import CqlError, Package
+from tests.cql.given import a_library, literal
+
+URL = "https://payer.example.org/fhir/Library/"
+
+
+def a_resource(name="Prepop", version="1.0.0", **parts):
+    data = base64.b64encode(json.dumps(a_library(name, version, defines={"It": literal(version)})).encode()).decode()
+    content = [{"contentType": "text/cql", "data": "eA=="}, {"contentType": "application/elm+json", "data": data}]
+    return {"resourceType": "Library", "url": URL + name, "version": version, "content": content} | parts
+
+
+def test_a_library_is_found_by_canonical_with_or_without_its_version():
+    """As cqf-library writes it in either generation of the guide."""
+    package = Package([a_resource(), a_resource(version="2.0.0")])
+    assert package.by_canonical(URL + "Prepop").identifier.version == "2.0.0"
+    assert package.by_canonical(URL + "Prepop|1.0.0").identifier.version == "1.0.0"
+    assert package.by_canonical(URL + "Prepop|3.0.0") is None
+    assert package.by_canonical(URL + "Other") is None
+
+
+def test_a_library_is_found_by_the_name_that_cql_gives_it():
+    """Which a form's expression uses."""
+    assert Package([a_resource()]).libraries.get("Prepop").defines.keys() == {"It"}
+
+
+def test_a_library_without_elm_is_named():
+    """Its items are filled by hand, and its author is told why."""
+    source_only = a_resource("Source", content=[{"contentType": "text/cql", "data": "eA=="}])
+    package = Package([a_resource(), source_only, {"resourceType": "ValueSet"}])
+    assert package.without_elm == (URL + "Source",)
+
+
+@pytest.mark.parametrize(
+    "data", ["not base64", "eA==", base64.b64encode(b"[]").decode(), base64.b64encode(b'{"a":1,"a":2}').decode()]
+)
+def test_elm_that_cannot_be_read_is_refused(data):
+    """When the package is loaded."""
+    with pytest.raises(CqlError, match="cannot be read"):
+        Package([a_resource(content=[{"contentType": "application/elm+json", "data": data}])])
+
+
+@pytest.mark.parametrize("content", [None, 3, "x", [None, 3], [{}], [{"contentType": 3, "data": 4}]])
+def test_content_of_the_wrong_shape_is_no_elm(content):
+    """It counts as absent."""
+    assert Package([a_resource(content=content)]).without_elm == (URL + "Prepop",)

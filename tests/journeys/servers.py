@@ -1,0 +1,145 @@
+"""Real servers for journeys: Redis and PostgreSQL, started here where they are installed.
+
+Locally a test that needs an absent server is skipped and says so; where CI is set, nothing is skipped.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import redis
+
+
+def free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def two_free_ports():
+    """Return a port whose next one is free as well."""
+    while True:
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+            try:
+                other.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
+
+
+def _absent(what):
+    if os.environ.get("CI"):  # noqa: TID251 the test run's own environment
+        pytest.fail(f"{what} is not installed, and in CI nothing is skipped")
+    pytest.skip(f"{what} is not installed")
+
+
+@dataclass
+class Redis:
+    """One Redis server, without persistence: it may lose everything."""
+
+    port: int
+    process: subprocess.Popen = None
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self):
+        command = [shutil.which("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd="/tmp")  # noqa: S108
+        _until(lambda: redis.Redis(port=self.port).ping(), redis.exceptions.ConnectionError)
+        return self
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclass
+class Postgres:
+    """One PostgreSQL cluster; as root it runs as the user postgres."""
+
+    port: int
+    bin: Path
+    data: Path
+
+    def start(self):
+        log = self.data / "log"
+        options = f"-p {self.port} -k {self.data} -c listen_addresses=127.0.0.1"
+        self._run("pg_ctl", "-D", str(self.data / "cluster"), "-o", options, "-l", str(log), "-w", "start")
+        return self
+
+    def create(self):
+        self._run("initdb", "-D", str(self.data / "cluster"), "-U", "priorauth", "-A", "trust", "--no-sync")
+        return self.start()
+
+    def kill(self):
+        """End it as a power cut would."""
+        self._run("pg_ctl", "-D", str(self.data / "cluster"), "-m", "immediate", "stop")
+
+    def new_database(self):
+        name = f"t{uuid4().hex[:12]}"
+        with psycopg.connect(f"{self._dsn}/postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"{self._dsn}/{name}".replace("postgresql://", "postgresql+psycopg://")
+
+    @property
+    def _dsn(self):
+        return f"postgresql://priorauth@127.0.0.1:{self.port}"
+
+    def _run(self, tool, *words):
+        command = [str(self.bin / tool), *words]
+        if os.getuid() == 0:
+            command = ["runuser", "-u", "postgres", "--", *command]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=self.data)
+        assert done.returncode == 0, done.stderr + done.stdout
+
+
+def _until(holds, *expected, seconds=15):
+    ends = time.monotonic() + seconds
+    while True:
+        try:
+            if holds():
+                return
+        except expected:
+            pass
+        assert time.monotonic() < ends, "a server is not up"
+        time.sleep(0.05)
+
+
+@contextmanager
+def a_redis():
+    if shutil.which("redis-server") is None:
+        _absent("redis-server")
+    server = Redis(free_port()).start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@contextmanager
+def a_postgres(folder):
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        _absent("postgresql")
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.getuid() == 0:
+        for one in (folder, *folder.parents[:3]):
+            one.chmod(0o755)
+        shutil.chown(folder, "postgres")
+    server = Postgres(free_port(), found[-1].parent, folder).create()
+    try:
+        yield server
+    finally:
+        server.kill()
