@@ -52,6 +52,9 @@ types: setup  ## mypy
 house: setup  ## the import contracts
 	$(BIN)/lint-imports
 
+bench: setup  ## measure the service beside an echo and write docs/benchmarks.md (SMALL=1: try only)
+	$(BIN)/python -m bench $(if $(SMALL),--small)
+
 docs: setup  ## write docs/conformance.md from the requirement markers
 	$(BIN)/python -m tests.conformance
 

@@ -1,5 +1,9 @@
 """How is the service served? gunicorn with threads, settings from ``Config`` alone; drains on SIGTERM."""
 
+import gc
+import os
+import shutil
+import tempfile
 from dataclasses import replace
 from typing import Any
 
@@ -7,19 +11,20 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from app.config import Config
-from app.current import service_of
 from app.jobs.runner import ThreadRunner
-from app.web import create_app
 from app.wiring import Service, build
 
 DRAIN_SECONDS = 30
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """One address, ``config.workers`` processes of ``config.threads`` threads."""
+    """One address, ``config.workers`` processes of ``config.threads`` threads that count in one folder."""
 
     def __init__(self, config: Config, host: str, port: int) -> None:
         self._config, self._address = config, f"{host}:{port}"
+        self._jobs: ThreadRunner | None = None  # of this web process, once it has loaded
+        self._counts = tempfile.mkdtemp(prefix="priorauth-counts-")
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._counts  # noqa: TID251 where prometheus-client looks
         super().__init__()
 
     def load_config(self) -> None:
@@ -36,14 +41,34 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "limit_request_line": 4094,
             "limit_request_fields": 64,
             "control_socket_disable": True,
-            "post_worker_init": _begin_jobs,
-            "worker_exit": _end_jobs,
+            "post_worker_init": self._begin,
+            "worker_exit": self._end,
+            "child_exit": _mark_dead,
+            "on_exit": self._forget,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(self._config, with_runner(build(self._config)))
+        from app.web import create_app  # noqa: PLC0415 imports prometheus-client, which looks for the folder once
+
+        service = with_runner(build(self._config))
+        self._jobs = service.runner if isinstance(service.runner, ThreadRunner) else None
+        return create_app(self._config, service)
+
+    def _begin(self, _: Any) -> None:
+        """Spare what was built at start (policies, forms) from later searches for garbage, and begin with the jobs."""
+        gc.collect()
+        gc.freeze()
+        if self._jobs:
+            self._jobs.start()
+
+    def _end(self, _: Any, __: Any) -> None:
+        if self._jobs:
+            self._jobs.stop()
+
+    def _forget(self, _: Any) -> None:
+        shutil.rmtree(self._counts, ignore_errors=True)
 
 
 def with_runner(service: Service) -> Service:
@@ -57,13 +82,8 @@ def with_runner(service: Service) -> Service:
     return replace(service, runner=runner)
 
 
-def _begin_jobs(worker: Any) -> None:
-    runner = service_of(worker.app.callable).runner
-    if isinstance(runner, ThreadRunner):
-        runner.start()
+def _mark_dead(_: Any, worker: Any) -> None:
+    """Say that a process is no more; what it counted stays counted."""
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 as above
 
-
-def _end_jobs(_: Any, worker: Any) -> None:
-    runner = service_of(worker.app.callable).runner if worker.app.callable else None
-    if isinstance(runner, ThreadRunner):
-        runner.stop()
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -6,7 +6,8 @@ import uuid
 from flask import Flask, Response, g, request
 
 from app import current
-from app.api import cds_hooks, claims, door, errors, health, metadata, oauth, questionnaires, subscriptions
+from app import metrics as counted
+from app.api import cds_hooks, claims, door, errors, health, metadata, metrics, oauth, questionnaires, subscriptions
 from app.config import Config
 from app.logging import get_logger
 from app.pages import door as pages
@@ -30,6 +31,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     app.register_blueprint(metadata.door)
     app.register_blueprint(oauth.door)
     app.register_blueprint(health.door)
+    app.register_blueprint(metrics.door)
     pages.init_app(app)
     app.before_request(_begin)
     app.after_request(_end)
@@ -41,6 +43,8 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
+    seconds = time.perf_counter() - g.started
+    counted.answered(request.url_rule.rule if request.url_rule else None, response.status_code, seconds)
     response.headers["X-Request-Id"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     log.info(
@@ -49,7 +53,7 @@ def _end(response: Response) -> Response:
         endpoint=request.endpoint,
         method=request.method,
         status=response.status_code,
-        ms=round((time.perf_counter() - g.started) * 1000, 1),
+        ms=round(seconds * 1000, 1),
         client=g.get("client_id"),
     )
     return response

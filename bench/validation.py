@@ -16,7 +16,7 @@ import jsonschema
 import orjson
 
 from fhir_r4.profiles.check import OPERATIONS, committed
-from fhir_r4.wire import read_json
+from fhir_r4.wire import read_object
 from tests.fhir_r4.given import REQUEST, a_request
 
 ROUNDS = 15
@@ -39,7 +39,7 @@ def a_request_of(size: int) -> dict:
     items = body["entry"][0]["resource"]["item"]
     while len(orjson.dumps(body)) < size:
         items += [copy.deepcopy(items[0]) | {"sequence": len(items) + n + 1} for n in range(max(1, len(items) // 8))]
-    return read_json(orjson.dumps(body))
+    return read_object(orjson.dumps(body))
 
 
 def cost(call: Callable[[], object]) -> float:

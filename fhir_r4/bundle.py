@@ -17,10 +17,11 @@ _REST = re.compile(r"(?P<base>https?://.*/|)(?P<kind>[A-Z][A-Za-z]+)/(?P<id>[A-Z
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: its place in the Bundle, its fullUrl and its resource."""
+    """One entry: its place in the Bundle, its fullUrl with the base it is relative to, and its resource."""
 
     index: int
     full_url: str
+    base: str | None
     resource: dict
 
     @property
@@ -33,11 +34,13 @@ class Entries:
 
     def __init__(self, bundle: dict) -> None:
         self._entries = [
-            Entry(index, text_of(entry.get("fullUrl")) or "", entry["resource"])
+            Entry(index, url, base_of(url), entry["resource"])
             for index, entry in enumerate(dicts(bundle.get("entry")))
+            for url in [text_of(entry.get("fullUrl")) or ""]
             if isinstance(entry.get("resource"), dict)
         ]
         self._by_url = {entry.full_url: entry for entry in self._entries if entry.full_url}
+        self._references: dict[int, tuple[tuple[str, str], ...]] = {}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -54,9 +57,15 @@ class Entries:
             return None
         target = target.partition("|")[0]
         found = self._by_url.get(target)
-        if found is None and (base := base_of(holder.full_url)) and _REST.fullmatch(target):
-            found = self._by_url.get(base + target)
+        if found is None and holder.base and _REST.fullmatch(target):
+            found = self._by_url.get(holder.base + target)
         return found
+
+    def references(self, entry: Entry) -> tuple[tuple[str, str], ...]:
+        """Return every reference in an entry with its FHIRPath; an entry is searched once."""
+        if entry.index not in self._references:
+            self._references[entry.index] = tuple(references(entry.resource, entry.path))
+        return self._references[entry.index]
 
     def closure(self, roots: Iterable[Entry], *, leave: Iterable[str] = ()) -> list[Entry]:
         """Return ``roots`` and all that they reach, each entry once, in the order of reaching.
@@ -72,7 +81,7 @@ class Entries:
                 continue
             seen.add(entry.full_url)
             reached.append(entry)
-            targets = (self.resolve(target, entry) for target, _ in references(entry.resource))
+            targets = (self.resolve(target, entry) for target, _ in self.references(entry))
             waiting.extend(target for target in targets if target)
         return reached
 

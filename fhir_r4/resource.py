@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _ELEMENT = re.compile(r"_?[a-z][A-Za-z0-9]{0,40}")
+_CONTAINERS = (dict, list)
+_Trail = tuple[Any, str | int] | None  # the trail of the parent, and the step from there
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +126,31 @@ def reference(value: Any) -> str | None:
 
 
 def references(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every ``Reference.reference`` below ``value`` with its FHIRPath, in document order."""
-    stack: list[tuple[Any, str]] = [(value, path)]
+    """Yield every ``Reference.reference`` below ``value`` with its FHIRPath, in document order.
+
+    Each node is walked with the trail that led to it; the few that hold a reference have it written out.
+    """
+    stack: list[tuple[Any, _Trail]] = [(value, None)]
     while stack:
-        node, where = stack.pop()
+        node, trail = stack.pop()
         if isinstance(node, dict):
             target = node.get("reference")
             if isinstance(target, str):
-                yield target, where
-            stack.extend((member, f"{where}.{_element(key)}") for key, member in reversed(node.items()))
+                yield target, path + _written(trail)
+            below = [(member, (trail, key)) for key, member in node.items() if isinstance(member, _CONTAINERS)]
         elif isinstance(node, list):
-            stack.extend((node[i], f"{where}[{i}]") for i in range(len(node) - 1, -1, -1))
+            below = [(member, (trail, i)) for i, member in enumerate(node) if isinstance(member, _CONTAINERS)]
+        else:
+            continue
+        stack.extend(reversed(below))
+
+
+def _written(trail: _Trail) -> str:
+    steps: list[str] = []
+    while trail is not None:
+        trail, step = trail
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{_element(step)}")
+    return "".join(reversed(steps))
 
 
 def modifiers(value: Any, path: str) -> Iterator[tuple[str | None, str]]:

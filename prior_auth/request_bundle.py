@@ -14,18 +14,7 @@ from typing import Any
 
 from fhir_r4.bundle import Entries, Entry, is_absolute
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import (
-    as_dict,
-    as_list,
-    codings,
-    dicts,
-    identifier,
-    kind,
-    modifiers,
-    reference,
-    references,
-    text_of,
-)
+from fhir_r4.resource import as_dict, as_list, codings, dicts, identifier, kind, modifiers, reference, text_of
 from fhir_r4.systems import COVERAGE_INFORMATION, INFO_CANCELLED
 
 MOST_FAULTS = 100
@@ -194,7 +183,7 @@ def _reference_faults(entries: Entries) -> Iterator[Issue]:
     """Judge every reference that can be reached from the Claim."""
     for entry in entries.closure([entries[0]]):
         elsewhere = _leads_elsewhere(entry)
-        for target, path in references(entry.resource, entry.path):
+        for target, path in entries.references(entry):
             if target.startswith("#"):
                 if not any(target[1:] == one.get("id") for one in dicts(entry.resource.get("contained"))):
                     yield Issue("not-found", "no contained resource has this id", f"{path}.reference")

@@ -9,6 +9,7 @@ from flask import Flask, Response, g, request
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from app import metrics
 from app.api.door import fhir, plain
 from app.current import the_service
 from app.logging import get_logger
@@ -81,7 +82,8 @@ def _nothing(status: int, headers: dict[str, str]) -> Response:
 
 
 def _audit(status: int, issues: tuple[Issue, ...]) -> None:
-    """Record the refusal; a hook's JWT that was accepted is spent by it all the same."""
+    """Count and record the refusal; a hook's JWT that was accepted is spent by it all the same."""
+    metrics.refused(issues[0].code)
     service, caller = the_service(), g.get("hook_caller")
     record = {
         "actor": g.get("client_id", "unknown"),

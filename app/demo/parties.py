@@ -64,11 +64,13 @@ def parties(port: int, data: Path, settings: Mapping[str, str]) -> Parties:
 
 
 @contextmanager
-def running(command: list[str], ready: str | None, log: Path, environment: Mapping[str, str]) -> Iterator[Process]:
+def running(
+    command: list[str], ready: str | None, log: Path, environment: Mapping[str, str], *, module: str = "app.cli"
+) -> Iterator[Process]:
     """Run ``priorauth command…`` in a process of its own, from when ``ready`` answers 200 until the end."""
     with log.open("ab") as sink:
         process = subprocess.Popen(  # noqa: S603 our own command
-            [sys.executable, "-m", "app.cli", *command], env=dict(environment), stdout=sink, stderr=sink
+            [sys.executable, "-m", module, *command], env=dict(environment), stdout=sink, stderr=sink
         )
         try:
             if ready:

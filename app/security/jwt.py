@@ -11,6 +11,7 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from joserfc import jws
@@ -25,6 +26,7 @@ MAX_BYTES = 8_192
 LEEWAY = timedelta(seconds=60)
 ALGORITHMS = {"RS384": "RSA", "ES384": "EC"}
 _OWN_KEYS = frozenset({"jwk", "x5u", "x5c", "crit", "b64"})
+_PUBLIC = ("kty", "kid", "n", "e", "crv", "x", "y")
 _RSA_BITS = 2048
 
 
@@ -126,14 +128,16 @@ def _check_time(claims: dict, longest: timedelta, issued_within: timedelta | Non
 
 def _check_signature(parsed: Unverified, jwk: dict) -> None:
     try:
-        key = _public(parsed.algorithm, jwk)
+        key = _public(parsed.algorithm, tuple((name, jwk[name]) for name in _PUBLIC if name in jwk))
         jws.deserialize_compact(parsed.token, key, algorithms=[parsed.algorithm])
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise Rejected(f"signature: {type(error).__name__}") from None
 
 
-def _public(algorithm: str, jwk: dict) -> RSAKey | ECKey:
-    public = {name: jwk[name] for name in ("kty", "kid", "n", "e", "crv", "x", "y") if name in jwk}
+@lru_cache(maxsize=1024)
+def _public(algorithm: str, members: tuple[tuple[str, str], ...]) -> RSAKey | ECKey:
+    """Return the key of these members; to import one takes longer than to check a signature by it."""
+    public: dict[str, Any] = dict(members)
     if algorithm == "RS384":
         key = RSAKey.import_key(public)
         if key.public_key.key_size < _RSA_BITS:

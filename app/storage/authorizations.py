@@ -4,12 +4,12 @@ What changes together commits together: the authorization, its items and decisio
 are written on the caller's one connection.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Subquery, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Subquery, and_, bindparam, func, insert, select, update
 
 from app.storage import outbox
 from app.storage.tables import authorizations, decisions, items, submissions
@@ -45,55 +45,49 @@ class Received:
 
 def received_before(connection: Connection, client_id: str, transaction: Identifier) -> Received | None:
     """Return the submission that the client sent under this identifier, if any."""
-    query = select(submissions).where(
-        submissions.c.client_id == client_id,
-        submissions.c.transaction_system == transaction.system,
-        submissions.c.transaction_value == transaction.value,
-    )
-    row = connection.execute(query).one_or_none()
+    asked = {"client": client_id, "system": transaction.system, "value": transaction.value}
+    row = connection.execute(_RECEIVED, asked).one_or_none()
     return _received(row) if row else None
 
 
 def keep_submission(connection: Connection, received: Received) -> None:
     """Keep what came and what was answered. IntegrityError where the transaction is known already."""
-    connection.execute(
-        insert(submissions).values(
-            id=received.id,
-            client_id=received.client_id,
-            transaction_system=received.transaction.system,
-            transaction_value=received.transaction.value,
-            digest=received.digest,
-            generation=received.generation,
-            received_at=received.received_at,
-            authorization_id=received.authorization_id,
-            request=received.request,
-            response=received.response,
-        )
-    )
+    row = {
+        "id": received.id,
+        "client_id": received.client_id,
+        "transaction_system": received.transaction.system,
+        "transaction_value": received.transaction.value,
+        "digest": received.digest,
+        "generation": received.generation,
+        "received_at": received.received_at,
+        "authorization_id": received.authorization_id,
+        "request": received.request,
+        "response": received.response,
+    }
+    connection.execute(_KEEP_SUBMISSION, row)
 
 
 def add(connection: Connection, authorization: Authorization) -> int:
     """Keep a new authorization with its decisions; return the id of the outbox row that tells of it."""
-    connection.execute(
-        insert(authorizations).values(
-            id=authorization.id,
-            reference=authorization.reference,
-            number=authorization.number,
-            client_id=authorization.client,
-            payer=authorization.payer,
-            plan=authorization.plan,
-            member_id=authorization.member_id,
-            claim_identifiers=[str(one) for one in authorization.claim_identifiers],
-            npis=sorted(authorization.npis),
-            requestors=sorted(authorization.requestors),
-            urgent=authorization.urgent,
-            received_at=authorization.received_at,
-            due_at=authorization.due_at,
-            version=authorization.version,
-        )
-    )
-    connection.execute(insert(items), [_item_row(authorization.id, item) for item in authorization.items])
-    connection.execute(insert(decisions), [_decision_row(authorization.id, item, 1) for item in authorization.items])
+    row = {
+        "id": authorization.id,
+        "reference": authorization.reference,
+        "number": authorization.number,
+        "client_id": authorization.client,
+        "payer": authorization.payer,
+        "plan": authorization.plan,
+        "member_id": authorization.member_id,
+        "claim_identifiers": [str(one) for one in authorization.claim_identifiers],
+        "npis": sorted(authorization.npis),
+        "requestors": sorted(authorization.requestors),
+        "urgent": authorization.urgent,
+        "received_at": authorization.received_at,
+        "due_at": authorization.due_at,
+        "version": authorization.version,
+    }
+    connection.execute(_ADD, row)
+    connection.execute(_ADD_ITEMS, [_item_row(authorization.id, item) for item in authorization.items])
+    connection.execute(_ADD_DECISIONS, [_decision_row(authorization.id, item, 1) for item in authorization.items])
     return outbox.put(connection, CHANGED, authorization.id, authorization.received_at)
 
 
@@ -111,12 +105,13 @@ def save(connection: Connection, before: Authorization, after: Authorization, no
     if changed.rowcount != 1:
         raise Conflict(Issue("conflict", "somebody else has decided meanwhile; look at the case again"))
     news = [new for old, new in zip(before.items, after.items, strict=True) if new.decision != old.decision]
-    connection.execute(insert(decisions), [_decision_row(after.id, item, after.version) for item in news])
+    connection.execute(_ADD_DECISIONS, [_decision_row(after.id, item, after.version) for item in news])
     return outbox.put(connection, CHANGED, after.id, now)
 
 
 def find(connection: Connection, authorization_id: str) -> Authorization | None:
-    found = _authorizations(connection, select(authorizations).where(authorizations.c.id == authorization_id))
+    rows = connection.execute(select(authorizations).where(authorizations.c.id == authorization_id)).all()
+    found = _authorizations(connection, rows)
     return found[0] if found else None
 
 
@@ -129,17 +124,14 @@ def waiting(connection: Connection, limit: int) -> list[Authorization]:
         .where(decisions.c.action == ReviewAction.PENDED)
     )
     query = select(authorizations).where(authorizations.c.id.in_(pended)).order_by(authorizations.c.due_at)
-    return _authorizations(connection, query.limit(limit))
+    return _authorizations(connection, connection.execute(query.limit(limit)).all())
 
 
 def of_member(connection: Connection, payer: str, member_ids: Iterable[str]) -> list[Authorization]:
     """Return the member's authorizations, newest first."""
-    query = (
-        select(authorizations)
-        .where(authorizations.c.payer == payer, authorizations.c.member_id.in_(sorted(member_ids)))
-        .order_by(authorizations.c.received_at.desc())
-    )
-    return _authorizations(connection, query)
+    wanted = sorted(member_ids)
+    rows = connection.execute(_OF_MEMBER, {"payer": payer, "members": wanted}).all() if wanted else []
+    return _authorizations(connection, rows)
 
 
 def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standing, ...]:
@@ -150,29 +142,48 @@ def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standi
 
 def request_of(connection: Connection, authorization_id: str) -> dict:
     """Return the request Bundle by which the authorization was asked for."""
-    query = select(submissions.c.request).where(submissions.c.authorization_id == authorization_id)
-    body: bytes = connection.execute(query.order_by(submissions.c.received_at.desc()).limit(1)).scalar_one()
+    body: bytes = connection.execute(_REQUEST_OF, {"authorization": authorization_id}).scalar_one()
     return read_object(body)
 
 
-def _authorizations(connection: Connection, query: Select[Any]) -> list[Authorization]:
-    rows = connection.execute(query).all()
-    by_id: dict[str, list[Item]] = {row.id: [] for row in rows}
-    if not by_id:
-        return []
-    latest = _latest(decisions.c.authorization_id.in_(by_id))
-    present = (
-        select(decisions, items.c.codes, items.c.starts.label("item_starts"), items.c.ends.label("item_ends"))
-        .join(latest, _same(latest))
-        .join(
-            items,
-            (items.c.authorization_id == decisions.c.authorization_id) & (items.c.sequence == decisions.c.sequence),
-        )
-        .order_by(decisions.c.sequence)
+_ADD, _ADD_ITEMS, _ADD_DECISIONS = insert(authorizations), insert(items), insert(decisions)
+_KEEP_SUBMISSION = insert(submissions)
+_RECEIVED = select(submissions).where(
+    submissions.c.client_id == bindparam("client"),
+    submissions.c.transaction_system == bindparam("system"),
+    submissions.c.transaction_value == bindparam("value"),
+)
+_REQUEST_OF = (
+    select(submissions.c.request)
+    .where(submissions.c.authorization_id == bindparam("authorization"))
+    .order_by(submissions.c.received_at.desc())
+    .limit(1)
+)
+_OF_MEMBER = (
+    select(authorizations)
+    .where(
+        authorizations.c.payer == bindparam("payer"),
+        authorizations.c.member_id.in_(bindparam("members", expanding=True)),
     )
-    for row in connection.execute(present):
-        by_id[row.authorization_id].append(_item(row))
-    return [_authorization(row, by_id[row.id]) for row in rows]
+    .order_by(authorizations.c.received_at.desc())
+)
+_DECIDED = (
+    select(decisions, items.c.codes, items.c.starts.label("item_starts"), items.c.ends.label("item_ends"))
+    .join(
+        items, (items.c.authorization_id == decisions.c.authorization_id) & (items.c.sequence == decisions.c.sequence)
+    )
+    .where(decisions.c.authorization_id.in_(bindparam("ids", expanding=True)))
+    .order_by(decisions.c.sequence, decisions.c.ordinal)
+)
+
+
+def _authorizations(connection: Connection, rows: Sequence[Row[Any]]) -> list[Authorization]:
+    """Return the authorizations of these rows; each item's present decision is its last."""
+    present: dict[str, dict[int, Row[Any]]] = {row.id: {} for row in rows}
+    if present:
+        for decided in connection.execute(_DECIDED, {"ids": list(present)}):
+            present[decided.authorization_id][decided.sequence] = decided
+    return [_authorization(row, [_item(decided) for decided in present[row.id].values()]) for row in rows]
 
 
 def _latest(*conditions: ColumnElement[bool]) -> Subquery:

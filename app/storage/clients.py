@@ -1,10 +1,12 @@
 """Who are the systems that call us, and what may each of them do?"""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
 from app.storage.tables import access_tokens, client_ehrs, client_organizations, clients, spent_assertions
 from fhir_r4.resource import Identifier
@@ -61,37 +63,33 @@ def add(connection: Connection, client: Client, now: datetime) -> None:
 
 def find(connection: Connection, client_id: str) -> Client | None:
     """Return the active client of this id."""
-    return _one(connection, clients.c.id == client_id)
+    return _one(connection.execute(_BY_ID, {"client_id": client_id}))
 
 
 def find_by_issuer(connection: Connection, issuer: str) -> Client | None:
     """Return the active client whose hooks are signed by ``issuer``."""
-    return _one(connection, clients.c.hook_issuer == issuer)
+    return _one(connection.execute(_BY_ISSUER, {"issuer": issuer}))
 
 
 def find_by_token(connection: Connection, digest: str, now: datetime) -> tuple[Client, tuple[str, ...]] | None:
     """Return who holds the access token of this SHA-256, and the scopes it was granted."""
-    query = select(access_tokens.c.client_id, access_tokens.c.scope).where(
-        access_tokens.c.digest == digest, access_tokens.c.expires_at > now
-    )
-    row = connection.execute(query).one_or_none()
-    client = find(connection, row.client_id) if row else None
-    return (client, tuple(row.scope.split())) if row and client else None
+    rows = connection.execute(_BY_TOKEN, {"digest": digest, "now": now}).all()
+    client = _one(rows)
+    return (client, tuple(rows[0].granted.split())) if client else None
 
 
 def everyone(connection: Connection) -> list[Client]:
-    rows = connection.execute(select(clients).order_by(clients.c.id)).all()
-    return [_client(connection, row) for row in rows]
+    rows = connection.execute(_REGISTERED.order_by(clients.c.id))
+    return [_client(list(of_one)) for _, of_one in groupby(rows, key=lambda row: row.id)]
 
 
 def keep_token(
     connection: Connection, digest: str, client_id: str, scopes: tuple[str, ...], now: datetime, until: datetime
 ) -> None:
     """Keep a token's digest until it expires; forget those that have."""
-    connection.execute(delete(access_tokens).where(access_tokens.c.expires_at <= now))
-    connection.execute(
-        insert(access_tokens).values(digest=digest, client_id=client_id, scope=" ".join(scopes), expires_at=until)
-    )
+    connection.execute(_FORGET_TOKENS, {"now": now})
+    row = {"digest": digest, "client_id": client_id, "scope": " ".join(scopes), "expires_at": until}
+    connection.execute(_KEEP_TOKEN, row)
 
 
 def spend(connection: Connection, issuer: str, jti: str, now: datetime, until: datetime) -> None:
@@ -100,33 +98,52 @@ def spend(connection: Connection, issuer: str, jti: str, now: datetime, until: d
     Raises:
         IntegrityError: it was used before. The transaction is then good for nothing.
     """
-    connection.execute(delete(spent_assertions).where(spent_assertions.c.expires_at <= now))
-    connection.execute(insert(spent_assertions).values(issuer=issuer, jti=jti, expires_at=until))
+    connection.execute(_FORGET_SPENT, {"now": now})
+    connection.execute(_SPEND, {"issuer": issuer, "jti": jti, "expires_at": until})
 
 
 def was_spent(connection: Connection, issuer: str, jti: str) -> bool:
     """Tell whether a JWT was used before; the transaction that keeps the answer decides."""
-    query = select(spent_assertions.c.jti).where(spent_assertions.c.issuer == issuer, spent_assertions.c.jti == jti)
-    return connection.execute(query).one_or_none() is not None
+    return connection.execute(_SPENT, {"issuer": issuer, "jti": jti}).one_or_none() is not None
 
 
-def _one(connection: Connection, condition: Any) -> Client | None:
-    row = connection.execute(select(clients).where(condition, clients.c.active)).one_or_none()
-    return _client(connection, row) if row else None
+_REGISTERED = (
+    select(clients, client_organizations.c.system, client_organizations.c.value, client_ehrs.c.base_url)
+    .outerjoin(client_organizations, client_organizations.c.client_id == clients.c.id)
+    .outerjoin(client_ehrs, client_ehrs.c.client_id == clients.c.id)
+)  # a row for each pair of organization and EHR
+_ACTIVE = _REGISTERED.where(clients.c.active)
+_BY_ID = _ACTIVE.where(clients.c.id == bindparam("client_id"))
+_BY_ISSUER = _ACTIVE.where(clients.c.hook_issuer == bindparam("issuer"))
+_BY_TOKEN = (
+    _ACTIVE.add_columns(access_tokens.c.scope.label("granted"))
+    .join(access_tokens, access_tokens.c.client_id == clients.c.id)
+    .where(access_tokens.c.digest == bindparam("digest"), access_tokens.c.expires_at > bindparam("now"))
+)
+_KEEP_TOKEN, _SPEND = insert(access_tokens), insert(spent_assertions)
+_FORGET_TOKENS = delete(access_tokens).where(access_tokens.c.expires_at <= bindparam("now"))
+_FORGET_SPENT = delete(spent_assertions).where(spent_assertions.c.expires_at <= bindparam("now"))
+_SPENT = select(spent_assertions.c.jti).where(
+    spent_assertions.c.issuer == bindparam("issuer"), spent_assertions.c.jti == bindparam("jti")
+)
 
 
-def _client(connection: Connection, row: Row[Any]) -> Client:
-    organizations = select(client_organizations).where(client_organizations.c.client_id == row.id)
-    ehrs = select(client_ehrs.c.base_url).where(client_ehrs.c.client_id == row.id)
+def _one(rows: Iterable[Row[Any]]) -> Client | None:
+    of_one = list(rows)
+    return _client(of_one) if of_one else None
+
+
+def _client(rows: list[Row[Any]]) -> Client:
+    row = rows[0]
     return Client(
         id=row.id,
-        organizations=tuple(Identifier(one.system, one.value) for one in connection.execute(organizations)),
+        organizations=tuple(dict.fromkeys(Identifier(one.system, one.value) for one in rows if one.value is not None)),
         scopes=tuple(row.scopes.split()),
         jwks=row.jwks,
         jwks_url=row.jwks_url,
         hook_issuer=row.hook_issuer,
         hook_jwks=row.hook_jwks,
         hook_jwks_url=row.hook_jwks_url,
-        ehrs=tuple(connection.scalars(ehrs)),
+        ehrs=tuple(dict.fromkeys(one.base_url for one in rows if one.base_url is not None)),
         active=row.active,
     )

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select
 
 from app.storage.database import Database
 from app.storage.tables import members, providers
@@ -18,6 +18,10 @@ from fhir_r4.resource import Identifier
 from rules.directory import Member, Payer, Provider
 
 BATCH = 5_000
+_MEMBER_CALLED = select(members).where(
+    members.c.payer == bindparam("payer"), members.c.member_id == bindparam("number")
+)
+_PROVIDER_CALLED = select(providers).where(providers.c.npi == bindparam("npi"))
 
 
 class BadTable(ValueError):
@@ -39,15 +43,13 @@ class TableDirectory:
         return self._payers.get(payer_id)
 
     def member(self, payer: Payer, member_id: str) -> Member | None:
-        query = select(members).where(members.c.payer == payer.id, members.c.member_id == member_id)
         with self._database.reading() as connection:
-            row = connection.execute(query).mappings().one_or_none()
+            row = connection.execute(_MEMBER_CALLED, {"payer": payer.id, "number": member_id}).mappings().one_or_none()
         return Member(**row) if row else None
 
     def provider(self, npi: str) -> Provider | None:
-        query = select(providers).where(providers.c.npi == npi)
         with self._database.reading() as connection:
-            row = connection.execute(query).mappings().one_or_none()
+            row = connection.execute(_PROVIDER_CALLED, {"npi": npi}).mappings().one_or_none()
         return Provider(**row) if row else None
 
 

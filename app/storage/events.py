@@ -7,6 +7,8 @@ from sqlalchemy import Connection, insert
 
 from app.storage.tables import events
 
+_RECORD = insert(events)
+
 
 def record(
     connection: Connection,
@@ -19,13 +21,12 @@ def record(
     **detail: Any,
 ) -> None:
     """Add one event. ``detail`` holds our own identifiers and codes, never patient data."""
-    connection.execute(
-        insert(events).values(
-            at=at,
-            kind=kind,
-            actor=actor,
-            authorization_id=authorization_id,
-            request_id=request_id,
-            detail=detail,
-        )
-    )
+    row = {
+        "at": at,
+        "kind": kind,
+        "actor": actor,
+        "authorization_id": authorization_id,
+        "request_id": request_id,
+        "detail": detail,
+    }
+    connection.execute(_RECORD, row)

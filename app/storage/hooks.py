@@ -4,11 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from app.storage.tables import coverage_assertions, hook_invocations
 from fhir_r4.resource import Coding
 from rules.assertion import CoverageAssertion
+
+_KEEP_CALL, _KEEP_PROMISES = insert(hook_invocations), insert(coverage_assertions)
+_PROMISES = select(coverage_assertions).where(coverage_assertions.c.id.in_(bindparam("ids", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +31,7 @@ class Invocation:
 
 def keep(connection: Connection, invocation: Invocation, assertions: Iterable[CoverageAssertion]) -> None:
     """Keep the call, the answer and the promises."""
-    values = {name: getattr(invocation, name) for name in Invocation.__slots__}
-    connection.execute(insert(hook_invocations).values(values))
+    connection.execute(_KEEP_CALL, {name: getattr(invocation, name) for name in Invocation.__slots__})
     rows = [
         {
             "id": one.id,
@@ -49,7 +51,7 @@ def keep(connection: Connection, invocation: Invocation, assertions: Iterable[Co
         for one in assertions
     ]
     if rows:
-        connection.execute(insert(coverage_assertions), rows)
+        connection.execute(_KEEP_PROMISES, rows)
 
 
 def assertions_called(connection: Connection, ids: Iterable[str]) -> tuple[CoverageAssertion, ...]:
@@ -57,7 +59,7 @@ def assertions_called(connection: Connection, ids: Iterable[str]) -> tuple[Cover
     wanted = sorted(set(ids))
     if not wanted:
         return ()
-    rows = connection.execute(select(coverage_assertions).where(coverage_assertions.c.id.in_(wanted)))
+    rows = connection.execute(_PROMISES, {"ids": wanted})
     return tuple(
         CoverageAssertion(
             id=row.id,

@@ -1,0 +1,44 @@
+"""What does a monitoring system see? Prometheus' text: what the web processes counted, and what waits in the outbox."""
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.current import the_service
+from app.logging import get_logger
+from app.metrics import exposition
+from app.storage import outbox
+from app.wiring import Service
+
+door = Blueprint("metrics", __name__)
+log = get_logger()
+
+
+@door.get("/metrics")
+def metrics() -> Response:
+    return Response(exposition(_Outbox(the_service())), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Outbox(Collector):
+    """The outbox as it is at the scrape; without a database there is nothing to say of it, and the rest is said."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            with self._service.database.reading() as connection:
+                found = outbox.depth(connection)
+        except SQLAlchemyError as error:
+            log.error("database.away", exc_info=error)  # noqa: TRY400 structlog's, with the type and lines only
+            return
+        rows = GaugeMetricFamily("priorauth_outbox_rows", "Rows that wait, and rows given up.", labels=["state"])
+        rows.add_metric(["waiting"], found.waiting)
+        rows.add_metric(["dead"], found.dead)
+        yield rows
+        age = (self._service.now() - found.oldest).total_seconds() if found.oldest else 0
+        yield GaugeMetricFamily("priorauth_outbox_oldest_seconds", "Age of the oldest row that waits.", value=age)

@@ -1,0 +1,43 @@
+"""What is counted? Requests, their time and what was refused; of one process, or of all web processes together.
+
+Labels are our own words: route templates, status classes, kinds of refusal. Nothing that a client sent is one.
+
+prometheus-client looks for the folder in which processes share their counts when it is imported; therefore
+``app/server.py`` names the folder before it loads this.
+"""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_LABELS = ("endpoint", "status")
+
+_own = CollectorRegistry()
+_requests = Counter("priorauth_requests", "Requests answered.", _LABELS, registry=_own)
+_seconds = Histogram("priorauth_request_seconds", "Time to answer.", _LABELS, registry=_own, buckets=_SECONDS)
+_refusals = Counter("priorauth_refusals", "Requests refused, by FHIR's issue type.", ("kind",), registry=_own)
+
+
+def answered(template: str | None, status: int, seconds: float) -> None:
+    """Count an answer; ``template`` is the route's, None where there is no such route."""
+    labels = (template or "none", f"{status // 100}xx")
+    _requests.labels(*labels).inc()
+    _seconds.labels(*labels).observe(seconds)
+
+
+def refused(kind: str) -> None:
+    _refusals.labels(kind).inc()
+
+
+def exposition(*others: Collector) -> bytes:
+    """Return everything in Prometheus' text format, with what ``others`` find out at this moment."""
+    counted, found = _own, CollectorRegistry()
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # noqa: TID251 where prometheus-client itself looks
+        counted = CollectorRegistry()
+        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+    for other in others:
+        found.register(other)
+    return generate_latest(counted) + generate_latest(found)

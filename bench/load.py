@@ -1,0 +1,95 @@
+"""How is a server loaded, and what does that cost it? A round of requests on kept-alive connections over loopback.
+
+Counted is the CPU time of the web processes, user and system, from Linux's /proc: the one figure on which the
+client and the neighbours on a small machine have little hold.
+"""
+
+import http.client
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+CONNECTIONS = 4
+_TICK = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class NotAnswered(Exception):
+    """A request was not answered as a request of a measurement has to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One POST; all of it is made before the round begins."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one request took, on the average of a round.
+
+    Attributes:
+        cpu_ms: of all web processes together.
+        per_second: requests, with the client on the same cores.
+    """
+
+    cpu_ms: float
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """A gunicorn on loopback: its port, and the process id of its master."""
+
+    port: int
+    master: int
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that the web processes have had so far."""
+        return sum(map(_cpu_ticks, self._processes())) / _TICK
+
+    def resident_mb(self) -> float:
+        """Return the resident memory of the largest web process, in millions of bytes."""
+        return max(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self._processes()) * _PAGE / 1e6
+
+    def _processes(self) -> list[int]:
+        return [int(pid) for pid in Path(f"/proc/{self.master}/task/{self.master}/children").read_text().split()]
+
+
+def run(web: Web, requests: Sequence[Request], proof: bytes) -> Cost:
+    """Send all requests and return what one of them cost.
+
+    Args:
+        proof: stands in every answer of a server that works.
+
+    Raises:
+        NotAnswered: an answer is not 200 or lacks the proof; a round that fails measures nothing.
+    """
+    shares = [requests[first::CONNECTIONS] for first in range(CONNECTIONS)]
+    cpu, started = web.cpu_seconds(), time.perf_counter()
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(lambda share: _send(web.port, share, proof), shares))
+    seconds = time.perf_counter() - started
+    return Cost((web.cpu_seconds() - cpu) * 1000 / len(requests), len(requests) / seconds)
+
+
+def _send(port: int, requests: Sequence[Request], proof: bytes) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    for one in requests:
+        connection.request("POST", one.path, one.body, one.headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200 or proof not in body:
+            raise NotAnswered(f"{one.path}: {answer.status} {body[:300]!r}")
+    connection.close()
+
+
+def _cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])  # utime and stime, the 14th and 15th field of proc(5)

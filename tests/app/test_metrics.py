@@ -1,0 +1,127 @@
+"""What a monitoring system reads: every process's counts in one sum, the outbox as it is, and no patient."""
+
+import os
+import re
+import shutil
+import signal
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from app.demo.parties import loopback_door, parties, running
+from app.storage import tables
+from tests.app.fixtures import ROOT
+from tests.given import a_hook, a_submission_bundle
+from tests.journeys.servers import two_free_ports
+from tests.test_house import CANARIES
+
+SUBMIT = 'endpoint="/fhir/<generation:generation>/Claim/$submit"'
+
+
+def value(text, sample):
+    """Return a sample's value, 0 where it is not there."""
+    found = re.search(rf"^{re.escape(sample)} (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0
+
+
+def scraped(house):
+    answer = house.web.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.mimetype == "text/plain"
+    return answer.text
+
+
+def test_answers_are_counted_and_timed_by_route_and_class_of_status(house):
+    before = scraped(house)
+    house.submit(a_submission_bundle())
+    house.submit(b"{")
+    after = scraped(house)
+    for status in ("2xx", "4xx"):
+        for sample in ("priorauth_requests_total", "priorauth_request_seconds_count"):
+            name = f'{sample}{{{SUBMIT},status="{status}"}}'
+            assert value(after, name) - value(before, name) == 1
+
+
+def test_what_is_no_route_is_one_label(house):
+    before = scraped(house)
+    for path in ("/Baxter", "/fhir/9.9/Amy"):
+        house.web.get(path)
+    after = scraped(house)
+    name = 'priorauth_requests_total{endpoint="none",status="4xx"}'
+    assert value(after, name) - value(before, name) == 2
+
+
+def test_refusals_are_counted_by_kind(house):
+    before = scraped(house)
+    house.submit(a_submission_bundle(), token="unknown")
+    house.submit(b"[]")
+    after = scraped(house)
+    for kind in ("login", "structure"):
+        name = f'priorauth_refusals_total{{kind="{kind}"}}'
+        assert value(after, name) - value(before, name) == 1
+
+
+def test_the_outbox_is_told_as_it_is(house):
+    house.submit(a_submission_bundle())
+    house.submit(a_submission_bundle())
+    house.clock.now += timedelta(seconds=90)
+    with house.service.database.writing() as connection:
+        first = min(row["id"] for row in house.rows(tables.outbox))
+        dead = update(tables.outbox).where(tables.outbox.c.id == first).values(dead_at=house.clock.now)
+        connection.execute(dead)
+    text = scraped(house)
+    assert value(text, 'priorauth_outbox_rows{state="waiting"}') == 1
+    assert value(text, 'priorauth_outbox_rows{state="dead"}') == 1
+    assert value(text, "priorauth_outbox_oldest_seconds") == 90
+
+
+def test_an_empty_outbox_has_no_age(house):
+    assert value(scraped(house), "priorauth_outbox_oldest_seconds") == 0
+
+
+def test_without_a_database_the_rest_is_told(house):
+    with house.service.database.writing() as connection:
+        tables.outbox.drop(connection)
+    text = scraped(house)
+    assert "priorauth_outbox_rows" not in text
+    assert "priorauth_requests_total" in text
+
+
+def test_nothing_that_was_sent_is_a_label(house):
+    house.call(a_hook())
+    house.web.get("/fhir/2.0/Patient/Baxter?name=Amy")
+    house.web.open("/cds-services/order-sign-crd", method="BAXTER")
+    house.submit(a_submission_bundle(), token="Baxter")
+    text = scraped(house)
+    for canary in (*CANARIES, "riverside-ehr", "BAXTER"):
+        assert canary not in text
+
+
+@pytest.mark.journey
+def test_all_web_processes_are_one_sum_and_a_dead_one_s_counts_stay(tmp_path):
+    port = two_free_ports()
+    here = parties(port, tmp_path / "data", {})
+    shutil.copytree(ROOT / "fixtures" / "payer", here.data)
+    here.operate("migrate")
+    door, live = loopback_door(), 'priorauth_requests_total{endpoint="/health/live",status="2xx"}'
+
+    def get(path):
+        return door.send("GET", f"{here.service}{path}", allowed=[here.service]).body.decode()
+
+    folders = here.environment | {"TMPDIR": str(tmp_path)}
+    with running(["serve", "--port", str(port)], f"{here.service}/health/ready", tmp_path / "log", folders) as service:
+        for _ in range(20):
+            get("/health/live")
+        assert value(get("/metrics"), live) == 20
+        (counts,) = tmp_path.glob("priorauth-counts-*")
+        workers = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()
+        os.kill(int(workers[0]), signal.SIGKILL)
+        time.sleep(1.5)
+        get("/health/live")
+        assert value(get("/metrics"), live) == 21
+        service.terminate()
+        service.wait(timeout=20)
+        assert not counts.exists()

@@ -1,0 +1,68 @@
+"""The measurement: bodies of the size told, CPU of the right processes, and a page that says what was missed."""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime
+
+import orjson
+import pytest
+
+from bench.bodies import SUBMISSION_BYTES, bodies
+from bench.echo import create_echo
+from bench.load import Cost, Web
+from bench.report import Measured, page
+from prior_auth.submission import read_submission
+from tests.given import ROOT
+
+NOW = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)
+
+
+def test_each_body_is_about_its_member_and_a_transaction_of_its_own():
+    given = bodies(NOW)
+    first, second = (read_submission(orjson.loads(given.for_member("submission", number))) for number in (1, 2))
+    assert (first.member_ids[0], second.member_ids[0]) == ("ACME1000001", "ACME1000002")
+    assert first.identifier != second.identifier
+
+
+def test_a_submission_has_the_size_of_which_the_page_speaks():
+    assert SUBMISSION_BYTES <= len(bodies(NOW).submission) < SUBMISSION_BYTES * 1.05
+
+
+def test_the_echo_loads_and_dumps():
+    answer = create_echo().test_client().post("/fhir/2.0/Claim/$submit", data=b'{ "a": [1.5] }')
+    assert answer.data == b'{"a":[1.5]}'
+
+
+def test_the_cpu_of_child_processes_is_counted_and_not_their_sleep():
+    burn = "import time; t = time.process_time()\nwhile time.process_time() - t < 0.3: pass\ntime.sleep(20)"
+    child = subprocess.Popen([sys.executable, "-c", burn])
+    web = Web(0, os.getpid())
+    before = web.cpu_seconds()
+    try:
+        ends = time.monotonic() + 10
+        while web.cpu_seconds() - before < 0.25 and time.monotonic() < ends:
+            time.sleep(0.05)
+        assert web.cpu_seconds() - before >= 0.25
+        assert web.resident_mb() > 1
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.parametrize(("cpu", "said"), [(2.0, "| met |"), (4.0, "| **missed** |")])
+def test_the_page_says_which_targets_are_met(cpu, said):
+    result = Measured("order-sign", 2_700, [Cost(1.0, 900)] * 3, [Cost(cpu, 300)] * 3, target=3)
+    written = page([result], 100, 100_000, date(2026, 3, 1))
+    assert f"| {cpu:.1f} × | ≤ 3 × {said}" in written
+    assert "100 MB (target 180 MB): met" in written
+
+
+@pytest.mark.journey
+def test_a_short_run_measures_every_operation():
+    command = [sys.executable, "-m", "bench", "--small", "--port", "18410"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for operation in ("order-sign", "$questionnaire-package", "$inquire", "$submit"):
+        assert f"measuring {operation}" in done.stdout.replace("`", "")
