@@ -40,7 +40,7 @@ test: setup  ## lint, types, import contracts and every test
 
 check: setup  ## the same with the fast tests only, under a minute
 	$(MAKE) --no-print-directory lint types house
-	$(BIN)/python -m pytest -q -m "not journey"
+	$(BIN)/python -m pytest -q -m "not journey and not slow"
 
 lint: setup  ## ruff
 	$(BIN)/ruff check .

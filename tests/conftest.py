@@ -15,7 +15,6 @@ class Proofs:
     """Collects outcomes by requirement, and writes build/conformance.json at the end."""
 
     def __init__(self):
-        self.of: dict[str, list[str]] = {}
         self.outcomes: dict[str, dict[str, list[str]]] = {}
 
     def pytest_collection_modifyitems(self, items):
@@ -23,15 +22,17 @@ class Proofs:
             ids = [one for mark in item.iter_markers("requirement") for one in mark.args]
             if len(ids) > 3:
                 raise pytest.UsageError(f"{item.nodeid} names more than three requirements")
-            self.of[item.nodeid] = ids
+            item.user_properties += [("requirement", one) for one in ids]  # they travel with the report
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call" or report.outcome != "passed":
-            for one in self.of.get(report.nodeid, ()):
+            for one in (value for name, value in report.user_properties if name == "requirement"):
                 entry = self.outcomes.setdefault(one, {"passed": [], "failed": [], "skipped": []})
                 entry[_OUTCOMES[report.outcome]].append(report.nodeid)
 
-    def pytest_sessionfinish(self):
+    def pytest_sessionfinish(self, session):
+        if hasattr(session.config, "workerinput"):
+            return  # the process that gathers all reports writes
         for one, reason in divergences().items():
             self.outcomes.setdefault(one, {})["divergent"] = reason
         target = ROOT / "build" / "conformance.json"

@@ -12,6 +12,8 @@ from fhir_r4.profiles.check import Profiles
 from fhir_r4.profiles.packages import Package
 from tests.fhir_r4 import packages
 
+pytestmark = pytest.mark.slow
+
 CORE = "http://hl7.org/fhir/StructureDefinition/"
 
 

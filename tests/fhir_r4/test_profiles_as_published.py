@@ -4,13 +4,15 @@ import copy
 import random
 from collections.abc import Iterator
 
+import pytest
+
 from app.profiles import compile_committed, read_folder
 from fhir_r4.profiles.check import FILES, committed, committed_texts
 from fhir_r4.profiles.scope import Spot
 from tests.fhir_r4 import mutations, verdicts
 from tests.fhir_r4.packages import FOLDER, GUIDES, guide_examples, needs_packages, needs_verdicts, profile_of
 
-pytestmark = needs_packages
+pytestmark = [needs_packages, pytest.mark.slow]
 
 
 @needs_verdicts

@@ -12,7 +12,7 @@ from prior_auth.inquire import answers, read_inquiry
 from tests.given import a_certification, an_authorization, an_inquiry_bundle, entry
 
 OWN = [Identifier(NPI, "1234567893")]
-AUTHORIZATION = an_authorization(a_certification())
+AUTHORIZATION = replace(an_authorization(a_certification()), reference="PAREFERENCE01")
 INQUIRY = read_inquiry(an_inquiry_bundle())
 
 
