@@ -17,6 +17,11 @@ ANSWERS: dict[str, dict] = {
 }
 
 
+def reviewer(generation: Generation) -> str:
+    """Return the account of the chapter's reviewer."""
+    return f"dr-silva-{generation}".replace(".", "-")
+
+
 _HOLDS = {
     Generation.V2_0: ("ids only", [None]),
     Generation.V2_2: ("the full response bundle", ["Bundle"]),
@@ -79,7 +84,7 @@ class LumbarMri:
     def _person_decides(self, scenes: Scenes, reference: str) -> None:
         out = scenes.out
         out.scene("A reviewer looks at the case and decides")
-        name = f"dr-silva-{self.generation}".replace(".", "-")
+        name = reviewer(self.generation)
         link = self.here.operate("staff", "add", name, "--role", "reviewer", "--licence", "NY/123456")
         browser = Browser(self.here.service, "Reviewer", out)
         browser.set_password(link, PASSWORD)

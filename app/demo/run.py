@@ -9,10 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from app.demo.lumbar_mri import PASSWORD, reviewer
 from app.demo.parties import HOUSE, DidNotStart, Parties, Process, loopback_door, parties, running
 from app.demo.story import chapters, tell_chapter
 from app.demo.transcript import Transcript
 from app.dtr.credentials import Credentials
+from fhir_r4.generations import Generation
 
 
 def tell(*, once: bool, port: int) -> int:
@@ -93,7 +95,8 @@ def _stay(here: Parties, out: Transcript) -> None:
             "FHIR, 2.0.1 family": f"{here.service}/fhir/2.0/metadata",
             "FHIR, 2.2 family": f"{here.service}/fhir/2.2/metadata",
             "Health": f"{here.service}/health/ready",
-            "Staff pages": here.service,
+            "Staff pages": f"{here.service}/worklist",
+            "sign in as": f"{reviewer(Generation.V2_2)}, {PASSWORD}",
             "Sandbox EHR": here.ehr,
         }
     )

@@ -63,7 +63,11 @@ def test_a_file_that_is_no_json_is_named_and_the_rest_is_read():
     assert [definition["type"] for definition in read.definitions] == ["Basic"]
 
 
-@pytest.mark.parametrize("archive", [b"", b"not an archive", an_archive({"package.json": b"{}" * 5000})[:60]])
+@pytest.mark.parametrize(
+    "archive",
+    [b"", b"not an archive", an_archive({"package.json": b"{}" * 5000})[:60]],
+    ids=["empty", "not an archive", "cut short"],
+)
 def test_an_archive_that_cannot_be_read_is_named(archive):
     read = read_package(archive, "x.tgz")
     assert read.definitions == []
