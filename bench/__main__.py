@@ -15,6 +15,7 @@ from app.clock import now
 from app.demo.parties import HOUSE, running
 from bench.bodies import Bodies, bodies
 from bench.house import House, furnish, stock
+from bench.jobs import Latency, a_redis, latency
 from bench.load import Request, Web, run
 from bench.report import Measured, page
 
@@ -23,19 +24,20 @@ PAGE = HOUSE / "docs" / "benchmarks.md"
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is measured: authorizations in store, rounds, and requests in each."""
+    """How much is measured: authorizations in store, rounds, requests in each, and jobs."""
 
     stored: int
     rounds: int
     requests: int
+    jobs: int
 
     @property
     def members(self) -> int:
         """One for each stored case, one whose case is copied, and one for each new submission."""
-        return self.stored + 1 + (self.rounds + 1) * self.requests
+        return self.stored + 1 + (self.rounds + 1) * self.requests + self.jobs
 
 
-FULL, SMALL = Scale(100_000, 5, 500), Scale(2_000, 3, 100)
+FULL, SMALL = Scale(100_000, 5, 500, 300), Scale(2_000, 3, 100, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ class Bench:
             service.append(run(self.service, requests, operation.proof))
         return Measured(operation.name, len(requests[0].body), echo[1:], service[1:], operation.target)
 
+    def on_threads(self, scale: Scale) -> Latency:
+        """Return how long jobs took that threads of the web processes did."""
+        requests = list(self.requests(SUBMIT, iter(range(scale.members - scale.jobs, scale.members))))
+        return latency("threads of the web processes", 10, self.service.port, self.house.here.data, requests)
+
 
 @click.command()
 @click.option("--small", is_flag=True, help="A short run that writes nothing: does it still work?")
@@ -102,7 +109,10 @@ def main(*, small: bool, port: int) -> None:
         for operation in OPERATIONS:
             console.print(f"measuring {operation.name}")
             results.append(bench.measured(operation, scale))
-        written = page(results, bench.service.resident_mb(), scale.stored, now().date())
+        resident = bench.service.resident_mb()
+        console.print("measuring jobs")
+        jobs = [bench.on_threads(scale), _on_celery(stack, folder / "celery", port + 2, bench.given, scale)]
+        written = page(results, jobs, resident, scale.stored, now().date())
     if not small:
         PAGE.write_text(written, encoding="utf-8")
     console.print(written, markup=False, soft_wrap=True)
@@ -116,6 +126,24 @@ def _opened(stack: ExitStack, folder: Path, port: int, scale: Scale) -> Bench:
     listen, answers = [str(port + 1)], f"http://127.0.0.1:{port + 1}/ready"
     echo = stack.enter_context(running(listen, answers, folder / "echo.log", here.environment, module="bench.echo"))
     return Bench(house, bodies(now()), Web(port, service.pid), Web(port + 1, echo.pid))
+
+
+def _on_celery(stack: ExitStack, folder: Path, port: int, given: Bodies, scale: Scale) -> Latency:
+    """Return how long jobs took that a Celery worker did, in a house of its own with an empty store."""
+    folder.mkdir()
+    name, target = "one Celery worker, over Redis", 50
+    broker = stack.enter_context(a_redis(port + 1, folder))
+    if broker is None:
+        return Latency(name, target, None)
+    house = furnish(folder, port, 2 * scale.jobs, {"PRIORAUTH_BROKER_URL": broker})
+    here, log = house.here, folder / "service.log"
+    stack.enter_context(running(["worker"], None, folder / "worker.log", here.environment))
+    serve = ["serve", "--port", str(port)]
+    service = stack.enter_context(running(serve, f"{here.service}/health/ready", log, here.environment))
+    bench = Bench(house, given, Web(port, service.pid), Web(port, service.pid))
+    first, *rest = bench.requests(SUBMIT, iter(range(scale.jobs + 1)))
+    latency(name, target, port, here.data, [first])  # to warm up: the worker may still be starting
+    return latency(name, target, port, here.data, rest)
 
 
 if __name__ == "__main__":

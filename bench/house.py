@@ -2,10 +2,11 @@
 
 import csv
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from uuid import uuid4
 
 from joserfc import jwt
@@ -49,9 +50,13 @@ class House:
         return jwt.encode({"alg": "RS384", "kid": "bench", "typ": "JWT"}, claims, self.key, algorithms=["RS384"])
 
 
-def furnish(folder: Path, port: int, members: int) -> House:
-    """Make the data folder: schema, payer, that many members, one client with an RS384 key and a token."""
-    here = parties(port, folder / "data", {})
+def furnish(folder: Path, port: int, members: int, settings: Mapping[str, str] = MappingProxyType({})) -> House:
+    """Make the data folder: schema, payer, that many members, one client with an RS384 key and a token.
+
+    Args:
+        settings: of the service, beside those of the demo.
+    """
+    here = parties(port, folder / "data", settings)
     shutil.copytree(HOUSE / "fixtures" / "payer", here.data)
     with (here.data / "members.csv").open("a", newline="", encoding="utf-8") as file:
         rows = ("acme", "ACME-MA-HMO-2026", _BIRTH_DATE.isoformat(), "2026-01-01", "")

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
+from bench.jobs import Latency
 from bench.load import Cost
 
 RESIDENT_MB = 180
@@ -33,8 +34,9 @@ class Measured:
         return _cpu(self.service) / _cpu(self.echo)
 
 
-def page(results: Sequence[Measured], resident_mb: float, stored: int, on: date) -> str:
+def page(results: Sequence[Measured], jobs: Sequence[Latency], resident_mb: float, stored: int, on: date) -> str:
     rows = "\n".join(map(_row, results))
+    latencies = "\n".join(map(_latency, jobs))
     rounds, memory = len(results[0].echo), _verdict(resident_mb <= RESIDENT_MB)
     return f"""\
 # Benchmarks
@@ -52,6 +54,13 @@ this machine; the ratio is what carries over.
 {rows}
 
 Resident memory of the largest web process after all rounds: {resident_mb:.0f} MB (target {RESIDENT_MB} MB): {memory}.
+
+From a submission's arrival to the end of the job that follows from it, one request at a time (`created_at` to
+`done_at` of the job's row):
+
+| jobs are done by | jobs | median | 95 of 100 within | target for the median | |
+|---|--:|--:|--:|--:|---|
+{latencies}
 
 What is sent:
 
@@ -71,6 +80,16 @@ def _row(one: Measured) -> str:
     return (
         f"| {one.name} | {one.body_bytes / 1000:.1f} kB | {_cpu(one.echo):.2f} | {_cpu(one.service):.2f} "
         f"| {one.ratio:.1f} × | {target} | {verdict} | {rate:.0f} |"
+    )
+
+
+def _latency(one: Latency) -> str:
+    if one.milliseconds is None:
+        return f"| {one.name} | 0 | | | ≤ {one.target_ms:g} ms | not measured: no Redis |"
+    middle, late = median(one.milliseconds), quantiles(one.milliseconds, n=20)[-1]
+    return (
+        f"| {one.name} | {len(one.milliseconds)} | {middle:.1f} ms | {late:.1f} ms "
+        f"| ≤ {one.target_ms:g} ms | {_verdict(middle <= one.target_ms)} |"
     )
 
 

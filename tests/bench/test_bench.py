@@ -11,6 +11,7 @@ import pytest
 
 from bench.bodies import SUBMISSION_BYTES, bodies
 from bench.echo import create_echo
+from bench.jobs import Latency
 from bench.load import Cost, Web
 from bench.report import Measured, page
 from prior_auth.submission import read_submission
@@ -54,9 +55,22 @@ def test_the_cpu_of_child_processes_is_counted_and_not_their_sleep():
 @pytest.mark.parametrize(("cpu", "said"), [(2.0, "| met |"), (4.0, "| **missed** |")])
 def test_the_page_says_which_targets_are_met(cpu, said):
     result = Measured("order-sign", 2_700, [Cost(1.0, 900)] * 3, [Cost(cpu, 300)] * 3, target=3)
-    written = page([result], 100, 100_000, date(2026, 3, 1))
+    written = page([result], [], 100, 100_000, date(2026, 3, 1))
     assert f"| {cpu:.1f} × | ≤ 3 × {said}" in written
     assert "100 MB (target 180 MB): met" in written
+
+
+@pytest.mark.parametrize(
+    ("took", "said"),
+    [
+        ([8.0] * 19 + [40.0], "| 20 | 8.0 ms | 38.4 ms | ≤ 10 ms | met |"),
+        ([12.0] * 20, "| 20 | 12.0 ms | 12.0 ms | ≤ 10 ms | **missed** |"),
+        (None, "| not measured: no Redis |"),
+    ],
+)
+def test_the_page_tells_how_long_jobs_took(took, said):
+    result = Measured("order-sign", 2_700, [Cost(1.0, 900)] * 3, [Cost(2.0, 300)] * 3, target=3)
+    assert said in page([result], [Latency("threads", 10, took)], 100, 100_000, date(2026, 3, 1))
 
 
 @pytest.mark.journey
@@ -66,3 +80,4 @@ def test_a_short_run_measures_every_operation():
     assert done.returncode == 0, done.stderr[-2000:]
     for operation in ("order-sign", "$questionnaire-package", "$inquire", "$submit"):
         assert f"measuring {operation}" in done.stdout.replace("`", "")
+    assert "| threads of the web processes | 30 |" in done.stdout
