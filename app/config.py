@@ -38,6 +38,9 @@ class Config:
     forms: Path = _HOUSE / "questionnaires" / "forms"
     """Folder of the Questionnaires, <id>/<version>.json."""
 
+    policies_poll_seconds: float = 2.0
+    """How often a process looks whether policies or forms have changed; a change is taken at the second look."""
+
     workers: int = 2
     """Web processes."""
 

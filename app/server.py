@@ -23,6 +23,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, config: Config, host: str, port: int) -> None:
         self._config, self._address = config, f"{host}:{port}"
         self._jobs: ThreadRunner | None = None  # of this web process, once it has loaded
+        self._service: Service | None = None
         self._counts = tempfile.mkdtemp(prefix="priorauth-counts-")
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._counts  # noqa: TID251 where prometheus-client looks
         super().__init__()
@@ -53,17 +54,22 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from app.web import create_app  # noqa: PLC0415 imports prometheus-client, which looks for the folder once
 
         service = with_runner(build(self._config))
+        self._service = service
         self._jobs = service.runner if isinstance(service.runner, ThreadRunner) else None
         return create_app(self._config, service)
 
     def _begin(self, _: Any) -> None:
-        """Spare what was built at start (policies, forms) from later searches for garbage, and begin with the jobs."""
+        """Spare what was built at start from later searches for garbage, watch the policies, begin with the jobs."""
         gc.collect()
         gc.freeze()
+        if self._service:
+            self._service.policies.start()
         if self._jobs:
             self._jobs.start()
 
     def _end(self, _: Any, __: Any) -> None:
+        if self._service:
+            self._service.policies.stop()
         if self._jobs:
             self._jobs.stop()
 

@@ -12,20 +12,16 @@ from app.clients.outbound import Door
 from app.clock import now
 from app.config import Config
 from app.payers import load_payers
+from app.policies import ActivePolicies, Edition
 from app.storage.database import Database
 from app.storage.directory import TableDirectory
 from fhir_r4.generations import Generation
-from questionnaires.catalog import Catalog, load_catalog, questions
+from questionnaires.catalog import Catalog
 from rules.book import PolicyBook
 from rules.directory import Payer
-from rules.load import load_book
 from rules.ports import Directory
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-
-class FormMissing(ValueError):
-    """A policy names a form, or a question of it, that is not there."""
 
 
 class Runner(Protocol):
@@ -48,12 +44,24 @@ class Service:
     database: Database
     payers: tuple[Payer, ...]
     directory: Directory
-    book: PolicyBook
-    catalog: Catalog
+    policies: ActivePolicies
     door: Door
     jwks: JwksCache
     runner: Runner = field(default_factory=_Nobody)
     now: Callable[[], datetime] = now
+
+    @property
+    def edition(self) -> Edition:
+        """Policies and forms as they are now; a request takes them once and works with them to its end."""
+        return self.policies.edition
+
+    @property
+    def book(self) -> PolicyBook:
+        return self.edition.book
+
+    @property
+    def catalog(self) -> Catalog:
+        return self.edition.catalog
 
     def fhir_base(self, generation: Generation) -> str:
         return f"{self.config.base_url}/fhir/{generation}"
@@ -63,8 +71,6 @@ def build(config: Config) -> Service:
     """Read payers, policies and forms, and open the database; raises what any of them has to complain about."""
     database = Database(config.database)
     payers = load_payers(config.data / "payer.yaml")
-    book, catalog = load_book(config.policies), load_catalog(config.forms)
-    refuse_missing_forms(book, catalog)
     door = Door(
         allow_loopback_http=config.allow_loopback_http,
         timeout_seconds=config.outbound_timeout_seconds,
@@ -75,26 +81,10 @@ def build(config: Config) -> Service:
         database=database,
         payers=payers,
         directory=TableDirectory(database, payers),
-        book=book,
-        catalog=catalog,
+        policies=ActivePolicies(config, database),
         door=door,
         jwks=JwksCache(door),
     )
-
-
-def refuse_missing_forms(book: PolicyBook, catalog: Catalog) -> None:
-    """Raise FormMissing where a policy asks for a form or a question that the catalog does not have."""
-    for policy in book:
-        name = policy.at_order_time.questionnaire
-        if name is None:
-            continue
-        try:
-            asked = questions(catalog.named(name))
-        except KeyError:
-            raise FormMissing(f"{policy}: there is no form {name}") from None
-        for fact in policy.facts:
-            if fact.question not in asked:
-                raise FormMissing(f"{policy}: form {name} has no question {fact.question} for '{fact.name}'")
 
 
 def new_id() -> str:

@@ -54,7 +54,8 @@ def call_service(service_id: str) -> Response:
     )
     known = gather(hook, ehr, service.directory)
     today = _today(service, known)
-    knowledge = Knowledge(service.book, service.catalog, new_id)
+    edition = service.edition
+    knowledge = Knowledge(edition.book, edition.catalog, new_id)
     answer = respond(hook, known, _on_file(service, known), knowledge, today)
 
     response = write_json(answer.to_json())

@@ -88,7 +88,8 @@ def _decide(service: Service, generation: Generation, client: Client, submission
             hooks.assertions_called(connection, ids),
             authorizations.standing(connection, known.payer.id, known.member.member_id),
         )
-    knowledge = Knowledge(service.book, service.catalog, new_id, new_number)
+    edition = service.edition
+    knowledge = Knowledge(edition.book, edition.catalog, new_id, new_number)
     authorization = decide(submission, known, on_file, knowledge, client.id, now)
     case = Case(authorization, submission, known.payer.time_zone)
     return _Answer(authorization, write_json(writer.response_bundle(case)))

@@ -8,6 +8,8 @@ from app.current import the_service
 from app.jobs import broker
 from app.storage import migrate
 
+TOLD = 10
+"""Faults of a refused folder that are told; the page /policies tells them all."""
 door = Blueprint("health", __name__, url_prefix="/health")
 
 
@@ -25,7 +27,17 @@ def ready() -> Response:
         return plain({"status": "unready", "database": "away"}, 503)
     if revision != migrate.newest():
         return plain({"status": "unready", "database": "run priorauth migrate"}, 503)
-    said = {"status": "ready", "database": "ok"}
+    said: dict = {"status": "ready", "database": "ok"}
     if url := the_service().config.broker_url:
         said["broker"] = "ok" if broker.answers(url) else "degraded"
-    return plain(said)
+    return plain(said | {"policies": _policies()})
+
+
+def _policies() -> dict:
+    """Say which book is at work; a changed folder that was refused leaves the old one at work, and says why."""
+    policies = the_service().policies
+    said: dict = {"status": "ok", "book": policies.edition.digest, "count": len(policies.edition.book)}
+    if refusal := policies.refusal:
+        faults = [str(fault) for fault in refusal.faults[:TOLD]]
+        said |= {"status": "refused", "since": refusal.at.isoformat(), "faults": faults, "all": len(refusal.faults)}
+    return said

@@ -20,7 +20,8 @@ log = get_logger()
 
 @door.get("/metrics")
 def metrics() -> Response:
-    return Response(exposition(_Outbox(the_service())), content_type=CONTENT_TYPE_LATEST)
+    service = the_service()
+    return Response(exposition(_Outbox(service), _Policies(service)), content_type=CONTENT_TYPE_LATEST)
 
 
 class _Outbox(Collector):
@@ -42,3 +43,16 @@ class _Outbox(Collector):
         yield rows
         age = (self._service.now() - found.oldest).total_seconds() if found.oldest else 0
         yield GaugeMetricFamily("priorauth_outbox_oldest_seconds", "Age of the oldest row that waits.", value=age)
+
+
+class _Policies(Collector):
+    """The policies at work in the process that answers; all processes of an installation watch the same folder."""
+
+    def __init__(self, service: Service) -> None:
+        self._policies = service.policies
+
+    def collect(self) -> Iterator[Metric]:
+        edition, refusal = self._policies.edition, self._policies.refusal
+        yield GaugeMetricFamily("priorauth_policies", "Policy versions at work.", value=len(edition.book))
+        said = "Faults for which the policies' folder, as it stands, was refused; 0 when it is at work."
+        yield GaugeMetricFamily("priorauth_policies_refused_faults", said, value=len(refusal.faults) if refusal else 0)

@@ -32,7 +32,8 @@ def questionnaire_package(generation: Generation) -> Response:
     payer, member_id = _insured(service, asked)
     promises = _promises(service, asked, member_id)
     now = service.now()
-    forms, issues = select(asked, promises, service.book, service.catalog, _today(payer, service))
+    edition = service.edition
+    forms, issues = select(asked, promises, edition.book, edition.catalog, _today(payer, service))
     packages = [Package(form, draft_response(form, asked, now, generation)) for form in forms]
     return fhir(to_parameters(packages, issues, now, generation))
 

@@ -77,7 +77,9 @@ def run(config: Config, concurrency: int) -> None:
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
-    sweep = ThreadRunner(build(config), threads=1, poll_seconds=SWEEP_SECONDS)
+    service = build(config)
+    service.policies.start()
+    sweep = ThreadRunner(service, threads=1, poll_seconds=SWEEP_SECONDS)
     sweep.start()
     child = _celery(config, concurrency)
     while not ending.wait(AGAIN_SECONDS):
@@ -107,6 +109,7 @@ def work_for_celery(config: Config, concurrency: int) -> None:
     def begin(**_: Any) -> None:
         configure()
         held["service"] = build(config)
+        held["service"].policies.start()
 
     @worker_process_shutdown.connect(weak=False)
     def end(**_: Any) -> None:

@@ -1,0 +1,267 @@
+"""Which policies and forms does this process work with, and how does a changed folder take effect?
+
+::
+
+    folder changes, comes to rest --whole, keeps what was published--> kept, active for all processes
+                                  --faulty--> refused, with the reason; what was active stays active
+    another process activates     --> this one takes the same, from its own folder or from the database
+
+All or nothing, without restart: a request works with one ``Edition`` from its beginning to its end.
+"""
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import clock
+from app.config import Config
+from app.logging import get_logger
+from app.storage import policies as kept
+from app.storage.database import Database
+from app.storage.policies import Activation, Files
+from fhir_r4.problems import Problem
+from fhir_r4.wire import read_object
+from questionnaires.catalog import Catalog, load_catalog, questions
+from rules.book import PolicyBook
+from rules.load import load_book
+from rules.published import unkept
+from rules.yaml_lines import Fault, FaultyFile
+
+log = get_logger()
+Stamp = frozenset[tuple[str, int, int]]
+"""Path, time of change and size of each file: cheap to look at, and another one when something was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """Policies and forms that belong together; ``digest`` names their contents."""
+
+    digest: str
+    book: PolicyBook
+    catalog: Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the folder, as it stands since ``at`` (aware), is not what this process works with."""
+
+    at: datetime
+    faults: tuple[Fault, ...]
+
+
+class ActivePolicies:
+    """What is active in this process; changed by ``look`` alone, which one thread calls."""
+
+    def __init__(self, config: Config, database: Database, now: Callable[[], datetime] = clock.now) -> None:
+        self._folders = {"policies": config.policies, "forms": config.forms}
+        self._poll = config.policies_poll_seconds
+        self._database, self._now = database, now
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="policies", daemon=True)
+        self._considered: Stamp | None = None
+        self._resting: Stamp | None = None
+        self._announced = True  # False: checked against what is active, and about to be made active
+        self.refusal: Refusal | None = None
+        self.edition = self._first()
+
+    def start(self) -> None:
+        """Make what was read at the start the active book, and keep looking."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ending.set()
+
+    def look(self) -> None:
+        """Look once: at this folder, once it has come to rest, and at what other processes made active."""
+        self._follow()
+        stamp = self._stamp()
+        if stamp != self._considered and stamp == self._resting:
+            self._consider(stamp)
+        self._resting = stamp
+
+    def _first(self) -> Edition:
+        """Return the folder's edition; where it is refused, the one that was active before this process began.
+
+        Raises:
+            FaultyFile: the folder is faulty and nothing was ever active.
+        """
+        before = self._active()
+        stamp = self._stamp()
+        try:
+            files = self._read()
+            edition = self._loaded_here(kept.digest_of(files))
+            if before and before.digest != edition.digest and (published := self._stored(before.digest)):
+                _refuse_unkept(published.book, edition.book)
+        except FaultyFile as faulty:
+            stored = self._stored(before.digest) if before else None
+            if stored is None:
+                raise
+            self._refused(faulty)
+            self._considered = self._resting = stamp
+            return stored
+        self._resting, self._announced = stamp, before is None
+        return edition
+
+    def _consider(self, stamp: Stamp) -> None:
+        """Take the folder as it is now, or say why not."""
+        self._announced = True
+        try:
+            files = self._read()
+            digest = kept.digest_of(files)
+            edition = self.edition if digest == self.edition.digest else self._loaded_here(digest)
+            _refuse_unkept(self.edition.book, edition.book)
+        except FaultyFile as faulty:
+            self._refused(faulty)
+            self._considered = stamp
+            return
+        if self._stamp() != stamp:
+            return  # changed while it was read: another look
+        with self._database.writing() as connection:
+            kept.activate(connection, files, self._now())
+        self._considered, self.refusal = stamp, None
+        self._take(edition)
+
+    def _follow(self) -> None:
+        """Take what another process has made active."""
+        active = self._active() if self._announced else None
+        if active is None or active.digest == self.edition.digest:
+            return
+        if stored := self._stored(active.digest):
+            self._take(stored)
+
+    def _take(self, edition: Edition) -> None:
+        if edition is not self.edition:
+            self.edition = edition
+            log.info("policies.changed", digest=edition.digest, count=len(edition.book))
+
+    def _refused(self, faulty: FaultyFile) -> None:
+        self.refusal = Refusal(self._now(), tuple(faulty.faults))
+        reasons = [str(fault) for fault in faulty.faults[:5]]
+        log.error("policies.refused", count=len(faulty.faults), reason=reasons)
+
+    def _active(self) -> Activation | None:
+        """Return what the database says is active; a database that is away says nothing."""
+        try:
+            with self._database.reading() as connection:
+                return kept.active(connection)
+        except SQLAlchemyError as error:
+            log.warning("database.away", exc_info=error)
+            return None
+
+    def _loaded_here(self, digest: str) -> Edition:
+        return load_edition(digest, self._folders["policies"], self._folders["forms"])
+
+    def _stored(self, digest: str) -> Edition | None:
+        """Return an edition from the database; None where this version of priorauth cannot read it any more."""
+        with self._database.reading() as connection:
+            files = kept.files_of(connection, digest)
+        try:
+            return unpacked(files)
+        except FaultyFile as faulty:
+            log.warning("policies.unreadable", digest=digest, count=len(faulty.faults))
+            return None
+
+    def _stamp(self) -> Stamp:
+        found = set()
+        for place, file in self._files():
+            try:
+                status = file.stat()
+            except FileNotFoundError:
+                continue  # gone in this moment: the next look sees
+            found.add((place, status.st_mtime_ns, status.st_size))
+        return frozenset(found)
+
+    def _read(self) -> Files:
+        try:
+            return {place: file.read_bytes() for place, file in self._files()}
+        except OSError as error:
+            raise FaultyFile([Fault(str(error.filename), 1, "cannot be read")]) from None
+
+    def _files(self) -> list[tuple[str, Path]]:
+        return [
+            (f"{name}/{file.relative_to(folder).as_posix()}", file)
+            for name, folder in self._folders.items()
+            for file in sorted(folder.glob("*/*"))
+            if file.is_file() and not file.name.startswith(".")
+        ]
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                self.look()
+            except Exception as error:
+                log.exception("policies.fault", exc_info=error)  # what is active stays active
+            self._ending.wait(self._poll)
+
+
+def load_edition(digest: str, policies: Path, forms: Path) -> Edition:
+    """Return the edition of two folders.
+
+    Raises:
+        FaultyFile: any file has a fault, or a policy asks for a form or a question that is not there.
+    """
+    book, catalog = load_book(policies), _forms(forms)
+    if faults := missing_forms(book, catalog):
+        raise FaultyFile(faults)
+    return Edition(digest, book, catalog)
+
+
+def unpacked(files: Files) -> Edition:
+    """Return the edition of these files; FaultyFile as above."""
+    with tempfile.TemporaryDirectory(prefix="priorauth-policies-") as folder:
+        for place, content in files.items():
+            file = Path(folder, place)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+        return load_edition(kept.digest_of(files), Path(folder, "policies"), Path(folder, "forms"))
+
+
+def _forms(folder: Path) -> Catalog:
+    try:
+        return load_catalog(folder)
+    except (Problem, KeyError, TypeError) as error:
+        faults = [
+            Fault(file.name, 1, "not a form of FHIR JSON with url, id and version") for file in _unreadable(folder)
+        ]
+        raise FaultyFile(faults or [Fault(folder.name, 1, f"cannot be read: {type(error).__name__}")]) from None
+
+
+def _unreadable(folder: Path) -> Iterator[Path]:
+    for file in sorted(folder.glob("*/*.json")):
+        try:
+            form = read_object(file.read_bytes())
+        except Problem:
+            yield file
+            continue
+        if not {"url", "id", "version"} <= form.keys():
+            yield file
+
+
+def missing_forms(book: PolicyBook, catalog: Catalog) -> list[Fault]:
+    """Return a fault for each form and question that a policy asks for and the catalog does not have."""
+    faults = []
+    for policy in book:
+        name, file = policy.at_order_time.questionnaire, f"{policy.id}/{policy.version}.yaml"
+        if name is None:
+            continue
+        try:
+            asked = questions(catalog.named(name))
+        except KeyError:
+            faults.append(Fault(file, 1, f"there is no form {name}"))
+            continue
+        faults += [
+            Fault(file, 1, f"form {name} has no question {fact.question} for '{fact.name}'")
+            for fact in policy.facts
+            if fact.question not in asked
+        ]
+    return faults
+
+
+def _refuse_unkept(before: PolicyBook, after: PolicyBook) -> None:
+    if faults := unkept(before, after):
+        raise FaultyFile(faults)

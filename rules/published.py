@@ -1,0 +1,32 @@
+"""Is everything still there that was published? A published version never changes and never goes.
+
+What was decided under a version, or promised by it, is explained and honoured by that very text. Cases may be added
+and an end may be set; whoever wants other rows, facts or codes gives them a version of their own.
+"""
+
+from dataclasses import replace
+
+from rules.book import PolicyBook
+from rules.policy import Policy
+from rules.yaml_lines import Fault
+
+
+def unkept(before: PolicyBook, after: PolicyBook) -> list[Fault]:
+    """Return a fault for each version of ``before`` that ``after`` has changed or left out."""
+    return [fault for policy in before for fault in _unkept(policy, after.version(policy.id, policy.version))]
+
+
+def _unkept(policy: Policy, now: Policy | None) -> list[Fault]:
+    file = f"{policy.id}/{policy.version}.yaml"
+    if now is None:
+        say = f"{policy} was published and is gone: put it back; 'expires' says when it ends"
+        return [Fault(file, 1, say)]
+    if _weighed(policy) != _weighed(now):
+        say = f"{policy} is published and never changes: put it back, and give the change a version of its own"
+        return [Fault(file, 1, say)]
+    return []
+
+
+def _weighed(policy: Policy) -> Policy:
+    """Return what cannot be changed: all but the author's examples and the day on which it ends."""
+    return replace(policy, cases=(), expires=None)

@@ -1,0 +1,228 @@
+"""A changed folder takes effect without restart, all or nothing, everywhere; a faulty one is refused and says why."""
+
+import io
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from app.logging import configure
+from app.policies import ActivePolicies
+from app.storage import policies as kept
+from app.storage import tables
+from app.wiring import build
+from rules.yaml_lines import FaultyFile
+from tests.app.fixtures import ROOT
+from tests.given import a_form_response, a_submission_bundle
+
+OXYGEN = "home-oxygen/2026.1.yaml"
+
+
+@pytest.fixture
+def folder(house, tmp_path):
+    """The house's policies in a folder that the test may change; the house has looked at it once."""
+    policies, forms = tmp_path / "policies", tmp_path / "forms"
+    shutil.copytree(ROOT / "rules" / "policies", policies)
+    shutil.copytree(ROOT / "questionnaires" / "forms", forms)
+    config = replace(house.config, policies=policies, forms=forms)
+    object.__setattr__(house.service, "policies", ActivePolicies(config, house.service.database))
+    house.config = config
+    looks(house)
+    return policies
+
+
+def looks(house, times=2):
+    look(house.service.policies, times)
+
+
+def look(policies, times=2):
+    """Look as often as it takes: a folder that has changed is taken once it has come to rest."""
+    for _ in range(times):
+        policies.look()
+
+
+def another(house):
+    """Another process of the same installation: its own memory, the same database and folder."""
+    return ActivePolicies(house.config, house.service.database)
+
+
+def add_version(folder, version="2026.2", effective="2026-02-01", **words):
+    """Write a later version of the oxygen policy, with ``words`` replaced."""
+    text = (folder / OXYGEN).read_text()
+    text = text.replace('version:   "2026.1"', f'version:   "{version}"')
+    text = text.replace("effective: 2026-01-01", f"effective: {effective}")
+    for old, new in words.items():
+        text = text.replace(old, new)
+    (folder / "home-oxygen" / f"{version}.yaml").write_text(text)
+
+
+def test_a_new_version_is_at_work_without_restart_and_decisions_say_so(house, folder):
+    house.submit(a_submission_bundle(form=a_form_response({"2.1": None})))
+    add_version(folder)
+    looks(house)
+    house.submit(a_submission_bundle(form=a_form_response({"2.1": None})))
+    assert [row["trace"]["version"] for row in house.rows(tables.decisions)] == ["2026.1", "2026.2"]
+    assert house.service.book.version("home-oxygen", "2026.1") is not None
+
+
+def test_a_folder_that_is_still_being_written_is_waited_for(house, folder):
+    before = house.service.edition
+    add_version(folder)
+    looks(house, times=1)
+    assert house.service.edition is before
+    looks(house, times=1)
+    assert house.service.edition.digest != before.digest
+
+
+def test_a_faulty_file_leaves_everything_as_it_was_and_says_why(house, folder):
+    before, log = house.service.edition, io.StringIO()
+    configure(log)
+    add_version(folder)
+    (folder / "lumbar-mri" / "2026.2.yaml").write_text("policy: [")
+    looks(house)
+    assert house.service.edition is before
+    said = house.web.get("/health/ready").json
+    assert (said["status"], said["policies"]["status"], said["policies"]["all"]) == ("ready", "refused", 1)
+    assert said["policies"]["faults"][0].startswith("lumbar-mri/2026.2.yaml:1: not YAML")
+    assert "priorauth_policies_refused_faults 1.0" in house.web.get("/metrics").text
+    assert log.getvalue().count("policies.refused") == 1
+    assert "lumbar-mri/2026.2.yaml:1" in log.getvalue()
+
+
+def test_a_mended_folder_is_taken_and_the_complaint_ends(house, folder):
+    (folder / "lumbar-mri" / "2026.2.yaml").write_text("policy: [")
+    looks(house)
+    (folder / "lumbar-mri" / "2026.2.yaml").unlink()
+    add_version(folder)
+    looks(house)
+    assert house.service.book.version("home-oxygen", "2026.2") is not None
+    assert house.web.get("/health/ready").json["policies"]["status"] == "ok"
+    assert "priorauth_policies_refused_faults 0.0" in house.web.get("/metrics").text
+
+
+def test_a_policy_whose_form_is_not_there_is_refused(house, folder):
+    add_version(folder, **{"questionnaire: home-oxygen|2026.1": "questionnaire: home-oxygen|2031.1"})
+    looks(house)
+    (fault,) = house.service.policies.refusal.faults
+    assert str(fault) == "home-oxygen/2026.2.yaml:1: there is no form home-oxygen|2031.1"
+
+
+def test_a_form_that_cannot_be_read_is_named(house, folder):
+    (house.config.forms / "home-oxygen" / "2026.2.json").write_text('{"resourceType": ')
+    looks(house)
+    assert "2026.2.json:1: not a form" in str(house.service.policies.refusal.faults[0])
+
+
+def test_a_policy_and_its_form_arrive_together(house, folder):
+    form = (house.config.forms / "home-oxygen" / "2026.1.json").read_text()
+    (house.config.forms / "home-oxygen" / "2026.2.json").write_text(form.replace("2026.1", "2026.2"))
+    add_version(folder, **{"questionnaire: home-oxygen|2026.1": "questionnaire: home-oxygen|2026.2"})
+    looks(house)
+    assert house.service.policies.refusal is None
+    assert house.service.catalog.named("home-oxygen|2026.2")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda file: file.write_text(file.read_text().replace("outside Groups I and II.", "outside.")),
+            "never changes",
+        ),
+        (lambda file: file.unlink(), "is gone"),
+    ],
+    ids=["changed", "gone"],
+)
+def test_a_published_version_never_changes_and_never_goes(house, folder, change, said):
+    text = (folder / OXYGEN).read_text()
+    (folder / OXYGEN).write_text(text.replace("name: 88 percent at rest, ", "name: another name for a case, "))
+    looks(house)
+    assert house.service.policies.refusal is None
+    change(folder / OXYGEN)
+    looks(house)
+    assert said in str(house.service.policies.refusal.faults[0])
+
+
+def test_a_published_version_may_be_given_an_end(house, folder):
+    text = (folder / OXYGEN).read_text()
+    (folder / OXYGEN).write_text(text.replace("effective: 2026-01-01", "effective: 2026-01-01\nexpires: 2026-06-30"))
+    looks(house)
+    assert house.service.policies.refusal is None
+    assert house.service.book.version("home-oxygen", "2026.1").expires.isoformat() == "2026-06-30"
+
+
+def test_every_process_switches_with_the_row_in_the_database(house, folder, tmp_path):
+    """A worker whose own folder is an older one follows as well: the contents come from the database."""
+    worker = another(house)
+    old = tmp_path / "old"
+    shutil.copytree(folder, old)
+    worker._folders["policies"] = old
+    look(worker)
+    add_version(folder)
+    looks(house)
+    worker.look()
+    assert worker.edition.digest == house.service.edition.digest
+    assert worker.edition.book.version("home-oxygen", "2026.2") is not None
+    look(worker)
+    assert worker.edition.digest == house.service.edition.digest, "an old folder that did not change changes nothing"
+
+
+def test_a_process_that_starts_on_a_faulty_folder_works_with_the_active_book(house, folder):
+    (folder / OXYGEN).write_text("policy: [")
+    started = another(house)
+    assert started.edition.digest == house.service.edition.digest
+    assert started.refusal.faults
+    started.look()
+    assert started.edition.book.version("home-oxygen", "2026.1") is not None
+
+
+def test_where_nothing_was_ever_active_a_faulty_folder_stops_the_start(house, folder, tmp_path):
+    (folder / OXYGEN).write_text("policy: [")
+    with house.service.database.writing() as connection:
+        connection.execute(tables.policy_activations.delete())
+    with pytest.raises(FaultyFile):
+        another(house)
+
+
+def test_a_book_is_activated_once_however_many_processes_see_it(house, folder):
+    others = [another(house) for _ in range(2)]
+    add_version(folder)
+    for one in (house.service.policies, *others):
+        look(one)
+    rows = house.rows(tables.policy_activations)
+    assert len(rows) == 2
+    assert rows[-1]["digest"] == house.service.edition.digest
+    told = [row for row in house.rows(tables.events) if row["kind"] == "policies.activated"]
+    assert len(told) == 2
+
+
+def test_what_is_kept_is_what_was_read(house, folder):
+    with house.service.database.reading() as connection:
+        files = kept.files_of(connection, house.service.edition.digest)
+    assert files["policies/" + OXYGEN] == (folder / OXYGEN).read_bytes()
+    assert kept.digest_of(files) == house.service.edition.digest
+
+
+def test_the_running_service_watches_by_itself(house, folder):
+    policies = ActivePolicies(replace(house.config, policies_poll_seconds=0.01), house.service.database)
+    policies.start()
+    add_version(folder)
+    for _ in range(1000):
+        if policies.edition.book.version("home-oxygen", "2026.2"):
+            break
+        policies._ending.wait(0.01)
+    policies.stop()
+    policies._thread.join(5)
+    assert policies.edition.book.version("home-oxygen", "2026.2")
+
+
+def test_a_database_that_is_away_changes_nothing(house, folder):
+    before = house.service.edition
+    with house.service.database.writing() as connection:
+        connection.exec_driver_sql("ALTER TABLE policy_activations RENAME TO away")
+    house.service.policies.look()
+    assert house.service.edition is before
+
+
+def test_a_service_is_built_on_its_folder(house):
+    assert len(build(house.config).book) == len(house.service.book)
