@@ -9,7 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from fhir_r4.resource import dicts, references, text_of
+from fhir_r4.wire import write_json
+
+_TARGET = re.compile(rb'"reference":("[^"\\]*(?:\\.[^"\\]*)*")')
 
 _ABSOLUTE = re.compile(r"(?:https?://[^\s/]+/.*|urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|urn:oid:[\d.]+)")
 _REST = re.compile(r"(?P<base>https?://.*/|)(?P<kind>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.\-]{1,64})(?:/_history/[^/]+)?")
@@ -40,7 +45,8 @@ class Entries:
             if isinstance(entry.get("resource"), dict)
         ]
         self._by_url = {entry.full_url: entry for entry in self._entries if entry.full_url}
-        self._references: dict[int, tuple[tuple[str, str], ...]] = {}
+        self._compact: dict[int, bytes] = {}
+        self._links: dict[int, tuple[Entry | None, ...]] = {}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -61,11 +67,32 @@ class Entries:
             found = self._by_url.get(holder.base + target)
         return found
 
-    def references(self, entry: Entry) -> tuple[tuple[str, str], ...]:
-        """Return every reference in an entry with its FHIRPath; an entry is searched once."""
-        if entry.index not in self._references:
-            self._references[entry.index] = tuple(references(entry.resource, entry.path))
-        return self._references[entry.index]
+    def has_key(self, entry: Entry, key: str) -> bool:
+        """Tell whether any object in an entry has this key.
+
+        In compact JSON a quote within a string is escaped: these bytes are a key and nothing else.
+        """
+        return f'"{key}":'.encode() in self._written(entry)
+
+    def dangles(self, entry: Entry) -> bool:
+        """Tell whether a reference in an entry leads to no entry; ``references`` says which, and where it is."""
+        return None in self._followed(entry)
+
+    def references(self, entry: Entry) -> Iterator[tuple[str, str]]:
+        """Yield every reference in an entry with its FHIRPath: a walk, for who has a fault to tell."""
+        return references(entry.resource, entry.path)
+
+    def _followed(self, entry: Entry) -> tuple[Entry | None, ...]:
+        """Return where the references of an entry lead, in the order they are written; each entry is searched once."""
+        if entry.index not in self._links:
+            targets = map(orjson.loads, _TARGET.findall(self._written(entry)))
+            self._links[entry.index] = tuple(self.resolve(target, entry) for target in targets)
+        return self._links[entry.index]
+
+    def _written(self, entry: Entry) -> bytes:
+        if entry.index not in self._compact:
+            self._compact[entry.index] = write_json(entry.resource)
+        return self._compact[entry.index]
 
     def closure(self, roots: Iterable[Entry], *, leave: Iterable[str] = ()) -> list[Entry]:
         """Return ``roots`` and all that they reach, each entry once, in the order of reaching.
@@ -81,8 +108,7 @@ class Entries:
                 continue
             seen.add(entry.full_url)
             reached.append(entry)
-            targets = (self.resolve(target, entry) for target, _ in self.references(entry))
-            waiting.extend(target for target in targets if target)
+            waiting.extend(target for target in self._followed(entry) if target)
         return reached
 
 

@@ -89,12 +89,12 @@ def _refuse_what_is_deep_or_vast(value: Any) -> None:
         depth += 1
         if depth > MAX_DEPTH:
             raise InvalidRequest(Issue("structure", f"nested deeper than {MAX_DEPTH} levels"))
-        below: list[Any] = []
-        for container in level:
-            for member in container.values() if type(container) is dict else container:
-                kind = type(member)
-                if kind is dict or kind is list:
-                    below.append(member)
-                elif kind is int and not -_MAX_INTEGER <= member <= _MAX_INTEGER:
-                    raise InvalidRequest(Issue("value", "an integer is beyond 64 bits"))
-        level = below
+        members = [
+            member
+            for container in level
+            for member in (container.values() if type(container) is dict else container)
+            if type(member) is not str  # most are
+        ]
+        if any(type(member) is int and not -_MAX_INTEGER <= member <= _MAX_INTEGER for member in members):
+            raise InvalidRequest(Issue("value", "an integer is beyond 64 bits"))
+        level = [member for member in members if type(member) is dict or type(member) is list]

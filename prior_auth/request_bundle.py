@@ -149,6 +149,8 @@ def _item_faults(item: dict, numbers: Mapping[str, set[int | None]], where: str)
 
 def _modifier_faults(entries: Entries) -> Iterator[Issue]:
     for entry in entries.closure([entries[0]]):
+        if not (entries.has_key(entry, "modifierExtension") or entries.has_key(entry, "implicitRules")):
+            continue
         for url, path in modifiers(entry.resource, entry.path):
             if url not in _KNOWN_MODIFIERS:
                 yield Issue("not-supported", "a modifier that is not understood here", path)
@@ -181,7 +183,7 @@ _AGE = (1900, 2199)
 
 def _reference_faults(entries: Entries) -> Iterator[Issue]:
     """Judge every reference that can be reached from the Claim."""
-    for entry in entries.closure([entries[0]]):
+    for entry in filter(entries.dangles, entries.closure([entries[0]])):
         elsewhere = _leads_elsewhere(entry)
         for target, path in entries.references(entry):
             if target.startswith("#"):
