@@ -11,11 +11,11 @@ from app.api import cds_hooks, claims, door, errors, health, metadata, metrics, 
 from app.config import Config
 from app.logging import get_logger
 from app.pages import door as pages
-from app.pages import login, review
+from app.pages import home, login, review, worklist
 from app.wiring import Service, build
 
 log = get_logger()
-PAGES = (login, review)  # each registers its routes on the one blueprint
+PAGES = (home, login, worklist, review)  # each registers its routes on the one blueprint
 
 
 def create_app(config: Config, service: Service | None = None) -> Flask:

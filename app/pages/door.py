@@ -1,5 +1,6 @@
 """What do all pages share? A session, CSRF, headers, and errors as pages."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
@@ -15,6 +16,7 @@ from fhir_r4.problems import Problem
 COOKIE = "priorauth_staff"
 OPEN = frozenset({"pages.home", "pages.log_in", "pages.link", "pages.static"})
 pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
+NAVIGATION = (("pages.worklist", "Worklist"),)
 _csrf = CSRFProtect()
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -38,6 +40,11 @@ def init_app(app: Flask) -> None:
     )
     _csrf.init_app(app)
     app.register_blueprint(pages)
+
+
+@pages.app_context_processor
+def _navigation() -> dict[str, Any]:
+    return {"navigation": lambda: NAVIGATION if g.get("person") else ()}
 
 
 @pages.before_request

@@ -1,17 +1,12 @@
 """How does a person come in and go out?"""
 
-from flask import g, redirect, render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.current import the_service
 from app.pages.door import COOKIE, pages, with_session
 from app.security import staff
 from fhir_r4.problems import NotAuthenticated, Unprocessable
-
-
-@pages.get("/")
-def home() -> str:
-    return render_template("home.html", person=g.person)
 
 
 @pages.route("/login", methods=["GET", "POST"])

@@ -1,4 +1,4 @@
-"""How does a reviewer find a case, look at it, and decide?"""
+"""How does a reviewer look at a case and decide?"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from app.current import the_service
 from app.pages.door import pages, the_person
+from app.pages.worklist import ACTIONS, payer_of
 from app.security import staff
 from app.storage import authorizations, events
 from app.wiring import Service, new_number
@@ -20,8 +21,6 @@ from prior_auth.request_bundle import day
 from prior_auth.review import Reviewer, Verdict, record
 from prior_auth.submission import Submission, stored_submission
 from rules.directory import Payer
-
-WORKLIST = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +47,6 @@ class CasePage:
     @property
     def pended(self) -> tuple[Item, ...]:
         return tuple(one for one in self.authorization.items if one.decision.action is ReviewAction.PENDED)
-
-
-@pages.get("/worklist")
-def worklist() -> str:
-    """Show what waits for a person, the most pressing first."""
-    service = the_service()
-    with service.database.reading() as connection:
-        cases = authorizations.waiting(connection, WORKLIST)
-    return render_template(
-        "worklist.html", person=the_person(), cases=[(one, _zoned(service, one)) for one in cases], now=service.now()
-    )
 
 
 @pages.get("/authorizations/<identity>")
@@ -126,16 +114,16 @@ def _shown(identity: str, refused: Problem | None = None) -> str:
         "case.html",
         person=the_person(),
         case=_page(service, found, submission),
-        today=_payer(service, found).today(service.now()),
+        today=payer_of(service, found).today(service.now()),
         readable=_readable,
         issues=refused.issues if refused else (),
         said=request.form,
-        ReviewAction=ReviewAction,
+        ACTIONS=ACTIONS,
     )
 
 
 def _page(service: Service, found: Authorization, submission: Submission) -> CasePage:
-    payer = _payer(service, found)
+    payer = payer_of(service, found)
     patient = submission.patient.resource
     name = next(iter(dicts(patient.get("name"))), {})
     given = " ".join(one for one in name.get("given", []) if isinstance(one, str))
@@ -151,12 +139,8 @@ def _page(service: Service, found: Authorization, submission: Submission) -> Cas
     )
 
 
-def _payer(service: Service, found: Authorization) -> Payer:
-    return service.directory.payer_called(found.payer) or service.payers[0]
-
-
 def _zoned(service: Service, found: Authorization) -> datetime:
-    return found.due_at.astimezone(_payer(service, found).time_zone)
+    return found.due_at.astimezone(payer_of(service, found).time_zone)
 
 
 def _diagnoses(claim: dict) -> list[str]:

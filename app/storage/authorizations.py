@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Subquery, and_, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from app.storage import outbox
 from app.storage.tables import authorizations, decisions, items, submissions
@@ -84,6 +84,8 @@ def add(connection: Connection, authorization: Authorization) -> int:
         "received_at": authorization.received_at,
         "due_at": authorization.due_at,
         "version": authorization.version,
+        "open": authorization.pended,
+        "changed_at": authorization.received_at,
     }
     connection.execute(_ADD, row)
     connection.execute(_ADD_ITEMS, [_item_row(authorization.id, item) for item in authorization.items])
@@ -100,7 +102,7 @@ def save(connection: Connection, before: Authorization, after: Authorization, no
     changed = connection.execute(
         update(authorizations)
         .where(authorizations.c.id == before.id, authorizations.c.version == before.version)
-        .values(version=after.version, number=after.number)
+        .values(version=after.version, number=after.number, open=after.pended, changed_at=now)
     )
     if changed.rowcount != 1:
         raise Conflict(Issue("conflict", "somebody else has decided meanwhile; look at the case again"))
@@ -111,27 +113,15 @@ def save(connection: Connection, before: Authorization, after: Authorization, no
 
 def find(connection: Connection, authorization_id: str) -> Authorization | None:
     rows = connection.execute(select(authorizations).where(authorizations.c.id == authorization_id)).all()
-    found = _authorizations(connection, rows)
+    found = of_rows(connection, rows)
     return found[0] if found else None
-
-
-def waiting(connection: Connection, limit: int) -> list[Authorization]:
-    """Return the cases that wait for a person, the most pressing first."""
-    latest = _latest()
-    pended = (
-        select(decisions.c.authorization_id)
-        .join(latest, _same(latest))
-        .where(decisions.c.action == ReviewAction.PENDED)
-    )
-    query = select(authorizations).where(authorizations.c.id.in_(pended)).order_by(authorizations.c.due_at)
-    return _authorizations(connection, connection.execute(query.limit(limit)).all())
 
 
 def of_member(connection: Connection, payer: str, member_ids: Iterable[str]) -> list[Authorization]:
     """Return the member's authorizations, newest first."""
     wanted = sorted(member_ids)
     rows = connection.execute(_OF_MEMBER, {"payer": payer, "members": wanted}).all() if wanted else []
-    return _authorizations(connection, rows)
+    return of_rows(connection, rows)
 
 
 def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standing, ...]:
@@ -177,25 +167,13 @@ _DECIDED = (
 )
 
 
-def _authorizations(connection: Connection, rows: Sequence[Row[Any]]) -> list[Authorization]:
+def of_rows(connection: Connection, rows: Sequence[Row[Any]]) -> list[Authorization]:
     """Return the authorizations of these rows; each item's present decision is its last."""
     present: dict[str, dict[int, Row[Any]]] = {row.id: {} for row in rows}
     if present:
         for decided in connection.execute(_DECIDED, {"ids": list(present)}):
             present[decided.authorization_id][decided.sequence] = decided
     return [_authorization(row, [_item(decided) for decided in present[row.id].values()]) for row in rows]
-
-
-def _latest(*conditions: ColumnElement[bool]) -> Subquery:
-    """Return for each item the ordinal of its present decision."""
-    keys = (decisions.c.authorization_id, decisions.c.sequence)
-    newest = select(*keys, func.max(decisions.c.ordinal).label("ordinal")).where(*conditions)
-    return newest.group_by(*keys).subquery()
-
-
-def _same(latest: Subquery) -> ColumnElement[bool]:
-    names = ("authorization_id", "sequence", "ordinal")
-    return and_(*(latest.c[name] == decisions.c[name] for name in names))
 
 
 def _authorization(row: Row[Any], held: list[Item]) -> Authorization:

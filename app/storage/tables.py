@@ -148,7 +148,11 @@ authorizations = Table(
     Column("received_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("open", Boolean, nullable=False, comment="an item of it waits for a person"),
+    Column("changed_at", Moment, nullable=False),
     Index(None, "payer", "member_id"),
+    Index(None, "open", "due_at"),
+    Index(None, "open", "changed_at"),
 )
 
 submissions = Table(

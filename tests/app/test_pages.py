@@ -7,32 +7,8 @@ import pytest
 from app.security import staff
 from app.security.staff import invite
 from app.storage import tables
+from tests.app.browsing import PASSWORD, Person
 from tests.given import a_form_response, a_submission_bundle
-
-PASSWORD = "correct horse battery"
-
-
-class Person:
-    """A person with a browser at the house."""
-
-    def __init__(self, house, name="dr-silva", role="reviewer", licence="NY/123456"):
-        self.house, self.name, self.browser = house, name, house.web.application.test_client()
-        self.link = invite(house.config, name, role, licence, house.clock.now).partition("8000")[2]
-
-    def form(self, path):
-        page = self.browser.get(path).text
-        return dict(re.findall(r'name="(csrf_token|seen|sequence)" value="([^"]*)"', page))
-
-    def post(self, path, form, page=None):
-        return self.browser.post(path, data=self.form(page or path) | form)
-
-    def comes_in(self):
-        assert self.post(self.link, {"password": PASSWORD}).status_code == 303
-        assert self.post("/login", {"name": self.name, "password": PASSWORD}).status_code == 303
-        return self
-
-    def decides(self, case, **form):
-        return self.post(f"{case}/verdict", form, page=case)
 
 
 @pytest.fixture
@@ -50,13 +26,6 @@ def case(house):
 @pytest.fixture
 def silva(house):
     return Person(house).comes_in()
-
-
-def test_the_worklist_shows_what_waits_with_its_due_date(silva, case):
-    page = silva.browser.get("/worklist").text
-    assert "1 case waits for a person" in page
-    assert case in page
-    assert "Sun 8 Mar, 13:00 EDT" in page
 
 
 def test_the_case_page_shows_the_form_and_how_the_policy_saw_it(silva, case):

@@ -1,0 +1,134 @@
+"""What waits for a person, and what was decided? A list with filters, page by page.
+
+Filters are our own words and plans; numbers of cases stay out of addresses, and out of what browsers remember.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import redirect as to
+from flask import render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from app.current import the_service
+from app.pages.door import pages, the_person
+from app.storage import worklist as kept
+from app.storage.worklist import Filter, Page, Shown
+from app.wiring import Service
+from fhir_r4.problems import Unknown
+from prior_auth.authorization import Authorization, Item, ReviewAction
+from rules.directory import Payer
+
+EACH = 50
+MOST_PAGES = 10_000
+DUE = {"late": "overdue", "today": "due today or overdue", "soon": "due within 3 days"}
+ACTIONS = {
+    ReviewAction.CERTIFIED: "certified",
+    ReviewAction.PARTLY_CERTIFIED: "certified in part",
+    ReviewAction.NOT_CERTIFIED: "not certified",
+    ReviewAction.PENDED: "pended",
+    ReviewAction.MODIFIED: "modified",
+    ReviewAction.CANCELLED: "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One case in the list; moments are in its payer's time zone."""
+
+    case: Authorization
+    item: Item
+    due_at: datetime
+    decided_at: datetime
+    late: bool
+
+
+@pages.get("/worklist")
+def worklist() -> str:
+    """Show what waits for a person, the most pressing first; or what is decided, the latest first."""
+    service, said = the_service(), request.args
+    number = _page_number(said.get("page", "1"))
+    wanted = _filter(service)
+    with service.database.reading() as connection:
+        found = kept.listed(connection, wanted, first=(number - 1) * EACH, most=EACH)
+    return render_template(
+        "worklist.html",
+        person=the_person(),
+        lines=[_line(service, one) for one in found.cases],
+        found=found,
+        wanted=wanted,
+        due=said.get("due") if said.get("due") in DUE else "",
+        paging=_paging(found, number),
+        plans=sorted({plan.id: plan.title for payer in service.payers for plan in payer.plans}.items()),
+        DUE=DUE,
+        ACTIONS=ACTIONS,
+    )
+
+
+@pages.post("/worklist/find")
+def find_case() -> Response:
+    """Go to the case with this reference or authorization number; it travels in the form, not in the address."""
+    the_person()
+    with the_service().database.reading() as connection:
+        identity = kept.called(connection, request.form.get("reference", "").strip().upper()[:32])
+    if identity is None:
+        raise Unknown("no case has this reference or authorization number")
+    return to(url_for("pages.case", identity=identity), 303)
+
+
+def ends_of_days(service: Service, *days: int) -> list[datetime]:
+    """Return the ends of today (0) and of days after it, in the first payer's time zone."""
+    zone = service.payers[0].time_zone
+    today = service.now().astimezone(zone).date()
+    return [_midnight(today + timedelta(days=day + 1), zone) for day in days]
+
+
+def payer_of(service: Service, found: Authorization) -> Payer:
+    return service.directory.payer_called(found.payer) or service.payers[0]
+
+
+def _midnight(on: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(on, time(), zone)
+
+
+def _filter(service: Service) -> Filter:
+    """Read the filter; what is none of our words is no filter."""
+    said = request.args
+    today, soon = ends_of_days(service, 0, 3)
+    moments = {"late": service.now(), "today": today, "soon": soon}
+    shown = Shown.DECIDED if said.get("show") == Shown.DECIDED else Shown.OPEN
+    due = moments.get(said.get("due", "")) if shown is Shown.OPEN else None
+    plans = {plan.id for payer in service.payers for plan in payer.plans}
+    plan = said.get("plan") if said.get("plan") in plans else None
+    return Filter(shown, urgent=said.get("urgent") == "1", due_before=due, plan=plan)
+
+
+def _page_number(said: str) -> int:
+    return min(int(said), MOST_PAGES) if said.isascii() and said.isdigit() and len(said) < 9 and int(said) else 1
+
+
+def _paging(found: Page, number: int) -> dict[str, Any]:
+    last = max(1, -(-found.total // EACH))
+    kept_words = {name: value for name in ("show", "due", "urgent", "plan") if (value := request.args.get(name))}
+    address: dict[str, Any] = {name: value[:64] for name, value in kept_words.items()}
+    return {
+        "number": number,
+        "last": last,
+        "before": url_for("pages.worklist", **address, page=min(number, last + 1) - 1) if number > 1 else None,
+        "after": url_for("pages.worklist", **address, page=number + 1) if number < last else None,
+    }
+
+
+def _line(service: Service, case: Authorization) -> Line:
+    zone = payer_of(service, case).time_zone
+    pended = (one for one in case.items if one.decision.action is ReviewAction.PENDED)
+    item = next(pended, max(case.items, key=lambda one: one.decision.decided_at))
+    return Line(
+        case,
+        item,
+        case.due_at.astimezone(zone),
+        item.decision.decided_at.astimezone(zone),
+        case.pended and case.due_at < service.now(),
+    )
