@@ -56,4 +56,6 @@ def _plan(data: dict[str, Any]) -> Plan:
         line_of_business=data["line-of-business"],
         otherwise=data.get("where-no-policy", "no-auth"),
         assertion_days=data.get("promise-days", 90),
+        product=data.get("product"),
+        state=data.get("state"),
     )

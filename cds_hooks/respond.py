@@ -22,7 +22,7 @@ from fhir_r4.coverage_information import (
 )
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import Coding, local_reference
+from fhir_r4.resource import Coding, kind, local_reference
 from fhir_r4.systems import BILLING, canonical_system
 from questionnaires.catalog import Catalog
 from rules.assertion import CoverageAssertion
@@ -115,7 +115,8 @@ def _weigh(
     order: Order, known: Circumstances, standing: tuple[Standing, ...], knowledge: Knowledge, today: date
 ) -> _Weighed:
     day = order.day or today
-    found = knowledge.book.in_force(order.codes, day)
+    under = known.payer.enrolment(known.member.plan if known.member else None) if known.payer else None
+    found = knowledge.book.in_force(order.codes, day, under=under, order=kind(order.resource))
     policy, code = found or (None, next(iter(order.codes), _UNKNOWN_CODE))
     plan = known.payer.plan(known.member.plan) if known.payer and known.member else None
     statement = CoverageInformation(
@@ -197,7 +198,7 @@ def _by_policy(
         pa_needed=says.pa_needed,
         doc_needed=says.doc_needed,
         questionnaires=(knowledge.catalog.canonical(says.questionnaire),) if says.questionnaire else (),
-        billing_codes=(code,),
+        billing_codes=policy.applies_to.billing_codes(code),
         reasons=(Reason(says.reason or f"See the plan's policy: {policy.title}."),),
     )
 

@@ -56,6 +56,11 @@ ORIGINAL_URN = "urn:ietf:rfc:3986"
 HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
 CPT = "http://www.ama-assn.org/go/cpt"
 ICD_10_CM = "http://hl7.org/fhir/sid/icd-10-cm"
+ICD_10_PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
+NDC = "http://hl7.org/fhir/sid/ndc"
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+SNOMED = "http://snomed.info/sct"
+LOINC = "http://loinc.org"
 
 ALIASES = {  # one system, as it is spelt in the wild; the first column is what we compare with
     "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets": HCPCS,
@@ -65,6 +70,21 @@ ALIASES = {  # one system, as it is spelt in the wild; the first column is what 
     "https://bluebutton.cms.gov/resources/codesystem/hcpcs": HCPCS,
     "https://www.ama-assn.org/go/cpt": CPT,
     "urn:oid:2.16.840.1.113883.6.12": CPT,
+    "http://terminology.hl7.org/CodeSystem/CPT": CPT,
+    "urn:oid:2.16.840.1.113883.6.90": ICD_10_CM,
+    "http://terminology.hl7.org/CodeSystem/icd10CM": ICD_10_CM,
+    "https://hl7.org/fhir/sid/icd-10-cm": ICD_10_CM,
+    "urn:oid:2.16.840.1.113883.6.4": ICD_10_PCS,
+    "http://terminology.hl7.org/CodeSystem/icd10PCS": ICD_10_PCS,
+    "https://www.cms.gov/Medicare/Coding/ICD10": ICD_10_PCS,
+    "urn:oid:2.16.840.1.113883.6.69": NDC,
+    "https://hl7.org/fhir/sid/ndc": NDC,
+    "urn:oid:2.16.840.1.113883.6.88": RXNORM,
+    "https://www.nlm.nih.gov/research/umls/rxnorm": RXNORM,
+    "urn:oid:2.16.840.1.113883.6.96": SNOMED,
+    "https://snomed.info/sct": SNOMED,
+    "urn:oid:2.16.840.1.113883.6.1": LOINC,
+    "https://loinc.org": LOINC,
 }
 
 
@@ -82,11 +102,31 @@ BILLING = frozenset({HCPCS, CPT})
 """The systems in which a service is asked for; a code of another says nothing about coverage."""
 
 
+_CLASSIFICATIONS = frozenset({ICD_10_CM, ICD_10_PCS})
+_LABELER, _PRODUCT, _PACKAGE = 5, 4, 2  # the parts of an NDC as HIPAA spells it: 11 digits
+
+
 def code_key(system: str, code: str) -> tuple[str, str]:
-    """Return under what a code is compared: billing codes know no lower case.
+    """Return under what a code is compared.
+
+    Billing codes and ICD know no lower case, and ICD no dot. Five characters that begin with a digit are CPT, also
+    where they are called HCPCS: level I of it is CPT. An NDC is compared in its 11 digits.
 
     >>> code_key("https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "e0424") == (HCPCS, "E0424")
     True
+    >>> code_key(ICD_10_CM, "j44.9")[1], code_key(NDC, "0002-1433-80")[1]
+    ('J449', '00002143380')
     """
     known = canonical_system(system)
-    return known, code.upper() if known in BILLING else code
+    if known in BILLING:
+        return (CPT if known == HCPCS and code[:1].isdigit() else known), code.upper()
+    if known in _CLASSIFICATIONS:
+        return known, code.replace(".", "").upper()
+    return known, _eleven_digits(code) if known == NDC else code
+
+
+def _eleven_digits(ndc: str) -> str:
+    parts = ndc.split("-")
+    if len(parts) != 3:
+        return ndc
+    return parts[0].zfill(_LABELER) + parts[1].zfill(_PRODUCT) + parts[2].zfill(_PACKAGE)

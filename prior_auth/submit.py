@@ -215,7 +215,8 @@ def _policy_for(item: RequestedItem, weighing: _Weighing) -> tuple[Policy, Codin
             and (pinned := book.version(promise.policy, promise.version))
         ):
             return pinned, promise.code, promise.id
-    found = book.in_force(item.codes, item.starts or item.authored)
+    under = known.payer.enrolment(known.member.plan)
+    found = book.in_force(item.codes, item.starts or item.authored, under=under)
     return (*found, None) if found else None
 
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from fhir_r4.resource import Identifier
+from rules.scope import Enrolment
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Plan:
         id: as Coverage.class of type ``plan`` spells it.
         otherwise: what the hook says, as ``pa-needed``, where no policy has the code.
         assertion_days: how long a promise made at order time is kept.
+        product, state: by which a policy's scope may choose: ``HMO``, ``NY``.
     """
 
     id: str
@@ -22,6 +24,8 @@ class Plan:
     line_of_business: str
     otherwise: str = "no-auth"
     assertion_days: int = 90
+    product: str | None = None
+    state: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,14 @@ class Payer:
 
     def plan(self, plan_id: str) -> Plan | None:
         return next((plan for plan in self.plans if plan.id == plan_id), None)
+
+    def enrolment(self, plan_id: str | None) -> Enrolment:
+        """Return under what a member of that plan is insured; an unknown plan is a plan that says nothing."""
+        names = frozenset(map(str, self.identifiers))
+        plan = self.plan(plan_id or "")
+        if plan is None:
+            return Enrolment(names, plan=plan_id)
+        return Enrolment(names, plan.line_of_business, plan.id, plan.product, plan.state)
 
     def today(self, now: datetime) -> date:
         """Return the day that ``now`` (aware) is in this payer's time zone."""

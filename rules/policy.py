@@ -14,7 +14,10 @@ from typing import Any
 
 from fhir_r4.path import Evaluate
 from fhir_r4.resource import Coding
+from fhir_r4.systems import code_key
+from rules.codes import CodeSet
 from rules.periods import Span
+from rules.scope import Scope
 
 
 class Answer(StrEnum):
@@ -33,10 +36,67 @@ class Then(StrEnum):
     NOT_COVERED = "not-covered"
 
 
+class Status(StrEnum):
+    """Where a version is in its life; decisions made under a retired one stay explicable."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    RETIRED = "retired"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
+    """What a policy rests on: the document, the day of the edition that was read, the last day on which it holds."""
+
     cite: str
     url: str
+    dated: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    by: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Where members and providers read the policy, and the section that is meant."""
+
+    url: str
+    section: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answers for a version: its owner, the two who approved it, and where it can be read."""
+
+    status: Status
+    owner: str | None = None
+    approved: tuple[Approval, ...] = ()
+    published_at: Publication | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppliesTo:
+    """Which orders a policy is for.
+
+    Attributes:
+        codes: of the order or the item that is billed.
+        orders: types of resource; all where empty.
+        billed_as: billing codes that an order's code may become, by ``code_key``.
+        written: the codes as the authors wrote them, by the name of their system, for people.
+    """
+
+    codes: CodeSet
+    orders: frozenset[str] = frozenset()
+    billed_as: Mapping[tuple[str, str], tuple[Coding, ...]] = field(default_factory=dict)
+    written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def billing_codes(self, ordered: Coding) -> tuple[Coding, ...]:
+        """Return what the order may be billed as; itself, where the policy does not say."""
+        return self.billed_as.get(code_key(ordered.system, ordered.code), (ordered,))
 
 
 class FactType(StrEnum):
@@ -144,15 +204,22 @@ class AtOrderTime:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of one policy, in force from ``effective`` until the day ``expires`` (both included)."""
+    """One version of one policy, in force from ``effective`` until the day ``expires`` (both included).
+
+    Attributes:
+        priority: where two policies are for the same order, the higher one wins.
+    """
 
     id: str
     version: str
     title: str
+    identity: Identity
     effective: date
     expires: date | None
+    scope: Scope
+    priority: int
     sources: tuple[Source, ...]
-    applies_to: tuple[Coding, ...]
+    applies_to: AppliesTo
     at_order_time: AtOrderTime
     guideline: Guideline | None
     facts: tuple[Fact, ...]
@@ -164,7 +231,9 @@ class Policy:
         return f"{self.id} {self.version}"
 
     def in_force(self, on: date) -> bool:
-        return self.effective <= on and (self.expires is None or on <= self.expires)
+        """Tell whether an active version is in force for a service of that day."""
+        inside = self.effective <= on and (self.expires is None or on <= self.expires)
+        return inside and self.identity.status is Status.ACTIVE
 
 
 def _is_number(value: Any) -> bool:

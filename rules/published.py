@@ -7,13 +7,14 @@ and an end may be set; whoever wants other rows, facts or codes gives them a ver
 from dataclasses import replace
 
 from rules.book import PolicyBook
-from rules.policy import Policy
+from rules.policy import Identity, Policy, Status
 from rules.yaml_lines import Fault
 
 
 def unkept(before: PolicyBook, after: PolicyBook) -> list[Fault]:
     """Return a fault for each version of ``before`` that ``after`` has changed or left out."""
-    return [fault for policy in before for fault in _unkept(policy, after.version(policy.id, policy.version))]
+    published = (policy for policy in before if policy.identity.status is not Status.DRAFT)
+    return [fault for policy in published for fault in _unkept(policy, after.version(policy.id, policy.version))]
 
 
 def _unkept(policy: Policy, now: Policy | None) -> list[Fault]:
@@ -28,5 +29,5 @@ def _unkept(policy: Policy, now: Policy | None) -> list[Fault]:
 
 
 def _weighed(policy: Policy) -> Policy:
-    """Return what cannot be changed: all but the author's examples and the day on which it ends."""
-    return replace(policy, cases=(), expires=None)
+    """Return what cannot be changed: all but the author's examples, who answers for it, and how and when it ends."""
+    return replace(policy, cases=(), expires=None, identity=Identity(Status.ACTIVE))

@@ -6,9 +6,11 @@ or ``2026.1`` is a number, to be caught where a code or a version belongs.
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
+
+_DEEPEST = 30
 
 Where = tuple[str | int, ...]
 """The way to a value: keys and indexes from the top."""
@@ -16,14 +18,32 @@ Where = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing to mend in a file. ``line`` counts from 1."""
+    """One thing to mend in a file.
+
+    Attributes:
+        line: counts from 1.
+        suggestion: what to write instead, where that can be told.
+        warning: to be looked at; the file is used all the same.
+    """
 
     file: str
     line: int
     message: str
+    suggestion: str = ""
+    warning: bool = False
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+        said = f"{self.file}:{self.line}: {'warning: ' if self.warning else ''}{self.message}"
+        return f"{said}; {self.suggestion}" if self.suggestion else said
+
+
+class Finding(NamedTuple):
+    """A fault before its file and line are known."""
+
+    where: Where
+    message: str
+    suggestion: str = ""
+    warning: bool = False
 
 
 class FaultyFile(ValueError):
@@ -34,7 +54,7 @@ class FaultyFile(ValueError):
         super().__init__("\n".join(map(str, faults)))
 
 
-class _CoreSchema(yaml.SafeLoader):
+class _CoreSchema(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # libyaml's where it is there
     """SafeLoader with YAML 1.2's idea of what is a number, a boolean and nothing."""
 
 
@@ -53,39 +73,60 @@ class Document:
     data: Any
     lines: dict[Where, int]
 
-    def fault(self, where: Where, message: str) -> Fault:
+    def fault(self, where: Where, message: str, suggestion: str = "", warning: bool = False) -> Fault:
         """Return a fault at ``where``, or at the nearest thing above it that has a line."""
         while where and where not in self.lines:
             where = where[:-1]
-        return Fault(self.file, self.lines.get(where, 1), message)
+        return Fault(self.file, self.lines.get(where, 1), message, suggestion, warning)
 
 
 def read_yaml(text: str, file: str) -> Document:
     """Return the document of ``text``; FaultyFile with the line where it is not YAML, or uses an alias."""
     try:
-        for event in yaml.parse(text, _CoreSchema):
-            if isinstance(event, yaml.AliasEvent):
-                line = event.start_mark.line + 1 if event.start_mark else 1
-                raise FaultyFile([Fault(file, line, "write it out: aliases are not read here")])
-        node = yaml.compose(text, _CoreSchema)
-        data = yaml.load(text, _CoreSchema)  # noqa: S506 a SafeLoader
+        _refuse_deep_and_aliased(text, file)
+        loader = _CoreSchema(text)
+        try:
+            node = loader.get_single_node()
+            data = loader.construct_document(node) if node else None
+        finally:
+            loader.dispose()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         message = f"not YAML: {getattr(error, 'problem', None) or 'unreadable'}"
-        raise FaultyFile([Fault(file, mark.line + 1 if mark else 1, message)]) from None
+        line = min(mark.line + 1, text.count("\n") + 1) if mark else 1  # libyaml may point behind the end
+        raise FaultyFile([Fault(file, line, message)]) from None
     lines: dict[Where, int] = {}
-    _note_lines(node, (), lines)
-    return Document(file, data, lines)
+    twice: list[Where] = []
+    _note_lines(node, (), lines, twice)
+    document = Document(file, data, lines)
+    if twice:
+        raise FaultyFile([document.fault(where, f"'{where[-1]}' stands here twice", "keep one") for where in twice])
+    return document
 
 
-def _note_lines(node: Any, where: Where, lines: dict[Where, int]) -> None:
+def _refuse_deep_and_aliased(text: str, file: str) -> None:
+    """Go through the text as events, which needs no stack, before anything is built of it."""
+    depth = 0
+    for event in yaml.parse(text, _CoreSchema):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent):
+            raise FaultyFile([Fault(file, line, "aliases are not read here", "write it out")])
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise FaultyFile([Fault(file, line, f"lists and mappings stand more than {_DEEPEST} deep", "flatten them")])
+
+
+def _note_lines(node: Any, where: Where, lines: dict[Where, int], twice: list[Where]) -> None:
     if node is None:
         return
     lines[where] = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            _note_lines(value, (*where, key.value), lines)
-            lines[(*where, key.value)] = key.start_mark.line + 1
+            below = (*where, key.value)
+            if below in lines:
+                twice.append(below)
+            _note_lines(value, below, lines, twice)
+            lines[below] = key.start_mark.line + 1
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
-            _note_lines(value, (*where, index), lines)
+            _note_lines(value, (*where, index), lines, twice)

@@ -3,6 +3,7 @@
 import pytest
 
 from rules.load import load_book, load_policy
+from rules.policy import Status
 from rules.yaml_lines import FaultyFile
 from tests.given import ROOT
 
@@ -10,11 +11,15 @@ FILE = "home-oxygen/2026.1.yaml"
 TEXT = (ROOT / "rules" / "policies" / FILE).read_text()
 
 
-def faults(old, new, text=TEXT):
+def told(old, new, text=TEXT):
     assert old in text
     with pytest.raises(FaultyFile) as faulty:
         load_policy(text.replace(old, new, 1), FILE)
-    return [(fault.line, fault.message) for fault in faulty.value.faults]
+    return faulty.value.faults
+
+
+def faults(old, new, text=TEXT):
+    return [(fault.line, fault.message) for fault in told(old, new, text)]
 
 
 def line(words):
@@ -22,13 +27,13 @@ def line(words):
 
 
 def test_a_code_without_quotes_is_a_number_and_is_said_so():
-    ((where, said),) = faults('"E0424"', "72148")
-    assert where == line("E0424")
-    assert 'write it in quotes, "72148"' in said
+    (fault,) = told('"E0424"', "72148")
+    assert fault.line == line("E0424")
+    assert fault.suggestion == 'write it in quotes, "72148"'
 
 
 def test_a_version_without_quotes_is_a_number_and_is_said_so():
-    assert "write it in quotes" in faults('"2026.1"', "2026.1")[0][1]
+    assert told('"2026.1"', "2026.1")[0].suggestion == 'write it in quotes, "2026.1"'
 
 
 def test_a_criterion_asks_about_facts_that_exist():
@@ -96,3 +101,48 @@ def test_all_faults_of_all_files_are_told_at_once(tmp_path):
     with pytest.raises(FaultyFile) as faulty:
         load_book(tmp_path)
     assert {fault.file for fault in faulty.value.faults} == {"a/1.yaml", "b/1.yaml"}
+
+
+def test_a_misspelt_name_is_told_with_the_one_that_was_meant():
+    (fault,) = told("%spo2 <= 88", "%spo <= 88")
+    assert str(fault).endswith("no fact is called 'spo'; did you mean 'spo2'?")
+
+
+def test_a_key_that_stands_twice_is_not_quietly_the_last():
+    ((where, said),) = faults("  recent test: ", "  recent order: 'true'\n  recent test: ")
+    assert (where, said) == (line("recent test:"), "'recent order' stands here twice")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "a:\n" + "\n".join(" " * i + "a:" for i in range(1, 3000))])
+def test_a_file_nested_without_end_is_refused_and_not_followed(text):
+    with pytest.raises(FaultyFile, match="more than 30 deep"):
+        load_policy(text, FILE)
+
+
+APPROVED = "approved: [{by: Ada Lin, on: 2025-11-03}, {by: %s, on: 2025-11-05}]\neffective: 2026-01-01"
+
+
+def test_one_person_does_not_approve_twice():
+    assert faults("effective: 2026-01-01", APPROVED % "Ada Lin")[0][1] == "one person approved it twice"
+
+
+def test_a_policy_says_who_answers_for_it_and_where_it_is_read():
+    text = TEXT.replace("effective: 2026-01-01", APPROVED % "Bo Diaz" + "\nowner: Medical Policy\nstatus: draft")
+    text += 'published-at: {url: "https://acmehealth.example/dme-014", section: "4"}\n'
+    identity = load_policy(text, FILE).identity
+    assert [one.by for one in identity.approved] == ["Ada Lin", "Bo Diaz"]
+    assert (identity.owner, identity.status, identity.published_at.section) == ("Medical Policy", Status.DRAFT, "4")
+
+
+@pytest.mark.parametrize(("written", "message", "suggestion"), [
+    ('HCPCS: ["72148"]', "'72148' is a CPT code", "list it under CPT"),
+    ('HCPCS: ["E1392-E1390"]', "is no range", "the first is the smaller one"),
+    ('CPT: ["7214"]', "'7214' is no code of this system", 'such as "72148"'),
+    ('value-sets: ["oxigen"]', "there is no value set 'oxigen'", "there is none"),
+    ('HCPCS: [{code: "E0424", until: 2026-02-30}]', "'2026-02-30' is no day", "write it as"),
+])  # fmt: skip
+def test_a_code_that_is_none_is_told_with_what_would_be_one(written, message, suggestion):
+    (fault,) = told('HCPCS: ["E0424"]', written)
+    assert message in fault.message
+    assert suggestion in str(fault)
+    assert fault.line == line("E0424")

@@ -1,0 +1,63 @@
+"""Do two policies speak about the same order, and which one is to be heard? Without a priority nobody can tell."""
+
+from collections.abc import Iterable, Iterator
+
+from rules.codes import Key, Pattern
+from rules.policy import Policy, Status
+from rules.yaml_lines import Fault
+
+_LONGEST = 19  # characters of a code; SNOMED has 18
+
+
+def overlaps(policies: Iterable[Policy]) -> list[Fault]:
+    """Return a fault for each two active policies of one priority for the same code, people and day."""
+    active = [policy for policy in policies if policy.identity.status is Status.ACTIVE]
+    by_key: dict[Key, list[tuple[Pattern, Policy]]] = {}
+    for policy in active:
+        for pattern in policy.applies_to.codes.patterns:
+            by_key.setdefault(pattern.key, []).append((pattern, policy))
+    faults: dict[tuple[str, str], Fault] = {}
+    for policy in active:
+        for pattern in policy.applies_to.codes.patterns:
+            for other_pattern, other in _sharing(pattern, by_key):
+                pair = min(policy.id, other.id), max(policy.id, other.id)
+                if policy.id != other.id and pair not in faults and _both(policy, pattern, other, other_pattern):
+                    faults[pair] = _fault(pattern, policy, other)
+    return list(faults.values())
+
+
+def _sharing(pattern: Pattern, by_key: dict[Key, list[tuple[Pattern, Policy]]]) -> Iterator[tuple[Pattern, Policy]]:
+    """Yield the patterns that have a code in common with this one and are as long or shorter."""
+    system, prefix, length = pattern.key
+    sizes = {None, length} if length else {None, *range(len(prefix), _LONGEST)}
+    for end in range(len(prefix) + 1):
+        for size in sizes:
+            yield from by_key.get((system, prefix[:end], size), ())
+
+
+def _both(one: Policy, mine: Pattern, other: Policy, theirs: Pattern) -> bool:
+    orders = one.applies_to.orders, other.applies_to.orders
+    return (
+        one.priority == other.priority
+        and one.scope.meets(other.scope)
+        and (not all(orders) or not orders[0].isdisjoint(orders[1]))
+        and _meet([(one.effective, one.expires), (other.effective, other.expires), *map(_days, (mine, theirs))])
+    )
+
+
+def _days(pattern: Pattern) -> tuple:
+    return pattern.starts, pattern.ends
+
+
+def _meet(spans: list[tuple]) -> bool:
+    """Tell whether some day is inside all of the spans (both ends included; None is without end)."""
+    starts = [start for start, _ in spans if start]
+    ends = [end for _, end in spans if end]
+    return not starts or not ends or max(starts) <= min(ends)
+
+
+def _fault(pattern: Pattern, one: Policy, other: Policy) -> Fault:
+    _, prefix, length = pattern.key
+    code = prefix if length == len(prefix) else f"{prefix}*"
+    say = f"{one} and {other} are both for {code}, for the same people and days"
+    return Fault(f"{one.id}/{one.version}.yaml", 1, say, "give one of them a higher 'priority', or part their scopes")
