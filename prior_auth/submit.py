@@ -231,7 +231,7 @@ def _decided(item: RequestedItem, weighing: _Weighing) -> Item:
     outcome = evaluate(policy, evidence.facts, item.authored, weighing.today)
     doubts = (*item.doubts, *evidence.doubts, *_twice(item, code, weighing))
     decision = _decision(outcome, item, doubts, evidence.notes, weighing)
-    decision.trace.update(_trace(outcome, evidence.notes) | ({"promise": promise} if promise else {}))
+    decision.trace.update(outcome.trace(promise=promise, notes=evidence.notes).to_json())
     return Item(item.sequence, (code,), item.starts, item.ends, decision)
 
 
@@ -311,14 +311,3 @@ def _decision(
         case _:
             said = " ".join(doubts) if doubts else outcome.say
             return _pended(Basis.POLICY, by, f"{said} ({'; '.join(notes)})" if notes else said, now)
-
-
-def _trace(outcome: Outcome, notes: tuple[str, ...]) -> dict:
-    return {
-        "policy": outcome.policy,
-        "version": outcome.version,
-        "row": outcome.row,
-        "answers": {name: str(answer) for name, answer in outcome.answers.items()},
-        "facts": dict(outcome.facts),
-        "notes": [*outcome.notes, *notes],
-    }

@@ -7,6 +7,7 @@ from typing import Any
 
 from rules.periods import Span
 from rules.policy import Answer, Criterion, Policy, Then
+from rules.trace import Missing, Origin, Trace
 
 Facts = Mapping[str, Any]
 
@@ -19,6 +20,8 @@ class Outcome:
         row: the decision row that held, counted from 1.
         answers: each criterion's answer.
         facts: the plain values that were weighed; a missing fact is not among them.
+        origins: where each value came from.
+        missing: facts that would have told more, for whoever asks for them.
         notes: what went wrong on the way, for the trace; names expressions, never values.
     """
 
@@ -31,6 +34,22 @@ class Outcome:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     facts: Facts = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    missing: tuple[Missing, ...] = ()
+
+    def trace(self, *, promise: str | None = None, notes: tuple[str, ...] = ()) -> Trace:
+        """Return what the audit keeps of this outcome, with the caller's own ``notes`` behind."""
+        return Trace(
+            self.policy,
+            self.version,
+            self.row,
+            self.answers,
+            self.facts,
+            self.origins,
+            self.missing,
+            (*self.notes, *notes),
+            promise,
+        )
 
 
 def evaluate(policy: Policy, facts: Facts, authored: date, received: date) -> Outcome:
