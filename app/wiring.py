@@ -97,5 +97,5 @@ def new_number() -> str:
 
     Crockford's base 32 has no I, L, O and U.
     """
-    digits = "".join(secrets.choice(_CROCKFORD) for _ in range(12))
-    return f"PA{digits}"
+    drawn = secrets.randbits(5 * 12)
+    return "PA" + "".join(_CROCKFORD[drawn >> 5 * place & 31] for place in range(12))

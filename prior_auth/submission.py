@@ -123,8 +123,9 @@ def read_submission(body: dict) -> Submission:
 
 
 def stored_submission(bundle: dict) -> Submission:
-    """Read a request that was judged when it came; what is asked of new ones since then is no matter."""
-    return _submission(bundle, Entries(bundle))
+    """Read a kept request that was judged when it came; what is asked of new ones since then is no matter."""
+    inner = unwrapped(bundle)
+    return _submission(inner, Entries(inner))
 
 
 def _submission(bundle: dict, entries: Entries) -> Submission:

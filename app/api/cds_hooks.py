@@ -93,7 +93,7 @@ def _keep(
     token = caller.token
     try:
         with service.database.writing() as connection:
-            clients.spend(connection, token.issuer, token.jti, invocation.received_at, token.remember_until)
+            clients.spend(connection, token.issuer, token.jti, token.remember_until)
             hooks.keep(connection, invocation, assertions)
     except IntegrityError:
         raise NotAuthenticated("a JWT that was not used before", headers={"WWW-Authenticate": "Bearer"}) from None

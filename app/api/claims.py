@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, request
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app.api.door import fhir, read_body
+from app.api.door import fhir, read_body, read_bytes
 from app.current import the_service
 from app.security import bearer
 from app.storage import authorizations, events, hooks
@@ -17,10 +17,11 @@ from app.storage.clients import Client
 from app.wiring import Service, new_id, new_number
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Conflict, Forbidden, Issue
-from fhir_r4.wire import canonical, write_json
+from fhir_r4.wire import canonical, read_object, read_own, write_json
 from prior_auth.authorization import Authorization
 from prior_auth.claim_response import Case, Writer
 from prior_auth.inquire import Inquiry, answers, read_inquiry
+from prior_auth.request_bundle import unwrapped
 from prior_auth.submission import Submission, read_submission, stored_submission
 from prior_auth.submit import BusinessError, Knowledge, OnFile, parties, speaks_for
 from prior_auth.submit import submit as decide
@@ -32,6 +33,21 @@ INQUIRE = (("Claim", "r"), ("Claim", "s"), ("ClaimResponse", "r"), ("ClaimRespon
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """A submission, by whom, in which generation and when; ``body`` is what came, byte for byte."""
+
+    generation: Generation
+    client: Client
+    submission: Submission
+    body: bytes
+    now: datetime
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.generation.encode() + self.body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class _Answer:
     authorization: Authorization | None
     body: bytes
@@ -40,23 +56,16 @@ class _Answer:
 @door.post("/$submit")
 def submit(generation: Generation) -> Response:
     """Answer what can be decided now; the same request again gets the same bytes."""
-    service, now = the_service(), the_service().now()
-    client = bearer.require(service, request.headers.get("Authorization"), *SUBMIT)
-    g.client_id = client.id
-    submission = read_submission(read_body(service.config.fhir_limit_bytes))
-    if not speaks_for(submission, client.organizations):
-        said = "the client is not registered for this provider"
-        raise Forbidden(Issue("forbidden", said, f"{submission.claim.path}.provider"))
-    digest = _digest(generation, submission)
-    with service.database.reading() as connection:
-        before = authorizations.received_before(connection, client.id, submission.identifier)
-    if before is None:
-        answer = _decide(service, generation, client, submission, now)
-        before = _keep(service, generation, client, submission, answer, digest, now)
-    if before.digest != digest:
+    service = the_service()
+    asked = _asked(service, generation)
+    with service.database.reading() as connection:  # one state of things for all that is looked up
+        before = authorizations.received_before(connection, asked.client.id, asked.submission.identifier)
+        found = before or _decide(service, asked)
+    first = found if isinstance(found, Received) else _keep(service, asked, found)
+    if not _the_same(asked, first):
         said = "another body was sent under this identifier before"
         raise Conflict(Issue("duplicate", said, "Bundle.identifier"))
-    return fhir(before.response)
+    return fhir(first.response)
 
 
 @door.post("/$inquire")
@@ -73,12 +82,29 @@ def inquire(generation: Generation) -> Response:
     return fhir(writer.inquiry_answer(cases, inquiry))
 
 
-def _digest(generation: Generation, submission: Submission) -> str:
-    return hashlib.sha256(generation.encode() + canonical(submission.bundle)).hexdigest()
+def _asked(service: Service, generation: Generation) -> _Asked:
+    """Read what is asked; Forbidden where the client may not speak for the provider."""
+    client = bearer.require(service, request.headers.get("Authorization"), *SUBMIT)
+    g.client_id = client.id
+    body = read_bytes(service.config.fhir_limit_bytes)
+    submission = read_submission(read_object(body))
+    if not speaks_for(submission, client.organizations):
+        said = "the client is not registered for this provider"
+        raise Forbidden(Issue("forbidden", said, f"{submission.claim.path}.provider"))
+    return _Asked(generation, client, submission, body, service.now())
 
 
-def _decide(service: Service, generation: Generation, client: Client, submission: Submission, now: datetime) -> _Answer:
-    writer = Writer(generation, service.fhir_base(generation), now)
+def _the_same(asked: _Asked, first: Received) -> bool:
+    """Tell whether what came first is the same request, whatever its white space and order of keys."""
+    if asked.digest == first.digest:
+        return True
+    bundle = unwrapped(read_own(first.request))
+    return asked.generation == first.generation and canonical(asked.submission.bundle) == canonical(bundle)
+
+
+def _decide(service: Service, asked: _Asked) -> _Answer:
+    submission, now = asked.submission, asked.now
+    writer = Writer(asked.generation, service.fhir_base(asked.generation), now)
     known = parties(submission, service.directory, now)
     if isinstance(known, BusinessError):
         return _Answer(None, write_json(writer.error_bundle(known, submission, new_id())))
@@ -90,64 +116,54 @@ def _decide(service: Service, generation: Generation, client: Client, submission
         )
     edition = service.edition
     knowledge = Knowledge(edition.book, edition.catalog, new_id, new_number)
-    authorization = decide(submission, known, on_file, knowledge, client.id, now)
+    authorization = decide(submission, known, on_file, knowledge, asked.client.id, now)
     case = Case(authorization, submission, known.payer.time_zone)
     return _Answer(authorization, write_json(writer.response_bundle(case)))
 
 
-def _keep(
-    service: Service,
-    generation: Generation,
-    client: Client,
-    submission: Submission,
-    answer: _Answer,
-    digest: str,
-    now: datetime,
-) -> Received:
+def _keep(service: Service, asked: _Asked, answer: _Answer) -> Received:
     """Keep request, authorization, event and answer, all or nothing; whoever was first is returned."""
     received = Received(
         id=new_id(),
-        client_id=client.id,
-        transaction=submission.identifier,
-        digest=digest,
-        generation=generation,
-        received_at=now,
+        client_id=asked.client.id,
+        transaction=asked.submission.identifier,
+        digest=asked.digest,
+        generation=asked.generation,
+        received_at=asked.now,
         authorization_id=answer.authorization.id if answer.authorization else None,
-        request=write_json(submission.bundle),
+        request=asked.body,
         response=answer.body,
     )
     try:
         with service.database.writing() as connection:
-            jobs = _write(connection, received, answer, now)
+            _write(connection, received, answer.authorization)
     except IntegrityError:  # the same transaction came twice at once: the other one was first
         with service.database.reading() as connection:
-            first = authorizations.received_before(connection, client.id, submission.identifier)
+            first = authorizations.received_before(connection, asked.client.id, asked.submission.identifier)
         if first is None:
             raise
         return first
-    service.runner.wake(jobs)
     return received
 
 
-def _write(connection: Connection, received: Received, answer: _Answer, now: datetime) -> list[int]:
-    """Write all of it and return the jobs to be done once it is committed."""
-    jobs = [authorizations.add(connection, answer.authorization)] if answer.authorization else []
+def _write(connection: Connection, received: Received, authorization: Authorization | None) -> None:
+    if authorization:
+        authorizations.add(connection, authorization)
     authorizations.keep_submission(connection, received)
     events.record(
         connection,
-        "authorization.submitted" if answer.authorization else "submission.answered-with-error",
+        "authorization.submitted" if authorization else "submission.answered-with-error",
         actor=received.client_id,
-        at=now,
+        at=received.received_at,
         authorization_id=received.authorization_id,
         request_id=g.get("request_id"),
         submission=received.id,
     )
-    return jobs
 
 
 def _cases(service: Service, inquiry: Inquiry, payer: Payer, client: Client) -> list[Case]:
-    numbers = [number for number in inquiry.member_ids if _is_the_person(service, payer, number, inquiry)]
     with service.database.reading() as connection:
+        numbers = [number for number in inquiry.member_ids if _is_the_person(service, payer, number, inquiry)]
         return [
             Case(one, stored_submission(authorizations.request_of(connection, one.id)), payer.time_zone)
             for one in authorizations.of_member(connection, payer.id, numbers)

@@ -29,12 +29,17 @@ def init_app(app: Flask) -> None:
 
 
 def read_body(limit: int) -> dict:
-    """Return the JSON object of the request's body.
+    """Return the JSON object of the request's body; raises as ``read_bytes`` does, and InvalidRequest."""
+    return read_object(read_bytes(limit))
+
+
+def read_bytes(limit: int) -> bytes:
+    """Return the request's body as it came.
 
     Raises:
         UnsupportedMediaType: not JSON by its own word, or packed.
         NotAcceptable: the caller takes no JSON in return.
-        TooLarge, InvalidRequest: as the body is. Werkzeug says 413 itself.
+        TooLarge: Werkzeug says 413 itself.
     """
     if request.mimetype not in _ACCEPTED:
         raise UnsupportedMediaType("the body is application/fhir+json or application/json")
@@ -43,7 +48,7 @@ def read_body(limit: int) -> dict:
     if not _takes_json(request.headers.get("Accept", "")):
         raise NotAcceptable("answers are application/fhir+json")
     request.max_content_length = limit
-    return read_object(request.get_data(cache=False))
+    return request.get_data(cache=False)
 
 
 def _takes_json(accept: str) -> bool:

@@ -98,7 +98,7 @@ def _audit(status: int, issues: tuple[Issue, ...]) -> None:
             events.record(connection, "request.refused", **record)
             if caller is not None:
                 token = caller.token
-                clients.spend(connection, token.issuer, token.jti, record["at"], token.remember_until)
+                clients.spend(connection, token.issuer, token.jti, token.remember_until)
     except IntegrityError:  # the JWT had been spent: the refusal alone is new
         with service.database.writing() as connection:
             events.record(connection, "request.refused", **record)

@@ -78,9 +78,9 @@ def issue(
     try:
         with service.database.writing() as connection:
             if verified:
-                clients.spend(connection, verified.issuer, verified.jti, now, verified.remember_until)
+                clients.spend(connection, verified.issuer, verified.jti, verified.remember_until)
             until = now + timedelta(seconds=life)
-            clients.keep_token(connection, digest(token.value), client.id, scopes, now, until)
+            clients.keep_token(connection, digest(token.value), client.id, scopes, until)
             events.record(connection, "token.issued", actor=client.id, at=now, scopes=list(scopes))
     except IntegrityError:
         log.warning("token.rejected", reason="replayed", client=client.id)

@@ -13,6 +13,7 @@ from app.storage import clients
 from app.storage.clients import Client
 from app.wiring import Service
 from fhir_r4.problems import NotAuthenticated
+from fhir_r4.resource import text_of
 
 LONGEST = timedelta(minutes=15)
 ISSUED_WITHIN = timedelta(minutes=10)
@@ -47,11 +48,12 @@ def _authenticate(service: Service, authorization: str | None, url: str) -> Hook
     if scheme.lower() != "bearer" or not token:
         raise Rejected("no bearer token")
     parsed = parse(token.strip())
-    issuer = parsed.claims.get("iss")
+    issuer, jti = text_of(parsed.claims.get("iss")), text_of(parsed.claims.get("jti"))
     with service.database.reading() as connection:
-        client = clients.find_by_issuer(connection, issuer) if isinstance(issuer, str) else None
-    if client is None:
+        found = clients.find_by_issuer(connection, issuer or "", jti or "")
+    if found is None:
         raise Rejected("unknown issuer")
+    client, spent = found
     if parsed.jku is not None and parsed.jku != client.hook_jwks_url:
         raise Rejected("jku is not the registered one")
     verified = verify(
@@ -62,9 +64,8 @@ def _authenticate(service: Service, authorization: str | None, url: str) -> Hook
         issued_within=ISSUED_WITHIN,
         now=service.now(),
     )
-    with service.database.reading() as connection:
-        if clients.was_spent(connection, verified.issuer, verified.jti):
-            raise Rejected("replayed")
+    if spent:
+        raise Rejected("replayed")
     return HookCaller(client, verified)
 
 

@@ -15,7 +15,7 @@ from app.storage import outbox
 from app.storage.tables import authorizations, decisions, items, submissions
 from fhir_r4.problems import Conflict, Issue
 from fhir_r4.resource import Coding, Identifier
-from fhir_r4.wire import read_object
+from fhir_r4.wire import read_own
 from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
 from rules.ports import Standing
 
@@ -28,7 +28,7 @@ class Received:
 
     Attributes:
         transaction: Bundle.identifier.
-        digest: of generation and body; another body under the same transaction is a conflict.
+        digest: of generation and body, byte for byte.
         authorization_id: None where the answer was a business error.
     """
 
@@ -67,8 +67,8 @@ def keep_submission(connection: Connection, received: Received) -> None:
     connection.execute(_KEEP_SUBMISSION, row)
 
 
-def add(connection: Connection, authorization: Authorization) -> int:
-    """Keep a new authorization with its decisions; return the id of the outbox row that tells of it."""
+def add(connection: Connection, authorization: Authorization) -> None:
+    """Keep a new authorization with its decisions. No job follows: the answer to its submission tells of it."""
     row = {
         "id": authorization.id,
         "reference": authorization.reference,
@@ -90,7 +90,6 @@ def add(connection: Connection, authorization: Authorization) -> int:
     connection.execute(_ADD, row)
     connection.execute(_ADD_ITEMS, [_item_row(authorization.id, item) for item in authorization.items])
     connection.execute(_ADD_DECISIONS, [_decision_row(authorization.id, item, 1) for item in authorization.items])
-    return outbox.put(connection, CHANGED, authorization.id, authorization.received_at)
 
 
 def save(connection: Connection, before: Authorization, after: Authorization, now: datetime) -> int:
@@ -112,16 +111,20 @@ def save(connection: Connection, before: Authorization, after: Authorization, no
 
 
 def find(connection: Connection, authorization_id: str) -> Authorization | None:
-    rows = connection.execute(select(authorizations).where(authorizations.c.id == authorization_id)).all()
-    found = of_rows(connection, rows)
+    found = _authorizations(connection.execute(_BY_ID, {"id": authorization_id}))
     return found[0] if found else None
 
 
+def called(connection: Connection, ids: Sequence[str]) -> list[Authorization]:
+    """Return the authorizations of these ids, in that order."""
+    found = {one.id: one for one in _authorizations(connection.execute(_BY_IDS, {"ids": ids}))} if ids else {}
+    return [found[one] for one in ids]
+
+
 def of_member(connection: Connection, payer: str, member_ids: Iterable[str]) -> list[Authorization]:
-    """Return the member's authorizations, newest first."""
-    wanted = sorted(member_ids)
-    rows = connection.execute(_OF_MEMBER, {"payer": payer, "members": wanted}).all() if wanted else []
-    return of_rows(connection, rows)
+    """Return the member's authorizations, newest first for each of the member's numbers."""
+    asked = [{"payer": payer, "member": number} for number in sorted(member_ids)]
+    return [one for each in asked for one in _authorizations(connection.execute(_OF_MEMBER, each))]
 
 
 def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standing, ...]:
@@ -133,7 +136,8 @@ def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standi
 def request_of(connection: Connection, authorization_id: str) -> dict:
     """Return the request Bundle by which the authorization was asked for."""
     body: bytes = connection.execute(_REQUEST_OF, {"authorization": authorization_id}).scalar_one()
-    return read_object(body)
+    found: dict = read_own(body)
+    return found
 
 
 _ADD, _ADD_ITEMS, _ADD_DECISIONS = insert(authorizations), insert(items), insert(decisions)
@@ -149,34 +153,39 @@ _REQUEST_OF = (
     .order_by(submissions.c.received_at.desc())
     .limit(1)
 )
-_OF_MEMBER = (
-    select(authorizations)
-    .where(
-        authorizations.c.payer == bindparam("payer"),
-        authorizations.c.member_id.in_(bindparam("members", expanding=True)),
+_WHOLE = (  # a row for each decision of each item
+    select(
+        authorizations,
+        *(column for column in decisions.c if column.name not in {"authorization_id", "number"}),
+        decisions.c.number.label("item_number"),
+        items.c.codes,
+        items.c.starts.label("item_starts"),
+        items.c.ends.label("item_ends"),
     )
-    .order_by(authorizations.c.received_at.desc())
-)
-_DECIDED = (
-    select(decisions, items.c.codes, items.c.starts.label("item_starts"), items.c.ends.label("item_ends"))
+    .join(items, items.c.authorization_id == authorizations.c.id)
     .join(
-        items, (items.c.authorization_id == decisions.c.authorization_id) & (items.c.sequence == decisions.c.sequence)
+        decisions,
+        (decisions.c.authorization_id == items.c.authorization_id) & (decisions.c.sequence == items.c.sequence),
     )
-    .where(decisions.c.authorization_id.in_(bindparam("ids", expanding=True)))
-    .order_by(decisions.c.sequence, decisions.c.ordinal)
 )
+_IN_ORDER = (authorizations.c.id, decisions.c.sequence, decisions.c.ordinal)
+_BY_ID = _WHOLE.where(authorizations.c.id == bindparam("id")).order_by(*_IN_ORDER)
+_BY_IDS = _WHOLE.where(authorizations.c.id.in_(bindparam("ids", expanding=True))).order_by(*_IN_ORDER)
+_OF_MEMBER = _WHOLE.where(
+    authorizations.c.payer == bindparam("payer"), authorizations.c.member_id == bindparam("member")
+).order_by(authorizations.c.received_at.desc(), *_IN_ORDER)
 
 
-def of_rows(connection: Connection, rows: Sequence[Row[Any]]) -> list[Authorization]:
-    """Return the authorizations of these rows; each item's present decision is its last."""
-    present: dict[str, dict[int, Row[Any]]] = {row.id: {} for row in rows}
-    if present:
-        for decided in connection.execute(_DECIDED, {"ids": list(present)}):
-            present[decided.authorization_id][decided.sequence] = decided
-    return [_authorization(row, [_item(decided) for decided in present[row.id].values()]) for row in rows]
+def _authorizations(rows: Iterable[Row[Any]]) -> list[Authorization]:
+    """Return the authorizations of these rows, in their order; each item's present decision is its last."""
+    present: dict[str, dict[int, Row[Any]]] = {}
+    for row in rows:
+        present.setdefault(row.id, {})[row.sequence] = row
+    return [_authorization(list(items_of_one.values())) for items_of_one in present.values()]
 
 
-def _authorization(row: Row[Any], held: list[Item]) -> Authorization:
+def _authorization(rows: list[Row[Any]]) -> Authorization:
+    row = rows[0]
     return Authorization(
         id=row.id,
         reference=row.reference,
@@ -190,7 +199,7 @@ def _authorization(row: Row[Any], held: list[Item]) -> Authorization:
         received_at=row.received_at,
         due_at=row.due_at,
         urgent=row.urgent,
-        items=tuple(held),
+        items=tuple(map(_item, rows)),
         version=row.version,
     )
 
@@ -205,7 +214,7 @@ def _item(row: Row[Any]) -> Item:
         licence=row.licence,
         starts=row.starts,
         ends=row.ends,
-        number=row.number,
+        number=row.item_number,
         trace=row.trace,
     )
     codes = tuple(Coding(**code) for code in row.codes)

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select
 
 from app.storage.tables import access_tokens, client_ehrs, client_organizations, clients, spent_assertions
 from fhir_r4.resource import Identifier
@@ -66,9 +66,14 @@ def find(connection: Connection, client_id: str) -> Client | None:
     return _one(connection.execute(_BY_ID, {"client_id": client_id}))
 
 
-def find_by_issuer(connection: Connection, issuer: str) -> Client | None:
-    """Return the active client whose hooks are signed by ``issuer``."""
-    return _one(connection.execute(_BY_ISSUER, {"issuer": issuer}))
+def find_by_issuer(connection: Connection, issuer: str, jti: str) -> tuple[Client, bool] | None:
+    """Return the active client whose hooks are signed by ``issuer``, and whether this JWT of its was used before.
+
+    The transaction that keeps the answer spends the JWT and has the last word.
+    """
+    rows = connection.execute(_BY_ISSUER, {"issuer": issuer, "jti": jti}).all()
+    client = _one(rows)
+    return (client, rows[0].spent) if client else None
 
 
 def find_by_token(connection: Connection, digest: str, now: datetime) -> tuple[Client, tuple[str, ...]] | None:
@@ -83,28 +88,25 @@ def everyone(connection: Connection) -> list[Client]:
     return [_client(list(of_one)) for _, of_one in groupby(rows, key=lambda row: row.id)]
 
 
-def keep_token(
-    connection: Connection, digest: str, client_id: str, scopes: tuple[str, ...], now: datetime, until: datetime
-) -> None:
-    """Keep a token's digest until it expires; forget those that have."""
-    connection.execute(_FORGET_TOKENS, {"now": now})
+def keep_token(connection: Connection, digest: str, client_id: str, scopes: tuple[str, ...], until: datetime) -> None:
+    """Keep a token's digest until it expires."""
     row = {"digest": digest, "client_id": client_id, "scope": " ".join(scopes), "expires_at": until}
     connection.execute(_KEEP_TOKEN, row)
 
 
-def spend(connection: Connection, issuer: str, jti: str, now: datetime, until: datetime) -> None:
-    """Remember that this JWT was used; forget those that could not be used again anyway.
+def spend(connection: Connection, issuer: str, jti: str, until: datetime) -> None:
+    """Remember that this JWT was used.
 
     Raises:
         IntegrityError: it was used before. The transaction is then good for nothing.
     """
-    connection.execute(_FORGET_SPENT, {"now": now})
     connection.execute(_SPEND, {"issuer": issuer, "jti": jti, "expires_at": until})
 
 
-def was_spent(connection: Connection, issuer: str, jti: str) -> bool:
-    """Tell whether a JWT was used before; the transaction that keeps the answer decides."""
-    return connection.execute(_SPENT, {"issuer": issuer, "jti": jti}).one_or_none() is not None
+def forget(connection: Connection, now: datetime) -> None:
+    """Forget tokens that have expired, and JWTs that could not be used again anyway."""
+    connection.execute(_FORGET_TOKENS, {"now": now})
+    connection.execute(_FORGET_SPENT, {"now": now})
 
 
 _REGISTERED = (
@@ -114,7 +116,8 @@ _REGISTERED = (
 )  # a row for each pair of organization and EHR
 _ACTIVE = _REGISTERED.where(clients.c.active)
 _BY_ID = _ACTIVE.where(clients.c.id == bindparam("client_id"))
-_BY_ISSUER = _ACTIVE.where(clients.c.hook_issuer == bindparam("issuer"))
+_SPENT = exists().where(spent_assertions.c.issuer == bindparam("issuer"), spent_assertions.c.jti == bindparam("jti"))
+_BY_ISSUER = _ACTIVE.add_columns(_SPENT.label("spent")).where(clients.c.hook_issuer == bindparam("issuer"))
 _BY_TOKEN = (
     _ACTIVE.add_columns(access_tokens.c.scope.label("granted"))
     .join(access_tokens, access_tokens.c.client_id == clients.c.id)
@@ -123,9 +126,6 @@ _BY_TOKEN = (
 _KEEP_TOKEN, _SPEND = insert(access_tokens), insert(spent_assertions)
 _FORGET_TOKENS = delete(access_tokens).where(access_tokens.c.expires_at <= bindparam("now"))
 _FORGET_SPENT = delete(spent_assertions).where(spent_assertions.c.expires_at <= bindparam("now"))
-_SPENT = select(spent_assertions.c.jti).where(
-    spent_assertions.c.issuer == bindparam("issuer"), spent_assertions.c.jti == bindparam("jti")
-)
 
 
 def _one(rows: Iterable[Row[Any]]) -> Client | None:

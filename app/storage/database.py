@@ -4,6 +4,7 @@ SQLite runs in WAL mode with ``synchronous=FULL``; whoever writes begins IMMEDIA
 instead of failing half-way.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event
 from sqlalchemy.types import TypeDecorator
 
-from fhir_r4.wire import read_json, write_json
+from fhir_r4.wire import read_own, write_json
 
 BUSY_SECONDS = 10
 
@@ -45,12 +46,25 @@ class Database:
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        self._readers = self.engine.execution_options(reading=True)
+        self._held = threading.local()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection that sees one state of things and changes nothing."""
-        with self.engine.connect().execution_options(reading=True) as connection:
-            yield connection
+        """Give a connection that sees one state of things and changes nothing.
+
+        A reading within a reading, on the same thread, is part of it: what is gathered from several places is
+        gathered from one state of things and costs one transaction.
+        """
+        if held := getattr(self._held, "reading", None):
+            yield held
+            return
+        with self._readers.connect() as connection:
+            self._held.reading = connection
+            try:
+                yield connection
+            finally:
+                self._held.reading = None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -62,7 +76,8 @@ class Database:
 def _options(url: str) -> dict[str, Any]:
     json = {"json_serializer": _to_json, "json_deserializer": _from_json}
     if url.startswith("sqlite"):
-        return json | {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
+        connect = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        return json | {"connect_args": connect, "pool_size": 0}  # a connection for each thread that wants one
     return json | {"pool_pre_ping": True}
 
 
@@ -71,7 +86,7 @@ def _to_json(value: Any) -> str:
 
 
 def _from_json(text: str | bytes) -> Any:
-    return read_json(text.encode() if isinstance(text, str) else text)
+    return read_own(text.encode() if isinstance(text, str) else text)
 
 
 def _configure_sqlite(connection: Any, _: Any) -> None:
@@ -82,4 +97,5 @@ def _configure_sqlite(connection: Any, _: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     reading = connection.get_execution_options().get("reading")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    own: Any = connection.connection.driver_connection  # sqlite3's
+    own.execute("BEGIN" if reading else "BEGIN IMMEDIATE")

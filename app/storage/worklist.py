@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from sqlalchemy import ColumnElement, Connection, false, func, select, true
 
-from app.storage.authorizations import of_rows
+from app.storage import authorizations
 from app.storage.tables import authorizations as cases
 from prior_auth.authorization import Authorization
 
@@ -49,8 +49,8 @@ def listed(connection: Connection, wanted: Filter, *, first: int, most: int) -> 
     conditions = list(_conditions(wanted))
     total = connection.execute(select(func.count()).select_from(cases).where(*conditions)).scalar_one()
     order = cases.c.due_at.asc() if wanted.shown is Shown.OPEN else cases.c.changed_at.desc()
-    query = select(cases).where(*conditions).order_by(order, cases.c.id).offset(first).limit(most)
-    return Page(tuple(of_rows(connection, connection.execute(query).all())), total)
+    query = select(cases.c.id).where(*conditions).order_by(order, cases.c.id).offset(first).limit(most)
+    return Page(tuple(authorizations.called(connection, connection.execute(query).scalars().all())), total)
 
 
 def open_due(connection: Connection, before: Iterable[datetime]) -> dict[str, list[int]]:

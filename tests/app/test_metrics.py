@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from app.demo.parties import loopback_door, parties, running
-from app.storage import tables
+from app.storage import outbox, tables
 from tests.app.fixtures import ROOT
 from tests.given import a_hook, a_submission_bundle
 from tests.journeys.servers import two_free_ports
@@ -65,11 +65,10 @@ def test_refusals_are_counted_by_kind(house):
 
 
 def test_the_outbox_is_told_as_it_is(house):
-    house.submit(a_submission_bundle())
-    house.submit(a_submission_bundle())
+    with house.service.database.writing() as connection:
+        first, _ = (outbox.put(connection, "some.job", subject, house.clock.now) for subject in "ab")
     house.clock.now += timedelta(seconds=90)
     with house.service.database.writing() as connection:
-        first = min(row["id"] for row in house.rows(tables.outbox))
         dead = update(tables.outbox).where(tables.outbox.c.id == first).values(dead_at=house.clock.now)
         connection.execute(dead)
     text = scraped(house)
