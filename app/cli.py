@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from app import profiles_cli
+from app import deliveries_cli, profiles_cli
 from app.config import BadSettings, Config
 from app.logging import configure
 from rules.yaml_lines import FaultyFile
@@ -74,10 +74,13 @@ def migrate(data: Path | None) -> None:
     from app.security.staff import make_secret_key
     from app.storage.database import Database
     from app.storage.migrate import migrate as run
+    from app.storage.sealing import make_key
 
     config = Config.from_env(data=data)
     config.data.mkdir(parents=True, exist_ok=True)
     make_secret_key(config.secret_key_file)
+    if not config.encryption_keys:
+        make_key(config.encryption_key_file)
     click.echo(f"the database is at {run(Database(config.database))}")
 
 
@@ -203,6 +206,8 @@ def demo(once: bool, port: int) -> None:
 
 main.add_command(profiles_cli.profiles)
 main.add_command(profiles_cli.validate)
+main.add_command(deliveries_cli.deliveries)
+main.add_command(deliveries_cli.secrets)
 
 
 if __name__ == "__main__":

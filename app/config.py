@@ -3,7 +3,7 @@
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,6 +31,9 @@ class Config:
 
     broker_url: str = ""
     """Redis URL for Celery workers; empty means that jobs run on threads of the web processes."""
+
+    encryption_keys: str = field(default="", repr=False)
+    """AES-256 keys in base64, separated by commas: the first seals, all open. Empty: encryption.key in the data."""
 
     policies: Path = _HOUSE / "rules" / "policies"
     """Folder of the policies, <id>/<version>.yaml."""
@@ -103,6 +106,11 @@ class Config:
     def secret_key_file(self) -> Path:
         """Where the key of the staff pages' signed cookies is kept; all web processes share it."""
         return self.data / "secret.key"
+
+    @property
+    def encryption_key_file(self) -> Path:
+        """Where the keys are that seal subscribers' headers, if the setting names none; one a line."""
+        return self.data / "encryption.key"
 
     @property
     def database(self) -> str:

@@ -7,15 +7,26 @@ from flask import Flask, Response, g, request
 
 from app import current
 from app import metrics as counted
-from app.api import cds_hooks, claims, door, errors, health, metadata, metrics, oauth, questionnaires, subscriptions
+from app.api import (
+    cds_hooks,
+    claims,
+    door,
+    errors,
+    health,
+    metadata,
+    metrics,
+    oauth,
+    questionnaires,
+    subscription_queries,
+)
 from app.config import Config
 from app.logging import get_logger
+from app.pages import deliveries, home, login, review, worklist
 from app.pages import door as pages
-from app.pages import home, login, review, worklist
 from app.wiring import Service, build
 
 log = get_logger()
-PAGES = (home, login, worklist, review)  # each registers its routes on the one blueprint
+PAGES = (home, login, worklist, review, deliveries)  # each registers its routes on the one blueprint
 
 
 def create_app(config: Config, service: Service | None = None) -> Flask:
@@ -27,7 +38,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     app.register_blueprint(cds_hooks.door)
     app.register_blueprint(questionnaires.door)
     app.register_blueprint(claims.door)
-    app.register_blueprint(subscriptions.door)
+    app.register_blueprint(subscription_queries.door)
     app.register_blueprint(metadata.door)
     app.register_blueprint(oauth.door)
     app.register_blueprint(health.door)

@@ -15,6 +15,7 @@ from app.payers import load_payers
 from app.policies import ActivePolicies, Edition
 from app.storage.database import Database
 from app.storage.directory import TableDirectory
+from app.storage.sealing import Keyring, read_keys
 from fhir_r4.generations import Generation
 from questionnaires.catalog import Catalog
 from rules.book import PolicyBook
@@ -47,6 +48,7 @@ class Service:
     policies: ActivePolicies
     door: Door
     jwks: JwksCache
+    keyring: Keyring
     runner: Runner = field(default_factory=_Nobody)
     now: Callable[[], datetime] = now
 
@@ -84,6 +86,7 @@ def build(config: Config) -> Service:
         policies=ActivePolicies(config, database),
         door=door,
         jwks=JwksCache(door),
+        keyring=read_keys(config.encryption_keys, config.encryption_key_file),
     )
 
 

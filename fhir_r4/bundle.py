@@ -5,9 +5,10 @@ of the entry that holds the reference. Contained resources (``#id``) are the hol
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
@@ -110,6 +111,22 @@ class Entries:
             reached.append(entry)
             waiting.extend(target for target in self._followed(entry) if target)
         return reached
+
+
+def searchset(matches: Iterable[dict], base: str, resource_type: str, asked: Mapping[str, Iterable[str]]) -> dict:
+    """Return a search's answer; ``asked`` are the parameters that were understood (FHIR R4, "Search", self link).
+
+    >>> searchset([], "https://payer.example.org/fhir", "Subscription", {"status": ["active"]})["link"][0]["url"]
+    'https://payer.example.org/fhir/Subscription?status=active'
+    """
+    query = urlencode([(name, value) for name, values in asked.items() for value in values])
+    url = f"{base}/{resource_type}" + (f"?{query}" if query else "")
+    entries = [
+        {"fullUrl": f"{base}/{resource_type}/{one['id']}", "resource": one, "search": {"mode": "match"}}
+        for one in matches
+    ]
+    found = {"resourceType": "Bundle", "type": "searchset", "total": len(entries)}
+    return found | {"link": [{"relation": "self", "url": url}]} | ({"entry": entries} if entries else {})
 
 
 def is_absolute(url: Any) -> bool:

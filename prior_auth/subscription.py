@@ -6,13 +6,17 @@ Source: PAS 2.0.1 "Subscriptions", 2.2.1 spec-54 to spec-62; Subscriptions R5 Ba
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Forbidden, InvalidRequest, Issue
-from fhir_r4.resource import Identifier, as_dict, as_list, extension, extensions, kind, text_of
+from fhir_r4.resource import Identifier, as_dict, as_list, extension, extensions, kind, text_of, value_of
 from fhir_r4.systems import BACKPORT, PAS
 
 TOPIC = f"{PAS}/SubscriptionTopic/PASSubscriptionTopic"
+STATUSES = ("requested", "active", "error", "off")
+SHORTEST_HEARTBEAT, LONGEST_TIMEOUT, MOST_AT_ONCE = 10, 30, 20
+"""Seconds, seconds, events: what a channel's extensions may ask for at most."""
 CONTENT = {Generation.V2_0: "id-only", Generation.V2_2: "full-resource"}
 MIME_TYPES = frozenset({"application/fhir+json", "application/json"})
 _FILTER = re.compile(r"(?:[A-Za-z]+\?)?(?:org-?)?identifier=(.+)", re.IGNORECASE)
@@ -32,6 +36,11 @@ class Subscriber:
             watched.
         headers: sent verbatim with each notification.
         mime_type: Content-Type of the notifications.
+        heartbeat_seconds: how long silence lasts before a heartbeat is sent; None where none is wanted.
+        timeout_seconds: how long the endpoint may take to answer; None leaves it to us.
+        most_events: how many events one notification may hold.
+        ends_at: aware; from then on nothing is sent. None where no end lies ahead.
+        wanted: False where the client has turned it off.
     """
 
     generation: Generation
@@ -39,10 +48,17 @@ class Subscriber:
     headers: tuple[tuple[str, str], ...]
     mime_type: str
     organizations: frozenset[str]
+    heartbeat_seconds: int | None = None
+    timeout_seconds: int | None = None
+    most_events: int = 1
+    ends_at: datetime | None = None
+    wanted: bool = True
 
 
-def read_subscription(body: dict, generation: Generation, own: Iterable[Identifier]) -> Subscriber:
+def read_subscription(body: dict, generation: Generation, own: Iterable[Identifier], now: datetime) -> Subscriber:
     """Read a Subscription that a client of the organizations ``own`` wants.
+
+    An ``end`` that is past already is passed over: the samples that partners start from have one.
 
     Raises:
         InvalidRequest: another topic, channel or content than the generation has; every fault at once.
@@ -57,8 +73,21 @@ def read_subscription(body: dict, generation: Generation, own: Iterable[Identifi
     if not wanted <= mine:
         where = "Subscription._criteria.extension"
         raise Forbidden(Issue("forbidden", "a client watches its own organizations only", where))
-    headers = tuple((found[1], found[2]) for one in as_list(channel.get("header")) if (found := _HEADER.fullmatch(one)))
-    return Subscriber(generation, channel["endpoint"], headers, channel["payload"], wanted)
+    ends_at = _moment(body.get("end"))
+    return Subscriber(
+        generation=generation,
+        endpoint=channel["endpoint"],
+        headers=tuple(
+            (found[1], found[2]) for one in as_list(channel.get("header")) if (found := _HEADER.fullmatch(one))
+        ),
+        mime_type=channel["payload"],
+        organizations=wanted,
+        heartbeat_seconds=_said(channel, "backport-heartbeat-period") or None,
+        timeout_seconds=_said(channel, "backport-timeout") or None,
+        most_events=min(_said(channel, "backport-max-count") or 1, MOST_AT_ONCE),
+        ends_at=ends_at if ends_at and ends_at > now else None,
+        wanted=body["status"] != "off",
+    )
 
 
 def _faults(body: dict, channel: dict, generation: Generation) -> Iterator[Issue]:
@@ -67,8 +96,14 @@ def _faults(body: dict, channel: dict, generation: Generation) -> Iterator[Issue
         return
     if body.get("criteria") != TOPIC:
         yield Issue("not-supported", "the topic is PASSubscriptionTopic", "Subscription.criteria")
-    if text_of(body.get("status")) not in {"requested", "active"}:
-        yield Issue("value", "a new subscription is requested", "Subscription.status")
+    if text_of(body.get("status")) not in {"requested", "active", "off"}:
+        yield Issue("value", "requested, or off to end it", "Subscription.status")
+    if body.get("end") is not None and _moment(body["end"]) is None:
+        yield Issue("value", "an instant", "Subscription.end")
+    yield from _channel_faults(channel, generation)
+
+
+def _channel_faults(channel: dict, generation: Generation) -> Iterator[Issue]:
     if channel.get("type") != "rest-hook":
         yield Issue("not-supported", "rest-hook only", "Subscription.channel.type")
     if not (text_of(channel.get("endpoint")) or "").startswith(("https://", "http://")):
@@ -79,12 +114,38 @@ def _faults(body: dict, channel: dict, generation: Generation) -> Iterator[Issue
     if content != CONTENT[generation]:
         said = f"the content of a notification is {CONTENT[generation]} on this base"
         yield Issue("not-supported", said, "Subscription.channel._payload.extension")
+    yield from _extension_faults(channel)
     for index, header in enumerate(as_list(channel.get("header"))):
         found = _HEADER.fullmatch(header) if isinstance(header, str) else None
         if found is None or found[1].lower() in _HOP_BY_HOP:
             yield Issue(
                 "value", "a header 'Name: value' that is the sender's to set", f"Subscription.channel.header[{index}]"
             )
+
+
+def _extension_faults(channel: dict) -> Iterator[Issue]:
+    where = "Subscription.channel.extension"
+    for name, least in _ASKED.items():
+        given = [value_of(one) for one in extensions(channel, f"{BACKPORT}/{name}")]
+        if any(type(value) is not int or value < least for value in given) or len(given) > 1:
+            yield Issue("not-supported", f"one {name} of at least {least}", where)
+
+
+_ASKED = {"backport-heartbeat-period": SHORTEST_HEARTBEAT, "backport-timeout": 1, "backport-max-count": 1}
+
+
+def _said(channel: dict, name: str) -> int:
+    found = value_of(extension(channel, f"{BACKPORT}/{name}"))
+    return found if isinstance(found, int) else 0
+
+
+def _moment(value: object) -> datetime | None:
+    """Return a FHIR instant, None where it is not one."""
+    try:
+        found = datetime.fromisoformat(text_of(value) or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _organizations(body: dict, generation: Generation, mine: set[str]) -> Iterator[str]:

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.jobs.handlers import HANDLERS, TryLater, gave_up
+from app.jobs.attempts import GiveUp, TryLater
+from app.jobs.handlers import HANDLERS, PATIENCE, WHEN_GIVEN_UP
 from app.logging import get_logger
 from app.storage import outbox
 from app.storage.outbox import Job
@@ -16,7 +17,8 @@ from app.wiring import Service
 LEASE = timedelta(seconds=60)
 BACK_OFF = (1, 5, 10, 30, 120, 600, 1800, 3600)
 """Seconds until the next attempt; the last one repeats."""
-ATTEMPTS = 24
+ATTEMPTS = 80
+"""Three days, by the waits above."""
 log = get_logger()
 
 
@@ -30,7 +32,10 @@ def work(service: Service, job_id: int | None = None) -> tuple[bool, list[int]]:
     try:
         more = handler(service, job) if handler else _unknown(job)
     except TryLater as reason:
-        _again(service, job, str(reason))
+        _again(service, job, str(reason), reason.wait)
+        return True, []
+    except GiveUp as reason:
+        _bury(service, job, str(reason))
         return True, []
     except SQLAlchemyError:
         raise  # the database is away: the lease runs out by itself
@@ -48,19 +53,23 @@ def _unknown(job: Job) -> list[int]:
     raise TryLater(f"this version knows no job {job.kind}")
 
 
-def _again(service: Service, job: Job, fault: str) -> None:
-    now = service.now()
-    if job.attempts >= ATTEMPTS:
-        log.error("job.dead", job=job.kind, attempt=job.attempts, reason=fault)
-        gave_up(service, job, fault)
-        with service.database.writing() as connection:
-            outbox.bury(connection, job, now, fault)
+def _again(service: Service, job: Job, fault: str, asked: timedelta | None = None) -> None:
+    if job.attempts >= PATIENCE.get(job.kind, ATTEMPTS):
+        _bury(service, job, fault)
         return
     log.warning("job.later", job=job.kind, attempt=job.attempts, reason=fault)
-    wait = BACK_OFF[min(job.attempts, len(BACK_OFF)) - 1]
+    wait = timedelta(seconds=BACK_OFF[min(job.attempts, len(BACK_OFF)) - 1])
     jitter = random.uniform(0.9, 1.1)  # noqa: S311 spreads retries, guards nothing
     with service.database.writing() as connection:
-        outbox.later(connection, job, now + timedelta(seconds=wait * jitter), fault)
+        outbox.later(connection, job, service.now() + max(wait * jitter, asked or wait * 0), fault)
+
+
+def _bury(service: Service, job: Job, fault: str) -> None:
+    log.error("job.dead", job=job.kind, attempt=job.attempts, reason=fault)
+    if tell := WHEN_GIVEN_UP.get(job.kind):
+        tell(service, job, fault)
+    with service.database.writing() as connection:
+        outbox.bury(connection, job, service.now(), fault)
 
 
 class ThreadRunner:

@@ -16,7 +16,7 @@ from fhir_r4.problems import Problem
 COOKIE = "priorauth_staff"
 OPEN = frozenset({"pages.home", "pages.log_in", "pages.link", "pages.static"})
 pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
-NAVIGATION = (("pages.worklist", "Worklist"),)
+NAVIGATION = (("pages.worklist", "Worklist"), ("pages.delivery_list", "Deliveries"))
 _csrf = CSRFProtect()
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "

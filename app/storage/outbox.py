@@ -4,6 +4,7 @@ A job is written in the transaction of the change that it follows from. Whoever 
 that runs out is taken up by someone else. The count of attempts fences: only the last taker may end a job.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -37,6 +38,23 @@ def put(connection: Connection, kind: str, subject: str, now: datetime, not_befo
     done = connection.execute(insert(outbox).values(values))
     (identity,) = done.inserted_primary_key or (0,)
     return int(identity)
+
+
+def put_once(connection: Connection, kind: str, subject: str, now: datetime, not_before: datetime | None = None) -> int:
+    """Write a job unless one of this kind and subject waits already; return the id of either.
+
+    One that is being done does not count: it may have looked before what is to be done was there. The waiting row
+    is locked, so that nobody takes it and looks before our transaction ends.
+    """
+    waits = and_(
+        outbox.c.kind == kind,
+        outbox.c.subject == subject,
+        outbox.c.done_at.is_(None),
+        outbox.c.dead_at.is_(None),
+        outbox.c.lease_until.is_(None),
+    )
+    found = connection.execute(select(outbox.c.id).where(waits).limit(1).with_for_update()).scalar_one_or_none()
+    return int(found) if found is not None else put(connection, kind, subject, now, not_before)
 
 
 def take(connection: Connection, now: datetime, lease: timedelta, job_id: int | None = None) -> Job | None:
@@ -91,11 +109,40 @@ def depth(connection: Connection) -> Depth:
     return Depth(waiting, dead, oldest)
 
 
-def dead_letters(connection: Connection, limit: int) -> list[tuple[int, str, str, int, str, datetime]]:
-    """Return id, kind, subject, attempts, fault and moment of the newest dead letters."""
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A job that was given up: how often it was tried, why the last attempt failed, and when that was."""
+
+    id: int
+    kind: str
+    subject: str
+    attempts: int
+    fault: str
+    dead_at: datetime
+
+
+def dead_letters(connection: Connection, limit: int) -> list[DeadLetter]:
+    """Return the newest dead letters."""
     columns = (outbox.c.id, outbox.c.kind, outbox.c.subject, outbox.c.attempts, outbox.c.fault, outbox.c.dead_at)
     query = select(*columns).where(outbox.c.dead_at.is_not(None)).order_by(outbox.c.dead_at.desc()).limit(limit)
-    return [(row.id, row.kind, row.subject, row.attempts, row.fault, row.dead_at) for row in connection.execute(query)]
+    return [DeadLetter(*row) for row in connection.execute(query)]
+
+
+def revive(connection: Connection, job_id: int, now: datetime) -> DeadLetter | None:
+    """Let a dead letter be tried anew, from its first attempt; None where it is not dead (any more)."""
+    columns = (outbox.c.id, outbox.c.kind, outbox.c.subject, outbox.c.attempts, outbox.c.fault, outbox.c.dead_at)
+    dead = and_(outbox.c.id == job_id, outbox.c.dead_at.is_not(None))
+    row = connection.execute(select(*columns).where(dead).with_for_update()).one_or_none()
+    if row is not None:
+        anew = {"dead_at": None, "attempts": 0, "not_before": now, "lease_until": None}
+        connection.execute(update(outbox).where(outbox.c.id == job_id).values(anew))
+    return DeadLetter(*row) if row else None
+
+
+def end_dead(connection: Connection, kinds: Iterable[str], subject: str, now: datetime) -> int:
+    """Close the dead letters of a subject whose work is taken up anew; return how many there were."""
+    dead = and_(outbox.c.kind.in_(list(kinds)), outbox.c.subject == subject, outbox.c.dead_at.is_not(None))
+    return connection.execute(update(outbox).where(dead).values(dead_at=None, done_at=now)).rowcount
 
 
 def _held(job: Job) -> ColumnElement[bool]:

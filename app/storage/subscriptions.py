@@ -1,64 +1,81 @@
-"""Who is subscribed, what were they told, and what are they still to be told?
+"""Who is subscribed, and who delivers to them?
 
-Event numbers count from 1 without a gap, each (subscription, authorization, version) once: telling twice that
-somebody is to be told makes no second event.
+What they were told and are still to be told is in ``app/storage/notices.py``.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
+from app.storage.sealing import Keyring
 from app.storage.tables import subscription_events, subscriptions
 from fhir_r4.generations import Generation
-from prior_auth.authorization import Authorization
 from prior_auth.subscription import Subscriber
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A subscriber as kept. ``told`` counts the events since the start."""
+    """A subscriber as kept.
+
+    Attributes:
+        headers: sealed; ``subscriber`` holds none.
+        told: events since the start.
+        spoken_at: when the endpoint last took something.
+    """
 
     id: str
     client_id: str
     status: str
     error: str | None
     told: int
+    spoken_at: datetime | None
     resource: bytes
+    headers: bytes | None
     subscriber: Subscriber
+
+    def over(self, now: datetime) -> bool:
+        """Tell whether its end has come."""
+        return self.subscriber.ends_at is not None and self.subscriber.ends_at <= now
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """One event that is still to be delivered."""
+class Kept:
+    """What of a Subscription is kept beside the subscriber: the resource as it is shown, and its sealed headers."""
 
-    number: int
-    authorization_id: str
-    version: int
-    at: datetime
+    resource: bytes
+    headers: bytes | None
+
+
+def place(identity: str) -> str:
+    """Return to which place a subscription's headers are sealed."""
+    return f"subscriptions.headers/{identity}"
 
 
 def add(
-    connection: Connection, identity: str, client_id: str, subscriber: Subscriber, resource: bytes, now: datetime
+    connection: Connection, identity: str, client_id: str, subscriber: Subscriber, kept: Kept, now: datetime
 ) -> None:
     """Keep a new subscription; it is requested until its endpoint has answered the handshake."""
-    connection.execute(
-        insert(subscriptions).values(
-            id=identity,
-            client_id=client_id,
-            generation=subscriber.generation,
-            status="requested",
-            endpoint=subscriber.endpoint,
-            headers=[list(one) for one in subscriber.headers],
-            mime_type=subscriber.mime_type,
-            organizations=sorted(subscriber.organizations),
-            resource=resource,
-            told=0,
-            created_at=now,
-        )
-    )
+    row = {"id": identity, "client_id": client_id, "generation": subscriber.generation, "told": 0, "created_at": now}
+    connection.execute(insert(subscriptions).values(row | _said(subscriber, kept)))
+
+
+def replace(connection: Connection, identity: str, subscriber: Subscriber, kept: Kept) -> None:
+    """Keep what a client now says of its subscription; events and their numbers go on."""
+    said = _said(subscriber, kept) | {"error": None}
+    connection.execute(update(subscriptions).where(subscriptions.c.id == identity).values(said))
+
+
+def remove(connection: Connection, identity: str) -> int:
+    """Forget a subscription with its secrets and its events; return how many were not delivered."""
+    events = subscription_events.c
+    undelivered = delete(subscription_events).where(events.subscription_id == identity, events.delivered_at.is_(None))
+    count = connection.execute(undelivered).rowcount
+    connection.execute(delete(subscription_events).where(events.subscription_id == identity))
+    connection.execute(delete(subscriptions).where(subscriptions.c.id == identity))
+    return count
 
 
 def find(connection: Connection, identity: str) -> Subscription | None:
@@ -66,37 +83,51 @@ def find(connection: Connection, identity: str) -> Subscription | None:
     return _subscription(row) if row else None
 
 
+def of_client(
+    connection: Connection,
+    client_id: str,
+    generation: Generation,
+    *,
+    ids: Iterable[str] = (),
+    statuses: Iterable[str] = (),
+    endpoint: str | None = None,
+) -> list[Subscription]:
+    """Return the client's own, oldest first, narrowed by whatever is given."""
+    query = select(subscriptions).where(
+        subscriptions.c.client_id == client_id, subscriptions.c.generation == generation
+    )
+    if wanted := list(ids):
+        query = query.where(subscriptions.c.id.in_(wanted))
+    if wanted := list(statuses):
+        query = query.where(subscriptions.c.status.in_(wanted))
+    if endpoint is not None:
+        query = query.where(subscriptions.c.endpoint == endpoint)
+    rows = connection.execute(query.order_by(subscriptions.c.created_at, subscriptions.c.id))
+    return [_subscription(row) for row in rows]
+
+
+def everyone(connection: Connection) -> list[Subscription]:
+    """Return all subscriptions, for staff."""
+    return [_subscription(row) for row in connection.execute(select(subscriptions).order_by(subscriptions.c.id))]
+
+
 def set_status(connection: Connection, identity: str, status: str, error: str | None = None) -> None:
     connection.execute(update(subscriptions).where(subscriptions.c.id == identity).values(status=status, error=error))
 
 
-def tell(connection: Connection, authorization: Authorization, now: datetime) -> list[str]:
-    """Write an event for every subscription that watches the authorization; return their ids.
+def seal_anew(connection: Connection, keyring: Keyring) -> int:
+    """Seal with the first key all headers that another key has sealed; return how many there were."""
+    query = select(subscriptions.c.id, subscriptions.c.headers).where(subscriptions.c.headers.is_not(None))
+    old = [row for row in connection.execute(query.with_for_update()) if not keyring.is_current(row.headers)]
+    for row in old:
+        sealed = keyring.seal(keyring.open(row.headers, place(row.id)), place(row.id))
+        connection.execute(update(subscriptions).where(subscriptions.c.id == row.id).values(headers=sealed))
+    return len(old)
 
-    A subscription in error keeps counting: what happens meanwhile is not lost.
-    """
-    names = authorization.requestors | {one.rpartition("|")[2] for one in authorization.requestors}
-    watching = select(subscriptions).where(subscriptions.c.status.in_(("requested", "active", "error")))
-    told = []
-    for row in connection.execute(watching.order_by(subscriptions.c.id).with_for_update()).all():
-        if names.isdisjoint(row.organizations):
-            continue
-        event = {
-            "subscription_id": row.id,
-            "number": row.told + 1,
-            "authorization_id": authorization.id,
-            "version": authorization.version,
-            "at": now,
-        }
-        try:
-            with connection.begin_nested():
-                connection.execute(insert(subscription_events).values(event))
-        except IntegrityError:
-            told.append(row.id)  # told before; it may still have to be delivered
-            continue
-        connection.execute(update(subscriptions).where(subscriptions.c.id == row.id).values(told=row.told + 1))
-        told.append(row.id)
-    return told
+
+def spoken(connection: Connection, identity: str, now: datetime) -> None:
+    """Note that the endpoint has taken something."""
+    connection.execute(update(subscriptions).where(subscriptions.c.id == identity).values(spoken_at=now))
 
 
 def claim(connection: Connection, identity: str, now: datetime, until: datetime) -> bool:
@@ -112,33 +143,34 @@ def release(connection: Connection, identity: str) -> None:
     connection.execute(update(subscriptions).where(subscriptions.c.id == identity).values(delivering_until=None))
 
 
-def first_undelivered(connection: Connection, identity: str) -> Pending | None:
-    query = (
-        select(subscription_events)
-        .where(subscription_events.c.subscription_id == identity, subscription_events.c.delivered_at.is_(None))
-        .order_by(subscription_events.c.number)
-        .limit(1)
-    )
-    row = connection.execute(query).one_or_none()
-    return Pending(row.number, row.authorization_id, row.version, row.at) if row else None
-
-
-def delivered(connection: Connection, identity: str, number: int, now: datetime, until: datetime) -> None:
-    """Note that an event has arrived, and go on delivering until then."""
-    connection.execute(update(subscriptions).where(subscriptions.c.id == identity).values(delivering_until=until))
-    connection.execute(
-        update(subscription_events)
-        .where(subscription_events.c.subscription_id == identity, subscription_events.c.number == number)
-        .values(delivered_at=now)
-    )
+def _said(subscriber: Subscriber, kept: Kept) -> dict[str, Any]:
+    return {
+        "status": "requested" if subscriber.wanted else "off",
+        "endpoint": subscriber.endpoint,
+        "headers": kept.headers,
+        "mime_type": subscriber.mime_type,
+        "organizations": sorted(subscriber.organizations),
+        "heartbeat_seconds": subscriber.heartbeat_seconds,
+        "timeout_seconds": subscriber.timeout_seconds,
+        "most_events": subscriber.most_events,
+        "ends_at": subscriber.ends_at,
+        "resource": kept.resource,
+    }
 
 
 def _subscription(row: Row[Any]) -> Subscription:
     subscriber = Subscriber(
         generation=Generation(row.generation),
         endpoint=row.endpoint,
-        headers=tuple((name, value) for name, value in row.headers),
+        headers=(),
         mime_type=row.mime_type,
         organizations=frozenset(row.organizations),
+        heartbeat_seconds=row.heartbeat_seconds,
+        timeout_seconds=row.timeout_seconds,
+        most_events=row.most_events,
+        ends_at=row.ends_at,
+        wanted=row.status != "off",
     )
-    return Subscription(row.id, row.client_id, row.status, row.error, row.told, row.resource, subscriber)
+    return Subscription(
+        row.id, row.client_id, row.status, row.error, row.told, row.spoken_at, row.resource, row.headers, subscriber
+    )

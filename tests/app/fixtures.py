@@ -25,6 +25,7 @@ from app.storage import tables
 from app.storage.database import Database
 from app.storage.directory import load
 from app.storage.migrate import migrate
+from app.storage.sealing import make_key
 from app.web import create_app
 from app.wiring import build
 from fhir_r4.wire import read_json, write_json
@@ -141,6 +142,7 @@ def opened(tmp_path_factory, signer):
     database = Database(config.database)
     migrate(database)
     make_secret_key(config.secret_key_file)
+    make_key(config.encryption_key_file)
     with database.writing() as connection:
         load(connection, data, load_payers(data / "payer.yaml"))
     scopes = ("system/Claim.crus", "system/ClaimResponse.rs", "system/Questionnaire.rs")

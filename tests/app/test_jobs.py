@@ -2,52 +2,17 @@
 
 import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from app.jobs.handlers import DELIVER, HANDSHAKE
-from app.jobs.runner import ATTEMPTS, BACK_OFF, LEASE, ThreadRunner, work
-from app.storage import authorizations, outbox, subscriptions, tables
-from fhir_r4.wire import read_json
+from app.jobs.notify import DELIVER, HANDSHAKE
+from app.jobs.runner import ATTEMPTS, BACK_OFF, LEASE, ThreadRunner
+from app.storage import authorizations, notices, outbox, tables
 from prior_auth.authorization import ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
-from tests.given import a_form_response, a_submission_bundle
+from tests.app.subscribers import Endpoint, a_pended_case, decide, may_subscribe, run_all, status, subscribe
+from tests.given import a_submission_bundle
 from tests.prior_auth.test_subscription import a_subscription
-
-
-class Endpoint:
-    """A subscriber behind a real socket; ``answers`` are statuses to give, then 200 for ever."""
-
-    def __init__(self):
-        held = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                status = held.answers.pop(0) if held.answers else 200
-                held.received.append((status, read_json(body), dict(self.headers)))
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.answers, self.received = [], []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-
-    def taken(self):
-        """Return type and number of what was accepted, in order."""
-        found = []
-        for status, body, _ in self.received:
-            said = {one["name"]: one for one in body["entry"][0]["resource"]["parameter"]}
-            if status == 200:
-                number = said["events-since-subscription-start"]["valueString"]
-                found.append((said["type"]["valueCode"], int(number)))
-        return found
 
 
 @pytest.fixture
@@ -57,46 +22,9 @@ def endpoint():
     held.server.shutdown()
 
 
-def run_all(house):
-    """Do every job that is due now; return how many."""
-    count = 0
-    while work(house.service)[0]:
-        count += 1
-    return count
-
-
-def subscribe(house, endpoint, version="2.0", client="riverside-ehr"):
-    token = house.token("system/Subscription.cruds", client)
-    answer = house.post(f"{version}/Subscription", a_subscription(version, endpoint=endpoint.url), token=token)
-    assert answer.status_code == 201, answer.data
-    return read_json(answer.data)["id"]
-
-
-def a_pended_case(house):
-    house.submit(a_submission_bundle(form=a_form_response({"2.1": None})))
-    return house.rows(tables.authorizations)[-1]["id"]
-
-
-def decide(house, identity, action=ReviewAction.NOT_CERTIFIED):
-    now = house.clock.now
-    with house.service.database.writing() as connection:
-        before = authorizations.find(connection, identity)
-        days = {"starts": now.date(), "ends": now.date()} if action is ReviewAction.CERTIFIED else {}
-        verdict = Verdict(1, action, "A reason.", before.version, **days)
-        after = record(before, verdict, Reviewer("dr-silva", "NY/1"), "PA9", now)
-        authorizations.save(connection, before, after, now)
-
-
-def status(house, identity):
-    with house.service.database.reading() as connection:
-        return subscriptions.find(connection, identity).status
-
-
 @pytest.fixture(autouse=True)
 def _may_subscribe(house):
-    with house.service.database.writing() as connection:
-        scopes = "system/Claim.crus system/Questionnaire.rs system/Subscription.cruds"
-        connection.execute(tables.clients.update().values(scopes=scopes))
+    may_subscribe(house)
 
 
 def test_a_handshake_makes_a_subscription_active(house, endpoint):
@@ -167,7 +95,7 @@ def test_a_job_done_twice_makes_no_second_event(house, endpoint):
     assert [number for kind, number in endpoint.taken() if kind == "event-notification"] == [1]
 
 
-def test_a_subscriber_that_never_answers_is_tried_for_hours_then_given_up_in_the_open(house, endpoint):
+def test_a_subscriber_that_never_takes_anything_is_tried_for_days_then_given_up_in_the_open(house, endpoint):
     identity = subscribe(house, endpoint)
     run_all(house)
     endpoint.answers = [500] * 1000
@@ -177,10 +105,9 @@ def test_a_subscriber_that_never_answers_is_tried_for_hours_then_given_up_in_the
         house.clock.now += timedelta(hours=2)
     assert status(house, identity) == "error"
     with house.service.database.reading() as connection:
-        for _, kind, subject, attempts, fault, _ in outbox.dead_letters(connection, 10):
-            assert (kind, subject, attempts, fault) == (DELIVER, identity, ATTEMPTS, "status 500")
-        assert outbox.depth(connection).dead > 0
-        assert subscriptions.first_undelivered(connection, identity).number == 1
+        (dead,) = outbox.dead_letters(connection, 10)
+        assert (dead.kind, dead.subject, dead.attempts, dead.fault) == (DELIVER, identity, ATTEMPTS, "status 500")
+        assert [one.number for one in notices.undelivered(connection, identity, 10)] == [1]
 
 
 def test_one_job_that_always_fails_blocks_no_other(house, endpoint):
@@ -206,7 +133,7 @@ def test_a_kind_of_job_that_this_version_does_not_know_is_left_to_one_that_does(
 
 
 def test_a_handler_that_breaks_is_tried_again_and_its_words_are_not_kept(house, monkeypatch):
-    monkeypatch.setattr("app.jobs.handlers.subscriptions.find", lambda *_: int("Baxter"))
+    monkeypatch.setattr("app.jobs.notify.subscriptions.find", lambda *_: int("Baxter"))
     with house.service.database.writing() as connection:
         outbox.put(connection, HANDSHAKE, "x", house.clock.now)
     run_all(house)

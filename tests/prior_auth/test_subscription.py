@@ -8,7 +8,7 @@ from fhir_r4.generations import Generation
 from fhir_r4.problems import Forbidden, InvalidRequest
 from fhir_r4.resource import Identifier, as_dict
 from fhir_r4.systems import BACKPORT, NPI
-from prior_auth.notification import Event, handshake, notification
+from prior_auth.notification import Event, Standing, handshake, heartbeat, notification, replay, statuses
 from prior_auth.subscription import TOPIC, read_subscription
 from tests.given import NOW, a_certification
 from tests.prior_auth.test_claim_response import a_case, writer
@@ -38,8 +38,13 @@ def a_subscription(generation, filtered="org-identifier=1234567893", **channel):
     }
 
 
+def asking(name, value):
+    """Return one of the channel's extensions that ask for something."""
+    return {"url": f"{BACKPORT}/backport-{name}", "valueUnsignedInt": value}
+
+
 def read(body, generation):
-    return read_subscription(body, generation, OWN)
+    return read_subscription(body, generation, OWN, NOW)
 
 
 @BOTH
@@ -48,6 +53,25 @@ def test_a_subscription_is_read(generation):
     assert subscriber.endpoint == "https://ehr.example.org/hook"
     assert subscriber.headers == (("Authorization", "Bearer secret"),)
     assert subscriber.organizations == {"1234567893"}
+
+
+def test_a_channel_may_ask_for_heartbeats_a_timeout_and_several_events_at_once():
+    asked = [asking("heartbeat-period", 86400), asking("timeout", 5), asking("max-count", 500)]
+    subscriber = read(a_subscription(Generation.V2_2, extension=asked), Generation.V2_2)
+    assert (subscriber.heartbeat_seconds, subscriber.timeout_seconds, subscriber.most_events) == (86400, 5, 20)
+
+
+@pytest.mark.parametrize(("end", "kept"), [("2020-12-31T12:00:00Z", False), ("2026-12-31T12:00:00Z", True)])
+def test_an_end_that_is_past_already_is_passed_over(end, kept):
+    """The samples that testers start from have one."""
+    body = a_subscription(Generation.V2_2) | {"end": end}
+    assert (read(body, Generation.V2_2).ends_at is not None) is kept
+
+
+def test_an_end_that_is_no_instant_is_named():
+    with pytest.raises(InvalidRequest) as refused:
+        read(a_subscription(Generation.V2_2) | {"end": "tomorrow"}, Generation.V2_2)
+    assert [issue.expression for issue in refused.value.issues] == ["Subscription.end"]
 
 
 @pytest.mark.parametrize(
@@ -96,6 +120,9 @@ def test_other_people_s_organizations_are_not_watched():
         ({"header": ["X: a\r\nY: b"]}, "Subscription.channel.header[0]"),
         ({"header": [5]}, "Subscription.channel.header[0]"),
         ({"_payload": None}, "Subscription.channel._payload.extension"),
+        ({"extension": [asking("heartbeat-period", 1)]}, "Subscription.channel.extension"),
+        ({"extension": [asking("timeout", "soon")]}, "Subscription.channel.extension"),
+        ({"extension": [asking("max-count", 0)]}, "Subscription.channel.extension"),
     ],
 )
 @pytest.mark.requirement("pas-2.2.1@spec-56")
@@ -118,11 +145,15 @@ def test_another_topic_is_refused():
         read(body, Generation.V2_2)
 
 
-URL = "https://payer.example.org/fhir/2.2/Subscription/1"
+SUBSCRIPTION = Standing("https://payer.example.org/fhir/2.2/Subscription/1", "active", 3)
+
+
+def an_event(number=3):
+    return Event(number, NOW, a_case(a_certification()))
 
 
 def told(generation):
-    return notification(URL, Event(3, NOW, a_case(a_certification())), writer(generation))
+    return notification(SUBSCRIPTION, [an_event()], writer(generation))
 
 
 def parameters(bundle):
@@ -132,7 +163,26 @@ def parameters(bundle):
 @BOTH
 def test_a_notification_keeps_to_the_backport_s_profiles(generation):
     assert_profiled(told(generation), generation)
-    assert_profiled(handshake(URL, 0, NOW), generation)
+    for silent in (handshake, heartbeat):
+        assert_profiled(silent(SUBSCRIPTION, NOW), generation)
+
+
+@BOTH
+@pytest.mark.parametrize("content", ["empty", "id-only", "full-resource"])
+def test_the_answers_to_queries_keep_to_the_backport_s_profiles(generation, content):
+    asked = replay(SUBSCRIPTION, [an_event(2), an_event(3)], content, writer(generation))
+    assert_profiled(asked, generation)
+    assert parameters(asked)["type"]["valueCode"] == "query-event"
+    assert parameters(asked)["events-since-subscription-start"]["valueString"] == "3"
+    failing = Standing(f"{SUBSCRIPTION.url}0", "error", 3, "the endpoint could not be told")
+    assert_profiled(statuses([SUBSCRIPTION, failing], "https://payer.example.org/fhir/2.2", NOW), generation)
+
+
+def test_several_events_are_told_in_one_notification_in_order():
+    bundle = notification(SUBSCRIPTION, [an_event(2), an_event(3)], writer(Generation.V2_0))
+    events = [one for one in bundle["entry"][0]["resource"]["parameter"] if one["name"] == "notification-event"]
+    assert [one["part"][0]["valueString"] for one in events] == ["2", "3"]
+    assert parameters(bundle)["events-since-subscription-start"]["valueString"] == "3"
 
 
 @BOTH
@@ -158,6 +208,6 @@ def test_2_2_sends_the_full_response_bundle():
 
 
 def test_a_handshake_tells_no_event():
-    said = parameters(handshake(URL, 0, NOW))
+    said = parameters(handshake(Standing(SUBSCRIPTION.url, "requested", 0), NOW))
     assert (said["type"]["valueCode"], said["status"]["valueCode"]) == ("handshake", "requested")
     assert "notification-event" not in said

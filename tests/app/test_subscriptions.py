@@ -1,0 +1,483 @@
+"""A subscriber sees to its own asking; whatever its endpoint does, events are kept, in order, and none is lost."""
+
+from datetime import timedelta
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli import main
+from app.deliveries import deliveries, retry
+from app.jobs import notify
+from app.jobs.runner import ATTEMPTS
+from app.storage import outbox, tables
+from app.storage.sealing import Keyring, NoKey, new_key, read_keys
+from fhir_r4.problems import Unknown
+from fhir_r4.wire import read_json
+from tests.app import subscribers
+from tests.app.subscribers import (
+    Endpoint,
+    a_pended_case,
+    decide,
+    may_subscribe,
+    run_all,
+    status,
+    subscribe,
+    subscription,
+)
+from tests.app.test_pages import Person
+from tests.prior_auth.test_subscription import a_subscription, asking, parameters
+from tests.second_opinion import assert_profiled
+
+BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
+
+
+@pytest.fixture
+def endpoint():
+    held = Endpoint()
+    yield held
+    held.server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _may_subscribe(house):
+    may_subscribe(house)
+
+
+def call(house, method, path, body=None, client="riverside-ehr", scope="system/Subscription.cruds"):
+    headers = {"Authorization": f"Bearer {house.token(scope, client)}", "Content-Type": "application/fhir+json"}
+    return house.web.open(f"/fhir/{path}", method=method, json=body, headers=headers)
+
+
+def told(house, identity, count=1):
+    """Let ``count`` changes be told, or at least be numbered."""
+    for _ in range(count):
+        decide(house, a_pended_case(house))
+        run_all(house)
+    return identity
+
+
+# One's own, and nobody else's
+
+
+@BOTH
+@pytest.mark.requirement("pas-2.0.1@209", "pas-2.2.1@spec-57", "pas-2.2.1@spec-54")
+def test_a_new_subscription_is_requested_and_answered_as_it_is_kept(house, endpoint, version):
+    answer = house.post(
+        f"{version}/Subscription",
+        a_subscription(version, endpoint=endpoint.url),
+        token=house.token("system/Subscription.cruds"),
+    )
+    body = read_json(answer.data)
+    assert (answer.status_code, body["status"]) == (201, "requested")
+    assert answer.headers["Location"].endswith(f"/fhir/{version}/Subscription/{body['id']}")
+    assert_profiled(body, version)
+    if version == "2.2":
+        assert_profiled(body, version, "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-subscription")
+
+
+@BOTH
+@pytest.mark.requirement("pas-2.0.1@210")
+def test_an_update_takes_effect_after_a_new_handshake(house, endpoint, version):
+    identity = subscribe(house, endpoint, version)
+    run_all(house)
+    other = Endpoint()
+    body = a_subscription(version, endpoint=other.url) | {"id": identity}
+    assert call(house, "PUT", f"{version}/Subscription/{identity}", body).json["status"] == "requested"
+    run_all(house)
+    told(house, identity)
+    assert other.taken() == [("handshake", 0), ("event-notification", 1)]
+    assert endpoint.numbers() == []
+    other.server.shutdown()
+
+
+def test_a_header_sent_back_as_it_was_shown_stays_what_it_was(house, endpoint):
+    identity = subscribe(house, endpoint)
+    shown = call(house, "GET", f"2.0/Subscription/{identity}").json
+    assert shown["channel"]["header"] == ["Authorization: ***"]
+    assert call(house, "PUT", f"2.0/Subscription/{identity}", shown).status_code == 200
+    run_all(house)
+    assert {headers["Authorization"] for _, _, headers in endpoint.received} == {"Bearer secret"}
+
+
+def test_a_client_turns_its_subscription_off_and_nothing_more_is_sent(house, endpoint):
+    identity = subscribe(house, endpoint)
+    run_all(house)
+    body = a_subscription("2.0", endpoint=endpoint.url) | {"id": identity, "status": "off"}
+    assert call(house, "PUT", f"2.0/Subscription/{identity}", body).json["status"] == "off"
+    told(house, identity)
+    assert endpoint.numbers() == []
+
+
+def test_an_update_names_the_subscription_of_the_url(house, endpoint):
+    identity = subscribe(house, endpoint)
+    body = a_subscription("2.0", endpoint=endpoint.url) | {"id": "other"}
+    answer = call(house, "PUT", f"2.0/Subscription/{identity}", body)
+    assert (answer.status_code, answer.json["issue"][0]["expression"]) == (400, ["Subscription.id"])
+
+
+@BOTH
+@pytest.mark.requirement("pas-2.0.1@211")
+def test_what_is_deleted_is_gone_with_its_secret_and_the_audit_says_what_was_left(house, endpoint, version):
+    identity = subscribe(house, endpoint, version)
+    run_all(house)
+    endpoint.answers = [500] * 9
+    told(house, identity)
+    assert call(house, "DELETE", f"{version}/Subscription/{identity}").status_code == 204
+    assert call(house, "GET", f"{version}/Subscription/{identity}").status_code == 404
+    assert house.rows(tables.subscriptions) == house.rows(tables.subscription_events) == []
+    assert house.rows(tables.events)[-2]["detail"] == {"subscription": identity, "undelivered": 1}
+    house.clock.now += timedelta(days=1)
+    run_all(house)
+    assert endpoint.numbers() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "2.0/Subscription/{}"),
+        ("PUT", "2.0/Subscription/{}"),
+        ("DELETE", "2.0/Subscription/{}"),
+        ("GET", "2.0/Subscription/{}/$status"),
+        ("GET", "2.0/Subscription/{}/$events"),
+    ],
+)
+def test_another_client_s_is_answered_as_one_that_is_not_there(house, endpoint, method, path):
+    identity = subscribe(house, endpoint)
+    body = a_subscription("2.0", endpoint=endpoint.url) | {"id": identity}
+    answer = call(house, method, path.format(identity), body if method == "PUT" else None, "other-ehr")
+    assert answer.status_code == 404
+    assert status(house, identity) == "requested"
+
+
+def test_each_base_has_its_own(house, endpoint):
+    identity = subscribe(house, endpoint, "2.0")
+    assert call(house, "GET", f"2.2/Subscription/{identity}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [("", 2), ("?status=active", 1), ("?status=active,requested", 2), ("?status=off", 0), ("?_id=nobody", 0),
+     ("?url=http://127.0.0.1:1/hook", 0), ("?unknown=x", 2)],
+)  # fmt: skip
+def test_a_search_finds_one_s_own(house, endpoint, query, found):
+    subscribe(house, endpoint)
+    run_all(house)
+    subscribe(house, endpoint)
+    subscribe(house, endpoint, client="other-ehr")
+    body = call(house, "GET", f"2.0/Subscription{query}").json
+    assert (body["type"], body["total"]) == ("searchset", found)
+    assert_profiled(body, "2.0")
+
+
+def test_the_right_to_read_is_not_the_right_to_ask(house, endpoint):
+    body = a_subscription("2.0", endpoint=endpoint.url)
+    assert call(house, "POST", "2.0/Subscription", body, scope="system/Subscription.rs").status_code == 403
+
+
+# Questions afterwards
+
+
+@BOTH
+def test_status_says_how_subscriptions_stand(house, endpoint, version):
+    identity = subscribe(house, endpoint, version)
+    told(house, identity, 2)
+    for path in (f"{version}/Subscription/{identity}/$status", f"{version}/Subscription/$status?status=active"):
+        for method in ("GET", "POST"):
+            body = call(house, method, path).json
+            assert_profiled(body, version)
+            said = parameters(body)
+            assert (said["status"]["valueCode"], said["type"]["valueCode"]) == ("active", "query-status")
+            assert said["events-since-subscription-start"]["valueString"] == "2"
+    assert call(house, "GET", f"{version}/Subscription/$status?id=nobody").json["total"] == 0
+    assert call(house, "GET", f"{version}/Subscription/$status?status=well").status_code == 400
+
+
+@BOTH
+def test_events_are_told_again_by_number(house, endpoint, version):
+    identity = subscribe(house, endpoint, version)
+    told(house, identity, 3)
+    path = f"{version}/Subscription/{identity}/$events"
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "eventsSinceNumber", "valueString": "2"}]}
+    for body in (call(house, "GET", f"{path}?eventsSinceNumber=2").json, call(house, "POST", path, asked).json):
+        assert_profiled(body, version)
+        events = [one for one in body["entry"][0]["resource"]["parameter"] if one["name"] == "notification-event"]
+        assert [one["part"][0]["valueString"] for one in events] == ["2", "3"]
+        assert ("resource" in body["entry"][1]) is (version == "2.2")
+    one = call(house, "GET", f"{path}?eventsSinceNumber=1&eventsUntilNumber=1&content=empty").json
+    assert len(one["entry"]) == 1
+    for wrong in ("eventsSinceNumber=x", "eventsUntilNumber=-1", "content=all"):
+        assert call(house, "GET", f"{path}?{wrong}").status_code == 400
+
+
+def test_what_was_not_delivered_can_be_fetched_all_the_same(house, endpoint):
+    identity = subscribe(house, endpoint)
+    run_all(house)
+    endpoint.answers = [500] * 99
+    told(house, identity)
+    body = call(house, "GET", f"2.0/Subscription/{identity}/$events").json
+    assert parameters(body)["notification-event"]["part"][0]["valueString"] == "1"
+
+
+# Endpoints that do not do as they should
+
+
+@pytest.mark.parametrize("manner", ["drop_by_drop", "garbage", "silence", "inward"])
+def test_an_endpoint_that_misbehaves_is_tried_again_and_nothing_is_lost(house, endpoint, manner):
+    """One that answers slowly or with garbage, hangs up, or redirects into the private network."""
+    identity = subscribe(house, endpoint, extension=[asking("timeout", 1)])
+    run_all(house)
+    endpoint.manner = getattr(subscribers, manner)
+    told(house, identity)
+    before = len(endpoint.received)
+    assert before >= 2
+    assert subscription(house, identity).error.startswith("the endpoint fails")
+    endpoint.manner, endpoint.received = subscribers.plainly, []
+    house.clock.now += timedelta(hours=2)
+    run_all(house)
+    assert endpoint.numbers() == [1]
+    assert (status(house, identity), subscription(house, identity).error) == ("active", None)
+
+
+def test_an_endpoint_that_is_not_there_leaves_the_subscription_requested_then_in_error(house, endpoint):
+    endpoint.server.shutdown()
+    endpoint.server.server_close()
+    identity = subscribe(house, endpoint)
+    for _ in range(12):
+        run_all(house)
+        house.clock.now += timedelta(hours=2)
+    assert status(house, identity) == "error"
+    told(house, identity)
+    assert subscription(house, identity).told == 1
+
+
+def test_an_endpoint_that_asks_to_wait_is_not_called_before(house, endpoint):
+    identity = subscribe(house, endpoint)
+    run_all(house)
+    endpoint.answers = [429]
+    endpoint.manner = lambda handler, status: subscribers.plainly(handler, status, [("Retry-After", "7200")])
+    told(house, identity)
+    calls = len(endpoint.received)
+    house.clock.now += timedelta(hours=1)
+    run_all(house)
+    assert len(endpoint.received) == calls
+    house.clock.now += timedelta(hours=1, seconds=1)
+    run_all(house)
+    assert endpoint.numbers() == [1]
+
+
+def test_an_endpoint_that_is_gone_by_its_own_word_is_given_up_at_once(house, endpoint):
+    identity = subscribe(house, endpoint)
+    run_all(house)
+    endpoint.answers = [410]
+    told(house, identity)
+    assert status(house, identity) == "error"
+    (dead,) = deliveries(house.service.database).dead
+    assert (dead.kind, dead.fault) == (notify.DELIVER, "status 410")
+
+
+def test_a_client_that_speaks_for_others_now_is_told_nothing_more(house, endpoint):
+    identity = subscribe(house, endpoint)
+    run_all(house)
+    with house.service.database.writing() as connection:
+        connection.execute(tables.client_organizations.delete())
+    with house.service.database.writing() as connection:
+        outbox.put(connection, notify.DELIVER, identity, house.clock.now)
+    with house.service.database.writing() as connection:
+        row = {"subscription_id": identity, "number": 1, "authorization_id": a_case(house), "version": 2}
+        connection.execute(tables.subscription_events.insert().values(row | {"at": house.clock.now}))
+    run_all(house)
+    assert endpoint.numbers() == []
+    assert status(house, identity) == "error"
+
+
+def a_case(house):
+    with house.service.database.writing() as connection:
+        organization = {"system": "http://hl7.org/fhir/sid/us-npi", "value": "1234567893"}
+        connection.execute(tables.client_organizations.insert().values(client_id="other-ehr", **organization))
+    from tests.given import a_submission_bundle  # noqa: PLC0415
+
+    house.submit(a_submission_bundle(), client="other-ehr")
+    return house.rows(tables.authorizations)[-1]["id"]
+
+
+def test_after_days_without_success_it_is_the_client_s_to_begin_anew_and_no_event_is_skipped(house, endpoint):
+    identity = given_up(house, endpoint)
+    told(house, identity)
+    assert subscription(house, identity).told == 2
+    assert endpoint.numbers() == []
+    shown = call(house, "GET", f"2.0/Subscription/{identity}").json
+    assert (shown["status"], shown["error"]) == ("error", "the endpoint could not be told: status 500")
+    endpoint.answers = []
+    assert call(house, "PUT", f"2.0/Subscription/{identity}", shown | {"status": "requested"}).status_code == 200
+    run_all(house)
+    assert endpoint.numbers() == [1, 2]
+    assert deliveries(house.service.database).dead == ()
+
+
+def given_up(house, endpoint):
+    identity = subscribe(house, endpoint)
+    run_all(house)
+    endpoint.answers = [500] * 1000
+    decide(house, a_pended_case(house))
+    for _ in range(ATTEMPTS + 2):
+        run_all(house)
+        house.clock.now += timedelta(hours=2)
+    assert status(house, identity) == "error"
+    return identity
+
+
+# Heartbeats, several at once, an end
+
+
+def test_a_heartbeat_breaks_the_silence_and_only_the_silence(house, endpoint):
+    subscribe(house, endpoint, extension=[asking("heartbeat-period", 60)])
+    run_all(house)
+    house.clock.now += timedelta(seconds=50)
+    told(house, None)
+    house.clock.now += timedelta(seconds=50)
+    run_all(house)
+    assert endpoint.taken() == [("handshake", 0), ("event-notification", 1)]
+    house.clock.now += timedelta(seconds=11)
+    run_all(house)
+    house.clock.now += timedelta(seconds=61)
+    run_all(house)
+    assert endpoint.taken()[2:] == [("heartbeat", 1), ("heartbeat", 1)]
+    assert_profiled(endpoint.received[-1][1], "2.0")
+
+
+def test_a_heartbeat_that_is_lost_says_so_and_the_next_is_sent(house, endpoint):
+    identity = subscribe(house, endpoint, extension=[asking("heartbeat-period", 60)])
+    run_all(house)
+    endpoint.answers = [500]
+    for _ in range(2):
+        house.clock.now += timedelta(seconds=61)
+        run_all(house)
+    assert endpoint.taken() == [("handshake", 0), ("heartbeat", 0)]
+    assert subscription(house, identity).error is None
+
+
+def test_who_can_take_several_events_gets_them_together(house, endpoint):
+    identity = subscribe(house, endpoint, extension=[asking("max-count", 5)])
+    run_all(house)
+    endpoint.answers = [500, 500, 500]
+    told(house, identity, 3)
+    house.clock.now += timedelta(hours=1)
+    run_all(house)
+    assert endpoint.numbers() == [3]
+    events = [p for p in endpoint.received[-1][1]["entry"][0]["resource"]["parameter"] if "part" in p]
+    assert [one["part"][0]["valueString"] for one in events] == ["1", "2", "3"]
+
+
+def test_a_subscription_that_has_ended_is_told_nothing_more(house, endpoint):
+    token = house.token("system/Subscription.cruds")
+    body = a_subscription("2.0", endpoint=endpoint.url) | {"end": "2026-03-02T00:00:00Z"}
+    identity = read_json(house.post("2.0/Subscription", body, token=token).data)["id"]
+    run_all(house)
+    house.clock.now += timedelta(days=2)
+    told(house, identity)
+    assert endpoint.numbers() == []
+
+
+def test_a_failing_subscription_has_one_job_however_many_events_wait(house, endpoint):
+    identity = subscribe(house, endpoint)
+    run_all(house)
+    endpoint.answers = [500] * 99
+    told(house, identity, 4)
+    waiting = [row for row in house.rows(tables.outbox) if row["kind"] == notify.DELIVER and row["done_at"] is None]
+    assert len(waiting) == 1
+
+
+# Staff
+
+
+def test_staff_see_what_was_given_up_and_take_it_up_anew(house, endpoint):
+    identity = given_up(house, endpoint)
+    silva = Person(house).comes_in()
+    page = silva.browser.get("/deliveries").text
+    assert "status 500" in page
+    assert identity in page
+    (dead,) = deliveries(house.service.database).dead
+    endpoint.answers = []
+    assert silva.post(f"/deliveries/{dead.id}/retry", {}, page="/deliveries").status_code == 303
+    run_all(house)
+    assert (status(house, identity), endpoint.numbers()) == ("active", [1])
+    assert "Everything was delivered" in silva.browser.get("/deliveries").text
+    assert [row["actor"] for row in house.rows(tables.events) if row["kind"] == "job.retried"] == ["dr-silva"]
+
+
+def test_an_auditor_sees_and_does_not_retry(house, endpoint):
+    given_up(house, endpoint)
+    auditor = Person(house, "ms-okafor", "auditor", None).comes_in()
+    assert "Try again" not in auditor.browser.get("/deliveries").text
+    (dead,) = deliveries(house.service.database).dead
+    assert auditor.post(f"/deliveries/{dead.id}/retry", {}, page="/worklist").status_code == 403
+
+
+def test_an_operator_does_the_same_at_the_command_line(house, endpoint):
+    identity = given_up(house, endpoint)
+    data = ["--data", str(house.config.data)]
+    said = CliRunner().invoke(main, ["deliveries", "list", *data]).output
+    assert f"subscription.deliver {identity}  {ATTEMPTS} attempts, status 500" in said
+    assert "1 events wait" in said
+    (dead,) = deliveries(house.service.database).dead
+    assert CliRunner().invoke(main, ["deliveries", "retry", str(dead.id), *data]).exit_code == 0
+    again = CliRunner().invoke(main, ["deliveries", "retry", str(dead.id), *data])
+    assert again.exit_code == 1
+    with pytest.raises(Unknown):
+        retry(house.service.database, dead.id, "x", house.clock.now)
+
+
+# Secrets
+
+
+def test_headers_are_not_in_the_database(house, endpoint):
+    subscribe(house, endpoint)
+    house.service.database.engine.dispose()
+    for file in house.config.data.glob("priorauth.db*"):
+        assert b"Bearer secret" not in file.read_bytes()
+
+
+def test_keys_rotate_and_the_old_one_can_go(house, endpoint, monkeypatch):
+    identity = subscribe(house, endpoint)
+    old, new = house.config.encryption_key_file.read_text().strip(), new_key()
+    data = ["--data", str(house.config.data)]
+    monkeypatch.setenv("PRIORAUTH_ENCRYPTION_KEYS", f"{new},{old}")
+    assert CliRunner().invoke(main, ["secrets", "rotate", *data]).output == "1 sealed anew\n"
+    assert CliRunner().invoke(main, ["secrets", "rotate", *data]).output == "0 sealed anew\n"
+    sealed, place = subscription(house, identity).headers, f"subscriptions.headers/{identity}"
+    assert b"Bearer secret" in read_keys(new, house.config.encryption_key_file).open(sealed, place)
+    with pytest.raises(NoKey):
+        read_keys(old, house.config.encryption_key_file).open(sealed, place)
+    with pytest.raises(NoKey):
+        read_keys(new, house.config.encryption_key_file).open(sealed, "subscriptions.headers/another")
+
+
+@pytest.mark.parametrize("key", ["short", "!" * 44, "YWJj"])
+def test_a_key_that_is_none_is_said_at_the_start(house, key):
+    with pytest.raises(NoKey):
+        read_keys(key, house.config.encryption_key_file)
+
+
+def test_without_a_key_nothing_is_sealed():
+    with pytest.raises(NoKey):
+        Keyring([]).seal(b"x", "y")
+
+
+def test_a_key_that_is_lost_costs_deliveries_and_no_event(house, endpoint):
+    """The subscription is tried again; with the key back in place everything arrives."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    identity = subscribe(house, endpoint)
+    run_all(house)
+    keyring = house.service.keyring
+    decide(house, a_pended_case(house))
+    held = replace(
+        house, service=replace(house.service, keyring=read_keys(new_key(), house.config.encryption_key_file))
+    )
+    run_all(held)
+    assert endpoint.numbers() == []
+    assert "PRIORAUTH_ENCRYPTION_KEYS" in subscription(house, identity).error
+    house.clock.now += timedelta(hours=1)
+    assert house.service.keyring is keyring
+    run_all(house)
+    assert endpoint.numbers() == [1]
