@@ -7,12 +7,14 @@ redirects; limits on time and size; no proxies from the environment.
 """
 
 import ipaddress
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import requests  # noqa: TID251 this is the one place
@@ -81,23 +83,26 @@ class Door:
         wait = min(self._timeout, ends - time.monotonic())
         if wait <= 0:
             raise OutboundFailed("no time left")
-        try:
-            response = self._session().request(
-                method,
-                url,
-                headers=dict(headers or {}),
-                data=body,
-                timeout=wait,
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
-                if 300 <= response.status_code < 400:
-                    raise OutboundFailed("a redirect")
-                content = b"".join(self._pieces(response, ends))
-                return Reply(response.status_code, response.headers, content)
-        except (requests.RequestException, HTTPError) as error:
-            raise OutboundFailed(type(error).__name__) from None
+        with _CutOff(ends - time.monotonic()) as cut_off:
+            try:
+                response = self._session().request(
+                    method,
+                    url,
+                    headers=dict(headers or {}),
+                    data=body,
+                    timeout=wait,
+                    allow_redirects=False,
+                    stream=True,
+                )
+                with response:
+                    if 300 <= response.status_code < 400:
+                        raise OutboundFailed("a redirect")
+                    content = b"".join(self._pieces(response, ends))
+            except (requests.RequestException, HTTPError) as error:
+                raise OutboundFailed("too slow" if cut_off.over else type(error).__name__) from None
+            if cut_off.over:
+                raise OutboundFailed("the answer is too slow")
+            return Reply(response.status_code, response.headers, content)
 
     def check(self, url: str) -> None:
         """Raise OutboundRefused where a URL would never be called, before anybody relies on it."""
@@ -192,6 +197,56 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
+class _CutOff:
+    """Ends the connections of one request when its time is up, however slowly their bytes drip.
+
+    A socket's own timeout begins anew with each byte: a head that comes byte by byte would hold a thread for ever.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.over = False
+        self._held: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        _now.cut_off = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        _now.cut_off = None
+        with self._lock:
+            for one in self._held:
+                one.close()
+            self._held.clear()
+
+    def watch(self, connection: socket.socket) -> None:
+        """Take hold of a connection by a handle of our own: TLS takes the first one over."""
+        with self._lock:
+            self._held.append(socket.socket(fileno=os.dup(connection.fileno())))
+        if self.over:
+            self._cut()
+
+    def _cut(self) -> None:
+        self.over = True
+        with self._lock:
+            for one in self._held:
+                with suppress(OSError):  # it has ended by itself
+                    one.shutdown(socket.SHUT_RDWR)
+
+
+_now = threading.local()
+
+
+def _watch(connection: socket.socket | None) -> None:
+    cut_off = getattr(_now, "cut_off", None)
+    if cut_off is not None and connection is not None:
+        cut_off.watch(connection)
+
+
 class _Adapter(HTTPAdapter):
     """An adapter whose connections go to checked addresses only."""
 
@@ -217,9 +272,16 @@ class _Checked:
             found = [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
             if not found or not all(may_connect(str(address), loopback=self.loopback) for address in found):
                 raise NewConnectionError(connection, "the address is not one we connect to")
-            return create_connection((str(found[0]), port), connection.timeout, None, connection.socket_options)
+            made = create_connection((str(found[0]), port), connection.timeout, None, connection.socket_options)
         except OSError as error:
             raise NewConnectionError(connection, type(error).__name__) from error
+        _watch(made)
+        return made
+
+    def getresponse(self) -> Any:
+        held: Any = self
+        _watch(held.sock)  # one from the pool was made for an earlier request
+        return super().getresponse()  # type: ignore[misc]
 
 
 class _Http(_Checked, HTTPConnection):

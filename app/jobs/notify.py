@@ -93,13 +93,21 @@ def beat(service: Service, job: Job) -> list[int]:
     due = (subscription.spoken_at or now - period) + period
     if due <= now:
         due = now + period
-        try:
-            _post(service, subscription, heartbeat(standing(service, subscription), now))
-        except (TryLater, GiveUp) as silent:
-            _say(service, subscription, str(silent))
+        _beat(service, subscription)
     with service.database.writing() as connection:
         outbox.put_once(connection, HEARTBEAT, subscription.id, now, due)
     return []
+
+
+def _beat(service: Service, subscription: Subscription) -> None:
+    now = service.now()
+    try:
+        _post(service, subscription, heartbeat(standing(service, subscription), now))
+    except (TryLater, GiveUp) as silent:
+        _say(service, subscription, str(silent))
+        return
+    with service.database.writing() as connection:
+        subscriptions.spoken(connection, subscription.id, now)
 
 
 def gave_up(service: Service, job: Job, fault: str) -> None:

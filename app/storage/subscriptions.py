@@ -126,8 +126,9 @@ def seal_anew(connection: Connection, keyring: Keyring) -> int:
 
 
 def spoken(connection: Connection, identity: str, now: datetime) -> None:
-    """Note that the endpoint has taken something."""
-    connection.execute(update(subscriptions).where(subscriptions.c.id == identity).values(spoken_at=now))
+    """Note that the endpoint has taken something: nothing is wrong with it."""
+    said = {"spoken_at": now, "error": None}
+    connection.execute(update(subscriptions).where(subscriptions.c.id == identity).values(said))
 
 
 def claim(connection: Connection, identity: str, now: datetime, until: datetime) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.clients.outbound import Door, OutboundFailed, OutboundRefused, below, may_connect
+from tests.app.subscribers import Endpoint, drop_by_drop
 
 BASE = "https://ehr.example.org/fhir"
 
@@ -162,3 +163,14 @@ def test_no_call_is_begun_when_no_time_is_left(door, server):
 def test_a_dead_server_is_a_failure(door):
     with pytest.raises(OutboundFailed):
         door.send("GET", "http://127.0.0.1:9/x", allowed=["http://127.0.0.1:9"])
+
+
+def test_a_head_that_comes_byte_by_byte_ends_at_the_deadline_too(door):
+    """A socket's own timeout begins anew with each byte."""
+    endpoint = Endpoint()
+    endpoint.manner = drop_by_drop
+    started = time.monotonic()
+    with pytest.raises(OutboundFailed, match="slow"):
+        door.send("POST", endpoint.url, allowed=[endpoint.url], body=b'{"entry":[]}', deadline=started + 0.3)
+    assert len(endpoint.received) == 1
+    endpoint.server.shutdown()
