@@ -24,6 +24,7 @@ from cql import (
     retrieve,
     strings,
     structure,
+    subsumption,
     terminology,
 )
 from cql.scope import Build
@@ -47,5 +48,6 @@ NODES: Mapping[str, Build] = {
     **queries.NODES,
     **conversions.NODES,
     **terminology.NODES,
+    **subsumption.NODES,
     **retrieve.NODES,
 }

@@ -73,8 +73,8 @@ class Library:
 
     identifier: Identifier
     elm: dict
-    includes: dict[str, "Library | Identifier"] = field(default_factory=dict)
-    """By local name; an Identifier stands for a library that is not there."""
+    includes: "dict[str, Library | Identifier | CqlError]" = field(default_factory=dict)
+    """By local name; an Identifier stands for a library that is not there, an error for one that cannot be had."""
     defines: dict[str, Define] = field(default_factory=dict)
     parameters: dict[str, Parameter] = field(default_factory=dict)
     overloads: dict[str, list[Function]] = field(default_factory=dict)
@@ -107,13 +107,15 @@ class Library:
         """Tell whether a function is of FHIRHelpers, which needs no text: it is native."""
         included = self.includes.get(node.get("libraryName", ""))
         identifier = included.identifier if isinstance(included, Library) else included
-        return identifier is not None and identifier.id == "FHIRHelpers"
+        return isinstance(identifier, Identifier) and identifier.id == "FHIRHelpers"
 
     def _home(self, node: dict) -> "Library":
         alias = node.get("libraryName")
         if not alias:
             return self
         found = self.includes.get(alias)
+        if isinstance(found, CqlError):
+            raise found.with_traceback(None)
         if not isinstance(found, Library):
             wanted = f"{found.id} version {found.version or 'any'}" if found else alias
             raise CqlError(f"the library {wanted} is not there", "every library that is included")
@@ -245,19 +247,26 @@ class Libraries:
         if key in self._libraries:
             return self._libraries[key]
         identifier = _identifier(elm.get("identifier", {}))
-        if key in above:
-            raise CqlError(f"the library {identifier.id} includes itself", "includes without a circle")
-        includes: dict[str, Library | Identifier] = {}
+        includes: dict[str, Library | Identifier | CqlError] = {}
         for include in _definitions(elm, "includes"):
             path = text_of(include.get("path")) or ""
             wanted = Identifier(path.rpartition("/")[2], text_of(include.get("version")))
             found = self._elm.get((wanted.id, wanted.version))
             alias = text_of(include.get("localIdentifier")) or wanted.id
-            includes[alias] = self._compiled(found, (*above, key)) if found else wanted
+            if found is not None and id(found) in (*above, key):
+                includes[alias] = CqlError(f"the library {wanted.id} includes itself", "includes without a circle")
+            else:
+                includes[alias] = self._compiled(found, (*above, key)) if found else wanted
         library = Library(identifier, elm, includes, is_located=self._is_located)
         _compile(library)
         self._libraries[key] = library
         return library
+
+
+def checked(elm: Any) -> dict:
+    """Return ELM that is a library, as it came; CqlError for anything else."""
+    _library_of(elm)
+    return elm  # type: ignore[no-any-return]  # it is a dict
 
 
 def _library_of(elm: Any) -> dict:

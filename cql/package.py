@@ -5,10 +5,10 @@ Source: FHIR R4, Library.content; DTR 2.0.1, "CQL": packages carry ELM as ``appl
 
 import base64
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from cql.errors import CqlError
-from cql.library import Libraries, Library
+from cql.library import Libraries, Library, checked
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import dicts, text_of
 from fhir_r4.wire import read_object
@@ -19,11 +19,13 @@ ELM_JSON = "application/elm+json"
 class Package:
     """The libraries of one package, found by canonical (``cqf-library``) or by the name that CQL gives them.
 
-    ``without_elm`` are the canonicals of Library resources that carry no ELM: their defines cannot be run here.
+    ``without_elm`` are the canonicals of Library resources that carry no ELM, ``unreadable`` says of others why theirs
+    cannot be read: the defines of both cannot be run here, and take no others with them.
     """
 
     def __init__(self, resources: Iterable[dict]) -> None:
-        found = [(one, elm_of(one)) for one in resources if one.get("resourceType") == "Library"]
+        self.unreadable: dict[str, CqlError] = {}
+        found = [(one, elm) for one in resources if one.get("resourceType") == "Library" for elm in self._read(one)]
         self.libraries = Libraries([elm for _, elm in found if elm is not None])
         self.without_elm = tuple(text_of(one.get("url")) or "" for one, elm in found if elm is None)
         self._names: dict[tuple[str, str | None], tuple[str, str | None]] = {}
@@ -35,6 +37,14 @@ class Package:
             name = identifier.get("id", ""), identifier.get("version")
             self._names[url, text_of(one.get("version"))] = name
             self._names[url, None] = name
+
+    def _read(self, resource: dict) -> Iterator[dict | None]:
+        """Yield the ELM, or None where there is none; nothing where it cannot be read."""
+        try:
+            elm = elm_of(resource)
+            yield elm if elm is None else checked(elm)
+        except CqlError as error:
+            self.unreadable[text_of(resource.get("url")) or ""] = error
 
     def by_canonical(self, canonical: str) -> Library | None:
         """Return the library of ``url`` or ``url|version``; None where the package has it not."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cql.dates import precision_of
 from cql.durations import duration_between
-from cql.errors import CqlError, Unsupported
+from cql.errors import CqlError
 from cql.fhir_helpers import HELPERS
 from cql.scope import Build, Frame, Scope, Thunk, operands
 from cql.specifiers import spelt
@@ -17,6 +17,9 @@ from fhir_r4.resource import as_dict
 
 if TYPE_CHECKING:
     from cql.library import Function
+
+_WITHOUT_SYNTAX = frozenset({"Subsumes", "SubsumedBy"})
+"""Operators of CQL that the translator leaves as calls of a function that no library has."""
 
 
 def _expression(node: dict, scope: Scope) -> Thunk:
@@ -39,6 +42,8 @@ def _function(node: dict, scope: Scope) -> Thunk:
     if scope.library.is_helpers(node) and name in HELPERS and len(arguments) == 1:
         return _helper(HELPERS[name], arguments[0])
     candidates = [one for one in scope.library.functions(node) if len(one.operands) == len(arguments)]
+    if not candidates and not node.get("libraryName") and name in _WITHOUT_SYNTAX:
+        return scope.nodes[name](node, scope)
     if not candidates:
         raise CqlError(f"there is no function '{name}' of {len(arguments)} operands", "a function of the library")
     if len(candidates) == 1:
@@ -125,13 +130,6 @@ def _calculate_age_at(node: dict, scope: Scope) -> Thunk:
     return run
 
 
-def _unsupported(reason: str) -> Build:
-    def build(node: dict, _scope: Scope) -> Thunk:
-        raise Unsupported(f"{node['type']}: {reason}", "logic that does without it")
-
-    return build
-
-
 NODES: dict[str, Build] = {
     "ExpressionRef": _expression,
     "FunctionRef": _function,
@@ -139,6 +137,4 @@ NODES: dict[str, Build] = {
     "Message": _message,
     "CalculateAge": _calculate_age,
     "CalculateAgeAt": _calculate_age_at,
-    "Subsumes": _unsupported("subsumption needs a terminology server"),
-    "SubsumedBy": _unsupported("subsumption needs a terminology server"),
 }

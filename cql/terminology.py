@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from cql.errors import CqlError, Unsupported, said
 from cql.fhir_model import Element
+from cql.hierarchy import Hierarchy
 from cql.scope import Build, Frame, Scope, Thunk, constant, operands
 from cql.types import Code, CodeSystem, Concept, ValueSet
 from fhir_r4.resource import as_dict, dicts, text_of
@@ -25,6 +26,9 @@ class Terminology(Protocol):
 
     def has(self, system: CodeSystem, code: str) -> bool:
         """Tell whether a code system defines a code."""
+
+    def subsumes(self, system: CodeSystem, ancestor: str, descendant: str) -> bool:
+        """Tell whether one code of a system is above another; two codes that differ."""
 
 
 class Codes:
@@ -48,6 +52,7 @@ class PackageTerminology:
     def __init__(self, resources: Iterable[dict] = ()) -> None:
         self._resources: dict[tuple[str, str | None], dict] = {}
         self._codes: dict[tuple[str, str | None], Codes] = {}
+        self._hierarchies: dict[tuple[str, str | None], Hierarchy] = {}
         for one in resources:
             if one.get("resourceType") in ("ValueSet", "CodeSystem") and (url := text_of(one.get("url"))):
                 self._resources[url, text_of(one.get("version"))] = one
@@ -62,6 +67,15 @@ class PackageTerminology:
     def has(self, system: CodeSystem, code: str) -> bool:
         found = self._resource(system.id, system.version)
         return any(one.get("code") == code for one in _concepts(found))
+
+    def subsumes(self, system: CodeSystem, ancestor: str, descendant: str) -> bool:
+        key = system.id, system.version
+        if key not in self._hierarchies:
+            self._hierarchies[key] = Hierarchy(self._resource(*key))
+        hierarchy = self._hierarchies[key]
+        if not (hierarchy.has(ancestor) and hierarchy.has(descendant)):
+            raise CqlError(f"{system.id} as it is in the package has not both codes", "a CodeSystem with its hierarchy")
+        return hierarchy.is_above(ancestor, descendant)
 
     def _resource(self, url: str, version: str | None) -> dict:
         bare, _, told = url.removeprefix("urn:oid:").partition("|") if "|" in url else (url, "", "")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cql import CqlError, Package
+from cql import Package
 from tests.cql.given import a_library, literal
 
 URL = "https://payer.example.org/fhir/Library/"
@@ -39,12 +39,16 @@ def test_a_library_without_elm_is_named():
 
 
 @pytest.mark.parametrize(
-    "data", ["not base64", "eA==", base64.b64encode(b"[]").decode(), base64.b64encode(b'{"a":1,"a":2}').decode()]
+    "data",
+    ["not base64", "eA==", *(base64.b64encode(one).decode() for one in (b"[]", b'{"a":1,"a":2}', b'{"library":3}'))],
 )
-def test_elm_that_cannot_be_read_is_refused(data):
-    """When the package is loaded."""
-    with pytest.raises(CqlError, match="cannot be read"):
-        Package([a_resource(content=[{"contentType": "application/elm+json", "data": data}])])
+def test_elm_that_cannot_be_read_is_told_and_takes_no_other_library_with_it(data):
+    """One Library of the package is broken; the form's other libraries go on."""
+    broken = a_resource("Broken", content=[{"contentType": "application/elm+json", "data": data}])
+    package = Package([broken, a_resource()])
+    assert package.unreadable.keys() == {URL + "Broken"}
+    assert package.by_canonical(URL + "Prepop").defines.keys() == {"It"}
+    assert package.by_canonical(URL + "Broken") is None
 
 
 @pytest.mark.parametrize("content", [None, 3, "x", [None, 3], [{}], [{"contentType": 3, "data": 4}]])
