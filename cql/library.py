@@ -188,19 +188,22 @@ class Libraries:
 
     Args:
         elms: ELM JSON as parsed, ``{"library": {…}}``; the order does not matter.
+        beside: libraries that are compiled already; these join them, and may include them.
 
     >>> one = {"library": {"identifier": {"id": "One", "version": "1"}, "statements": {"def": []}}}
     >>> Libraries([one]).get("One").identifier.version
     '1'
     """
 
-    def __init__(self, elms: Iterable[dict], *, located: bool = False) -> None:
-        self.elms = list(elms)
+    def __init__(self, elms: Iterable[dict], *, located: bool = False, beside: "Libraries | None" = None) -> None:
+        joining = list(elms)
+        known: list[dict] = beside.elms if beside else []
+        self.elms: list[dict] = [*known, *joining]
         self._is_located = located
-        self._elm: dict[tuple[str, str | None], dict] = {}
-        self._libraries: dict[int, Library] = {}
+        self._elm: dict[tuple[str, str | None], dict] = dict(beside._elm) if beside else {}  # noqa: SLF001 of this class
+        self._libraries: dict[int, Library] = dict(beside._libraries) if beside else {}  # noqa: SLF001
         self._located: Libraries | None = None
-        for one in self.elms:
+        for one in joining:
             elm = _library_of(one)
             identifier = _identifier(elm.get("identifier", {}))
             self._elm[identifier.id, identifier.version] = elm
@@ -215,12 +218,14 @@ class Libraries:
     def __iter__(self) -> Iterator[Library]:
         return iter(self._libraries.values())
 
-    def requirements(self, library: str, defines: Iterable[str] | None = None) -> tuple[Requirement, ...]:
+    def requirements(
+        self, library: str, defines: Iterable[str] | None = None, version: str | None = None
+    ) -> tuple[Requirement, ...]:
         """Return what the defines, and all that they use, will ask the record for; each once, before any runs.
 
         Without ``defines``, all of the library's. KeyError where there is no such library.
         """
-        home = self.get(library)
+        home = self.get(library, version)
         found: dict[Requirement, None] = {}
         waiting = [(home, name) for name in (home.defines if defines is None else defines)]
         seen = set()

@@ -5,13 +5,13 @@ Source: FHIR R4, Library.content; DTR 2.0.1, "CQL": packages carry ELM as ``appl
 
 import base64
 import binascii
+import json
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 from cql.errors import CqlError
 from cql.library import Libraries, Library, checked
-from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import dicts, text_of
-from fhir_r4.wire import read_object
 
 ELM_JSON = "application/elm+json"
 
@@ -63,8 +63,16 @@ def elm_of(resource: dict) -> dict | None:
         data = text_of(content.get("data"))
         if data and (text_of(content.get("contentType")) or "").partition(";")[0].strip() == ELM_JSON:
             try:
-                return read_object(base64.b64decode(data, validate=True))
-            except (binascii.Error, InvalidRequest):
+                return _object(base64.b64decode(data, validate=True))
+            except (binascii.Error, ValueError, RecursionError):
                 name = text_of(resource.get("url")) or "a Library"
                 raise CqlError(f"the ELM of {name} cannot be read", "base64 of a JSON object") from None
     return None
+
+
+def _object(text: bytes) -> dict:
+    """Parse ELM: it nests deeper than FHIR may, two levels for each ``and`` of a chain."""
+    found = json.loads(text, parse_float=Decimal)
+    if not isinstance(found, dict):
+        raise ValueError("not an object")  # noqa: TRY004 told as all else that cannot be read
+    return found

@@ -42,6 +42,13 @@ INTENDED_USE = f"{DTR}/StructureDefinition/intendedUse"
 
 INITIAL_EXPRESSION = f"{SDC}/StructureDefinition/sdc-questionnaire-initialExpression"
 LAUNCH_CONTEXT = f"{SDC}/StructureDefinition/sdc-questionnaire-launchContext"
+CALCULATED_EXPRESSION = f"{SDC}/StructureDefinition/sdc-questionnaire-calculatedExpression"
+CANDIDATE_EXPRESSION = f"{SDC}/StructureDefinition/sdc-questionnaire-candidateExpression"
+ENABLE_WHEN_EXPRESSION = f"{SDC}/StructureDefinition/sdc-questionnaire-enableWhenExpression"
+ALTERNATIVE_EXPRESSION = f"{DTR}/StructureDefinition/alternativeExpression"  # DTR 2.2
+CQF_LIBRARY = "http://hl7.org/fhir/StructureDefinition/cqf-library"
+UNIT_OPTION = "http://hl7.org/fhir/StructureDefinition/questionnaire-unitOption"
+UNIT = "http://hl7.org/fhir/StructureDefinition/questionnaire-unit"
 VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
 
 NPI = "http://hl7.org/fhir/sid/us-npi"

@@ -1,4 +1,4 @@
-"""How does a form get its answers from a record? SDC's expression-based population, with FHIRPath.
+"""How does a form get its answers from a record? SDC's expression-based population, with FHIRPath and CQL.
 
 Pure: who populates has gathered the launch context and the results of the form's queries before. Every answer
 carries where it came from (DTR, extension information-origin).
@@ -9,37 +9,26 @@ Source: SDC 4.0.0 "Expression-based population"; DTR 2.0.1 and 2.2.0, "Questionn
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from fhir_r4.path import compiled
 from fhir_r4.resource import as_dict, dicts, extension, extensions, text_of
-from fhir_r4.systems import INFORMATION_ORIGIN, INITIAL_EXPRESSION, VARIABLE
+from fhir_r4.systems import (
+    CALCULATED_EXPRESSION,
+    CANDIDATE_EXPRESSION,
+    INFORMATION_ORIGIN,
+    INITIAL_EXPRESSION,
+    VARIABLE,
+)
+from questionnaires.answering import answers
 from questionnaires.catalog import questions
+from questionnaires.logic import LANGUAGES, Clinical
 
 FHIRPATH = frozenset({"text/fhirpath"})
 QUERY = "application/x-fhir-query"
-_PLAIN: dict[str, type | tuple[type, ...]] = {
-    "valueBoolean": bool,
-    "valueInteger": int,
-    "valueDecimal": (int, float, Decimal),
-}
 Variables = Mapping[str, Any]
 
 _TOKEN = re.compile(r"\{\{(.+?)\}\}")
-_VALUE = {  # item.type to answer.value[x]
-    "boolean": "valueBoolean",
-    "decimal": "valueDecimal",
-    "integer": "valueInteger",
-    "date": "valueDate",
-    "dateTime": "valueDateTime",
-    "string": "valueString",
-    "text": "valueString",
-    "quantity": "valueQuantity",
-    "choice": "valueCoding",
-    "open-choice": "valueCoding",
-    "reference": "valueReference",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,36 +72,166 @@ def fill_query(template: str, variables: Variables) -> str | None:
 
 
 def populate(
-    form: dict, response: dict, variables: Variables, origin: Callable[[], dict]
+    form: dict,
+    response: dict,
+    variables: Variables,
+    origin: Callable[[], dict],
+    clinical: Clinical | None = None,
 ) -> tuple[dict, tuple[Empty, ...]]:
-    """Return ``response`` with every unanswered question filled whose initialExpression finds something.
+    """Return ``response`` with every unanswered question filled whose expression finds something.
+
+    Initial expressions are asked once; calculated ones until nothing changes any more, which is after at most as many
+    rounds as there are of them, unless they run in a circle.
 
     Args:
         form: the Questionnaire.
-        response: a draft with the form's items; questions that have an answer are left alone.
+        response: a draft with the form's items; what a person has answered is left alone.
         variables: launch context and query results by name, each a resource or a searchset Bundle.
         origin: makes the information-origin extension of an answer.
+        clinical: the CQL that came with the form, over the same record; None where it has none.
 
     Returns:
         The filled response, and the questions that stayed empty with the reason.
     """
-    items = questions(form)
-    known = dict(variables) | {"resource": response, "questionnaire": form}
-    empty: list[Empty] = []
+    return _Population(form, variables, origin, clinical).of(response)
 
-    def filled(item: dict) -> dict:
-        below = {"item": [filled(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
-        question = items.get(item.get("linkId", ""), {})
-        expression = as_dict(extension(question, INITIAL_EXPRESSION).get("valueExpression"))
-        if item.get("answer") or not expression:
-            return item | below
-        values, why = _values(expression, question, known)
+
+def candidates(form: dict, variables: Variables, clinical: Clinical | None = None) -> dict[str, list[dict]]:
+    """Return the choices that the record offers, ``[{"valueCoding": {…}}]`` by linkId (SDC candidateExpression)."""
+    known = _known(form, variables, clinical)
+    offered: dict[str, list[dict]] = {}
+    for link_id, question in questions(form).items():
+        if expression := _expression(question, CANDIDATE_EXPRESSION):
+            found = values_of(expression, known, clinical)
+            offered[link_id] = [] if isinstance(found, str) else answers(question | {"repeats": True}, found)
+    return offered
+
+
+def values_of(expression: dict, variables: Variables, clinical: Clinical | None) -> list[Any] | str:
+    """Return what an expression finds, or why it could not be run, in words that quote no patient."""
+    language = expression.get("language")
+    if language in LANGUAGES:
+        found = clinical.values(expression) if clinical else "the form came without its libraries"
+        return [value for _type, value in found] if isinstance(found, list) else str(found)
+    if language not in FHIRPATH:
+        return "the expression is neither CQL nor FHIRPath"
+    try:
+        return compiled(text_of(expression.get("expression")) or "{}")({}, variables)
+    except Exception as error:  # noqa: BLE001 fhirpathpy raises bare Exceptions
+        return f"the expression failed: {type(error).__name__}"
+
+
+class _Population:
+    """One form on its way to being filled."""
+
+    def __init__(self, form: dict, variables: Variables, origin: Callable[[], dict], clinical: Clinical | None) -> None:
+        self.form = form
+        self.items = questions(form)
+        self.known = _known(form, variables, clinical)
+        self.origin = origin
+        self.clinical = clinical
+        self.empty: dict[str, str] = {}
+
+    def of(self, response: dict) -> tuple[dict, tuple[Empty, ...]]:
+        filled = self._each(response, INITIAL_EXPRESSION, lambda item: not item.get("answer"))
+        rounds = sum(bool(_expression(item, CALCULATED_EXPRESSION)) for item in self.items.values())
+        for _ in range(rounds):
+            before, filled = filled, self._each(filled, CALCULATED_EXPRESSION, _is_ours)
+            if filled == before:
+                break
+        else:
+            filled = self._without_circles(filled, rounds)
+        return filled, tuple(Empty(link_id, why) for link_id, why in self.empty.items())
+
+    def _each(self, response: dict, extension_url: str, wanted: Callable[[dict], bool]) -> dict:
+        """Ask one kind of expression of every item that is wanted; all see the response as it was before."""
+        known = {**self.known, "resource": response}
+
+        def filled(item: dict) -> dict:
+            below = {"item": [filled(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
+            question = self.items.get(text_of(item.get("linkId")) or "", {})
+            expression = _expression(question, extension_url)
+            if not expression or not wanted(item):
+                return item | below
+            found, why = self._answers(question, expression, known)
+            self._note(item["linkId"], why)
+            bare = {name: part for name, part in item.items() if name != "answer"}
+            return bare | ({"answer": found} if found else {}) | below
+
+        return response | {"item": [filled(item) for item in dicts(response.get("item"))]}
+
+    def _answers(self, question: dict, expression: dict, known: Variables) -> tuple[list[dict], str | None]:
+        found = values_of(expression, known, self.clinical)
+        if isinstance(found, str):
+            return [], found
+        if not found:
+            return [], "the record has nothing"
+        fitting = answers(question, found)
+        if not fitting:
+            return [], f"what the record has is not a {question.get('type')}"
+        return [{"extension": [self.origin()], **value} for value in fitting], None
+
+    def _note(self, link_id: str, why: str | None) -> None:
+        self.empty.pop(link_id, None)
         if why:
-            empty.append(Empty(item["linkId"], why))
-            return item | below
-        return item | {"answer": [{"extension": [origin()], **value} for value in values]} | below
+            self.empty[link_id] = why
 
-    return response | {"item": [filled(item) for item in dicts(response.get("item"))]}, tuple(empty)
+    def _without_circles(self, response: dict, rounds: int) -> dict:
+        """Take back what as many rounds again still change: those calculations never come to rest."""
+        restless: set[str] = set()
+        last = response
+        for _ in range(rounds):
+            again = self._each(last, CALCULATED_EXPRESSION, _is_ours)
+            before, after = _by_link(last), _by_link(again)
+            restless |= {link for link, answer in before.items() if after.get(link) != answer}
+            last = again
+
+        def kept(item: dict) -> dict:
+            below = {"item": [kept(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
+            if item.get("linkId") not in restless:
+                return item | below
+            self._note(item["linkId"], "the calculation runs in a circle and never comes to rest")
+            return {name: part for name, part in item.items() if name != "answer"} | below
+
+        return response | {"item": [kept(item) for item in dicts(response.get("item"))]}
+
+
+def _known(form: dict, variables: Variables, clinical: Clinical | None) -> dict[str, Any]:
+    """Return the variables with those that the form itself defines, each of which may use the ones before it."""
+    known = dict(variables) | {"questionnaire": form}
+    for one in extensions(form, VARIABLE):
+        expression = as_dict(one.get("valueExpression"))
+        name = text_of(expression.get("name"))
+        if name and name not in known and expression.get("language") != QUERY:
+            found = values_of(expression, known, clinical)
+            if not isinstance(found, str):
+                known[name] = found[0] if len(found) == 1 else found
+    return known
+
+
+def _expression(question: dict, url: str) -> dict:
+    return as_dict(extension(question, url).get("valueExpression"))
+
+
+def _is_ours(item: dict) -> bool:
+    """Tell whether no person has answered: a calculation follows what it depends on, but never a clinician."""
+    sources = [
+        part.get("valueCode")
+        for answer in dicts(item.get("answer"))
+        for part in dicts(extension(answer, INFORMATION_ORIGIN).get("extension"))
+        if part.get("url") == "source"
+    ]
+    return len(sources) == len(dicts(item.get("answer"))) and not set(sources) & {"manual", "override"}
+
+
+def _by_link(response: dict) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    waiting = dicts(response.get("item"))
+    while waiting:
+        item = waiting.pop()
+        found[text_of(item.get("linkId")) or ""] = item.get("answer")
+        waiting += dicts(item.get("item"))
+    return found
 
 
 def information_origin(source: str, *, author: str | None = None) -> dict:
@@ -127,27 +246,3 @@ def information_origin(source: str, *, author: str | None = None) -> dict:
         who = {"url": "practitioner", "valueReference": {"reference": author}}
         parts.append({"url": "author", "extension": [who]})
     return {"url": INFORMATION_ORIGIN, "extension": parts}
-
-
-def _values(expression: dict, question: dict, variables: Variables) -> tuple[list[dict], str | None]:
-    if expression.get("language") not in FHIRPATH:
-        return [], "the expression is not FHIRPath"
-    try:
-        found = compiled(text_of(expression.get("expression")) or "{}")({}, variables)
-    except Exception as error:  # noqa: BLE001 fhirpathpy raises bare Exceptions
-        return [], f"the expression failed: {type(error).__name__}"
-    if not found:
-        return [], "the record has nothing"
-    answers = [answer for value in found if (answer := _answer(value, text_of(question.get("type")) or ""))]
-    if not answers:
-        return [], f"what the record has is not a {question.get('type')}"
-    return (answers if question.get("repeats") else answers[:1]), None
-
-
-def _answer(value: Any, item_type: str) -> dict | None:
-    element = _VALUE.get(item_type)
-    if element in {"valueQuantity", "valueCoding", "valueReference"}:
-        if isinstance(value, dict):
-            return {element: value}
-        return {"valueString": value} if item_type == "open-choice" and isinstance(value, str) else None
-    return {element: value} if element and isinstance(value, _PLAIN.get(element, str)) else None

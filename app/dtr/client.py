@@ -62,6 +62,15 @@ class OpenForm:
 
 
 @dataclass(frozen=True, slots=True)
+class Packaged:
+    """What the payer sent: the form, its draft, and the Libraries and ValueSets that they need."""
+
+    form: dict
+    draft: dict
+    logic: list[dict]
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """One call to the payer or the EHR, for whoever tells the story."""
 
@@ -94,12 +103,13 @@ class DtrClient:
         ehr = self._ehr(launch)
         order, coverage = ehr.read(launch.order), ehr.read(launch.coverage)
         variables: dict[str, Any] = {"patient": ehr.read(f"Patient/{launch.patient}"), "user": ehr.read(launch.user)}
-        form, draft = self._package(order, coverage, now)
-        wanted = queries_of(form, variables | {"resource": draft})
+        variables |= {"order": order, "coverage": coverage}
+        held = self._package(order, coverage, now)
+        wanted = queries_of(held.form, variables | {"resource": held.draft}, held.logic)
         found = {name: self._searched(ehr, query) for name, query in wanted.items()}
         origin = information_origin(_AUTO[self.generation])
-        filled = fill(form, draft, variables | found, origin)
-        return OpenForm(form, filled.response, filled.empty)
+        filled = fill(held.form, held.draft, variables | found, origin, now=now, logic=held.logic)
+        return OpenForm(held.form, filled.response, filled.empty)
 
     def complete(self, launch: Launch, opened: OpenForm, answers: Mapping[str, dict], now: datetime) -> dict:
         """Add the clinician's answers, mark the form completed and save it to the EHR; return it as saved.
@@ -127,7 +137,7 @@ class DtrClient:
             raise EhrUnavailable(f"status {reply.status}")
         return read_object(reply.body)
 
-    def _package(self, order: dict, coverage: dict, now: datetime) -> tuple[dict, dict]:
+    def _package(self, order: dict, coverage: dict, now: datetime) -> Packaged:
         parameters: list[dict] = [{"name": "coverage", "resource": coverage}, {"name": "order", "resource": order}]
         parameters += [{"name": "context", "valueString": one} for one in assertion_ids(order)[:1]]
         headers = {
@@ -141,8 +151,9 @@ class DtrClient:
         answer = read_object(reply.body)
         bundles = [as_dict(one.get("resource")) for one in dicts(answer.get("parameter"))]
         for bundle in (one for one in bundles if kind(one) == "Bundle"):
-            held = {kind(entry["resource"]): entry["resource"] for entry in bundle["entry"]}
-            return held["Questionnaire"], held["QuestionnaireResponse"]
+            held = [as_dict(entry.get("resource")) for entry in dicts(bundle.get("entry"))]
+            form, draft = (_first(held, wanted) for wanted in ("Questionnaire", "QuestionnaireResponse"))
+            return Packaged(form, draft, [one for one in held if kind(one) in {"Library", "ValueSet", "CodeSystem"}])
         raise NoForm(_said(answer))
 
     def _access_token(self, now: datetime) -> str:
@@ -188,6 +199,13 @@ class DtrClient:
         milliseconds = round((time.perf_counter() - started) * 1000, 1)
         self.tell(Told(whom, method, url, what, reply.status, milliseconds, read_object(reply.body)))
         return reply
+
+
+def _first(resources: list[dict], wanted: str) -> dict:
+    found = next((one for one in resources if kind(one) == wanted), None)
+    if found is None:
+        raise NoForm(f"the payer's package has no {wanted}")
+    return found
 
 
 def _said(answer: dict) -> str:

@@ -21,7 +21,7 @@ def form(expression, language="text/fhirpath"):
 
 
 def filled(expression, **variables):
-    return fill(form(expression), DRAFT, variables, information_origin("auto"))
+    return fill(form(expression), DRAFT, variables, information_origin("auto"), now=now())
 
 
 def test_a_form_is_filled_in_a_process_of_its_own():
@@ -49,9 +49,16 @@ def test_an_expression_that_fails_leaves_the_question_empty_and_says_why(express
     assert why in answered.empty["1"]
 
 
-def test_a_language_that_is_not_spoken_leaves_the_question_empty():
-    answered = fill(form("x", "text/cql"), DRAFT, {}, information_origin("auto"))
-    assert answered.empty == {"1": "the expression is not FHIRPath"}
+@pytest.mark.parametrize(
+    ("language", "why"),
+    [
+        ("text/cql", "the form came without its libraries"),
+        ("text/javascript", "the expression is neither CQL nor FHIRPath"),
+    ],
+)
+def test_a_language_that_is_not_spoken_leaves_the_question_empty(language, why):
+    answered = fill(form("x", language), DRAFT, {}, information_origin("auto"), now=now())
+    assert answered.empty == {"1": why}
 
 
 def test_only_queries_whose_tokens_have_a_value_are_asked():

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from cql import Package
+from cql import Package, Run
 from tests.cql.given import a_library, literal
+from tests.cql.public_suite import NOW
 
 URL = "https://payer.example.org/fhir/Library/"
 
@@ -40,7 +41,11 @@ def test_a_library_without_elm_is_named():
 
 @pytest.mark.parametrize(
     "data",
-    ["not base64", "eA==", *(base64.b64encode(one).decode() for one in (b"[]", b'{"a":1,"a":2}', b'{"library":3}'))],
+    [
+        "not base64",
+        "eA==",
+        *(base64.b64encode(one).decode() for one in (b"[]", b"{", b"[" * 100_000, b'{"library":3}')),
+    ],
 )
 def test_elm_that_cannot_be_read_is_told_and_takes_no_other_library_with_it(data):
     """One Library of the package is broken; the form's other libraries go on."""
@@ -55,3 +60,13 @@ def test_elm_that_cannot_be_read_is_told_and_takes_no_other_library_with_it(data
 def test_content_of_the_wrong_shape_is_no_elm(content):
     """It counts as absent."""
     assert Package([a_resource(content=content)]).without_elm == (URL + "Prepop",)
+
+
+def test_a_long_chain_of_conditions_can_be_read():
+    """Each ``and`` nests two levels deeper: sixty of them are 120."""
+    chain = literal(True)
+    for _ in range(60):
+        chain = {"type": "And", "operand": [chain, literal(True)]}
+    data = base64.b64encode(json.dumps(a_library("Prepop", defines={"It": chain})).encode()).decode()
+    package = Package([a_resource(content=[{"contentType": "application/elm+json", "data": data}])])
+    assert Run(package.libraries, now=NOW).value("Prepop", "It") is True

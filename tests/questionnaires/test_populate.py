@@ -6,7 +6,7 @@ from fhir_r4.generations import Generation
 from fhir_r4.resource import dicts, extension, value_of
 from fhir_r4.systems import INFORMATION_ORIGIN
 from questionnaires.package import draft_response, read_parameters
-from questionnaires.populate import fill_query, information_origin, populate, queries
+from questionnaires.populate import candidates, fill_query, information_origin, populate, queries
 from tests.given import CATALOG, NOW, a_record, an_order
 from tests.questionnaires.test_package import parameters
 from tests.second_opinion import assert_fhir
@@ -112,3 +112,73 @@ def test_the_form_asks_for_the_order_of_its_own_context():
     wanted = next(query for query in queries(FORM) if query.name == "order")
     asked = fill_query(wanted.template, {"resource": DRAFT, "patient": {"resourceType": "Patient", "id": "p"}})
     assert asked == f"DeviceRequest?_id={an_order()['id']}&_include=DeviceRequest:requester"
+
+
+# Calculations and candidates ------------------------------------------------------------------------------------
+
+
+def calculated(**items):
+    """A form of integer questions; ``items`` map linkIds to FHIRPath calculations."""
+
+    def question(link, path):
+        expression = {"language": "text/fhirpath", "expression": path}
+        return {"linkId": link, "type": "integer", "extension": [{"url": CALCULATED, "valueExpression": expression}]}
+
+    return {"item": [question(link, path) for link, path in items.items()]}
+
+
+def a_draft(*links, **parts):
+    return {"resourceType": "QuestionnaireResponse", "item": [{"linkId": link, **parts} for link in links]}
+
+
+CALCULATED = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-calculatedExpression"
+
+
+def the_answer(link):
+    return f"%resource.item.where(linkId = '{link}').answer.value"
+
+
+def test_a_calculation_follows_what_it_depends_on_to_the_end():
+    """Each round sees what the one before has found; the order of the items does not matter."""
+    form = calculated(c=f"{the_answer('b')} + 1", b=f"{the_answer('a')} + 1", a="1")
+    response, empty = filled({}, form, a_draft(*"cba"))
+    assert {link: value_of(given[0]) for link, given in answers(response).items()} == {"a": 1, "b": 2, "c": 3}
+    assert empty == ()
+
+
+def test_calculations_in_a_circle_are_told_and_take_no_others_with_them():
+    """They would count for ever."""
+    form = calculated(a=f"iif({the_answer('b')}.exists(), {the_answer('b')} + 1, 1)", b=f"{the_answer('a')} + 1", c="7")
+    response, empty = filled({}, form, a_draft(*"abc"))
+    assert answers(response).keys() == {"c"}
+    assert {one.link_id for one in empty} == {"a", "b"}
+    assert all("in a circle" in one.why for one in empty)
+
+
+@pytest.mark.parametrize("source", ["manual", "override"])
+def test_a_calculation_never_changes_what_a_person_answered(source):
+    own = {"valueInteger": 5, "extension": [information_origin(source, author="Practitioner/lindqvist")]}
+    response, _ = filled({}, calculated(a="1"), a_draft("a", answer=[own]))
+    assert answers(response)["a"] == [own]
+
+
+def test_a_variable_of_the_form_may_use_the_one_before_it():
+    variables = [
+        {
+            "url": "http://hl7.org/fhir/StructureDefinition/variable",
+            "valueExpression": {"name": name, "language": "text/fhirpath", "expression": path},
+        }
+        for name, path in (("one", "1"), ("two", "%one + 1"))
+    ]
+    response, _ = filled({}, calculated(a="%two") | {"extension": variables}, a_draft("a"))
+    assert value_of(answers(response)["a"][0]) == 2
+
+
+def test_the_record_offers_its_candidates():
+    """Each once; what is not what the question asks for is not offered."""
+    expression = {"language": "text/fhirpath", "expression": "%conditions.code.coding"}
+    url = "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-candidateExpression"
+    form = {"item": [{"linkId": "1", "type": "choice", "extension": [{"url": url, "valueExpression": expression}]}]}
+    codes = [{"code": {"coding": [{"system": "s", "code": code}]}} for code in ("a", "b", "a")]
+    offered = candidates(form, {"conditions": codes})
+    assert [one["valueCoding"]["code"] for one in offered["1"]] == ["a", "b"]

@@ -1,0 +1,252 @@
+"""What CQL comes with a form, and what do its expressions say of a record?
+
+A package's libraries and value sets are compiled once and kept by their content; each form and record is one
+:class:`Clinical`. What cannot be told is a :class:`cql.Failure`, words for the form's author that quote no patient.
+
+Source: DTR 2.0.1 and 2.2.0, "Use of CQL"; SDC 4.0.0, "Using Expressions"; extensions ``cqf-library`` and
+``alternativeExpression``.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from cql import CqlError, Failure, Library, Package, PackageTerminology, Place, Record, Requirement, Run, fhir_value
+from cql.fhir_model import fhir_type, resource
+from cql.identifier import Reference, read_identifier
+from cql.library import Identifier, Libraries, Parameter
+from cql.package import ELM_JSON
+from fhir_r4.resource import as_dict, dicts, extension, extensions, kind, text_of
+from fhir_r4.systems import ALTERNATIVE_EXPRESSION, CQF_LIBRARY
+from fhir_r4.wire import read_json, write_json
+
+LANGUAGES = frozenset({"text/cql", "text/cql-identifier", "text/cql.identifier", "text/cql-expression"})
+_LOGIC = frozenset({"Library", "ValueSet", "CodeSystem"})
+_INLINE = "expression of the form"
+
+Typed = tuple[str, Any]
+"""A FHIR type and its JSON, ``("Quantity", {…})``."""
+
+
+class Logic:
+    """The libraries and value sets of one package, compiled."""
+
+    def __init__(self, resources: Iterable[dict]) -> None:
+        resources = list(resources)
+        self.package = Package(resources)
+        self.terminology = PackageTerminology(resources)
+        self._by_name = {
+            name: library
+            for one in resources
+            if kind(one) == "Library" and (library := self.package.by_canonical(text_of(one.get("url")) or ""))
+            for name in (text_of(one.get("name")), text_of(one.get("id")))
+            if name
+        }
+
+    @property
+    def libraries(self) -> Libraries:
+        return self.package.libraries
+
+    def main(self, form: dict) -> list[Library]:
+        """Return the libraries that the form names, by url and version, else by url alone."""
+        named = [text_of(one.get("valueCanonical")) or "" for one in extensions(form, CQF_LIBRARY)]
+        found = [self.package.by_canonical(one) or self.package.by_canonical(one.partition("|")[0]) for one in named]
+        return [one for one in found if one]
+
+    def library(self, form: dict, name: str) -> Library:
+        """Return the library that an expression means.
+
+        Its name is the ELM identifier, and the version is the one that the form's ``cqf-library`` gives; some
+        packages write the Library's ``name`` instead. An empty name is the form's only library.
+
+        Raises:
+            CqlError: there is none, or no telling which.
+        """
+        main = self.main(form)
+        if not name:
+            if len(main) != 1:
+                raise CqlError("the expression names no library", "one cqf-library, or a library before the define")
+            return main[0]
+        if found := next((one for one in main if one.name == name), None):
+            return found
+        try:
+            return self.libraries.get(name)
+        except KeyError:
+            pass
+        if name in self._by_name:
+            return self._by_name[name]
+        raise CqlError(f"the library {name} is not there{self._why(name)}", "a library of the package")
+
+    def _why(self, name: str) -> str:
+        """Tell whether a library of this name came without ELM that can be read."""
+        broken = [*self.package.unreadable, *self.package.without_elm]
+        return ", or came without readable ELM" if any(one.rpartition("/")[2] == name for one in broken) else ""
+
+    def requirements(self, form: dict) -> tuple[Requirement, ...]:
+        """Return what the form's expressions will ask the record for, each once, before any runs."""
+        wanted: dict[Requirement, None] = {}
+        for expression in expressions(form):
+            reference = read_identifier(text_of(expression.get("expression")) or "")
+            try:
+                if reference is None:
+                    elm = _alternative(expression, self.libraries)
+                    found = Libraries([elm], beside=self.libraries).requirements(_INLINE)
+                else:
+                    found = self._asked_by(self.library(form, reference.library), reference.define)
+            except CqlError:
+                continue  # its question says so itself, when it is filled
+            wanted |= dict.fromkeys(found)
+        return tuple(wanted)
+
+    def _asked_by(self, library: Library, define: str) -> tuple[Requirement, ...]:
+        return self.libraries.requirements(library.name, [define], library.identifier.version)
+
+
+def logic_of(resources: Iterable[dict]) -> Logic:
+    """Return the package's logic, compiled the first time that these very resources are met."""
+    return _kept(write_json([one for one in resources if kind(one) in _LOGIC]))
+
+
+@lru_cache(maxsize=64)
+def _kept(text: bytes) -> Logic:
+    return Logic(read_json(text))
+
+
+def expressions(form: dict) -> Iterator[dict]:
+    """Yield all CQL expressions of a form, wherever they stand."""
+    waiting: list[Any] = [form]
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, dict):
+            if node.get("language") in LANGUAGES and "expression" in node:
+                yield node
+            waiting.extend(part for key, part in node.items() if key != "contained")
+        elif isinstance(node, list):
+            waiting.extend(node)
+
+
+@dataclass(frozen=True)
+class Clinical:
+    """A form's CQL over one record at one moment; each define is computed once."""
+
+    logic: Logic
+    form: dict
+    run: Run
+
+    @classmethod
+    def over(cls, logic: Logic, form: dict, context: Mapping[str, Any], now: datetime) -> "Clinical":
+        """Make a form's logic ready to be asked.
+
+        Args:
+            context: the launch context and what was found for the form, each a resource, a searchset Bundle or a
+                list of resources, by name. All of them are the record; what a library's parameter is named for, or
+                what is the only one of its type, is the parameter's value.
+            now: the evaluation moment, with its zone.
+        """
+        record = {id(one): one for value in context.values() for one in _resources(value)}
+        named = {name: value for name, value in context.items() if kind(value) and kind(value) != "Bundle"}
+        parameters = {
+            (library.name, parameter.name): resource(value)
+            for library in logic.libraries
+            for parameter in library.parameters.values()
+            if (value := _bound(library, parameter, named))
+        }
+        unique = Record(_once(record.values()))
+        run = Run(logic.libraries, now=now, record=unique, terminology=logic.terminology, parameters=parameters)
+        return cls(logic, form, run)
+
+    def values(self, expression: dict) -> list[Typed] | Failure:
+        """Return what the expression finds, none, one or several values; or why it finds nothing."""
+        text = text_of(expression.get("expression")) or ""
+        reference = read_identifier(text)
+        try:
+            found = self._inline(expression) if reference is None else self._named(reference)
+            if isinstance(found, Failure):
+                return found
+            members = found if isinstance(found, list) else [found]
+            return [told for member in members if (told := fhir_value(member))]
+        except CqlError as error:
+            library, define = (reference.library, reference.define) if reference else ("", _INLINE)
+            place = error.place or Place(library, define)
+            return Failure(library, define, error.message, error.expected, place)
+
+    def _named(self, reference: Reference) -> Any:
+        library = self.logic.library(self.form, reference.library)
+        return self.run.value(library.name, reference.define, library.identifier.version)
+
+    def _inline(self, expression: dict) -> Any:
+        """Run CQL that stands in the form itself: its compiled form stands beside it (DTR 2.2 spec-96)."""
+        elm = _alternative(expression, self.logic.libraries)
+        libraries = Libraries([elm], beside=self.logic.libraries)
+        defines = list(libraries.get(_INLINE).defines)
+        if not defines:
+            raise CqlError("the ELM beside the expression defines nothing", "an expression, or a library with a define")
+        run = self.run
+        again = Run(
+            libraries, now=run.moment, record=run.record, terminology=run.terminology, parameters=run.parameters
+        )
+        return again.value(_INLINE, defines[-1])
+
+
+def _bound(library: Library, parameter: Parameter, named: Mapping[str, dict]) -> dict | None:
+    """Return the resource that a parameter of a resource type means: ``parameter device_request DeviceRequest``."""
+    written = dicts(as_dict(library.elm.get("parameters")).get("def"))
+    specified = next((one for one in written if one.get("name") == parameter.name), {})
+    specifier = as_dict(specified.get("parameterTypeSpecifier"))
+    name = str(specifier.get("name") or specified.get("parameterType") or "").rpartition("}")[2]
+    type_ = fhir_type(name)
+    if type_ is None or not type_.is_resource:
+        return None
+    if kind(named.get(parameter.name)) == name:
+        return named[parameter.name]
+    alike = list(_once(one for one in named.values() if kind(one) == name))
+    return alike[0] if len(alike) == 1 else None
+
+
+def _resources(value: Any) -> Iterator[dict]:
+    if isinstance(value, list):
+        yield from (one for one in dicts(value) if kind(one))
+    elif kind(value) == "Bundle":
+        yield from (one for entry in dicts(value.get("entry")) if kind(one := as_dict(entry.get("resource"))))
+    elif kind(value):
+        yield value
+
+
+def _once(resources: Iterable[dict]) -> Iterator[dict]:
+    """Yield each resource once: two searches may find the same, and a count must not count it twice."""
+    seen: set[tuple[str, str]] = set()
+    for one in resources:
+        key = kind(one), text_of(one.get("id")) or ""
+        if not key[1] or key not in seen:
+            seen.add(key)
+            yield one
+
+
+def _alternative(expression: dict, libraries: Iterable[Library]) -> dict:
+    """Return the ELM that stands beside inline CQL, as a library of its own that includes the package's.
+
+    Raises:
+        CqlError: there is none that can be read.
+    """
+    beside = as_dict(extension(expression, ALTERNATIVE_EXPRESSION).get("valueExpression"))
+    expected = "a define by name, or compiled JSON ELM in the extension alternativeExpression"
+    if text_of(beside.get("language")) != ELM_JSON:
+        raise CqlError("CQL in the form itself cannot be run as it stands", expected)
+    try:
+        elm = json.loads(text_of(beside.get("expression")) or "", parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise CqlError("the ELM beside the expression cannot be read", expected) from None
+    library = as_dict(as_dict(elm).get("library"))
+    if not library:
+        includes = [{"localIdentifier": one.name, **_path(one.identifier)} for one in libraries]
+        define = {"name": _INLINE, "expression": elm}
+        library = {"includes": {"def": includes}, "statements": {"def": [define]}}
+    return {"library": library | {"identifier": {"id": _INLINE}}}
+
+
+def _path(identifier: Identifier) -> dict:
+    return {"path": identifier.id} | ({"version": identifier.version} if identifier.version else {})
