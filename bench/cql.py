@@ -9,19 +9,25 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+import click
+
+from bench.report import with_section
 from cql import Failure, Libraries, PackageTerminology, Record, Run
 from tests.cql.public_suite import NOW
 from tests.cql.translator.oracle import WHOLE
 from tests.cql.translator.translate import FIXTURES, HOUSE, PACKAGES, read_gzip
 
 KILOBYTES, RESOURCES, DEFINES = 200, 200, 40
+TITLE, ROUNDS = "## Clinical logic", 25
+PAGE = HOUSE / "docs" / "benchmarks.md"
 GOALS = {"compile": 50.0, "run": 5.0}
 
 
-def milliseconds(work: Callable[[], Any], rounds: int = 15) -> float:
+def milliseconds(work: Callable[[], Any], rounds: int = ROUNDS) -> float:
     """Return the median time of ``work`` in milliseconds."""
     times = []
     for _ in range(rounds):
@@ -60,25 +66,79 @@ def a_form(names: list[str]) -> list[str]:
     return [names[int(place * step)] for place in range(DEFINES)]
 
 
-def main() -> None:
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What was measured, in milliseconds; ``javascript`` is None where the npm packages are not installed."""
+
+    kilobytes: int
+    compile: float
+    resources: int
+    defines: int
+    warm: float
+    cold: float
+    javascript: dict[str, float] | None
+
+
+def measured() -> Times:
+    """Compile and run; RuntimeError where a define fails, since an error is quick."""
     story = read_gzip(FIXTURES / "story.json.gz")
     bundle = big_record(json.loads((FIXTURES / "record.json").read_text()))
     value_sets = json.loads((FIXTURES / "value-sets.json").read_text())
     big = big_library(story["libraries"])
-    size = len(json.dumps(big)) // 1000
     form = a_form([name for name in story["oracle"] if name != "Patient"])
     run = a_run_of(story["libraries"], value_sets, form)
-    warm = Record.of_bundle(bundle)
-    failed = sum(isinstance(value, Failure) for value in run(warm))
-    what = f"run {len(form)} defines ({failed} fail) over {len(bundle['entry'])} resources"
-    _tell(f"compile {size} KB of ELM", milliseconds(lambda: Libraries(big)), GOALS["compile"])
-    _tell(f"{what}, warm", milliseconds(lambda: run(warm)), GOALS["run"])
-    _say(f"{what}, a record never read before: {milliseconds(lambda: run(Record.of_bundle(bundle))):.2f} ms")
-    javascript = by_javascript(bundle, value_sets, form)
-    if javascript is None:
-        _say("cql-execution: not installed (python -m tests.cql.translator.oracle fetches it)")
-    else:
-        _say(f"cql-execution, the same: {javascript['run']:.1f} ms, and {javascript['load']:.1f} ms to load the record")
+    record = Record.of_bundle(bundle)
+    failed = [value for value in run(record) if isinstance(value, Failure)]
+    if failed:
+        raise RuntimeError(failed[0])
+    return Times(
+        kilobytes=len(json.dumps(big)) // 1000,
+        compile=milliseconds(lambda: Libraries(big)),
+        resources=len(bundle["entry"]),
+        defines=len(form),
+        warm=milliseconds(lambda: run(record)),
+        cold=milliseconds(lambda: run(Record.of_bundle(bundle))),
+        javascript=by_javascript(bundle, value_sets, form),
+    )
+
+
+def section(times: Times) -> str:
+    """Return the page's section."""
+    run = f"run {times.defines} defines over {times.resources} resources"
+    theirs = times.javascript
+    rows = [
+        ("compile", f"compile {times.kilobytes} KB of ELM", times.compile, ""),
+        ("run", f"{run}, warm", times.warm, f"{theirs['run']:.1f} ms" if theirs else ""),
+        (None, f"{run}, a record never read before", times.cold, ""),
+    ]
+    table = "\n".join(_row(*row) for row in rows)
+    load = f"It takes {theirs['load']:.1f} ms more to load the record." if theirs else "It was not installed here."
+    return f"""\
+{TITLE}
+
+`cql/` on one core, the median of {ROUNDS} rounds, beside npm `cql-execution` on the same defines and the same record in
+the same run (`python -m bench.cql`). {load}
+
+| what | time | target | | cql-execution |
+|---|--:|--:|---|--:|
+{table}
+"""
+
+
+def _row(goal: str | None, what: str, took: float, theirs: str) -> str:
+    wanted = GOALS.get(goal or "")
+    verdict = ("met" if took <= wanted else "**missed**") if wanted else ""
+    return f"| {what} | {took:.2f} ms | {f'≤ {wanted:g} ms' if wanted else ''} | {verdict} | {theirs} |"
+
+
+@click.command()
+@click.option("--small", is_flag=True, help="Write nothing: does it still work?")
+def main(*, small: bool) -> None:
+    """Measure cql/ beside cql-execution and write the section into docs/benchmarks.md."""
+    written = section(measured())
+    if not small:
+        PAGE.write_text(with_section(PAGE.read_text(encoding="utf-8"), written), encoding="utf-8")
+    click.echo(written)
 
 
 def a_run_of(elms: list[dict], value_sets: list[dict], form: list[str]) -> Callable[[Record], list[Any]]:
@@ -110,14 +170,6 @@ def by_javascript(bundle: dict, value_sets: list[dict], form: list[str]) -> dict
     )
     times: dict[str, float] = json.loads(done.stdout)
     return times
-
-
-def _tell(what: str, took: float, goal: float) -> None:
-    _say(f"{what}: {took:.2f} ms (goal {goal:.0f} ms, {'kept' if took <= goal else 'MISSED'})")
-
-
-def _say(line: str) -> None:
-    print(line)  # noqa: T201 a script that tells figures
 
 
 if __name__ == "__main__":

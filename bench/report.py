@@ -73,6 +73,20 @@ What is sent:
 """
 
 
+def with_section(written: str, section: str) -> str:
+    r"""Return the page with one section, ``## Title`` and what follows, in place of the one of that title.
+
+    >>> with_section("# Page\n\n## A\n\nold\n\n## B\n\nb\n", "## A\n\nnew\n")
+    '# Page\n\n## A\n\nnew\n\n## B\n\nb\n'
+    """
+    title = section.partition("\n")[0]
+    head, *others = written.split("\n## ")
+    sections = [f"## {one}" for one in others]
+    kept = [one if one.partition("\n")[0] != title else section for one in sections]
+    kept += [] if section in kept else [section]
+    return "\n\n".join(part.strip("\n") for part in [head, *kept]) + "\n"
+
+
 def _row(one: Measured) -> str:
     target = f"≤ {one.target:g} ×" if one.target else "none"
     verdict = _verdict(one.ratio <= one.target) if one.target else ""

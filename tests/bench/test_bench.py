@@ -4,16 +4,18 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import orjson
 import pytest
 
 from bench.bodies import SUBMISSION_BYTES, bodies
+from bench.cql import Times, section
 from bench.echo import create_echo
 from bench.jobs import Latency
 from bench.load import Cost, Web
-from bench.report import Measured, page
+from bench.report import Measured, page, with_section
 from prior_auth.submission import read_submission
 from tests.given import ROOT
 
@@ -81,3 +83,17 @@ def test_a_short_run_measures_every_operation():
     for operation in ("order-sign", "$questionnaire-package", "$inquire", "$submit"):
         assert f"measuring {operation}" in done.stdout.replace("`", "")
     assert "| threads of the web processes | 30 |" in done.stdout
+
+
+def test_the_section_on_clinical_logic_says_which_targets_are_met():
+    times = Times(208, 7.5, 200, 40, 2.75, 3.5, {"run": 380.0, "load": 69.0})
+    written = section(times)
+    assert "| compile 208 KB of ELM | 7.50 ms | ≤ 50 ms | met |" in written
+    assert "| run 40 defines over 200 resources, warm | 2.75 ms | ≤ 5 ms | met | 380.0 ms |" in written
+    assert "not installed" in section(replace(times, javascript=None, warm=6.0))
+    assert "**missed**" in section(replace(times, warm=6.0))
+
+
+def test_a_section_takes_the_place_of_the_one_before_it():
+    page_ = with_section("# Benchmarks\n\nText.\n", "## Clinical logic\n\nold\n")
+    assert with_section(page_, "## Clinical logic\n\nnew\n") == "# Benchmarks\n\nText.\n\n## Clinical logic\n\nnew\n"

@@ -59,6 +59,12 @@ def the_story() -> dict:
 
 
 @cache
+def the_sandbox() -> dict:
+    """What was asked of the sandbox's patients, their records on that day, and what the oracle answered."""
+    return read_gzip(FIXTURES / "sandbox.json.gz")
+
+
+@cache
 def the_libraries() -> Libraries:
     return Libraries(the_story()["libraries"])
 

@@ -2,8 +2,9 @@
 
 from collections import Counter, defaultdict
 
-from tests.cql.given import the_story
+from tests.cql.given import the_sandbox, the_story
 from tests.cql.public_suite import REASONS, Outcome, outcomes
+from tests.cql.test_sandbox import EXPLAINED as OF_PATIENTS
 from tests.cql.test_story import EXPLAINED
 from tests.cql.translator.translate import HOUSE, VERSIONS
 
@@ -37,10 +38,12 @@ _REFUSED = """
 _STORY = """
 ## Beside the JavaScript engine
 
-The suite holds no retrieve, include or terminology. `fixtures/cql/*.cql` do, over the record beside them: npm
-`cql-execution` {version} runs the same ELM (`python -m tests.cql.translator.oracle`).
+The suite holds no retrieve, include or terminology. `fixtures/cql/*.cql` do: Story over the record beside it, Sandbox
+over each of the sandbox EHR's patients. npm `cql-execution` {version} runs the same ELM
+(`python -m tests.cql.translator.oracle`).
 
-**{equal} of {defines} defines are equal.** The other {explained} are explained:
+**{equal} of {defines} values are equal, {patients} of them over the sandbox's patients.** The other {explained} are
+explained:
 
 | define | why the two differ |
 |---|---|
@@ -66,14 +69,17 @@ def report() -> str:
 
 
 def _story() -> str:
-    defines = len(the_story()["oracle"])
+    explained = EXPLAINED | {f"{define} ({patient})": why for (patient, define), why in OF_PATIENTS.items()}
+    patients = sum(map(len, the_sandbox()["oracle"].values()))
+    defines = len(the_story()["oracle"]) + patients
     head = _STORY.format(
         version=VERSIONS["cql-execution"],
-        equal=defines - len(EXPLAINED),
+        equal=defines - len(explained),
         defines=defines,
-        explained=len(EXPLAINED),
+        patients=patients - len(OF_PATIENTS),
+        explained=len(explained),
     )
-    return head + "".join(_row(define, reason) for define, reason in EXPLAINED.items())
+    return head + "".join(_row(define, reason) for define, reason in explained.items())
 
 
 def _groups(run: list[Outcome]) -> str:
