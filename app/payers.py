@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from jsonschema import Draft202012Validator
 
 from fhir_r4.resource import Identifier
-from rules.directory import Payer, Plan
+from rules.directory import Document, Payer, Plan, Reason
 from rules.yaml_lines import FaultyFile, read_yaml
 
 
@@ -46,7 +46,13 @@ def _payer(data: dict[str, Any]) -> Payer:
         plans=tuple(map(_plan, data["plans"])),
         url=data.get("url"),
         phone=data.get("phone"),
+        reasons=tuple(Reason(one["code"], one["text"], tuple(one["for"])) for one in data.get("decision-reasons", ())),
+        documents=tuple(map(_document, data.get("documents", ()))),
     )
+
+
+def _document(data: dict[str, Any]) -> Document:
+    return Document(data["loinc"], data["text"], data.get("report-type", "M1"))
 
 
 def _plan(data: dict[str, Any]) -> Plan:
@@ -58,4 +64,5 @@ def _plan(data: dict[str, Any]) -> Plan:
         assertion_days=data.get("promise-days", 90),
         product=data.get("product"),
         state=data.get("state"),
+        after_the_fact=data.get("after-the-fact", "review"),
     )

@@ -1,23 +1,28 @@
 """A prior authorization, and the only moves that it can make.
 
-Each item moves by itself; the whole is what its items are::
+Each item moves by itself; the header is what the items are. Where the arrows start and end stands in ``_MOVES``::
 
-    pended ---certify---> certified        A1  by a policy, or by a clinician
-    pended ---modify----> modified         A6  by a clinician
-    pended ---refuse----> not certified    A3  by a clinician; by the plan where it excludes the service
-    pended ---cancel----> cancelled        C   by the provider
-    certified, modified ---cancel---> cancelled
+    pended ------decide---> certified A1, certified in part A2, modified A6, not certified A3, not required NA
+    pended ------ask------> pended A4        more is asked for, or what was asked for has not come
+    any but A3 --update---> weighed anew     by the provider; a denied item takes no update
+    any but A3 --cancel---> cancelled C      by the provider
+    settled -----correct--> another decision by a person, with a reason
+    settled -----reopen---> pended           by a person: a peer-to-peer talk, an appeal
+    certified ---extend---> certified longer by a person
 
 Software never refuses or reduces care on medical necessity: such a ``Decision`` cannot be built without a
 clinician's name, licence and reason (decisions.md §5), and the database refuses its row as well.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from fhir_r4.resource import Coding, Identifier
+from fhir_r4.systems import code_key
 from rules.ports import Standing
 
 
@@ -30,6 +35,7 @@ class ReviewAction(StrEnum):
     PENDED = "A4"
     MODIFIED = "A6"
     CANCELLED = "C"
+    NOT_REQUIRED = "NA"
 
 
 class Basis(StrEnum):
@@ -41,16 +47,45 @@ class Basis(StrEnum):
     PROVIDER = "provider"
 
 
-ADVERSE = frozenset({ReviewAction.PARTLY_CERTIFIED, ReviewAction.NOT_CERTIFIED, ReviewAction.MODIFIED})
-_MOVES = {
-    ReviewAction.PENDED: frozenset(ReviewAction) - {ReviewAction.PENDED},
-    ReviewAction.CERTIFIED: frozenset({ReviewAction.CANCELLED}),
-    ReviewAction.MODIFIED: frozenset({ReviewAction.CANCELLED}),
+class Move(StrEnum):
+    """What can happen to an item; the word under which it stands in the history."""
+
+    DECIDE = "decided"
+    ASK = "information-asked"
+    UPDATE = "updated"
+    CANCEL = "cancelled"
+    CORRECT = "corrected"
+    REOPEN = "reopened"
+    EXTEND = "extended"
+
+
+_A = ReviewAction
+ADVERSE = frozenset({_A.PARTLY_CERTIFIED, _A.NOT_CERTIFIED, _A.MODIFIED})
+GRANTED = frozenset({_A.CERTIFIED, _A.PARTLY_CERTIFIED, _A.MODIFIED})
+SETTLED = GRANTED | {_A.NOT_CERTIFIED, _A.NOT_REQUIRED}
+OPEN = frozenset(_A) - {_A.NOT_CERTIFIED, _A.CANCELLED}
+_MOVES = {  # from where, to where
+    Move.DECIDE: (frozenset({_A.PENDED}), SETTLED | {_A.CANCELLED}),
+    Move.ASK: (frozenset({_A.PENDED}), frozenset({_A.PENDED})),
+    Move.UPDATE: (OPEN, SETTLED | {_A.PENDED}),
+    Move.CANCEL: (OPEN, frozenset({_A.CANCELLED})),
+    Move.CORRECT: (SETTLED, SETTLED),
+    Move.REOPEN: (SETTLED, frozenset({_A.PENDED})),
+    Move.EXTEND: (GRANTED, GRANTED),
 }
 
 
 class Settled(Exception):
-    """A final decision already stands on this item."""
+    """The item is not where this move starts: somebody else was first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What is granted where it is not what was asked for; None means as asked."""
+
+    codes: tuple[Coding, ...] = ()
+    quantity: Decimal | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +94,13 @@ class Decision:
 
     Attributes:
         reason: a sentence for the provider; needed where the action is adverse or pends.
+        reason_codes: X12 886, as the payer's own table has them.
         decided_by: the policy and row, the plan, or the clinician's name.
         licence: the clinician's, ``STATE/NUMBER``.
+        reviewer_npi, reviewer_specialty: the clinician's; told in 2.2's claimResponseReviewer.
         starts, ends: the days for which the item is certified, both included, in the plan's time zone.
         number: the authorization number; exactly where something is certified.
+        granted: what a modified item grants.
         trace: policy, version, row, each criterion's answer and each fact, as weighed.
 
     Raises:
@@ -74,10 +112,14 @@ class Decision:
     decided_by: str
     decided_at: datetime
     reason: str | None = None
+    reason_codes: tuple[Coding, ...] = ()
     licence: str | None = None
+    reviewer_npi: str | None = None
+    reviewer_specialty: str | None = None
     starts: date | None = None
     ends: date | None = None
     number: str | None = None
+    granted: Service | None = None
     trace: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -86,19 +128,31 @@ class Decision:
         excluded = self.basis is Basis.PLAN and self.action is ReviewAction.NOT_CERTIFIED
         if self.action in ADVERSE and not excluded and not (self.basis is Basis.CLINICIAN and self.licence):
             raise ValueError("care is refused or reduced by a licensed clinician only")
-        if self.action is ReviewAction.CERTIFIED and not (self.number and self.starts and self.ends):
+        if self.action in GRANTED and not (self.number and self.starts and self.ends):
             raise ValueError("what is certified has a number and a period")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One service of the request. ``sequence`` is the Claim's own and is echoed in every answer."""
+    """One service of the request.
+
+    Attributes:
+        sequence: the Claim's own; it stays through all updates and is echoed in every answer.
+        asked: Claim.item as the submitter last wrote it; what is echoed comes from here.
+    """
 
     sequence: int
     codes: tuple[Coding, ...]
     starts: date | None
     ends: date | None
     decision: Decision
+    asked: dict[str, Any] = field(default_factory=dict)
+
+    def days(self, received: datetime) -> tuple[date, date]:
+        """Return the days that it is for: as granted, else as asked, else from the day on which it was received."""
+        starts = self.decision.starts or self.starts or received.date()
+        unsaid = date.max if self.starts is None else starts
+        return starts, max(starts, self.decision.ends or self.ends or unsaid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +166,9 @@ class Authorization:
         npis: ordering and rendering providers, who may inquire beside the submitter.
         requestors: ``system|value`` of the organizations in whose name it was submitted; subscribers watch these.
         received_at, due_at: aware.
+        retrospective: asked for after the service began.
+        emergency: the provider calls it an emergency (level of service 03).
+        first_number: the authorization number, once there has been one.
         version: counts changes, from 1.
     """
 
@@ -129,31 +186,77 @@ class Authorization:
     urgent: bool
     items: tuple[Item, ...]
     version: int = 1
+    retrospective: bool = False
+    emergency: bool = False
+    first_number: str | None = None
+
+    @property
+    def header(self) -> ReviewAction:
+        """Return what the whole is: pended while anything is; A2 where what is left of the items differs."""
+        said = {item.decision.action for item in self.items}
+        done = {ReviewAction.CANCELLED}
+        alive = said - done - {ReviewAction.NOT_REQUIRED} or said - done or said
+        if ReviewAction.PENDED in alive:
+            return ReviewAction.PENDED
+        return next(iter(alive)) if len(alive) == 1 else ReviewAction.PARTLY_CERTIFIED
 
     @property
     def pended(self) -> bool:
-        return any(item.decision.action is ReviewAction.PENDED for item in self.items)
+        return self.header is ReviewAction.PENDED
 
     @property
     def number(self) -> str | None:
-        """The authorization number, once something is certified."""
-        return next((item.decision.number for item in self.items if item.decision.number), None)
+        """The authorization number, once something is certified; it lives on whatever becomes of that."""
+        return self.first_number or next((item.decision.number for item in self.items if item.decision.number), None)
+
+    def item(self, sequence: int) -> Item | None:
+        return next((item for item in self.items if item.sequence == sequence), None)
 
     def decide(self, sequence: int, decision: Decision) -> "Authorization":
-        """Return the authorization with ``decision`` on that item.
+        """Return the authorization with ``decision`` in place of the item's pend; raises as ``make`` does."""
+        return self.make(Move.DECIDE, sequence, decision)
+
+    def make(self, move: Move, sequence: int, decision: Decision) -> "Authorization":
+        """Return the authorization, one version on, with ``decision`` on that item.
 
         Raises:
-            Settled: a final decision already stands: two reviewers, or a reviewer and a worker, may reach for
+            Settled: the item is not where the move starts: two reviewers, or a reviewer and a worker, may reach for
                 the same case, and the first answer sent to a provider is the one that they act on.
             KeyError: there is no such item.
         """
-        item = next((item for item in self.items if item.sequence == sequence), None)
+        item = self.item(sequence)
         if item is None:
             raise KeyError(sequence)
-        if decision.action not in _MOVES.get(item.decision.action, frozenset()):
-            raise Settled(f"item {sequence} is {item.decision.action}")
-        changed = tuple(replace(one, decision=decision) if one is item else one for one in self.items)
-        return replace(self, items=changed, version=self.version + 1)
+        return self.revised([(move, replace(item, decision=decision))])
+
+    def revised(self, changes: Iterable[tuple[Move, Item]]) -> "Authorization":
+        """Return the authorization, one version on, with these items in place of those of their sequence, or added.
+
+        Raises:
+            Settled: as ``make`` does.
+        """
+        changed = {item.sequence: item for move, item in changes if self._allowed(move, item)}
+        kept = tuple(changed.pop(item.sequence, item) for item in self.items)
+        items = (*kept, *changed.values())
+        return replace(self, items=items, version=self.version + 1, first_number=self.number)
+
+    def _allowed(self, move: Move, item: Item) -> bool:
+        before = self.item(item.sequence)
+        starts, ends = _MOVES[move]
+        if before and (before.decision.action not in starts or item.decision.action not in ends):
+            raise Settled(f"item {item.sequence} is {before.decision.action}")
+        return True
+
+    def asks_for(self, code: Coding, starts: date, ends: date) -> bool:
+        """Tell whether a live item of this case is for that service on any of these days."""
+        wanted = code_key(code.system, code.code)
+        return any(
+            item.decision.action in GRANTED | {ReviewAction.PENDED}
+            and any(code_key(own.system, own.code) == wanted for own in item.codes)
+            and item.days(self.received_at)[0] <= ends
+            and starts <= item.days(self.received_at)[1]
+            for item in self.items
+        )
 
     def standing(self) -> tuple[Standing, ...]:
         """Return what a hook may call satisfied: the certified items."""

@@ -36,8 +36,8 @@ from fhir_r4.systems import (
 )
 from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
 from prior_auth.inquire import Inquiry
+from prior_auth.parties import BusinessError
 from prior_auth.submission import Submission
-from prior_auth.submit import BusinessError
 
 _SAID = {
     ReviewAction.CERTIFIED: "Certified in total",
@@ -46,17 +46,22 @@ _SAID = {
     ReviewAction.PENDED: "Pended",
     ReviewAction.MODIFIED: "Modified",
     ReviewAction.CANCELLED: "Cancelled",
+    ReviewAction.NOT_REQUIRED: "No action required",
 }
 _RESPONSE, _INQUIRY = "profile-claimresponse", "profile-claiminquiryresponse"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An authorization with the request that it answers, and the zone in which its payer's days begin."""
+    """An authorization with the request that it answers, and the zone in which its payer's days begin.
+
+    ``listed`` are the items that an update named, where it is an update that is answered.
+    """
 
     authorization: Authorization
     submission: Submission
     zone: tzinfo
+    listed: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,8 @@ class Writer:
 
     def _claim_response(self, case: Case, profile: str) -> dict:
         authorization = case.authorization
-        asked = {item["sequence"]: item for item in dicts(case.submission.claim.resource.get("item"))}
-        said = [item for item in authorization.items if item.decision.reason]
+        items = _SHOWN[self.generation](case)
+        said = [item for item in items if item.decision.reason]
         note = {item.sequence: number for number, item in enumerate(said, start=1)}
 
         resource = self._head(case.submission, authorization.id, profile) | _REVIEWER[self.generation](authorization)
@@ -118,9 +123,9 @@ class Writer:
             resource["preAuthRef"] = authorization.number
         if period := _period(authorization):
             resource["preAuthPeriod"] = period
-        resource["item"] = [
-            _item(item, asked.get(item.sequence, {}), case, note.get(item.sequence)) for item in authorization.items
-        ]
+        if len(items) < len(authorization.items):
+            resource["meta"]["security"] = [_SUBSETTED]
+        resource["item"] = [_item(item, item.asked, case, note.get(item.sequence)) for item in items]
         if said:
             resource["processNote"] = [
                 {"number": note[item.sequence], "type": "display", "text": item.decision.reason} for item in said
@@ -203,6 +208,15 @@ def _no_reviewer(_: Authorization) -> dict:
     return {}
 
 
+def _listed(case: Case) -> tuple[Item, ...]:
+    """Return the items that a differential update of 2.0.1 named; the answer is tagged as a part of the whole."""
+    return tuple(one for one in case.authorization.items if case.listed is None or one.sequence in case.listed)
+
+
+def _all(case: Case) -> tuple[Item, ...]:
+    return case.authorization.items
+
+
 def _outcome_2_0(authorization: Authorization) -> str:
     return "queued" if authorization.pended else "complete"
 
@@ -222,6 +236,8 @@ def _error_element_2_2(element: str) -> dict:
 
 _INQUIRY_ANSWER = {Generation.V2_0: _one_bundle, Generation.V2_2: _bundle_each}
 _REVIEWER = {Generation.V2_0: _no_reviewer, Generation.V2_2: _reviewer}
+_SHOWN = {Generation.V2_0: _listed, Generation.V2_2: _all}
+_SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 _OUTCOME = {Generation.V2_0: _outcome_2_0, Generation.V2_2: _outcome_2_2}
 _ERROR_ELEMENT = {Generation.V2_0: _error_element_2_0, Generation.V2_2: _error_element_2_2}
 

@@ -1,8 +1,9 @@
 """What does a provider ask for? A PAS request Bundle becomes a Submission, or InvalidRequest naming each element."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from fhir_r4.bundle import Entries, Entry
 from fhir_r4.coverage_information import assertion_ids
@@ -15,7 +16,6 @@ from fhir_r4.resource import (
     codings,
     dicts,
     extension,
-    extensions,
     has_coding,
     identifier,
     identifiers,
@@ -26,19 +26,16 @@ from fhir_r4.resource import (
 )
 from fhir_r4.systems import (
     BILLING,
-    CERTIFICATION_TYPE,
     IDENTIFIER_TYPE,
-    INFO_CANCELLED,
-    INFO_CHANGED,
     LEVEL_OF_SERVICE,
     MEMBER_NUMBER,
     NPI,
     PROCESS_PRIORITY,
     REQUESTED_SERVICE,
-    X12_CERTIFICATION_TYPE,
     X12_LEVEL_OF_SERVICE,
     code_key,
 )
+from prior_auth.change import Change, Wish, changes_another, read_change, wish_of, withdrawn
 from prior_auth.request_bundle import day, read_bundle, unwrapped
 from questionnaires.answers import responses_in
 
@@ -53,6 +50,8 @@ class RequestedItem:
 
     Attributes:
         sequence: Claim.item.sequence.
+        asked: the Claim.item itself.
+        wish: what is to become of it; NEW in a request that changes none.
         codes: the codings of productOrService.
         starts, ends: the days of service, where the item says them.
         authored: the day on which the order behind it was written, else the Claim; the submitter's word.
@@ -69,14 +68,20 @@ class RequestedItem:
     assertion_ids: tuple[str, ...]
     information: frozenset[int]
     doubts: tuple[str, ...]
+    asked: dict[str, Any] = field(default_factory=dict)
+    wish: Wish = Wish.NEW
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A QuestionnaireResponse about the patient, and the supportingInfo that points to it."""
+    """A QuestionnaireResponse about the patient, and the supportingInfo that points to it; 0 where none does."""
 
     sequence: int
     response: dict
+
+    def belongs_to(self, item: RequestedItem) -> bool:
+        """Tell whether it is about this item: an item that names no information has all of it."""
+        return not self.sequence or not item.information or self.sequence in item.information
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,9 @@ class Submission:
         member_ids: under which the patient may be known; numbers of one kind, the most trusted that is there.
         npis: ordering and rendering providers.
         forms: about this patient.
-        changes: it updates, renews or cancels an earlier request.
+        emergency: the level of service says so.
+        withdrawn: sequences of supportingInfo that no longer counts.
+        change: how it updates, renews or cancels an earlier request; None for a request of its own.
     """
 
     bundle: dict
@@ -107,7 +114,9 @@ class Submission:
     urgent: bool
     items: tuple[RequestedItem, ...]
     forms: tuple[Form, ...]
-    changes: bool
+    emergency: bool
+    withdrawn: frozenset[int]
+    change: Change | None
 
 
 def read_submission(body: dict) -> Submission:
@@ -150,7 +159,9 @@ def _submission(bundle: dict, entries: Entries) -> Submission:
         urgent=_is_urgent(resource),
         items=tuple(_item(item, entries, patient) for item in dicts(resource["item"])),
         forms=tuple(_forms(entries, patient)),
-        changes=_changes(resource),
+        emergency=_is_emergency(resource),
+        withdrawn=frozenset(withdrawn(resource)),
+        change=read_change(entries) if changes_another(resource) else None,
     )
 
 
@@ -219,6 +230,11 @@ def _is_urgent(claim: dict) -> bool:
     )
 
 
+def _is_emergency(claim: dict) -> bool:
+    level = extension(claim, LEVEL_OF_SERVICE).get("valueCodeableConcept")
+    return has_coding(level, X12_LEVEL_OF_SERVICE, "03")
+
+
 def _item(item: dict, entries: Entries, patient: Entry) -> RequestedItem:
     order = entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), entries[0])
     behind = order.resource if order else {}
@@ -234,6 +250,8 @@ def _item(item: dict, entries: Entries, patient: Entry) -> RequestedItem:
         assertion_ids=assertion_ids(behind),
         information=frozenset(one for one in as_list(item.get("informationSequence")) if isinstance(one, int)),
         doubts=(*_doubts(item), *(_doubts_of_order(order, item, entries, patient) if order else ())),
+        asked=item,
+        wish=wish_of(item) if changes_another(entries[0].resource) else Wish.NEW,
     )
 
 
@@ -274,22 +292,6 @@ def _forms(entries: Entries, patient: Entry) -> Iterator[Form]:
             subject = entries.resolve(reference(response.get("subject")), entry) if entry else None
             if subject is not None and subject.full_url == patient.full_url:
                 yield Form(one["sequence"], response)
-
-
-def _changes(claim: dict) -> bool:
-    """Tell whether the request changes an earlier one (pas.md §3.3), in any generation's way of saying so."""
-    elements = [claim, *dicts(claim.get("item")), *dicts(claim.get("supportingInfo"))]
-    flagged = any(
-        extensions(one, INFO_CHANGED)
-        or any(flag.get("url") == INFO_CANCELLED for flag in dicts(one.get("modifierExtension")))
-        for one in elements
-    )
-    initial = all(
-        has_coding(one.get("valueCodeableConcept"), X12_CERTIFICATION_TYPE, "I")
-        for element in elements
-        for one in extensions(element, CERTIFICATION_TYPE)
-    )
-    return bool(dicts(claim.get("related"))) or flagged or not initial
 
 
 def _listed(value: object) -> list:

@@ -52,6 +52,11 @@ class PolicyBook:
                 return max(found, key=_rank), coding
         return None
 
+    def knows(self, codes: Iterable[Coding], under: Enrolment) -> bool:
+        """Tell whether any policy of theirs has any of these codes, in force or not."""
+        found = (policy for one in codes for key in keys_of(one) for _, policy in self._by_key.get(key, ()))
+        return any(policy.scope.has(under) for policy in found)
+
     def version(self, policy: str, version: str) -> Policy | None:
         """Return a version by name, in force or not: what was decided under it must stay explicable."""
         return self._versions.get((policy, version))

@@ -14,7 +14,8 @@ class Plan:
 
     Attributes:
         id: as Coverage.class of type ``plan`` spells it.
-        otherwise: what the hook says, as ``pa-needed``, where no policy has the code.
+        otherwise: what the hook says, as ``pa-needed``, where no policy has the code; a request is answered alike.
+        after_the_fact: what becomes of a request for a service that has begun: ``review`` by a person, or ``weigh``.
         assertion_days: how long a promise made at order time is kept.
         product, state: by which a policy's scope may choose: ``HMO``, ``NY``.
     """
@@ -26,6 +27,29 @@ class Plan:
     assertion_days: int = 90
     product: str | None = None
     state: str | None = None
+    after_the_fact: str = "review"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One row of the payer's table of decision reasons: X12 886 is licensed, so that the payer brings it.
+
+    Attributes:
+        actions: X12 306 codes with which it may be given, such as ``A3``.
+    """
+
+    code: str
+    text: str
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A kind of document that may be asked for: a LOINC attachment code, and its X12 755 report type."""
+
+    loinc: str
+    text: str
+    report_type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +61,8 @@ class Payer:
         name: as on the insurance card; the source of every card.
         identifiers: all under which others know it.
         time_zone: the zone in which its days begin; due dates and service dates are of this zone.
+        reasons: for decisions; the first that fits is given where nobody chooses one.
+        documents: that a reviewer may ask for.
     """
 
     id: str
@@ -46,6 +72,14 @@ class Payer:
     plans: tuple[Plan, ...]
     url: str | None = None
     phone: str | None = None
+    reasons: tuple[Reason, ...] = ()
+    documents: tuple[Document, ...] = ()
+
+    def reason(self, code: str) -> Reason | None:
+        return next((one for one in self.reasons if one.code == code), None)
+
+    def document(self, loinc: str) -> Document | None:
+        return next((one for one in self.documents if one.loinc == loinc), None)
 
     def plan(self, plan_id: str) -> Plan | None:
         return next((plan for plan in self.plans if plan.id == plan_id), None)

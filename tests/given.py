@@ -11,9 +11,9 @@ from app.sandbox.records import Records
 from app.wiring import new_id, new_number
 from cds_hooks.respond import Knowledge as HookKnowledge
 from fhir_r4.resource import Coding, Identifier
-from fhir_r4.systems import HCPCS
+from fhir_r4.systems import CERTIFICATION_TYPE, HCPCS, INFO_CANCELLED, INFO_CHANGED, PAS, X12_CERTIFICATION_TYPE
 from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
-from prior_auth.submit import Knowledge
+from prior_auth.weigh import Knowledge
 from questionnaires.catalog import load_catalog
 from rules.assertion import CoverageAssertion
 from rules.directory import Member, Payer, Plan, Provider
@@ -166,6 +166,39 @@ def a_submission_bundle(*, form=None, order=None, now=NOW, base=EHR):
         records.put(order)
     wanted = order or records.get("DeviceRequest/home-oxygen")
     return request_bundle(records, base, wanted, "Organization/riverside", now)
+
+
+def an_update_bundle(first, *, version="2.0", now=NOW, **claim):
+    """Return an update of a request: all of it again as it was, unless a test changes it.
+
+    2.2 names the prior Claim and sends it along; 2.0.1 may leave both out and say it by flags and identifiers.
+    """
+    bundle = copy.deepcopy(first)
+    bundle["identifier"]["value"] = str(uuid4())
+    bundle["timestamp"] = now.isoformat()
+    prior = bundle["entry"][0]
+    url = f"{EHR}/Claim/{uuid4()}"
+    asked = copy.deepcopy(prior["resource"]) | {"id": url.rpartition("/")[2]}
+    asked["meta"] = {"profile": [f"{PAS}/StructureDefinition/profile-claim-update"]}
+    asked["identifier"] = [{"system": "https://riverside.example.org/claims", "value": asked["id"]}]
+    relationship = {"system": "http://terminology.hl7.org/CodeSystem/ex-relatedclaimrelationship", "code": "prior"}
+    asked["related"] = [{"relationship": {"coding": [relationship]}, "claim": {"reference": prior["fullUrl"]}}]
+    bundle["entry"].insert(0, {"fullUrl": url, "resource": asked | claim})
+    if version == "2.0":
+        del bundle["entry"][1]
+        asked_now = bundle["entry"][0]["resource"]
+        asked_now["related"] = [{"claim": {"identifier": prior["resource"]["identifier"][0]}}]
+    return bundle
+
+
+def infos(item, changed=None, *, cancelled=False, certification=None):
+    """Return an item, or supportingInfo, flagged as an update flags what differs from the version before."""
+    kept = [one for one in item.get("extension", []) if one["url"] not in {INFO_CHANGED, CERTIFICATION_TYPE}]
+    code = {"coding": [{"system": X12_CERTIFICATION_TYPE, "code": certification or ("3" if cancelled else "I")}]}
+    kept.append({"url": CERTIFICATION_TYPE, "valueCodeableConcept": code})
+    flags = [{"url": INFO_CHANGED, "valueCode": changed}] if changed else []
+    flagged = item | {"extension": [*kept, *flags]}
+    return flagged | ({"modifierExtension": [{"url": INFO_CANCELLED, "valueBoolean": True}]} if cancelled else {})
 
 
 def an_inquiry_bundle(*, now=NOW, base=EHR):

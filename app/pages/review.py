@@ -74,7 +74,7 @@ def _decide(service: Service, identity: str, said: Verdict, reviewer: Reviewer) 
         if before is None:
             raise Unknown("there is no such case")
         after = record(before, said, reviewer, new_number(), now)
-        job = authorizations.save(connection, before, after, now)
+        jobs = authorizations.save(connection, before, after, now)
         events.record(
             connection,
             "authorization.decided",
@@ -85,7 +85,7 @@ def _decide(service: Service, identity: str, said: Verdict, reviewer: Reviewer) 
             action=said.action,
             version=after.version,
         )
-    service.runner.wake([job])
+    service.runner.wake(jobs)
 
 
 def _read_verdict() -> Verdict:

@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from app.storage import outbox
+from app.storage.authorization_rows import authorization_of, decision_row, item_row
 from app.storage.tables import authorizations, decisions, items, submissions
 from fhir_r4.problems import Conflict, Issue
-from fhir_r4.resource import Coding, Identifier
+from fhir_r4.resource import Identifier
 from fhir_r4.wire import read_own
-from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
+from prior_auth.authorization import Authorization
 from rules.ports import Standing
 
 CHANGED = "authorization.changed"
@@ -81,6 +82,8 @@ def add(connection: Connection, authorization: Authorization) -> None:
         "npis": sorted(authorization.npis),
         "requestors": sorted(authorization.requestors),
         "urgent": authorization.urgent,
+        "emergency": authorization.emergency,
+        "retrospective": authorization.retrospective,
         "received_at": authorization.received_at,
         "due_at": authorization.due_at,
         "version": authorization.version,
@@ -88,12 +91,12 @@ def add(connection: Connection, authorization: Authorization) -> None:
         "changed_at": authorization.received_at,
     }
     connection.execute(_ADD, row)
-    connection.execute(_ADD_ITEMS, [_item_row(authorization.id, item) for item in authorization.items])
-    connection.execute(_ADD_DECISIONS, [_decision_row(authorization.id, item, 1) for item in authorization.items])
+    connection.execute(_ADD_ITEMS, [item_row(authorization.id, item) for item in authorization.items])
+    connection.execute(_ADD_DECISIONS, [decision_row(authorization.id, item, 1) for item in authorization.items])
 
 
-def save(connection: Connection, before: Authorization, after: Authorization, now: datetime) -> int:
-    """Keep what changed between two versions; return the id of the outbox row that tells of it.
+def save(connection: Connection, before: Authorization, after: Authorization, now: datetime) -> list[int]:
+    """Keep what changed between two versions; return the ids of the outbox rows that tell of it, none if nothing did.
 
     Raises:
         Conflict: somebody else was first; nothing is kept.
@@ -101,13 +104,41 @@ def save(connection: Connection, before: Authorization, after: Authorization, no
     changed = connection.execute(
         update(authorizations)
         .where(authorizations.c.id == before.id, authorizations.c.version == before.version)
-        .values(version=after.version, number=after.number, open=after.pended, changed_at=now)
+        .values(
+            version=after.version,
+            number=after.number,
+            claim_identifiers=[str(one) for one in after.claim_identifiers],
+            npis=sorted(after.npis),
+            requestors=sorted(after.requestors),
+            urgent=after.urgent,
+            due_at=after.due_at,
+            open=after.pended,
+            changed_at=now,
+        )
     )
     if changed.rowcount != 1:
         raise Conflict(Issue("conflict", "somebody else has decided meanwhile; look at the case again"))
-    news = [new for old, new in zip(before.items, after.items, strict=True) if new.decision != old.decision]
-    connection.execute(_ADD_DECISIONS, [_decision_row(after.id, item, after.version) for item in news])
-    return outbox.put(connection, CHANGED, after.id, now)
+    if after.version == before.version:
+        return []
+    _save_items(connection, before, after)
+    news = [
+        item for item in after.items if (old := before.item(item.sequence)) is None or old.decision != item.decision
+    ]
+    connection.execute(_ADD_DECISIONS, [decision_row(after.id, item, after.version) for item in news])
+    return [outbox.put(connection, CHANGED, after.id, now)]
+
+
+def _save_items(connection: Connection, before: Authorization, after: Authorization) -> None:
+    """Add the items that are new, and write what is asked for with the others where it has changed."""
+    added = [item for item in after.items if before.item(item.sequence) is None]
+    if added:
+        connection.execute(_ADD_ITEMS, [item_row(after.id, item) for item in added])
+    for item in after.items:
+        old = before.item(item.sequence)
+        if old and (old.codes, old.starts, old.ends, old.asked) != (item.codes, item.starts, item.ends, item.asked):
+            row = item_row(after.id, item)
+            keys = {name: row.pop(name) for name in ("authorization_id", "sequence")}
+            connection.execute(update(items).filter_by(**keys).values(row))
 
 
 def find(connection: Connection, authorization_id: str) -> Authorization | None:
@@ -133,8 +164,14 @@ def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standi
     return tuple(one for authorization in found for one in authorization.standing())
 
 
+def requests_of(connection: Connection, authorization_id: str) -> list[dict]:
+    """Return all request Bundles that were sent for the authorization and taken, in the order of their arrival."""
+    rows = connection.execute(_REQUESTS_OF, {"authorization": authorization_id}).scalars()
+    return [read_own(body) for body in rows]
+
+
 def request_of(connection: Connection, authorization_id: str) -> dict:
-    """Return the request Bundle by which the authorization was asked for."""
+    """Return the request Bundle by which the authorization was last asked for."""
     body: bytes = connection.execute(_REQUEST_OF, {"authorization": authorization_id}).scalar_one()
     found: dict = read_own(body)
     return found
@@ -153,12 +190,18 @@ _REQUEST_OF = (
     .order_by(submissions.c.received_at.desc())
     .limit(1)
 )
+_REQUESTS_OF = (
+    select(submissions.c.request)
+    .where(submissions.c.authorization_id == bindparam("authorization"))
+    .order_by(submissions.c.received_at, submissions.c.id)
+)
 _WHOLE = (  # a row for each decision of each item
     select(
         authorizations,
         *(column for column in decisions.c if column.name not in {"authorization_id", "number"}),
         decisions.c.number.label("item_number"),
         items.c.codes,
+        items.c.asked,
         items.c.starts.label("item_starts"),
         items.c.ends.label("item_ends"),
     )
@@ -181,73 +224,7 @@ def _authorizations(rows: Iterable[Row[Any]]) -> list[Authorization]:
     present: dict[str, dict[int, Row[Any]]] = {}
     for row in rows:
         present.setdefault(row.id, {})[row.sequence] = row
-    return [_authorization(list(items_of_one.values())) for items_of_one in present.values()]
-
-
-def _authorization(rows: list[Row[Any]]) -> Authorization:
-    row = rows[0]
-    return Authorization(
-        id=row.id,
-        reference=row.reference,
-        client=row.client_id,
-        payer=row.payer,
-        plan=row.plan,
-        member_id=row.member_id,
-        claim_identifiers=tuple(map(Identifier.parse, row.claim_identifiers)),
-        npis=frozenset(row.npis),
-        requestors=frozenset(row.requestors),
-        received_at=row.received_at,
-        due_at=row.due_at,
-        urgent=row.urgent,
-        items=tuple(map(_item, rows)),
-        version=row.version,
-    )
-
-
-def _item(row: Row[Any]) -> Item:
-    decision = Decision(
-        action=ReviewAction(row.action),
-        basis=Basis(row.basis),
-        decided_by=row.decided_by,
-        decided_at=row.decided_at,
-        reason=row.reason,
-        licence=row.licence,
-        starts=row.starts,
-        ends=row.ends,
-        number=row.item_number,
-        trace=row.trace,
-    )
-    codes = tuple(Coding(**code) for code in row.codes)
-    return Item(row.sequence, codes, row.item_starts, row.item_ends, decision)
-
-
-def _item_row(authorization_id: str, item: Item) -> dict:
-    return {
-        "authorization_id": authorization_id,
-        "sequence": item.sequence,
-        "codes": [{"system": code.system, "code": code.code, "display": code.display} for code in item.codes],
-        "starts": item.starts,
-        "ends": item.ends,
-    }
-
-
-def _decision_row(authorization_id: str, item: Item, ordinal: int) -> dict:
-    decided = item.decision
-    return {
-        "authorization_id": authorization_id,
-        "sequence": item.sequence,
-        "ordinal": ordinal,
-        "action": decided.action,
-        "basis": decided.basis,
-        "decided_by": decided.decided_by,
-        "licence": decided.licence,
-        "reason": decided.reason,
-        "decided_at": decided.decided_at,
-        "starts": decided.starts,
-        "ends": decided.ends,
-        "number": decided.number,
-        "trace": decided.trace,
-    }
+    return [authorization_of(list(items_of_one.values())) for items_of_one in present.values()]
 
 
 def _received(row: Row[Any]) -> Received:

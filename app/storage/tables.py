@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from app.storage.database import Moment
@@ -145,6 +146,8 @@ authorizations = Table(
     Column("npis", JSON, nullable=False),
     Column("requestors", JSON, nullable=False, comment="identifiers of who asked; subscribers watch these"),
     Column("urgent", Boolean, nullable=False),
+    Column("emergency", Boolean, nullable=False, server_default=false()),
+    Column("retrospective", Boolean, nullable=False, server_default=false(), comment="asked for after the fact"),
     Column("received_at", Moment, nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("version", Integer, nullable=False),
@@ -179,6 +182,7 @@ items = Table(
     Column("codes", JSON, nullable=False),
     Column("starts", Date),
     Column("ends", Date),
+    Column("asked", JSON, nullable=False, server_default="{}", comment="Claim.item as the submitter last wrote it"),
 )
 
 decisions = Table(
@@ -192,13 +196,17 @@ decisions = Table(
     Column("decided_by", Text, nullable=False),
     Column("licence", Text),
     Column("reason", Text),
+    Column("reason_codes", JSON(none_as_null=True), comment="X12 886, from the payer's own table"),
+    Column("reviewer_npi", String(10)),
+    Column("reviewer_specialty", Text),
     Column("decided_at", Moment, nullable=False),
     Column("starts", Date),
     Column("ends", Date),
     Column("number", String(32)),
+    Column("granted", JSON(none_as_null=True), comment="what a modified item grants: codes, quantity, unit"),
     Column("trace", JSON, nullable=False),
     ForeignKeyConstraint(["authorization_id", "sequence"], ["items.authorization_id", "items.sequence"]),
-    CheckConstraint("action IN ('A1', 'A2', 'A3', 'A4', 'A6', 'C')", name="action_known"),
+    CheckConstraint("action IN ('A1', 'A2', 'A3', 'A4', 'A6', 'C', 'NA')", name="action_known"),
     CheckConstraint("basis IN ('policy', 'plan', 'clinician', 'provider')", name="basis_known"),
     CheckConstraint(
         "action NOT IN ('A2', 'A3', 'A6')"
@@ -208,9 +216,47 @@ decisions = Table(
         name="care_is_refused_by_clinicians",
     ),
     CheckConstraint(
-        "action <> 'A1' OR (number IS NOT NULL AND starts IS NOT NULL AND ends IS NOT NULL)",
+        "action NOT IN ('A1', 'A2', 'A6') OR (number IS NOT NULL AND starts IS NOT NULL AND ends IS NOT NULL)",
         name="certified_has_number_and_period",
     ),
+)
+
+information_requests = Table(
+    "information_requests",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("authorization_id", ForeignKey("authorizations.id"), nullable=False, index=True),
+    Column("sequence", Integer, nullable=False, comment="of the item"),
+    Column("tracking", String(64), nullable=False, unique=True, comment="the number under which it is to be answered"),
+    Column("kind", String(16), nullable=False),
+    Column("documents", JSON, nullable=False, comment="LOINC attachment codes with their report types"),
+    Column("questionnaire", Text),
+    Column("note", Text),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("answered_at", Moment),
+    Column("lapsed_at", Moment, comment="when it was given up: a person decides on what is there"),
+    CheckConstraint("kind IN ('documents', 'questionnaire')", name="kind_known"),
+)
+
+attachments = Table(
+    "attachments",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("client_id", ForeignKey("clients.id"), nullable=False),
+    Column("digest", String(64), nullable=False, comment="SHA-256 of the body, keys in order"),
+    Column("tracking_system", Text, nullable=False),
+    Column("tracking_value", Text, nullable=False, index=True),
+    Column("member_id", String(64), nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("authorization_id", ForeignKey("authorizations.id"), index=True, comment="None: it waits in the inbox"),
+    Column("matched_at", Moment),
+    Column("matched_by", Text),
+    Column("documents", JSON, nullable=False, comment="of each: code, media type, bytes, items; nothing of a patient"),
+    Column("request", LargeBinary, nullable=False, comment="as received"),
+    UniqueConstraint("client_id", "digest"),
 )
 
 events = Table(
@@ -283,6 +329,8 @@ staff = Table(
     Column("name", String(64), primary_key=True),
     Column("role", String(16), nullable=False),
     Column("licence", String(64), comment="STATE/NUMBER of a clinician"),
+    Column("npi", String(10)),
+    Column("specialty", Text),
     Column("password", Text, comment="argon2id; None until the one-time link was used"),
     Column("link", String(64), unique=True, comment="SHA-256 of the one-time link's secret"),
     Column("link_until", Moment),

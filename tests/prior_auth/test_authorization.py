@@ -2,8 +2,8 @@
 
 import pytest
 
-from prior_auth.authorization import Basis, Decision, ReviewAction, Settled
-from tests.given import NOW, a_certification, a_pend, an_authorization
+from prior_auth.authorization import GRANTED, SETTLED, Basis, Decision, Item, Move, ReviewAction, Settled
+from tests.given import NOW, OXYGEN, a_certification, a_pend, an_authorization
 
 A = ReviewAction
 BY_A_CLINICIAN = {
@@ -16,7 +16,7 @@ BY_A_CLINICIAN = {
 
 
 def a_decision(action, **changes):
-    certified = {"number": "PA1", "starts": NOW.date(), "ends": NOW.date()} if action is A.CERTIFIED else {}
+    certified = {"number": "PA1", "starts": NOW.date(), "ends": NOW.date()} if action in GRANTED else {}
     return Decision(**{"action": action} | BY_A_CLINICIAN | certified | changes)
 
 
@@ -28,21 +28,66 @@ def a_decision(action, **changes):
         (A.PENDED, A.PARTLY_CERTIFIED),
         (A.PENDED, A.NOT_CERTIFIED),
         (A.PENDED, A.CANCELLED),
-        (A.CERTIFIED, A.CANCELLED),
-        (A.MODIFIED, A.CANCELLED),
+        (A.PENDED, A.NOT_REQUIRED),
     ],
 )
-def test_the_moves_that_the_drawing_shows_can_be_made(before, after):
+def test_a_pended_item_is_decided(before, after):
     moved = an_authorization(a_decision(before)).decide(1, a_decision(after))
     assert moved.items[0].decision.action is after
     assert moved.version == 2
 
 
+DRAWN = {
+    (Move.ASK, A.PENDED): {A.PENDED},
+    **{(Move.UPDATE, a): {A.PENDED, *SETTLED} for a in A if a not in {A.NOT_CERTIFIED, A.CANCELLED}},
+    **{(Move.CANCEL, a): {A.CANCELLED} for a in A if a not in {A.NOT_CERTIFIED, A.CANCELLED}},
+    **{(Move.CORRECT, a): SETTLED for a in SETTLED},
+    **{(Move.REOPEN, a): {A.PENDED} for a in SETTLED},
+    **{(Move.EXTEND, a): GRANTED for a in GRANTED},
+}
+EVERY = [(move, before, after) for move in Move if move is not Move.DECIDE for before in A for after in A]
+
+
+@pytest.mark.parametrize(("move", "before", "after"), EVERY, ids=lambda one: one.name)
+def test_the_moves_that_the_drawing_shows_can_be_made_and_no_others(move, before, after):
+    case = an_authorization(a_decision(before))
+    if after in DRAWN.get((move, before), ()):
+        assert case.make(move, 1, a_decision(after)).items[0].decision.action is after
+    else:
+        with pytest.raises(Settled):
+            case.make(move, 1, a_decision(after))
+
+
+@pytest.mark.parametrize(
+    ("actions", "header"),
+    [
+        ([A.CERTIFIED, A.CERTIFIED], A.CERTIFIED),
+        ([A.CERTIFIED, A.PENDED], A.PENDED),
+        ([A.CERTIFIED, A.NOT_CERTIFIED], A.PARTLY_CERTIFIED),
+        ([A.CERTIFIED, A.MODIFIED], A.PARTLY_CERTIFIED),
+        ([A.MODIFIED, A.MODIFIED], A.MODIFIED),
+        ([A.NOT_CERTIFIED, A.NOT_CERTIFIED], A.NOT_CERTIFIED),
+        ([A.CERTIFIED, A.CANCELLED], A.CERTIFIED),
+        ([A.CERTIFIED, A.NOT_REQUIRED], A.CERTIFIED),
+        ([A.CANCELLED, A.CANCELLED], A.CANCELLED),
+        ([A.CANCELLED, A.NOT_REQUIRED], A.NOT_REQUIRED),
+    ],
+)
+def test_the_header_is_what_the_items_are(actions, header):
+    items = tuple(Item(n, (OXYGEN,), None, None, a_decision(one)) for n, one in enumerate(actions, start=1))
+    assert an_authorization(items=items).header is header
+
+
+def test_the_number_lives_on_whatever_becomes_of_what_it_was_given_for():
+    case = an_authorization(a_certification())
+    assert case.make(Move.CANCEL, 1, a_decision(A.CANCELLED)).number == "PA0000000001"
+    assert case.make(Move.REOPEN, 1, a_decision(A.PENDED)).number == "PA0000000001"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
-    [(before, after) for before in (A.CERTIFIED, A.NOT_CERTIFIED, A.MODIFIED, A.CANCELLED) for after in A
-     if (before, after) not in {(A.CERTIFIED, A.CANCELLED), (A.MODIFIED, A.CANCELLED)}],
-)  # fmt: skip
+    [(before, after) for before in A if before is not A.PENDED for after in A],
+)
 def test_the_first_final_decision_stands(before, after):
     """Two reviewers open the same case; the second is told, and nothing changes."""
     with pytest.raises(Settled):

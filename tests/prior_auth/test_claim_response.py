@@ -15,11 +15,11 @@ from fhir_r4.systems import (
     ITEM_TRACE_NUMBER,
     REVIEW_ACTION,
 )  # fmt: skip
-from prior_auth.authorization import Basis, ReviewAction
+from prior_auth.authorization import Basis, Item, ReviewAction
 from prior_auth.claim_response import Case, Writer
 from prior_auth.inquire import read_inquiry
+from prior_auth.parties import BusinessError
 from prior_auth.submission import read_submission
-from prior_auth.submit import BusinessError
 from tests.given import (
     EHR,
     NEW_YORK,
@@ -45,7 +45,9 @@ def writer(generation):
 
 
 def a_case(decision=None):
-    return Case(an_authorization(decision or a_certification()), SUBMISSION, NEW_YORK)
+    (asked,) = SUBMISSION.items
+    item = Item(1, asked.codes, None, None, decision or a_certification(), asked.asked)
+    return Case(an_authorization(items=(item,)), SUBMISSION, NEW_YORK)
 
 
 def response(generation, decision=None):

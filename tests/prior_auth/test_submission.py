@@ -36,7 +36,7 @@ def test_a_request_is_read():
     assert [code.code for code in submission.items[0].codes] == ["E0424"]
     assert len(submission.forms) == 1
     assert not submission.urgent
-    assert not submission.changes
+    assert submission.change is None
 
 
 def test_a_parameters_around_the_bundle_is_taken_off():
@@ -126,7 +126,7 @@ def test_a_form_and_crd_s_extension_may_speak_of_the_ehr_s_own_records():
 
 def test_a_prior_claim_may_be_elsewhere():
     bundle = changed(related=[{"claim": {"reference": "Claim/earlier"}}])
-    assert read_submission(bundle).changes
+    assert read_submission(bundle).change
 
 
 def test_a_patient_is_a_patient():
@@ -192,7 +192,7 @@ def test_a_form_that_the_claim_does_not_point_to_does_not_count():
     ],
 )  # fmt: skip
 def test_updates_and_cancellations_are_known_as_such(flag):
-    assert read_submission(changed(**flag)).changes
+    assert read_submission(changed(**flag)).change
 
 
 def test_stat_is_urgent():

@@ -6,11 +6,13 @@ from datetime import date, timedelta
 import pytest
 
 from fhir_r4.resource import Identifier
+from fhir_r4.systems import LEVEL_OF_SERVICE
 from prior_auth.authorization import Basis, ReviewAction
+from prior_auth.parties import BusinessError, Parties, parties, speaks_for
 from prior_auth.submission import read_submission
-from prior_auth.submit import BusinessError, OnFile, Parties, parties, speaks_for, submit
+from prior_auth.submit import submit
+from prior_auth.weigh import OnFile
 from rules.book import PolicyBook
-from rules.ports import Standing
 from tests.given import (
     ACME,
     AMY,
@@ -18,10 +20,14 @@ from tests.given import (
     FORM,
     NOW,
     OXYGEN,
+    PLAN,
     FakeDirectory,
+    a_certification,
     a_form_response,
+    a_pend,
     a_promise,
     a_submission_bundle,
+    an_authorization,
     an_order,
     entry,
     knowledge,
@@ -34,10 +40,17 @@ MB, MR = (
 )
 
 
-def decided(bundle=None, promises=(), standing=(), **what):
+def decided(bundle=None, promises=(), on_file=(), **what):
     submission = read_submission(bundle or a_submission_bundle())
-    on_file = OnFile(tuple(promises), tuple(standing))
-    return submit(submission, KNOWN, on_file, what.get("knowledge", knowledge()), "riverside-ehr", NOW)
+    known = what.get("known", KNOWN)
+    return submit(
+        submission,
+        known,
+        OnFile(tuple(promises), tuple(on_file)),
+        what.get("knowledge", knowledge()),
+        "riverside-ehr",
+        NOW,
+    )
 
 
 def why(bundle=None, **what):
@@ -104,12 +117,26 @@ def test_without_the_form_nothing_is_certified():
     assert "the policy's form, in the version it asks for, was not sent" in decision.trace["notes"]
 
 
-def test_a_service_without_a_policy_waits_for_a_person():
-    other = {"coding": [{"system": "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "code": "E9999"}]}
-    bundle = a_submission_bundle()
-    entry(bundle, "Claim")["item"][0]["productOrService"] = other
-    decision = decided(bundle).items[0].decision
-    assert (decision.action, decision.basis) == (ReviewAction.PENDED, Basis.PLAN)
+def of_another(code, system=OXYGEN.system):
+    return changed_item(productOrService={"coding": [{"system": system, "code": code}]}, extension=[])
+
+
+@pytest.mark.parametrize(
+    ("bundle", "otherwise", "action"),
+    [
+        (of_another("E9999"), "no-auth", ReviewAction.NOT_REQUIRED),
+        (of_another("E9999"), "auth-needed", ReviewAction.PENDED),
+        (of_another("E9999", "urn:local"), "no-auth", ReviewAction.PENDED),
+        (changed_item(productOrService={"text": "oxygen"}, extension=[]), "no-auth", ReviewAction.PENDED),
+        (changed("DeviceRequest", authoredOn="2025-01-01"), "no-auth", ReviewAction.PENDED),
+    ],
+    ids=["no policy, none needed", "no policy, one needed", "a local code", "no code", "a policy of later days"],
+)
+def test_where_no_policy_matches_the_plan_s_default_decides(bundle, otherwise, action):
+    known = Parties(replace(ACME, plans=(replace(PLAN, otherwise=otherwise),)), AMY)
+    decision = decided(bundle, known=known).items[0].decision
+    assert (decision.action, decision.basis) == (action, Basis.PLAN)
+    assert decision.number is None
 
 
 def test_a_promise_that_holds_pins_the_version_of_the_policy():
@@ -208,9 +235,47 @@ def test_no_more_days_are_certified_than_were_asked_for():
     assert (decision.starts, decision.ends) == (date(2026, 3, 5), date(2026, 3, 14))
 
 
-def test_a_service_that_is_certified_already_is_left_to_a_person():
-    standing = Standing("PA1", (OXYGEN,), date(2026, 2, 1), date(2027, 1, 31))
-    assert "on file" in why(standing=[standing])
+@pytest.mark.parametrize("decision", [a_certification(), a_pend()], ids=lambda one: one.action.name)
+def test_the_same_service_for_the_same_days_under_a_new_identifier_is_said_to_be_on_file(decision):
+    """The submitter learns under which number; somebody else learns only that there is one."""
+    before = an_authorization(decision)
+    assert f"requested before under {before.number or before.reference}" in why(on_file=[before])
+    other = an_authorization(decision, requestors=frozenset({"urn:x|another"}))
+    assert "by somebody else" in why(on_file=[other])
+    assert other.reference not in why(on_file=[other])
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        an_authorization(a_certification(starts=date(2025, 1, 1), ends=date(2025, 6, 30))),
+        an_authorization(a_pend(action=ReviewAction.CANCELLED)),
+        an_authorization(items=(replace(an_authorization().items[0], codes=(replace(OXYGEN, code="E1390"),)),)),
+    ],
+    ids=["other days", "cancelled", "another service"],
+)
+def test_what_is_not_the_same_is_no_duplicate(before):
+    assert decided(on_file=[before]).header is ReviewAction.CERTIFIED
+
+
+EARLIER = {"servicedDate": "2026-02-20"}
+
+
+def test_a_request_after_the_fact_is_told_apart_and_left_to_a_person_unless_the_plan_weighs_it():
+    assert "after the fact, for a service" in why(changed_item(**EARLIER))
+    assert decided(changed_item(**EARLIER)).retrospective
+    assert not decided().retrospective
+    weighs = Parties(replace(ACME, plans=(replace(PLAN, after_the_fact="weigh"),)), AMY)
+    assert "after the fact" not in (decided(changed_item(**EARLIER), known=weighs).items[0].decision.reason or "")
+
+
+def test_an_emergency_is_told_apart():
+    bundle = changed_item(**EARLIER)
+    level = {"coding": [{"system": "https://codesystem.x12.org/005010/1338", "code": "03"}]}
+    entry(bundle, "Claim")["extension"] = [{"url": LEVEL_OF_SERVICE, "valueCodeableConcept": level}]
+    assert decided(bundle).emergency
+    assert decided(bundle).urgent
+    assert "emergency care" in why(bundle)
 
 
 def test_payer_and_member_are_found():
@@ -261,9 +326,3 @@ def test_a_client_speaks_for_its_own_organizations_only():
     assert speaks_for(submission, [Identifier("http://hl7.org/fhir/sid/us-npi", "1234567893")])
     assert not speaks_for(submission, [Identifier("http://hl7.org/fhir/sid/us-npi", "1999999984")])
     assert not speaks_for(submission, [])
-
-
-def test_an_update_is_answered_and_not_taken_for_a_new_request():
-    bundle = a_submission_bundle()
-    entry(bundle, "Claim")["related"] = [{"claim": {"identifier": {"value": "c-0"}}}]
-    assert found(bundle).code == "42"

@@ -16,10 +16,10 @@ APPEND_ONLY = ("decisions", "events")
 def upgrade() -> None:
     _tables()
     for table in APPEND_ONLY:
-        _refuse_changes(table)
+        refuse_changes(table)
 
 
-def _refuse_changes(table: str) -> None:
+def refuse_changes(table: str) -> None:
     """Let rows be added and nothing else; both databases say so themselves."""
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):

@@ -1,0 +1,204 @@
+"""What happens between the door and the database when a request comes?
+
+Gathered: who is known, what is on file, which case it changes. Decided: by ``prior_auth``. Kept: request, case, event
+and answer in one transaction. Where somebody else changes the case meanwhile, it is looked at again as it is now.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from app.storage import authorizations, events, hooks
+from app.storage.authorizations import Received
+from app.storage.clients import Client
+from app.wiring import Service, new_id, new_number
+from fhir_r4.generations import Generation
+from fhir_r4.problems import Conflict, Issue
+from fhir_r4.wire import canonical, read_own, write_json
+from prior_auth.authorization import Authorization, Move
+from prior_auth.case_file import CaseFile
+from prior_auth.change import Change, Wish
+from prior_auth.claim_response import Case, Writer
+from prior_auth.parties import BusinessError, Parties, parties, requestors_of
+from prior_auth.request_bundle import unwrapped
+from prior_auth.submission import Submission
+from prior_auth.submit import submit
+from prior_auth.update import NOT_FOUND, prior_of, update
+from prior_auth.weigh import Knowledge, OnFile, Weighing
+
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One submission at the door, from whom, in which generation and when; ``body`` is what came, byte for byte."""
+
+    service: Service
+    generation: Generation
+    client: Client
+    submission: Submission
+    body: bytes
+    now: datetime
+    request_id: str | None = None
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.generation.encode() + self.body).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What was decided: a case as it was and as it is, or an error; and the answer."""
+
+    before: Authorization | None
+    after: Authorization | None
+    event: str
+    body: bytes
+
+
+def answer(request: Request) -> bytes:
+    """Return the answer to a request; the same request again gets the same bytes.
+
+    Raises:
+        Conflict: another body came under this identifier before; or the case changes faster than it can be read.
+    """
+    first = _kept(request)
+    if not _the_same(request, first):
+        said = "another body was sent under this identifier before"
+        raise Conflict(Issue("duplicate", said, "Bundle.identifier"))
+    return first.response
+
+
+def _kept(request: Request) -> Received:
+    """Return what came first under this identifier: this request, or the one before it."""
+    for left in reversed(range(TRIES)):
+        with request.service.database.reading() as connection:  # one state of things for all that is looked up
+            found = _before(request, connection) or _decide(request, connection)
+        try:
+            return found if isinstance(found, Received) else _keep(request, found)
+        except Conflict:  # a worker or a reviewer was first: the change is weighed against what they did
+            if not left:
+                raise
+    raise AssertionError("not reached")
+
+
+def _before(request: Request, connection: Connection) -> Received | None:
+    return authorizations.received_before(connection, request.client.id, request.submission.identifier)
+
+
+def _the_same(request: Request, first: Received) -> bool:
+    """Tell whether what came first is the same request, whatever its white space and order of keys."""
+    if request.digest == first.digest:
+        return True
+    bundle = unwrapped(read_own(first.request))
+    return request.generation == first.generation and canonical(request.submission.bundle) == canonical(bundle)
+
+
+def _decide(request: Request, connection: Connection) -> _Outcome:
+    service, submission = request.service, request.submission
+    known = parties(submission, service.directory, request.now)
+    if isinstance(known, BusinessError):
+        return _refused(request, known)
+    ids = {one for item in submission.items for one in item.assertion_ids}
+    mine = authorizations.of_member(connection, known.payer.id, [known.member.member_id])
+    on_file = OnFile(hooks.assertions_called(connection, ids), tuple(mine))
+    if submission.change:
+        return _changed(request, submission.change, known, on_file, connection)
+    authorization = submit(submission, known, on_file, _knowledge(service), request.client.id, request.now)
+    return _told(request, known, None, authorization, "authorization.submitted")
+
+
+def _changed(request: Request, change: Change, known: Parties, on_file: OnFile, connection: Connection) -> _Outcome:
+    submission = request.submission
+    prior = prior_of(submission, change, on_file.authorizations)
+    if prior is None:
+        say = "No authorization of this member is on file under what the update names."
+        return _refused(request, BusinessError(NOT_FOUND, "C", "2000E-REF02", change.path, say))
+    file = CaseFile.of(authorizations.requests_of(connection, prior.id))
+    knowledge = _knowledge(request.service)
+    weighing = Weighing(
+        forms=CaseFile((*file.submissions, submission), file.arrived).forms,
+        known=known,
+        on_file=on_file,
+        knowledge=knowledge,
+        number=prior.number or knowledge.new_number(),
+        now=request.now,
+        requestors=requestors_of(submission),
+        own=prior.id,
+        emergency=submission.emergency,
+    )
+    after = update(prior, submission, change, weighing)
+    if isinstance(after, BusinessError):
+        return _refused(request, after)
+    cancels = change.cancels_all or all(item.wish is Wish.CANCELLED for item in submission.items)
+    return _told(request, known, prior, after, f"authorization.{Move.CANCEL if cancels else Move.UPDATE}")
+
+
+def _knowledge(service: Service) -> Knowledge:
+    edition = service.edition
+    return Knowledge(edition.book, edition.catalog, new_id, new_number)
+
+
+def _writer(request: Request) -> Writer:
+    return Writer(request.generation, request.service.fhir_base(request.generation), request.now)
+
+
+def _refused(request: Request, error: BusinessError) -> _Outcome:
+    body = write_json(_writer(request).error_bundle(error, request.submission, new_id()))
+    return _Outcome(None, None, "submission.answered-with-error", body)
+
+
+def _told(request: Request, known: Parties, before: Authorization | None, after: Authorization, event: str) -> _Outcome:
+    listed = frozenset(item.sequence for item in request.submission.items)
+    case = Case(after, request.submission, known.payer.time_zone, listed if before else None)
+    return _Outcome(before, after, event, write_json(_writer(request).response_bundle(case)))
+
+
+def _keep(request: Request, outcome: _Outcome) -> Received:
+    """Keep request, authorization, event and answer, all or nothing; whoever was first is returned."""
+    received = Received(
+        id=new_id(),
+        client_id=request.client.id,
+        transaction=request.submission.identifier,
+        digest=request.digest,
+        generation=request.generation,
+        received_at=request.now,
+        authorization_id=outcome.after.id if outcome.after else None,
+        request=request.body,
+        response=outcome.body,
+    )
+    try:
+        with request.service.database.writing() as connection:
+            jobs = _write(connection, request, received, outcome)
+    except IntegrityError:  # the same transaction came twice at once: the other one was first
+        with request.service.database.reading() as connection:
+            first = _before(request, connection)
+        if first is None:
+            raise
+        return first
+    request.service.runner.wake(jobs)
+    return received
+
+
+def _write(connection: Connection, request: Request, received: Received, outcome: _Outcome) -> list[int]:
+    """Write all of it and return the jobs to be done once it is committed."""
+    jobs: list[int] = []
+    if outcome.after and outcome.before is None:
+        authorizations.add(connection, outcome.after)
+    elif outcome.after and outcome.before:
+        jobs = authorizations.save(connection, outcome.before, outcome.after, request.now)
+    authorizations.keep_submission(connection, received)
+    events.record(
+        connection,
+        outcome.event,
+        actor=received.client_id,
+        at=request.now,
+        authorization_id=received.authorization_id,
+        request_id=request.request_id,
+        submission=received.id,
+        **({"version": outcome.after.version} if outcome.after else {}),
+    )
+    return jobs

@@ -1,0 +1,47 @@
+"""What does all that was sent for one case say together? Requests, one after another, and what arrived beside them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from prior_auth.submission import Form, RequestedItem, Submission, stored_submission
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFile:
+    """The requests of a case in the order of their arrival, and forms that came as attachments.
+
+    Sequences stay through updates (PAS, "Prior Authorization Updates"), so that what was sent last under one stands;
+    a differential update leaves the rest as it was.
+    """
+
+    submissions: tuple[Submission, ...]
+    arrived: tuple[Form, ...] = ()
+
+    @classmethod
+    def of(cls, bundles: Iterable[dict], arrived: Iterable[Form] = ()) -> Self:
+        return cls(tuple(map(stored_submission, bundles)), tuple(arrived))
+
+    @property
+    def newest(self) -> Submission:
+        return self.submissions[-1]
+
+    @property
+    def forms(self) -> tuple[Form, ...]:
+        """Return the forms that count: of each supportingInfo what was sent last, unless it was withdrawn."""
+        held: dict[int, list[Form]] = {}
+        for submission in self.submissions:
+            told = {form.sequence for form in submission.forms} | submission.withdrawn
+            held = {sequence: forms for sequence, forms in held.items() if sequence not in told}
+            for form in submission.forms:
+                if form.sequence not in submission.withdrawn:
+                    held.setdefault(form.sequence, []).append(form)
+        return (*(form for forms in held.values() for form in forms), *self.arrived)
+
+    def item(self, sequence: int) -> tuple[Submission, RequestedItem] | None:
+        """Return the item as it was last asked for, and the request that did so."""
+        for submission in reversed(self.submissions):
+            for item in submission.items:
+                if item.sequence == sequence:
+                    return submission, item
+        return None

@@ -1,0 +1,126 @@
+"""Whose request is it, under whose coverage, and do we know them all?
+
+Found in the payer's directory, or said as a business error that the submitter can mend (pas.md §3.5).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from fhir_r4.bundle import Entry
+from fhir_r4.resource import Identifier, dicts, identifier, identifiers, kind, reference, text_of
+from fhir_r4.systems import NPI
+from prior_auth.change import Wish
+from prior_auth.submission import MOST_NUMBERS, Submission
+from rules.directory import Member, Payer
+from rules.ports import Directory
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessError:
+    """Why a readable request cannot be worked on: a ClaimResponse.error.
+
+    Attributes:
+        code: X12 901, reject reason.
+        followup: X12 889, what the submitter can do.
+        element: X12 loop and segment.
+        path: FHIRPath of the element.
+        say: a sentence for people.
+    """
+
+    code: str
+    followup: str
+    element: str
+    path: str
+    say: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who is involved, as the payer knows them."""
+
+    payer: Payer
+    member: Member
+
+
+def parties(submission: Submission, directory: Directory, now: datetime) -> Parties | BusinessError:
+    """Find payer, member and provider in the directory, or say which is not there (pas.md §3.5)."""
+    payer = directory.payer(identifiers(submission.insurer.resource))
+    if payer is None:
+        path = f"{submission.insurer.path}.identifier"
+        return BusinessError("79", "C", "2010A-NM109", path, "The insurer is none that is served here.")
+    if not any(directory.provider(npi) for npi in islice(_requestor_npis(submission), MOST_NUMBERS)):
+        path = f"{submission.provider.path}.identifier"
+        return BusinessError("51", "C", "2010B-NM109", path, "The requesting provider is not on file.")
+    error = _coverage_error(submission, payer, directory)
+    member = error or _member(submission, payer, directory, now)
+    return member if isinstance(member, BusinessError) else Parties(payer, member)
+
+
+def speaks_for(submission: Submission, organizations: Iterable[Identifier]) -> bool:
+    """Tell whether a client of these organizations may submit in the name of the requestor."""
+    own = {one.value for one in organizations}
+    return any(one.value in own for entry in requestor(submission) for one in identifiers(entry.resource))
+
+
+def _coverage_error(submission: Submission, payer: Payer, directory: Directory) -> BusinessError | None:
+    """Say where the Coverage is not this patient's with this payer, now."""
+    coverage, path = submission.coverage.resource, submission.coverage.path
+    named = list(_payors(submission))
+    if named and directory.payer(named) != payer:
+        return BusinessError("79", "C", "2010A-NM109", f"{path}.payor", "The coverage is with another insurer.")
+    insured = submission.entries.resolve(reference(coverage.get("beneficiary")), submission.coverage)
+    if insured is None or insured.full_url != submission.patient.full_url:
+        return BusinessError("75", "C", "2010C-NM109", f"{path}.beneficiary", "The coverage is another person's.")
+    if coverage.get("status") != "active":
+        return BusinessError("95", "N", "2010C-NM109", f"{path}.status", "The coverage is not active.")
+    return None
+
+
+def _member(submission: Submission, payer: Payer, directory: Directory, now: datetime) -> Member | BusinessError:
+    born = text_of(submission.patient.resource.get("birthDate"))
+    if born is None:
+        path = f"{submission.patient.path}.birthDate"
+        return BusinessError("58", "C", "2010C-DMG02", path, "The member's birth date is needed.")
+    member = next((one for number in submission.member_ids if (one := directory.member(payer, number))), None)
+    if member is None:
+        path = f"{submission.patient.path}.identifier"
+        return BusinessError("75", "C", "2010C-NM109", path, "No member was found under this number.")
+    if born != member.birth_date.isoformat():
+        path = f"{submission.patient.path}.birthDate"
+        return BusinessError("71", "C", "2010C-DMG02", path, "The birth date is not the member's.")
+    live = [item for item in submission.items if item.wish not in {Wish.CANCELLED, Wish.UNCHANGED}]
+    if not all(member.covered(item.starts or payer.today(now)) for item in live):
+        path = f"{submission.coverage.path}.period"
+        return BusinessError("95", "N", "2010C-NM109", path, "The member is not eligible on the day of service.")
+    return member
+
+
+def _payors(submission: Submission) -> Iterator[Identifier]:
+    """Yield how the Coverage names its payers, inline or as entries."""
+    for payor in dicts(submission.coverage.resource.get("payor")):
+        if inline := identifier(payor.get("identifier")):
+            yield inline
+        if entry := submission.entries.resolve(reference(payor), submission.coverage):
+            yield from identifiers(entry.resource)
+
+
+def _requestor_npis(submission: Submission) -> Iterator[str]:
+    for entry in requestor(submission):
+        yield from (one.value for one in identifiers(entry.resource) if one.system == NPI)
+
+
+def requestor(submission: Submission) -> Iterator[Entry]:
+    """Yield who asks; a PractitionerRole stands for its practitioner and its organization as well."""
+    yield submission.provider
+    if kind(submission.provider.resource) == "PractitionerRole":
+        for name in ("practitioner", "organization"):
+            target = reference(submission.provider.resource.get(name))
+            if found := submission.entries.resolve(target, submission.provider):
+                yield found
+
+
+def requestors_of(submission: Submission) -> frozenset[str]:
+    """Return ``system|value`` of all in whose name it was submitted."""
+    return frozenset(str(one) for entry in requestor(submission) for one in identifiers(entry.resource))

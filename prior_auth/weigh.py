@@ -1,0 +1,208 @@
+"""What does the policy say of one item, on all that was sent for it?
+
+An item is weighed by the policy that was promised at order time, else by the one in force; where none has the code,
+by the plan's own default. What a policy does not certify waits for a person; software refuses nothing.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from fhir_r4.resource import Coding, text_of
+from fhir_r4.systems import BILLING, canonical_system
+from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
+from prior_auth.parties import Parties
+from prior_auth.submission import Form, RequestedItem
+from questionnaires.answers import facts_from
+from questionnaires.catalog import Catalog
+from rules.assertion import CoverageAssertion
+from rules.book import PolicyBook
+from rules.evaluate import Outcome, evaluate
+from rules.policy import Policy, Then
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What the payer brings to every request: policies, forms, and how new cases and numbers are named."""
+
+    book: PolicyBook
+    catalog: Catalog
+    new_id: Callable[[], str]
+    new_number: Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class OnFile:
+    """What the payer has promised and authorized before: for the orders of the request, for its member."""
+
+    promises: tuple[CoverageAssertion, ...] = ()
+    authorizations: tuple[Authorization, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighing:
+    """All that an item is weighed with.
+
+    Attributes:
+        forms: all that were sent for the case, the newest of each supportingInfo.
+        number: the authorization number, should anything be certified.
+        requestors: who asks; what is on file for others is not told by its number.
+        own: the id of the case that is weighed anew, if any.
+        emergency: the provider says so.
+    """
+
+    forms: tuple[Form, ...]
+    known: Parties
+    on_file: OnFile
+    knowledge: Knowledge
+    number: str
+    now: datetime
+    requestors: frozenset[str] = frozenset()
+    own: str | None = None
+    emergency: bool = False
+
+    @property
+    def today(self) -> date:
+        return self.known.payer.today(self.now)
+
+
+def weigh(item: RequestedItem, weighing: Weighing) -> Item:
+    """Return the item, decided or pended."""
+    found = _policy_for(item, weighing)
+    if found is None:
+        return Item(item.sequence, item.codes, item.starts, item.ends, _by_default(item, weighing), item.asked)
+    policy, code, promise = found
+    evidence = _evidence(policy, item, weighing)
+    outcome = evaluate(policy, evidence.facts, item.authored, weighing.today)
+    doubts = (*item.doubts, *evidence.doubts, *_twice(item, code, weighing), *_after_the_fact(item, weighing))
+    decision = _decision(outcome, item, doubts, evidence.notes, weighing)
+    decision.trace.update(outcome.trace(promise=promise, notes=evidence.notes).to_json())
+    return Item(item.sequence, (code,), item.starts, item.ends, decision, item.asked)
+
+
+def _by_default(item: RequestedItem, weighing: Weighing) -> Decision:
+    """Say what the plan says of a service that no policy has: a person looks, or nothing needs to be asked."""
+    plan = weighing.known.payer.plan(weighing.known.member.plan)
+    by, book = f"plan {weighing.known.member.plan}", weighing.knowledge.book
+    billed = bool(item.codes) and all(canonical_system(one.system) in BILLING for one in item.codes)
+    known = book.knows(item.codes, weighing.known.payer.enrolment(weighing.known.member.plan))
+    if plan and plan.otherwise == "no-auth" and billed and not item.doubts and not known:
+        return Decision(
+            action=ReviewAction.NOT_REQUIRED,
+            basis=Basis.PLAN,
+            decided_by=by,
+            decided_at=weighing.now,
+            reason="The plan asks for no prior authorization of this service.",
+        )
+    reason = "The plan has no policy of its own for this service; a person looks at the request."
+    doubts = (*item.doubts, *(said for code in item.codes[:1] for said in _twice(item, code, weighing)))
+    return _pended(Basis.PLAN, by, " ".join((*doubts, reason)), weighing.now)
+
+
+def _policy_for(item: RequestedItem, weighing: Weighing) -> tuple[Policy, Coding, str | None] | None:
+    """Return the policy, the code it has, and the promise that pins its version, if any."""
+    known, book = weighing.known, weighing.knowledge.book
+    for promise in weighing.on_file.promises:
+        if (
+            promise.id in item.assertion_ids
+            and promise.policy
+            and promise.version
+            and promise.payer == known.payer.id
+            and promise.honoured(member_id=known.member.member_id, codes=item.codes, on=weighing.today)
+            and (pinned := book.version(promise.policy, promise.version))
+        ):
+            return pinned, promise.code, promise.id
+    under = known.payer.enrolment(known.member.plan)
+    found = book.in_force(item.codes, item.starts or item.authored, under=under)
+    return (*found, None) if found else None
+
+
+def _twice(item: RequestedItem, code: Coding, weighing: Weighing) -> Iterator[str]:
+    """Say where the same service for the same days is on file under another request, once."""
+    starts = item.starts or weighing.today
+    for one in weighing.on_file.authorizations:
+        if one.id != weighing.own and one.asks_for(code, starts, item.ends or starts):
+            mine = not one.requestors.isdisjoint(weighing.requestors)
+            said = f" under {one.number or one.reference}; update that one instead" if mine else " by somebody else"
+            yield f"This service for these days is on file already: it was requested before{said}."
+            return
+
+
+def _after_the_fact(item: RequestedItem, weighing: Weighing) -> Iterator[str]:
+    """Say where the service began before it was asked for; what was an emergency is told apart."""
+    plan = weighing.known.payer.plan(weighing.known.member.plan)
+    if item.starts and item.starts < weighing.today and (plan is None or plan.after_the_fact == "review"):
+        kind = "emergency care" if weighing.emergency else "a service"
+        yield f"The request comes after the fact, for {kind} that has begun; a person looks at it."
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What the forms say: facts, notes on what does not count, and what a person has to look at."""
+
+    facts: dict[str, Any]
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def _evidence(policy: Policy, item: RequestedItem, weighing: Weighing) -> _Evidence:
+    """Read the policy's facts from the forms that belong to the item; forms that disagree are left to a person."""
+    if policy.at_order_time.questionnaire is None:
+        return _Evidence({})
+    wanted = weighing.knowledge.catalog.canonical(policy.at_order_time.questionnaire)
+    forms = [
+        form.response
+        for form in weighing.forms
+        if form.belongs_to(item) and text_of(form.response.get("questionnaire")) == wanted
+    ]
+    if not forms:
+        return _Evidence({}, ("the policy's form, in the version it asks for, was not sent",))
+    said = [facts_from(form, policy.facts) for form in forms if not _ahead(form, weighing.now)]
+    complete = [one for one in said if one[0]] or said
+    if not complete:
+        return _Evidence({}, ("the form is dated ahead",))
+    facts, notes = complete[0]
+    disagree = any(other != facts for other, _ in complete)
+    return _Evidence(facts, notes, ("Forms that were sent disagree.",) if disagree else ())
+
+
+def _ahead(form: dict, now: datetime) -> bool:
+    """Tell whether a form says that it was completed after it reached us; an hour is left for clocks."""
+    try:
+        authored = datetime.fromisoformat(text_of(form.get("authored")) or "")
+    except ValueError:
+        return False
+    return authored.tzinfo is not None and authored > now + timedelta(hours=1)
+
+
+def _pended(basis: Basis, by: str, reason: str | None, now: datetime) -> Decision:
+    return Decision(action=ReviewAction.PENDED, basis=basis, decided_by=by, decided_at=now, reason=reason)
+
+
+def _decision(
+    outcome: Outcome, item: RequestedItem, doubts: tuple[str, ...], notes: tuple[str, ...], weighing: Weighing
+) -> Decision:
+    """Make the outcome a decision; where there is doubt, nothing is certified by software."""
+    by, now = f"policy {outcome.policy} {outcome.version}, row {outcome.row}", weighing.now
+    match outcome.then:
+        case Then.CERTIFY if outcome.period and not doubts:
+            starts = item.starts or weighing.today
+            granted = outcome.period.last_day(starts)
+            return Decision(
+                action=ReviewAction.CERTIFIED,
+                basis=Basis.POLICY,
+                decided_by=by,
+                decided_at=now,
+                reason=outcome.say,
+                starts=starts,
+                ends=min(granted, item.ends) if item.ends and item.ends > starts else granted,
+                number=weighing.number,
+            )
+        case Then.NOT_COVERED:
+            return Decision(
+                action=ReviewAction.NOT_CERTIFIED, basis=Basis.PLAN, decided_by=by, decided_at=now, reason=outcome.say
+            )
+        case _:
+            said = " ".join(doubts) if doubts else outcome.say
+            return _pended(Basis.POLICY, by, f"{said} ({'; '.join(notes)})" if notes else said, now)
