@@ -120,6 +120,7 @@ def client() -> None:
 @click.option("--hook-issuer", metavar="URL", help="iss of its CDS Hooks JWT.")
 @click.option("--hook-jwks", metavar="FILE_OR_URL", help="Public keys for hooks.")
 @click.option("--ehr", "ehrs", multiple=True, metavar="BASE_URL", help="FHIR server to read with the hook's token.")
+@click.option("--dtr/--no-dtr", "has_dtr", default=True, help="Without DTR, hooks ask for forms by a Task.")
 @_DATA
 def client_add(scopes: tuple[str, ...], data: Path | None, **said: Any) -> None:
     """Register a client, or replace what is registered under its name; NAME is its client_id."""

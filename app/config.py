@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _HOUSE = Path(__file__).resolve().parent.parent
+_PREFETCH = frozenset({"portable", "crd-2.0", "crd-2.2"})
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -61,6 +62,12 @@ class Config:
 
     crd_version: str = "2.0"
     """CRD generation spoken to a client that asks for none: 2.0 or 2.2."""
+
+    crd_prefetch: str = "portable"
+    """Prefetch templates of the discovery document: portable, crd-2.0 or crd-2.2."""
+
+    cors_origins: str = ""
+    """Origins of browser-based CDS clients, blank-separated; none means that no browser may call the hooks."""
 
     hook_budget_seconds: float = 4.0
     """How long a hook may take in all, reads from the EHR included; CRD asks for 5 s."""
@@ -123,6 +130,8 @@ class Config:
             "PRIORAUTH_BASE_URL has no slash at its end": not self.base_url.endswith("/"),
             "PRIORAUTH_ALLOW_LOOPBACK_HTTP needs a loopback base_url": loopback or not self.allow_loopback_http,
             "PRIORAUTH_CRD_VERSION is 2.0 or 2.2": self.crd_version in {"2.0", "2.2"},
+            "PRIORAUTH_CRD_PREFETCH is portable, crd-2.0 or crd-2.2": self.crd_prefetch in _PREFETCH,
+            "PRIORAUTH_CORS_ORIGINS are origins, and never *": all(map(is_origin, self.cors_origins.split())),
         }
         return [rule for rule, kept in rules.items() if not kept]
 
@@ -137,6 +146,18 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(urlsplit(url).hostname or "").is_loopback
     except ValueError:
         return False
+
+
+def is_origin(text: str) -> bool:
+    """Tell whether this is an origin as browsers send it: https, or http on this machine; no path, no slash.
+
+    >>> is_origin("https://ehr.example.org"), is_origin("*"), is_origin("https://ehr.example.org/")
+    (True, False, False)
+    """
+    parts = urlsplit(text)
+    plain = parts.scheme == "http" and (parts.hostname == "localhost" or is_loopback(text))
+    bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
+    return bool(parts.hostname) and bare and (parts.scheme == "https" or plain)
 
 
 def _read(text: str, wanted: Any) -> Any:

@@ -65,4 +65,5 @@ def _plan(data: dict[str, Any]) -> Plan:
         product=data.get("product"),
         state=data.get("state"),
         after_the_fact=data.get("after-the-fact", "review"),
+        coverage_updates=data.get("coverage-updates", False),
     )

@@ -38,6 +38,7 @@ class Registration:
     hook_issuer: str | None = None
     hook_jwks: str | None = None
     ehrs: tuple[str, ...] = ()
+    has_dtr: bool = True
 
 
 def register(config: Config, said: Registration) -> None:
@@ -67,6 +68,7 @@ def register(config: Config, said: Registration) -> None:
         hook_jwks=hook_keys,
         hook_jwks_url=hook_keys_url,
         ehrs=said.ehrs,
+        has_dtr=said.has_dtr,
     )
     moment, scopes = now(), list(said.scopes)
     try:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
+from app.clients.ehr_lines import EhrLines
 from app.clients.jwks import JwksCache
 from app.clients.outbound import Door
 from app.clock import now
@@ -49,6 +50,7 @@ class Service:
     door: Door
     jwks: JwksCache
     keyring: Keyring
+    lines: EhrLines
     runner: Runner = field(default_factory=_Nobody)
     now: Callable[[], datetime] = now
 
@@ -87,6 +89,7 @@ def build(config: Config) -> Service:
         door=door,
         jwks=JwksCache(door),
         keyring=read_keys(config.encryption_keys, config.encryption_key_file),
+        lines=EhrLines(config.threads // 2),
     )
 
 

@@ -1,136 +1,168 @@
-"""Whose coverage is it? All that an answer needs to know, from the prefetch, the EHR and the directory.
+"""What is spoken about, under whose coverage? All that an answer needs, from the prefetch, the EHR, the directory.
 
-Prefetch, as CDS Hooks 2.0 means it: a key that is absent, or an OperationOutcome, was not obtained and is read
-from the EHR; ``null`` says that there is no such data, and is believed.
+What is missing is asked of the EHR in rounds, all of a round at once: what one round brings may show what else is
+wanted (a Coverage its payer, an order its Medication). What was asked for once is not asked for again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
+from cds_hooks.evidence import wanted_by_policies
+from cds_hooks.insured import Insured, insured, member_numbers, patients_numbers, payors, same_person
+from cds_hooks.knowledge import Knowledge
+from cds_hooks.known import Known
+from cds_hooks.order import ORDERS, Order, basis, coded_by, is_spoken_about, is_wanted, read_order
+from cds_hooks.performer import network_of, wanted_of
+from cds_hooks.prefetch import COVERAGE_QUERY
 from cds_hooks.request import HookRequest
-from cds_hooks.services import COVERAGE_QUERY
+from fhir_r4.generations import Generation
 from fhir_r4.problems import Issue, PreconditionFailed
-from fhir_r4.resource import (
-    Identifier,
-    as_dict,
-    contained,
-    dicts,
-    identifier,
-    identifiers,
-    identifiers_of_type,
-    kind,
-    local_reference,
-    reference,
-    text_of,
-)
-from fhir_r4.systems import IDENTIFIER_TYPE, MEMBER_NUMBER
-from rules.directory import Member, Payer
-from rules.ports import Directory, Ehr, EhrUnavailable
+from fhir_r4.resource import kind, local_reference
+from rules.directory import Member, Payer, Provider
+from rules.ports import Directory, Ehr
+
+ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is known of the patient's coverage when an order is weighed.
+    """What is known when orders are weighed.
 
     Attributes:
-        coverage: the Coverage on the client's server that is spoken about; None where the patient has none with
-            a payer of this installation.
-        payer: whose coverage it is; None where the EHR did not give what would tell.
-        member: the person in the payer's directory, if found.
-        unavailable: the EHR did not give what was needed to know payer or member.
+        orders: what is spoken about, in the order received.
+        insured: the patient's coverages with payers of this installation, the primary first; where none is known to
+            be, one whose payer could not be found out.
+        providers: performers by reference, as the payer's directory has them; absent where it has them not.
+        known: every resource that came with the request or from the EHR.
+        unlisted: where the EHR has no coverage with us, the payers that know the patient by number and birth date.
     """
 
-    coverage: dict | None
-    payer: Payer | None = None
-    member: Member | None = None
-    unavailable: bool = False
+    orders: tuple[Order, ...]
+    insured: tuple[Insured, ...]
+    providers: dict[str, Provider]
+    known: Known
+    unlisted: tuple[tuple[Payer, Member], ...] = ()
 
 
-def gather(request: HookRequest, ehr: Ehr, directory: Directory) -> Circumstances:
-    """Return the first coverage that is with a payer of this installation.
+def gather(request: HookRequest, ehr: Ehr, directory: Directory, knowledge: Knowledge, now: datetime) -> Circumstances:
+    """Return what is known of the orders and of the patient's coverage.
 
     Raises:
-        PreconditionFailed: the Coverage came neither with the request nor from the EHR (CDS Hooks 2.0, 412).
+        PreconditionFailed: the Coverage, or every order that was dispatched, came neither with the request nor from
+            the EHR (CDS Hooks 2.0, 412). Never for what a record lacks (CRD 2.2.1 found-32).
     """
-    unclear: dict | None = None
-    sent = {local_reference(one): one for value in request.prefetch.values() for one in _resources(value)}
-    for coverage in _coverages(request, ehr):
-        try:
-            payer = directory.payer(_payer_identifiers(coverage, sent, ehr))
-        except EhrUnavailable:
-            unclear = unclear or coverage
-            continue
-        if payer:
-            return _with_member(coverage, payer, request, ehr, directory)
-    return Circumstances(unclear, unavailable=unclear is not None)
+    known = Known(request)
+    for _ in range(ROUNDS):
+        if not known.ask(ehr, _wanted(request, known)):
+            break
+    query = coverage_query(request)
+    if not known.sent("coverage") and known.failed(query) and not known.of_kind("Coverage"):
+        missing = "Coverage came neither in the prefetch nor from the EHR's FHIR server"
+        raise PreconditionFailed(Issue("not-found", missing, "prefetch.coverage"))
+    resources = list(_spoken_about(request, known))
+    if request.hook == "order-dispatch" and not resources and any(map(known.failed, request.context.named)):
+        missing = "the dispatched orders came neither in the prefetch nor from the EHR's FHIR server"
+        raise PreconditionFailed(Issue("not-found", missing, "context.dispatchedOrders"))
+    orders = tuple(read_order(one, known.find, request.context.performer) for one in resources)
+    found = (insured(one, request.patient_id, known, directory) for one in _coverages(known))
+    ours = _ours([one for one in found if one])
+    known.ask(ehr, wanted_by_policies(orders, ours, request, knowledge, now))
+    return Circumstances(
+        orders=orders,
+        insured=ours,
+        providers=network_of(orders, known, directory),
+        known=known,
+        unlisted=() if ours else tuple(_unlisted(request, known, directory, knowledge)),
+    )
 
 
-def _coverages(request: HookRequest, ehr: Ehr) -> list[dict]:
-    sent = request.prefetch.get("coverage", _NOT_SENT)
-    if sent is None:
-        return []
-    if sent is _NOT_SENT or kind(sent) == "OperationOutcome":
-        query = COVERAGE_QUERY.replace("{{context.patientId}}", request.patient_id)
-        try:
-            return [one for one in ehr.search(query) if kind(one) == "Coverage"]
-        except EhrUnavailable:
-            missing = "Coverage came neither in the prefetch nor from the EHR's FHIR server"
-            raise PreconditionFailed(Issue("not-found", missing, "prefetch.coverage")) from None
-    return [one for one in _resources(sent) if kind(one) == "Coverage"]
+def coverage_query(request: HookRequest) -> str:
+    return f"{COVERAGE_QUERY.replace('{{context.patientId}}', request.patient_id)}&_include=Coverage:payor"
 
 
-def _resources(sent: Any) -> Iterator[dict]:
-    if kind(sent) == "Bundle":
-        yield from (as_dict(entry.get("resource")) for entry in dicts(sent.get("entry")))
+def _wanted(request: HookRequest, known: Known) -> Iterator[str]:
+    """Yield what is not known yet and is needed, as far as that can be seen by now."""
+    if known.sent("coverage"):
+        if further := known.further("coverage"):
+            yield further
     else:
-        yield as_dict(sent)
+        yield coverage_query(request)
+    yield from _wanted_of_person(request, known)
+    for coverage in _coverages(known):
+        yield from (target for target in payors(coverage) if known.find(target) is None)
+    resources = list(_spoken_about(request, known))
+    found = {local_reference(one) for one in resources}
+    if request.hook == "order-dispatch" or not known.none("encounter"):
+        named = () if request.service.ordering else request.context.named
+        yield from (target for target in named if target not in found)
+    for one in resources:
+        behind = basis(one) if kind(one) not in ORDERS else ()
+        needed = (*behind, *filter(None, (coded_by(held) for held in (one, *_found(known, behind)))))
+        yield from (target for target in needed if known.find(target) is None)
+        yield from wanted_of(one, request, known)
 
 
-def _payer_identifiers(coverage: dict, sent: Mapping[str, dict], ehr: Ehr) -> tuple[Identifier, ...]:
-    """Return how the Coverage names its payer: inline, contained, sent along, or on the EHR's server."""
-    found: list[Identifier] = []
-    for payor in dicts(coverage.get("payor")):
-        target = reference(payor)
-        if inline := identifier(payor.get("identifier")):
-            found.append(inline)
-        elif target and target.startswith("#"):
-            found.extend(identifiers(contained(coverage, target)))
-        elif target:
-            found.extend(identifiers(sent.get(target) or ehr.read(target)))
-    return tuple(found)
+def _wanted_of_person(request: HookRequest, known: Known) -> Iterator[str]:
+    """Yield the Patient where it was not sent, and the Coverage does not say its number by itself."""
+    target, coverages = f"Patient/{request.patient_id}", _coverages(known)
+    if known.find(target) or known.none("patient") or any(map(member_numbers, coverages)):
+        return
+    if coverages or request.wants("insurance") or not known.sent("coverage"):
+        yield target
 
 
-def _with_member(coverage: dict, payer: Payer, request: HookRequest, ehr: Ehr, directory: Directory) -> Circumstances:
-    try:
-        patient = _patient(request, ehr) if not _member_ids(coverage) else as_dict(request.prefetch.get("patient"))
-    except EhrUnavailable:
-        return Circumstances(coverage, payer, unavailable=True)
-    for member_id in _member_ids(coverage) or _numbers(patient):
-        member = directory.member(payer, member_id)
-        if member and _same_person(member, patient):
-            return Circumstances(coverage, payer, member)
-    return Circumstances(coverage, payer)
+def _found(known: Known, targets: tuple[str, ...]) -> Iterator[dict]:
+    yield from (one for target in targets if (one := known.find(target)))
 
 
-def _patient(request: HookRequest, ehr: Ehr) -> dict:
-    sent = as_dict(request.prefetch.get("patient"))
-    return sent if kind(sent) == "Patient" else ehr.read(f"Patient/{request.patient_id}")
+def _coverages(known: Known) -> list[dict]:
+    if known.none("coverage"):
+        return []
+    every = known.of_kind("Coverage")
+    return sorted(every, key=lambda one: one["order"] if isinstance(one.get("order"), int) else len(every))
 
 
-def _member_ids(coverage: dict) -> tuple[str, ...]:
-    subscriber = text_of(coverage.get("subscriberId"))
-    return _numbers(coverage) or ((subscriber,) if subscriber else ())
+def _ours(found: list[Insured]) -> tuple[Insured, ...]:
+    """Return the coverages whose payer is ours, else the first whose payer could not be found out."""
+    return tuple(one for one in found if one.payer) or tuple(found[:1])
 
 
-def _numbers(resource: dict) -> tuple[str, ...]:
-    return tuple(one.value for one in identifiers_of_type(resource, IDENTIFIER_TYPE, MEMBER_NUMBER))
+def _unlisted(
+    request: HookRequest, known: Known, directory: Directory, knowledge: Knowledge
+) -> Iterator[tuple[Payer, Member]]:
+    patient = known.find(f"Patient/{request.patient_id}") or {}
+    if "birthDate" not in patient or not request.wants("insurance"):
+        return
+    for payer in knowledge.payers:
+        for number in patients_numbers(patient):
+            member = directory.member(payer, number)
+            if member and same_person(member, patient):
+                yield payer, member
 
 
-def _same_person(member: Member, patient: dict) -> bool:
-    """Refuse a number under another birth date; a patient without one is taken by the number alone."""
-    born = text_of(patient.get("birthDate"))
-    return born is None or born == member.birth_date.isoformat()
+def _spoken_about(request: HookRequest, known: Known) -> Iterator[dict]:
+    """Yield the resources in scope; what is no order of ours, or is one no more, is left out.
+
+    CRD 2.2.1 annotates the order behind an appointment in the appointment's stead.
+    """
+    context, seen = request.context, set[str]()
+    if request.hook in {"order-sign", "appointment-book"}:
+        in_scope = list(context.resources)
+    elif request.hook == "order-select":
+        in_scope = [one for one in context.resources if local_reference(one) in context.named]
+    else:
+        in_scope = list(_found(known, context.named))
+    for resource in in_scope:
+        for one in _targets(request, resource, known):
+            if is_spoken_about(one) and is_wanted(one) and local_reference(one) not in seen:
+                seen.add(local_reference(one))
+                yield one
 
 
-_NOT_SENT = object()
+def _targets(request: HookRequest, resource: dict, known: Known) -> list[dict]:
+    if request.generation is Generation.V2_2 and kind(resource) == "Appointment":
+        orders = [one for one in _found(known, basis(resource)) if kind(one) in ORDERS]
+        if orders:
+            return orders
+    return [resource]

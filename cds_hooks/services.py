@@ -1,79 +1,126 @@
-"""Which hooks do we serve, and what do we ask the EHR to send along?
+"""Which hooks do we serve, and how is each found?
 
-Prefetch is the portable kind: tokens are root-level primitive fields of the context, as CDS Hooks 2.0 allows.
-Only what is always needed is asked for (CRD 2.2.1 found-27); the rest is read when a case needs it.
+Primary hooks always answer with coverage information for what is ordered or booked; at the others it may be left
+out, and asks for no documentation (CRD 2.0.1 #164, #167; 2.2.1 hook-16, hook-19).
 """
 
 from dataclasses import dataclass
 
+from cds_hooks.options import (
+    APPS,
+    CLAIM,
+    COVERAGE_INFO,
+    GUIDELINE,
+    INSURANCE,
+    MAX_CARDS,
+    NETWORK,
+    OPTIONAL_ALTERNATIVES,
+    REQUIRED_ALTERNATIVES,
+    UNSOLICITED,
+    Option,
+)
+from cds_hooks.prefetch import Needs, templates
+
 VERSIONS = ("2.0", "2.2")
-COVERAGE_QUERY = "Coverage?patient={{context.patientId}}&status=active"
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A switch that a client may send in ``davinci-crd.configuration``."""
-
-    code: str
-    type: str
-    name: str
-    description: str
-    default: bool | int
-
-    def to_json(self) -> dict:
-        return {
-            "code": self.code,
-            "type": self.type,
-            "name": self.name,
-            "description": self.description,
-            "default": self.default,
-        }
-
-
-OPTIONS = (
-    Option("coverage-info", "boolean", "Coverage information", "Annotate orders with what the plan requires", True),
-    Option("guideline", "boolean", "Guidelines", "Show cards that lead to the policy", True),
-    Option("max-cards", "integer", "Number of cards", "How many cards to return at most", 10),
+USAGE = (
+    "Works from prefetch alone. Without prefetch and without access to the FHIR server there is no Coverage to speak "
+    "about: HTTP 412. With access, needs patient/Patient.rs and patient/Coverage.rs (who is insured), "
+    "user/Organization.rs, user/Practitioner.rs and user/PractitionerRole.rs (payer and performer), what is ordered "
+    "(patient/DeviceRequest.rs, patient/MedicationRequest.rs, patient/ServiceRequest.rs, patient/Device.rs, "
+    "user/Medication.rs, patient/Encounter.rs), patient/Questionnaire.rs (whether a form is there), and for the facts "
+    "that a matching policy asks about patient/Observation.rs, patient/Condition.rs, patient/Procedure.rs and "
+    "patient/MedicationRequest.rs. Where these are not given, the answer names what is missing."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One CDS service: a hook of ours and how it is found."""
+    """One CDS service: a hook of ours and how it is found.
+
+    Attributes:
+        primary: coverage information is always answered, documentation needs included.
+        ordering: the hook is about orders that are still being written; alternatives can be proposed.
+    """
 
     id: str
     hook: str
     title: str
     description: str
+    options: tuple[Option, ...]
+    primary: bool = False
+    ordering: bool = False
 
-    def to_json(self) -> dict:
+    def to_json(self, prefetch: str = "portable", needs: Needs = Needs()) -> dict:  # noqa: B008 frozen
         return {
             "hook": self.hook,
             "id": self.id,
             "title": self.title,
             "description": self.description,
-            "usageRequirements": "Without prefetch or FHIR access there is no Coverage to speak about: HTTP 412.",
-            "prefetch": {"patient": "Patient/{{context.patientId}}", "coverage": COVERAGE_QUERY},
+            "usageRequirements": USAGE,
+            "prefetch": templates(self.hook, prefetch, needs),
             "extension": {
                 "davinci-crd.version": list(VERSIONS),
-                "davinci-crd.configuration-options": [option.to_json() for option in OPTIONS],
+                "davinci-crd.configuration-options": [option.to_json() for option in self.options],
             },
         }
 
 
+_COVERAGE = (COVERAGE_INFO, UNSOLICITED)
+_ORDERING = (*_COVERAGE, GUIDELINE, OPTIONAL_ALTERNATIVES, REQUIRED_ALTERNATIVES, NETWORK, CLAIM, APPS, MAX_CARDS)
 SERVICES = {
     service.id: service
     for service in (
+        Service(
+            "appointment-book-crd",
+            "appointment-book",
+            "Coverage requirements at booking",
+            "Says for each appointment, or the order behind it, whether it is covered and what it needs",
+            (*_COVERAGE, GUIDELINE, NETWORK, INSURANCE, CLAIM, APPS, MAX_CARDS),
+            primary=True,
+        ),
+        Service(
+            "encounter-start-crd",
+            "encounter-start",
+            "Coverage at admission",
+            "Says whether the encounter is covered, and what has changed in the coverage",
+            (*_COVERAGE, INSURANCE, MAX_CARDS),
+        ),
+        Service(
+            "encounter-discharge-crd",
+            "encounter-discharge",
+            "Coverage at discharge",
+            "Says whether the encounter is covered",
+            (*_COVERAGE, MAX_CARDS),
+        ),
+        Service(
+            "order-dispatch-crd",
+            "order-dispatch",
+            "Coverage requirements at dispatch",
+            "Says for each dispatched order what the plan requires, now that the performer is known",
+            (*_COVERAGE, GUIDELINE, NETWORK, CLAIM, APPS, MAX_CARDS),
+            primary=True,
+        ),
+        Service(
+            "order-select-crd",
+            "order-select",
+            "Coverage while ordering",
+            "Says early whether what was selected is covered and needs prior authorization, and proposes alternatives",
+            _ORDERING,
+            ordering=True,
+        ),
         Service(
             "order-sign-crd",
             "order-sign",
             "Coverage requirements at signing",
             "Says for each order whether it is covered, needs prior authorization and what documentation",
+            _ORDERING,
+            primary=True,
+            ordering=True,
         ),
     )
 }
 
 
-def discovery() -> dict:
+def discovery(prefetch: str = "portable", needs: Needs = Needs()) -> dict:  # noqa: B008 frozen
     """Return the discovery document (CDS Hooks 2.0, "Discovery")."""
-    return {"services": [service.to_json() for service in SERVICES.values()]}
+    return {"services": [service.to_json(prefetch, needs) for service in SERVICES.values()]}

@@ -12,14 +12,28 @@ from dataclasses import dataclass
 from datetime import date as Date  # noqa: N812 the extension has an element of that name
 from typing import Any
 
-from fhir_r4.resource import Coding, dicts, extensions, text_of, value_of
-from fhir_r4.systems import COVERAGE_INFORMATION, CRD_TEMP
+from fhir_r4.bundle import local_part
+from fhir_r4.resource import Coding, dicts, extensions, reference, text_of, value_of
+from fhir_r4.systems import COVERAGE_INFORMATION, CRD_COVERAGE_DETAIL, CRD_TEMP
+from fhir_r4.wire import canonical
 
 CONDITIONAL, INDETERMINATE = "conditional", "indeterminate"
 COVERED = frozenset({"covered", "not-covered", CONDITIONAL, INDETERMINATE})
 PA_NEEDED = frozenset({"no-auth", "auth-needed", "satisfied", "performpa", CONDITIONAL, INDETERMINATE})
 DOC_NEEDED = frozenset({"clinical", "admin", "patient", CONDITIONAL, INDETERMINATE})
 INFO_NEEDED = frozenset({"performer", "location", "timeframe", "contract-window", "detail-code", "OTH"})
+REASONS_2_0 = frozenset({"gold-card", "detail-code"})
+_CATEGORY = {  # 2.2.1 sorts details; 2.0.1 has no policy-link and no instructions
+    "allowed-quantity": "cat-limitation",
+    "allowed-period": "cat-limitation",
+    "in-network-copay": "cat-decisional",
+    "out-network-copay": "cat-decisional",
+    "concurrent-review": "cat-decisional",
+    "appropriate-use-needed": "cat-decisional",
+    "policy-link": "cat-other",
+    "instructions": "cat-other",
+}
+_ONLY_2_2 = frozenset({"policy-link", "instructions"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +42,23 @@ class Reason:
 
     text: str
     code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """What else holds of the statement: a code of 2.2.1, and its value with the FHIR type that it is of.
+
+    Raises:
+        ValueError: the code is none of the guide's, or the type none that it may have.
+    """
+
+    code: str
+    type: str
+    value: Any
+
+    def __post_init__(self) -> None:
+        if self.code not in _CATEGORY or self.type not in {"Boolean", "String", "Url", "Period", "Quantity"}:
+            raise ValueError("a detail has a code and a type of the guide's")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +71,8 @@ class CoverageInformation:
         billing_codes: the codes under which the statement holds.
         reasons: why, for people.
         questionnaires: canonicals with their version.
+        details: limits, copays, where the policy can be read.
+        dependencies: orders of the same request that the statement stands on.
         date: the day of the statement in the plan's time zone.
         coverage_assertion_id: the promise that DTR and PAS can look up.
         phone: whom to ask.
@@ -59,6 +92,8 @@ class CoverageInformation:
     billing_codes: tuple[Coding, ...] = ()
     reasons: tuple[Reason, ...] = ()
     questionnaires: tuple[str, ...] = ()
+    details: tuple[Detail, ...] = ()
+    dependencies: tuple[str, ...] = ()
     satisfied_pa_id: str | None = None
     phone: str | None = None
     expiry_date: Date | None = None
@@ -103,7 +138,8 @@ def extension_2_0(said: CoverageInformation) -> dict:
         _code("doc-purpose", "withpa" if doc_needed and pa_needed == "auth-needed" else None),
         *(_code("info-needed", code) for code in info_needed),
         *_billing(said),
-        *({"url": "reason", "valueCodeableConcept": {"text": reason.text}} for reason in said.reasons),
+        *(_coded(reason, reason.code in REASONS_2_0) for reason in said.reasons),
+        *(_detail_2_0(one) for one in said.details if one.code not in _ONLY_2_2),
         *_promise(said),
         said.phone and {"url": "contact", "valueContactPoint": {"system": "phone", "value": said.phone}},
     )
@@ -124,7 +160,8 @@ def extension_2_2(said: CoverageInformation) -> dict:
         *(_code("doc-needed", code) for code in said.doc_needed),
         *(_code("info-needed", code) for code in said.info_needed),
         *_billing(said),
-        *(_coded(reason) for reason in said.reasons),
+        *(_coded(reason, reason.code not in {None, "detail-code"}) for reason in said.reasons),
+        *map(_detail_2_2, said.details),
         *_promise(said),
         expires,
         said.phone and contact,
@@ -162,8 +199,9 @@ def _made_on(written: dict) -> str:
     return next((day for day in made if isinstance(day, str)), "")
 
 
-def _news(written: dict) -> list[dict]:
-    return [part for part in dicts(written.get("extension")) if part.get("url") not in _STAMPS]
+def _news(written: dict) -> list[bytes]:
+    """Return what is said, in whatever sequence a client keeps it."""
+    return sorted(canonical(part) for part in dicts(written.get("extension")) if part.get("url") not in _STAMPS)
 
 
 _STAMPS = frozenset({"date", "coverage-assertion-id", "expiry-date"})
@@ -183,10 +221,11 @@ def _as_2_0(code: str) -> str:
     return CONDITIONAL if code in {INDETERMINATE, "patient"} else code
 
 
-def _coverage_of(written: dict) -> Any:
-    return next(
-        (part.get("valueReference") for part in dicts(written.get("extension")) if part.get("url") == "coverage"), None
-    )
+def _coverage_of(written: dict) -> str | None:
+    """Return ``Type/id`` of the coverage, however a client has come to write it."""
+    parts = (one for one in dicts(written.get("extension")) if one.get("url") == "coverage")
+    target = reference(next(parts, {}).get("valueReference"))
+    return local_part(target) or target
 
 
 def _extension(*parts: Any) -> dict:
@@ -206,14 +245,30 @@ def _billing(said: CoverageInformation) -> Iterator[dict]:
         yield {"url": "billingCode", "valueCoding": {"system": coding.system, "code": coding.code}}
 
 
-def _coded(reason: Reason) -> dict:
-    coding = {"coding": [{"system": CRD_TEMP, "code": reason.code}]} if reason.code else {}
+def _coded(reason: Reason, known: bool) -> dict:
+    coding = {"coding": [{"system": CRD_TEMP, "code": reason.code}]} if known else {}
     return {"url": "reason", "valueCodeableConcept": coding | {"text": reason.text}}
 
 
+def _detail_2_0(one: Detail) -> dict:
+    return _detail({"coding": [{"system": CRD_TEMP, "code": one.code}]}, one)
+
+
+def _detail_2_2(one: Detail) -> dict:
+    written = _detail({"coding": [{"system": CRD_COVERAGE_DETAIL, "code": one.code}]}, one)
+    return written | {"extension": [{"url": "category", "valueCode": _CATEGORY[one.code]}, *written["extension"]]}
+
+
+def _detail(concept: dict, one: Detail) -> dict:
+    value = {"url": "value", f"value{one.type}": one.value}
+    return {"url": "detail", "extension": [{"url": "code", "valueCodeableConcept": concept}, value]}
+
+
 def _promise(said: CoverageInformation) -> Iterator[dict]:
-    for canonical in said.questionnaires:
-        yield {"url": "questionnaire", "valueCanonical": canonical}
+    for target in said.dependencies:
+        yield {"url": "dependency", "valueReference": {"reference": target}}
+    for form in said.questionnaires:
+        yield {"url": "questionnaire", "valueCanonical": form}
     yield {"url": "date", "valueDate": said.date.isoformat()}
     yield {"url": "coverage-assertion-id", "valueString": said.coverage_assertion_id}
     if said.satisfied_pa_id:

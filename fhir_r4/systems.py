@@ -10,6 +10,9 @@ COVERAGE_INFORMATION = f"{CRD}/StructureDefinition/ext-coverage-information"
 CRD_TEMP = f"{CRD}/CodeSystem/temp"
 CRD_CARD_TYPE = "http://terminology.hl7.org/CodeSystem/cdshooks-card-type"  # CRD 2.2
 COVERAGE_INFORMATION_CODES = f"{CRD}/CodeSystem/coverage-information-codes"  # CRD 2.2
+CRD_COVERAGE_DETAIL = "http://terminology.hl7.org/CodeSystem/crd-coverage-detail"  # CRD 2.2
+OVERRIDE_REASONS = "https://forms.priorauth.example.org/CodeSystem/override-reasons"
+SDC_TEMP = f"{SDC}/CodeSystem/temp"
 
 PAS_TEMP = f"{PAS}/CodeSystem/PASTempCodes"
 REVIEW_ACTION = f"{PAS}/StructureDefinition/extension-reviewAction"

@@ -18,6 +18,7 @@ class Plan:
         after_the_fact: what becomes of a request for a service that has begun: ``review`` by a person, or ``weigh``.
         assertion_days: how long a promise made at order time is kept.
         product, state: by which a policy's scope may choose: ``HMO``, ``NY``.
+        coverage_updates: hooks may propose corrections of an EHR's Coverage; not where regulation asks for X12 270/271.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Plan:
     product: str | None = None
     state: str | None = None
     after_the_fact: str = "review"
+    coverage_updates: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,16 @@ class EhrUnavailable(Exception):
 class Ehr(Protocol):
     """The FHIR server of whoever fired the hook, read with the hook's own token."""
 
-    def read(self, reference: str) -> dict:
-        """Return the resource ``Type/id``; raise EhrUnavailable."""
+    def fetch(self, asked: Iterable[str]) -> dict[str, tuple[dict, ...] | None]:
+        """Return what each of ``asked`` gives, all asked for at once.
 
-    def search(self, query: str) -> list[dict]:
-        """Return the matches of ``Type?parameters``; raise EhrUnavailable."""
+        Args:
+            asked: ``Type/id`` for one resource, ``Type?parameters`` for a search with what it includes, or the URL of
+                a further page of one.
+
+        Returns:
+            None where the EHR did not give it, for whatever reason: refused, too slow, away, not FHIR.
+        """
 
 
 class Directory(Protocol):

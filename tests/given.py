@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from app.sandbox.claim import inquiry_bundle, request_bundle
 from app.sandbox.records import Records
 from app.wiring import new_id, new_number
-from cds_hooks.respond import Knowledge as HookKnowledge
+from cds_hooks.knowledge import Knowledge as HookKnowledge
 from fhir_r4.resource import Coding, Identifier
 from fhir_r4.systems import CERTIFICATION_TYPE, HCPCS, INFO_CANCELLED, INFO_CHANGED, PAS, X12_CERTIFICATION_TYPE
 from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
@@ -18,7 +18,6 @@ from questionnaires.catalog import load_catalog
 from rules.assertion import CoverageAssertion
 from rules.directory import Member, Payer, Plan, Provider
 from rules.load import load_book
-from rules.ports import EhrUnavailable
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)
@@ -69,20 +68,18 @@ class FakeEhr:
     """The Ehr port over records; notes what it was asked for."""
 
     def __init__(self, records=None, *, down=False):
-        self.records, self.down, self.asked = records or a_record(), down, []
+        self.records, self.down, self.asked, self.rounds = records or a_record(), down, [], []
 
-    def read(self, reference):
-        self.asked.append(reference)
-        found = None if self.down else self.records.get(reference)
-        if found is None:
-            raise EhrUnavailable("no answer")
-        return found
+    def fetch(self, asked):
+        self.rounds.append(list(asked))
+        self.asked += self.rounds[-1]
+        return {one: None if self.down else self._one(one) for one in self.rounds[-1]}
 
-    def search(self, query):
-        self.asked.append(query)
-        if self.down:
-            raise EhrUnavailable("no answer")
-        return self.records.search(*query.split("?"))
+    def _one(self, asked):
+        if "?" in asked:
+            return tuple(self.records.search(*asked.split("?")))
+        found = self.records.get(asked)
+        return (found,) if found else None
 
 
 def a_record(today=TODAY):
@@ -126,6 +123,78 @@ def a_hook(*, order=None, prefetch=None, version="2.0", **changes):
         "prefetch": full if prefetch is None else prefetch,
         "extension": {"davinci-crd.requestedVersion": version},
     } | changes
+
+
+HOOKS = (
+    "appointment-book", "encounter-start", "encounter-discharge", "order-dispatch", "order-select", "order-sign",
+)  # fmt: skip
+PRIMARY = frozenset({"appointment-book", "order-dispatch", "order-sign"})
+
+
+def an_appointment(**changes):
+    """Return a proposed appointment for Amy's oxygen to be set up; its code is a billing code."""
+    return {
+        "resourceType": "Appointment",
+        "id": "set-up",
+        "status": "proposed",
+        "serviceType": [{"coding": [OXYGEN.to_fhir()], "text": "Oxygen set-up"}],
+        "start": "2026-03-10T09:00:00-05:00",
+        "end": "2026-03-10T10:00:00-05:00",
+        "requestedPeriod": [{"start": "2026-03-10", "end": "2026-03-11"}],
+        "participant": [
+            {"actor": {"reference": "Patient/amy-baxter"}, "status": "accepted"},
+            {
+                "type": [
+                    {
+                        "coding": [
+                            {"system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType", "code": "PPRF"}
+                        ]
+                    }
+                ],
+                "actor": {"reference": "Practitioner/lindqvist"},
+                "status": "accepted",
+            },
+        ],
+    } | changes
+
+
+def an_encounter(**changes):
+    return {
+        "resourceType": "Encounter",
+        "id": "stay",
+        "identifier": [{"system": "https://riverside.example.org/encounters", "value": "E-1"}],
+        "status": "in-progress",
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
+        "type": [{"coding": [OXYGEN.to_fhir()], "text": "Oxygen stay"}],
+        "subject": {"reference": "Patient/amy-baxter"},
+        "period": {"start": "2026-03-01"},
+    } | changes
+
+
+def a_hook_of(hook, *, about=None, version="2.0", prefetch=None, configuration=None, **context):
+    """Return a call of any of the six hooks about ``about``, all prefetch given unless a test says otherwise."""
+    kinds = {"appointment-book": an_appointment, "encounter-start": an_encounter, "encounter-discharge": an_encounter}
+    about = about or kinds.get(hook, an_order)()
+    reference = f"{about['resourceType']}/{about['id']}"
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": about}]}
+    fields = {
+        "appointment-book": {"appointments": bundle},
+        "encounter-start": {"encounterId": about["id"]},
+        "encounter-discharge": {"encounterId": about["id"]},
+        "order-dispatch": {"dispatchedOrders": [reference], "performer": "Organization/riverside"},
+        "order-select": {"selections": [reference], "draftOrders": bundle},
+        "order-sign": {"draftOrders": bundle},
+    }[hook]
+    full = {"patient": a_patient(), "coverage": a_coverage()}
+    if hook.startswith("encounter"):
+        full["encounter"] = about
+    if hook == "order-dispatch":
+        full |= {"order": about, "performer": a_record().get("Organization/riverside")}
+    body = a_hook(version=version, hook=hook, prefetch=full if prefetch is None else prefetch)
+    user = {} if hook == "order-dispatch" else {"userId": "Practitioner/lindqvist"}
+    body["context"] = {"patientId": "amy-baxter"} | user | fields | context
+    body["extension"]["davinci-crd.configuration"] = configuration or {}
+    return body
 
 
 def percent(value, **changes):
@@ -216,7 +285,7 @@ def knowledge():
 
 
 def hook_knowledge():
-    return HookKnowledge(BOOK, CATALOG, new_id)
+    return HookKnowledge(BOOK, CATALOG, new_id, (ACME,))
 
 
 def a_promise(**changes):

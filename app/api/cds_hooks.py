@@ -1,99 +1,160 @@
-"""CRD's door: discovery, and the hooks."""
+"""CRD's door: discovery, and the hooks. Feedback on their cards comes in by ``app.api.cds_feedback``."""
 
 import time
-from datetime import date
+from dataclasses import dataclass
+from datetime import datetime
 
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import IntegrityError
 
+from app.api import cors
 from app.api.door import plain, read_body
+from app.api.errors import outcome_of
 from app.clients.ehr import HttpEhr
+from app.clients.hook_ehr import HookEhr
 from app.current import the_service
+from app.logging import get_logger
 from app.security import cds_client
 from app.security.cds_client import HookCaller
 from app.storage import authorizations, clients, hooks
 from app.storage.hooks import Invocation
-from app.wiring import Service, new_id
+from app.wiring import Service as House
+from app.wiring import new_id
 from cds_hooks.gather import Circumstances, gather
-from cds_hooks.request import read_request, without_token
-from cds_hooks.respond import Knowledge, respond
-from cds_hooks.services import SERVICES, discovery
+from cds_hooks.insured import Insured
+from cds_hooks.knowledge import Knowledge
+from cds_hooks.prefetch import Needs
+from cds_hooks.request import HookRequest, read_request, without_token
+from cds_hooks.respond import respond
+from cds_hooks.services import SERVICES, Service, discovery
+from cds_hooks.weigh import Scene
 from fhir_r4.generations import Generation
-from fhir_r4.problems import NotAuthenticated, Unknown
+from fhir_r4.problems import NotAuthenticated, Problem, Unknown
+from fhir_r4.resource import text_of
 from fhir_r4.wire import write_json
 from rules.assertion import CoverageAssertion
+from rules.directory import Member
 from rules.ports import Standing
 
 door = Blueprint("cds_hooks", __name__, url_prefix="/cds-services")
+cors.opened_to_browsers(door)
+log = get_logger()
+
+SPARE_SECONDS = 0.3
+"""What deciding and keeping may take of the budget, at most; reads from the EHR end that much earlier."""
 
 
 @door.get("")
 def discover() -> Response:
-    return plain(discovery())
+    return plain(discovery(the_service().config.crd_prefetch, Needs()))
 
 
 @door.post("/<service_id>")
 def call_service(service_id: str) -> Response:
     """Answer one hook; what is answered is kept, with what it promises, before it is sent."""
-    service, received_at, started = the_service(), the_service().now(), time.monotonic()
+    house, started = the_service(), time.monotonic()
+    called = called_service(service_id)
+    caller = cds_client.authenticate(house, request.headers.get("Authorization"), url_of(house, service_id))
+    g.client_id, g.hook_caller = caller.client.id, caller
+    body = read_body(house.config.hook_limit_bytes)
+    call = _Call(house, called, caller, body, house.now(), started)
+    try:
+        kept, promises = call.answered()
+    except Problem as refused:
+        call.keep(call.refused(refused))
+        raise
+    call.keep(kept, promises)
+    return Response(kept.response, content_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def called_service(service_id: str) -> Service:
     called = SERVICES.get(service_id)
     if called is None:
         raise Unknown("no such service; see the discovery document")
-    url = f"{service.config.base_url}/cds-services/{service_id}"
-    caller = cds_client.authenticate(service, request.headers.get("Authorization"), url)
-    g.client_id, g.hook_caller = caller.client.id, caller
-
-    body = read_body(service.config.hook_limit_bytes)
-    hook = read_request(body, called, Generation(service.config.crd_version))
-    ehr = HttpEhr(
-        service.door,
-        hook.fhir_server,
-        hook.access_token,
-        allowed=caller.client.ehrs,
-        deadline=started + service.config.hook_budget_seconds,
-    )
-    known = gather(hook, ehr, service.directory)
-    today = _today(service, known)
-    edition = service.edition
-    knowledge = Knowledge(edition.book, edition.catalog, new_id)
-    answer = respond(hook, known, _on_file(service, known), knowledge, today)
-
-    response = write_json(answer.to_json())
-    invocation = Invocation(
-        id=new_id(),
-        client_id=caller.client.id,
-        service=service_id,
-        hook_instance=hook.instance,
-        generation=hook.generation,
-        received_at=received_at,
-        answered_at=service.now(),
-        request=write_json(without_token(body)),
-        response=response,
-    )
-    _keep(service, caller, invocation, answer.assertions)
-    return Response(response, content_type="application/json", headers={"Cache-Control": "no-store"})
+    return called
 
 
-def _today(service: Service, known: Circumstances) -> date:
-    payer = known.payer or service.payers[0]
-    return payer.today(service.now())
+def url_of(house: House, path: str) -> str:
+    """Return the address as clients know it, and sign their tokens for."""
+    return f"{house.config.base_url}/cds-services/{path}"
 
 
-def _on_file(service: Service, known: Circumstances) -> tuple[Standing, ...]:
-    if known.member is None:
-        return ()
-    with service.database.reading() as connection:
-        return authorizations.standing(connection, known.member.payer, known.member.member_id)
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call of one hook, from its body to what is kept of it."""
+
+    house: House
+    service: Service
+    caller: HookCaller
+    body: dict
+    received_at: datetime
+    started: float
+
+    def answered(self) -> tuple[Invocation, tuple[CoverageAssertion, ...]]:
+        """Gather, decide, answer; raises Problem for what cannot be answered."""
+        house = self.house
+        hook = read_request(
+            self.body, self.service, Generation(house.config.crd_version), has_dtr=self.caller.client.has_dtr
+        )
+        if hook.unusable:
+            log.warning("hook.configuration", client=self.caller.client.id, hook=hook.hook, issue=list(hook.unusable))
+        edition = house.edition
+        knowledge = Knowledge(edition.book, edition.catalog, new_id, house.payers)
+        ehr = self._ehr(hook)
+        known = gather(hook, ehr, house.directory, knowledge, house.now())
+        answer = respond(Scene(hook, known, _on_file(house, known), knowledge, house.now()))
+        reads = {"token": ehr.token_use, "resources": known.known.counts(), "crowded": ehr.crowded}
+        return self._invocation(200, write_json(answer.to_json()), answer.insured, reads), answer.assertions
+
+    def refused(self, problem: Problem) -> Invocation:
+        """Return what is kept of a call that was refused: disputes are about these as well."""
+        return self._invocation(problem.status, write_json(outcome_of(problem.issues)), None, None)
+
+    def keep(self, invocation: Invocation, assertions: tuple[CoverageAssertion, ...] = ()) -> None:
+        """Spend the JWT and keep call, answer and promises, all or nothing."""
+        token = self.caller.token
+        try:
+            with self.house.database.writing() as connection:
+                clients.spend(connection, token.issuer, token.jti, token.remember_until)
+                hooks.keep(connection, invocation, assertions)
+        except IntegrityError:
+            raise NotAuthenticated("a JWT that was not used before", headers={"WWW-Authenticate": "Bearer"}) from None
+
+    def _ehr(self, hook: HookRequest) -> HookEhr:
+        budget = self.house.config.hook_budget_seconds
+        server = HttpEhr(
+            self.house.door,
+            hook.fhir_server,
+            hook.access_token,
+            allowed=self.caller.client.ehrs,
+            deadline=self.started + budget - min(SPARE_SECONDS, budget / 4),
+        )
+        return HookEhr(server, self.house.lines, token=hook.access_token is not None)
+
+    def _invocation(self, status: int, response: bytes, insured: Insured | None, reads: dict | None) -> Invocation:
+        extension = self.body.get("extension")
+        wanted = extension.get("davinci-crd.requestedVersion") if isinstance(extension, dict) else None
+        member = insured.member if insured else None
+        return Invocation(
+            id=new_id(),
+            client_id=self.caller.client.id,
+            service=self.service.id,
+            hook_instance=(text_of(self.body.get("hookInstance")) or "")[:200],
+            generation=(text_of(wanted) or self.house.config.crd_version)[:8],
+            received_at=self.received_at,
+            answered_at=self.house.now(),
+            request=write_json(without_token(self.body)),
+            response=response,
+            status=status,
+            payer=insured.payer.id if insured and insured.payer else None,
+            member_id=member.member_id if member else None,
+            reads=reads,
+        )
 
 
-def _keep(
-    service: Service, caller: HookCaller, invocation: Invocation, assertions: tuple[CoverageAssertion, ...]
-) -> None:
-    """Spend the JWT and keep call, answer and promises, all or nothing."""
-    token = caller.token
-    try:
-        with service.database.writing() as connection:
-            clients.spend(connection, token.issuer, token.jti, token.remember_until)
-            hooks.keep(connection, invocation, assertions)
-    except IntegrityError:
-        raise NotAuthenticated("a JWT that was not used before", headers={"WWW-Authenticate": "Bearer"}) from None
+def _on_file(house: House, known: Circumstances) -> dict[Member, tuple[Standing, ...]]:
+    members = [one.member for one in known.insured if one.member]
+    if not members:
+        return {}
+    with house.database.reading() as connection:
+        return {one: authorizations.standing(connection, one.payer, one.member_id) for one in members}

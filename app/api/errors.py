@@ -71,10 +71,15 @@ def _fault(error: Exception) -> Response:
 
 
 def _answer(status: int, issues: tuple[Issue, ...], headers: dict[str, str]) -> Response:
-    outcome = operation_outcome(issues[:MOST] + ((_MORE,) if len(issues) > MOST else ()))
+    outcome = outcome_of(issues)
     response = fhir(outcome, status) if request.path.startswith("/fhir/") else plain(outcome, status)
     response.headers.update(headers)
     return response
+
+
+def outcome_of(issues: tuple[Issue, ...]) -> dict:
+    """Return the OperationOutcome that a caller gets."""
+    return operation_outcome(issues[:MOST] + ((_MORE,) if len(issues) > MOST else ()))
 
 
 def _nothing(status: int, headers: dict[str, str]) -> Response:

@@ -3,16 +3,19 @@
 The token lives in this object for this request; it goes to the registered FHIR server and nowhere else.
 """
 
+import time
 from collections.abc import Iterable
 from urllib.parse import urljoin
 
 from app.clients.outbound import Door, OutboundFailed, OutboundRefused, below
+from fhir_r4.capability import Capability
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import as_dict, dicts, kind, text_of
 from fhir_r4.wire import read_object
 from rules.ports import EhrUnavailable
 
 MAX_PAGES = 5
+_URL = ("https://", "http://")
 
 
 class HttpEhr:
@@ -22,6 +25,10 @@ class HttpEhr:
         base: the ``fhirServer`` of the hook; None where it sent none.
         allowed: the servers registered for the client; ``base`` is one of them or is never contacted.
         deadline: ``time.monotonic()`` by which all reads together are done.
+
+    Attributes:
+        contacted: the server is one that may be contacted.
+        statuses: HTTP statuses of the answers so far.
     """
 
     def __init__(
@@ -32,16 +39,24 @@ class HttpEhr:
         self._allowed = tuple(one for one in allowed if base and below(base, one))
         self._headers = {"Accept": "application/fhir+json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         self._deadline = deadline
+        self.base = self._base or ""
+        self.contacted = bool(self._allowed)
+        self.statuses: list[int] = []
+
+    def left(self) -> float:
+        """Return the seconds until the deadline, none once it is over."""
+        return max(0.0, self._deadline - time.monotonic())
 
     def read(self, reference: str) -> dict:
-        found = self._get(reference if "://" in reference else f"{self._base}/{reference}")
+        found = self._get(reference if reference.startswith(_URL) else f"{self._base}/{reference}")
         if kind(found) in {"", "OperationOutcome", "Bundle"}:
             raise EhrUnavailable("not the resource asked for")
         return found
 
     def search(self, query: str) -> list[dict]:
+        """Return the matches of ``Type?parameters`` with what it includes, or of a further page's URL."""
         matches: list[dict] = []
-        url = f"{self._base}/{query}"
+        url = query if query.startswith(_URL) else f"{self._base}/{query}"
         for _ in range(MAX_PAGES):
             page = self._get(url)
             if kind(page) != "Bundle":
@@ -65,9 +80,19 @@ class HttpEhr:
             reply = self._door.send("GET", url, allowed=self._allowed, headers=self._headers, deadline=self._deadline)
         except (OutboundRefused, OutboundFailed) as error:
             raise EhrUnavailable(str(error)) from None
+        self.statuses.append(reply.status)
         if reply.status != 200:
             raise EhrUnavailable(f"status {reply.status}")
         try:
             return read_object(reply.body)
         except InvalidRequest:
             raise EhrUnavailable("not JSON") from None
+
+    def capability(self) -> Capability | None:
+        """Return what the server says that it can be asked; it tells everybody, so that no token goes along."""
+        headers = {"Accept": "application/fhir+json"}
+        try:
+            reply = self._door.send("GET", f"{self._base}/metadata", allowed=self._allowed, headers=headers)
+            return Capability.read(read_object(reply.body)) if reply.status == 200 else None
+        except (OutboundRefused, OutboundFailed, InvalidRequest):
+            return None

@@ -4,17 +4,20 @@ Every address is somebody else's word (``fhirServer``, ``jku``, a webhook), so t
 that were registered for the caller, compared piece by piece; https, or http to a loopback address where the
 operator allows that; each address checked after the name is resolved, and the checked one connected to; no
 redirects; limits on time and size; no proxies from the environment.
+
+One deadline bounds a call in all: resolving the name, connecting, TLS, and each piece of headers and body.
 """
 
+import io
 import ipaddress
-import os
 import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import requests  # noqa: TID251 this is the one place
@@ -83,26 +86,25 @@ class Door:
         wait = min(self._timeout, ends - time.monotonic())
         if wait <= 0:
             raise OutboundFailed("no time left")
-        with _CutOff(ends - time.monotonic()) as cut_off:
-            try:
-                response = self._session().request(
-                    method,
-                    url,
-                    headers=dict(headers or {}),
-                    data=body,
-                    timeout=wait,
-                    allow_redirects=False,
-                    stream=True,
-                )
-                with response:
-                    if 300 <= response.status_code < 400:
-                        raise OutboundFailed("a redirect")
-                    content = b"".join(self._pieces(response, ends))
-            except (requests.RequestException, HTTPError) as error:
-                raise OutboundFailed("too slow" if cut_off.over else type(error).__name__) from None
-            if cut_off.over:
-                raise OutboundFailed("the answer is too slow")
-            return Reply(response.status_code, response.headers, content)
+        _call.ends, _call.patience = ends, wait
+        try:
+            response = self._session().request(
+                method,
+                url,
+                headers=dict(headers or {}),
+                data=body,
+                timeout=wait,
+                allow_redirects=False,
+                stream=True,
+            )
+            with response:
+                if 300 <= response.status_code < 400:
+                    raise OutboundFailed("a redirect")
+                content = b"".join(self._pieces(response, ends))
+                return Reply(response.status_code, response.headers, content)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            slow = time.monotonic() >= ends
+            raise OutboundFailed("too slow" if slow else type(error).__name__) from None
 
     def check(self, url: str) -> None:
         """Raise OutboundRefused where a URL would never be called, before anybody relies on it."""
@@ -197,56 +199,6 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-class _CutOff:
-    """Ends the connections of one request when its time is up, however slowly their bytes drip.
-
-    A socket's own timeout begins anew with each byte: a head that comes byte by byte would hold a thread for ever.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.over = False
-        self._held: list[socket.socket] = []
-        self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        _now.cut_off = self
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-        _now.cut_off = None
-        with self._lock:
-            for one in self._held:
-                one.close()
-            self._held.clear()
-
-    def watch(self, connection: socket.socket) -> None:
-        """Take hold of a connection by a handle of our own: TLS takes the first one over."""
-        with self._lock:
-            self._held.append(socket.socket(fileno=os.dup(connection.fileno())))
-        if self.over:
-            self._cut()
-
-    def _cut(self) -> None:
-        self.over = True
-        with self._lock:
-            for one in self._held:
-                with suppress(OSError):  # it has ended by itself
-                    one.shutdown(socket.SHUT_RDWR)
-
-
-_now = threading.local()
-
-
-def _watch(connection: socket.socket | None) -> None:
-    cut_off = getattr(_now, "cut_off", None)
-    if cut_off is not None and connection is not None:
-        cut_off.watch(connection)
-
-
 class _Adapter(HTTPAdapter):
     """An adapter whose connections go to checked addresses only."""
 
@@ -260,28 +212,84 @@ class _Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": checked[0], "https": checked[1]}
 
 
+_call = threading.local()
+"""Of the call that this thread is making, ``ends``: when it has to be over; ``patience``: for one step, in seconds."""
+
+_resolvers = ThreadPoolExecutor(8, thread_name_prefix="resolve")
+"""Nothing in the standard library ends a look-up early: it is left behind on a thread of its own."""
+
+
+def _left() -> float:
+    """Return the seconds to wait for what is next in the call at hand; raise TimeoutError where there are none."""
+    left: float = _call.ends - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("no time left")
+    patience: float = _call.patience
+    return min(left, patience)
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    if _is_address(host):
+        return [host]
+    try:
+        found = _resolvers.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM).result(_left())
+    except TooLate:
+        raise TimeoutError("the name is not resolved in time") from None
+    return [str(info[4][0]) for info in found]
+
+
+class _Timed(io.RawIOBase):
+    """A socket's bytes: each wait is for what is left of the whole call, not for a timeout of its own."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._kept = connected.makefile("rb", 0)  # whoever closes the socket meanwhile closes it after us
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._kept.close()
+        super().close()
+
+    def readinto(self, buffer: Any) -> int:
+        self._socket.settimeout(_left())
+        return self._socket.recv_into(buffer)
+
+
+class _TimedSocket:
+    """A connected socket of which http.client reads answers within the call's time."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+
+    def makefile(self, *_: Any, **__: Any) -> io.BufferedReader:
+        return io.BufferedReader(_Timed(self._socket))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+
 class _Checked:
     """Resolves once, checks every address, and connects to one that was checked: no second look-up to fool."""
 
     loopback = False
 
+    def connect(self) -> None:
+        connection: Any = self
+        super().connect()  # type: ignore[misc]  # urllib3's, of the class this one is mixed into
+        connection.sock = _TimedSocket(connection.sock)
+
     def _new_conn(self) -> socket.socket:
         connection: Any = self
         host, port = connection._dns_host, connection.port  # noqa: SLF001 urllib3's own name for it
         try:
-            found = [info[4][0] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
-            if not found or not all(may_connect(str(address), loopback=self.loopback) for address in found):
+            found = _addresses(host, port)
+            if not found or not all(may_connect(address, loopback=self.loopback) for address in found):
                 raise NewConnectionError(connection, "the address is not one we connect to")
-            made = create_connection((str(found[0]), port), connection.timeout, None, connection.socket_options)
+            return create_connection((found[0], port), _left(), None, connection.socket_options)
         except OSError as error:
             raise NewConnectionError(connection, type(error).__name__) from error
-        _watch(made)
-        return made
-
-    def getresponse(self) -> Any:
-        held: Any = self
-        _watch(held.sock)  # one from the pool was made for an earlier request
-        return super().getresponse()  # type: ignore[misc]
 
 
 class _Http(_Checked, HTTPConnection):

@@ -24,6 +24,7 @@ class Client:
         hook_issuer: ``iss`` of its CDS Hooks JWT.
         hook_jwks, hook_jwks_url: its public keys for hooks; the URL is the only ``jku`` accepted.
         ehrs: FHIR servers that may be read with the token that its hooks carry.
+        has_dtr: it fetches and fills forms by itself; else hooks ask for them by a Task.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Client:
     hook_jwks: dict | None = None
     hook_jwks_url: str | None = None
     ehrs: tuple[str, ...] = ()
+    has_dtr: bool = True
     active: bool = field(default=True)
 
 
@@ -50,6 +52,7 @@ def add(connection: Connection, client: Client, now: datetime) -> None:
         "hook_issuer": client.hook_issuer,
         "hook_jwks": client.hook_jwks,
         "hook_jwks_url": client.hook_jwks_url,
+        "has_dtr": client.has_dtr,
         "active": client.active,
     }
     changed = connection.execute(clients.update().where(clients.c.id == client.id).values(values))
@@ -145,5 +148,6 @@ def _client(rows: list[Row[Any]]) -> Client:
         hook_jwks=row.hook_jwks,
         hook_jwks_url=row.hook_jwks_url,
         ehrs=tuple(dict.fromkeys(one.base_url for one in rows if one.base_url is not None)),
+        has_dtr=row.has_dtr,
         active=row.active,
     )

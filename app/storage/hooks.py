@@ -16,7 +16,13 @@ _PROMISES = select(coverage_assertions).where(coverage_assertions.c.id.in_(bindp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """One hook call with its answer, kept for disputes (CRD 2.2.1 found-37)."""
+    """One hook call with its answer, kept for disputes (CRD 2.2.1 found-37).
+
+    Attributes:
+        status: HTTP; a call that was refused is kept as well.
+        payer, member_id: whose coverage the answer is about, where that was found.
+        reads: what became of the EHR's token, and how many resources of each type were read.
+    """
 
     id: str
     client_id: str
@@ -27,6 +33,10 @@ class Invocation:
     answered_at: datetime
     request: bytes
     response: bytes
+    status: int = 200
+    payer: str | None = None
+    member_id: str | None = None
+    reads: dict | None = None
 
 
 def keep(connection: Connection, invocation: Invocation, assertions: Iterable[CoverageAssertion]) -> None:

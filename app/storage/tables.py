@@ -45,6 +45,7 @@ clients = Table(
     Column("hook_issuer", Text, unique=True, comment="iss of its CDS Hooks JWT"),
     Column("hook_jwks", JSON(none_as_null=True)),
     Column("hook_jwks_url", Text, comment="the only jku that is ever fetched"),
+    Column("has_dtr", Boolean, nullable=False, comment="fetches and fills forms by itself"),
     Column("active", Boolean, nullable=False),
     Column("created_at", Moment, nullable=False),
 )
@@ -112,6 +113,44 @@ hook_invocations = Table(
     Column("answered_at", Moment, nullable=False),
     Column("request", LargeBinary, nullable=False, comment="as received, without the EHR's token"),
     Column("response", LargeBinary, nullable=False),
+    Column("status", Integer, nullable=False, comment="HTTP; a call that was refused is kept as well"),
+    Column("payer", String(64)),
+    Column("member_id", String(64)),
+    Column("reads", JSON(none_as_null=True), comment="what became of the token, and how many resources were read"),
+    Column("measured_at", Moment, comment="when its measures were taken, off the request's path"),
+    Index(None, "measured_at", "received_at"),
+    Index(None, "member_id"),
+)
+
+hook_orders = Table(
+    "hook_orders",
+    metadata,
+    Column("invocation_id", ForeignKey("hook_invocations.id", ondelete="CASCADE"), primary_key=True),
+    Column("order", Text, primary_key=True, index=True, comment="Type/id, of what a call was about"),
+)
+
+hook_feedback = Table(
+    "hook_feedback",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("client_id", ForeignKey("clients.id"), nullable=False),
+    Column("service", String(64), nullable=False),
+    Column("card", String(64), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("suggestions", JSON, nullable=False, comment="uuids of those that were taken"),
+    Column("reason", JSON(none_as_null=True), comment="code and words of an override"),
+    Column("outcome_at", Moment, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Index(None, "client_id", "card"),
+)
+
+crd_metrics = Table(
+    "crd_metrics",
+    metadata,
+    Column("invocation_id", String(36), primary_key=True, comment="outlives the invocation: it holds no patient data"),
+    Column("client_id", String(64), nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+    Column("data", JSON, nullable=False, comment="CRDMetricData, and the uuids of the cards"),
 )
 
 coverage_assertions = Table(

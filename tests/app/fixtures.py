@@ -29,6 +29,7 @@ from app.storage.sealing import make_key
 from app.web import create_app
 from app.wiring import build
 from fhir_r4.wire import read_json, write_json
+from tests.hook_answer import assert_answer
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = "http://127.0.0.1:8000"
@@ -78,7 +79,12 @@ class House:
         raw = body if isinstance(body, bytes) else write_json(body)
         token = token or self.hook_token(service)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type} | headers
-        return self._kept(self.web.post(f"/cds-services/{service}", data=raw, headers=headers))
+        answer = self._kept(self.web.post(f"/cds-services/{service}", data=raw, headers=headers))
+        if answer.status_code == 200 and not service.endswith("feedback"):
+            sent = read_json(raw)
+            version = (sent.get("extension") or {}).get("davinci-crd.requestedVersion", self.config.crd_version)
+            assert_answer(sent, read_json(answer.data), version[:3])
+        return answer
 
     def assertion(self, client="riverside-ehr", algorithm="RS384", **changes):
         claims = self.claims(client, f"{BASE}/oauth/token", sub=client, **changes)

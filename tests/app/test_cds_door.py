@@ -10,7 +10,7 @@ from app.registration import Registration, register
 from app.storage import tables
 from fhir_r4.wire import read_json
 from tests.app.fixtures import BASE, ISSUER, Signer, launch_token
-from tests.given import a_coverage, a_hook, a_patient, an_order
+from tests.given import HOOKS, a_coverage, a_hook, a_patient, an_order
 
 
 def only_issue(answer, status):
@@ -27,7 +27,7 @@ def test_discovery_is_open_to_everyone(house):
     answer = house.web.get("/cds-services")
     assert answer.status_code == 200
     assert answer.mimetype == "application/json"
-    assert [one["id"] for one in answer.json["services"]] == ["order-sign-crd"]
+    assert {one["id"]: one["hook"] for one in answer.json["services"]} == {f"{hook}-crd": hook for hook in HOOKS}
 
 
 @pytest.mark.requirement("cds-hooks-2.0@16", "cds-hooks-2.0@74", "cds-hooks-2.0@75")
@@ -91,11 +91,13 @@ def test_more_than_two_megabytes_are_413(house):
     assert only_issue(house.call(b" " * 2_000_001), 413)["code"] == "too-long"
 
 
-def test_a_refusal_never_quotes_and_leaves_only_its_audit(house):
+def test_a_refusal_never_quotes_and_is_kept_and_audited(house):
     body = a_hook(hook="Baxter-was-here", order=an_order(id=None))
     answer = house.call(body)
     assert b"Baxter" not in answer.data
-    assert house.rows(tables.hook_invocations) == []
+    (kept,) = house.rows(tables.hook_invocations)
+    assert (kept["status"], kept["response"], kept["member_id"]) == (400, answer.data, None)
+    assert b"ehr-secret" not in kept["request"]
     (refusal,) = house.refusals()
     assert refusal["status"] == 400
     assert {"code": "invalid", "expression": "hook"} in refusal["issues"]

@@ -155,6 +155,22 @@ def test_one_byte_at_a_time_ends_at_the_deadline(door, server):
     assert time.monotonic() - started < 3
 
 
+def test_a_name_that_is_resolved_too_slowly_ends_at_the_deadline(monkeypatch):
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(20) or [])
+    strict = Door(allow_loopback_http=False, timeout_seconds=5, limit_bytes=1000)
+    started = time.monotonic()
+    with pytest.raises(OutboundFailed):
+        strict.send("GET", f"{BASE}/x", allowed=[BASE], deadline=started + 0.3)
+    over.set()
+    assert time.monotonic() - started < 3
+
+
+def test_a_kept_connection_is_used_again_within_the_next_call_s_own_time(door, server):
+    for _ in range(3):
+        assert door.send("GET", f"{server}/ok", allowed=[server], deadline=time.monotonic() + 2).body == b"hello"
+
+
 def test_no_call_is_begun_when_no_time_is_left(door, server):
     with pytest.raises(OutboundFailed):
         door.send("GET", f"{server}/ok", allowed=[server], deadline=time.monotonic() - 1)

@@ -7,12 +7,18 @@ from cds_hooks.request import read_request
 from cds_hooks.services import SERVICES
 from fhir_r4.generations import Generation
 from fhir_r4.problems import PreconditionFailed
-from tests.given import ACME, AMY, FakeDirectory, FakeEhr, a_coverage, a_hook, a_patient
+from tests.given import ACME, AMY, NOW, FakeDirectory, FakeEhr, a_coverage, a_hook, a_patient, hook_knowledge
 
 
 def gathered(prefetch, ehr=None, **hook):
     request = read_request(a_hook(prefetch=prefetch, **hook), SERVICES["order-sign-crd"], Generation.V2_0)
-    return gather(request, ehr or FakeEhr(), FakeDirectory())
+    return gather(request, ehr or FakeEhr(), FakeDirectory(), hook_knowledge(), NOW)
+
+
+def first(known):
+    """Return the patient's one coverage with a payer of ours."""
+    (insured,) = known.insured
+    return insured
 
 
 def bundle(*resources):
@@ -22,21 +28,20 @@ def bundle(*resources):
 @pytest.mark.parametrize("coverage", [a_coverage(), bundle(a_coverage())])
 def test_a_prefetched_coverage_needs_no_call(coverage):
     ehr = FakeEhr()
-    known = gathered({"patient": a_patient(), "coverage": coverage}, ehr)
+    known = first(gathered({"patient": a_patient(), "coverage": coverage}, ehr))
     assert (known.payer, known.member, ehr.asked) == (ACME, AMY, [])
 
 
 @pytest.mark.parametrize("prefetch", [{}, {"coverage": {"resourceType": "OperationOutcome", "issue": []}}])
 def test_what_was_left_out_or_failed_is_read_from_the_ehr(prefetch):
     ehr = FakeEhr()
-    known = gathered(prefetch, ehr)
-    assert known.member == AMY
-    assert ehr.asked == ["Coverage?patient=amy-baxter&status=active", "Organization/acme"]
+    assert first(gathered(prefetch, ehr)).member == AMY
+    assert ehr.rounds == [["Coverage?patient=amy-baxter&status=active&_include=Coverage:payor", "Patient/amy-baxter"]]
 
 
 def test_null_means_that_there_is_none_and_is_believed():
     ehr = FakeEhr()
-    assert gathered({"coverage": None}, ehr).coverage is None
+    assert gathered({"coverage": None}, ehr).insured == ()
     assert ehr.asked == []
 
 
@@ -49,39 +54,40 @@ def test_no_coverage_and_no_ehr_is_412():
 
 def test_a_payer_that_only_the_ehr_could_name_is_unavailable_when_it_is_down():
     by_reference = a_coverage(payor=[{"reference": "Organization/acme"}])
-    known = gathered({"coverage": by_reference}, FakeEhr(down=True))
+    known = first(gathered({"coverage": by_reference}, FakeEhr(down=True)))
     assert known.coverage == by_reference
     assert known.unavailable
 
 
 def test_a_contained_payer_is_read():
     contained = {"resourceType": "Organization", "id": "org", "identifier": [ACME.identifiers[0].to_fhir()]}
-    known = gathered({"coverage": a_coverage(payor=[{"reference": "#org"}], contained=[contained])})
+    known = first(gathered({"coverage": a_coverage(payor=[{"reference": "#org"}], contained=[contained])}))
     assert known.payer == ACME
 
 
 def test_the_coverage_of_a_payer_of_ours_is_chosen_among_several():
     foreign = a_coverage(id="foreign", payor=[{"identifier": {"system": "urn:x", "value": "1"}}])
-    known = gathered({"coverage": bundle(foreign, a_coverage())})
+    known = first(gathered({"coverage": bundle(foreign, a_coverage())}))
     assert known.coverage["id"] == "amy-baxter-acme"
 
 
 def test_a_foreign_payer_alone_is_no_coverage_of_ours():
     foreign = a_coverage(payor=[{"identifier": {"system": "urn:x", "value": "1"}}])
-    assert gathered({"coverage": foreign}).coverage is None
+    assert gathered({"coverage": foreign}).insured == ()
 
 
 def test_a_coverage_without_a_number_makes_the_patient_s_be_used():
     bare = a_coverage(identifier=[], subscriberId=None)
-    assert gathered({"coverage": bare, "patient": a_patient()}).member == AMY
+    assert first(gathered({"coverage": bare, "patient": a_patient()})).member == AMY
     ehr = FakeEhr()
-    assert gathered({"coverage": bare}, ehr).member == AMY
+    assert first(gathered({"coverage": bare}, ehr)).member == AMY
     assert ehr.asked == ["Patient/amy-baxter"]
 
 
 def test_a_number_under_another_birth_date_is_not_that_member():
-    assert gathered({"coverage": a_coverage(), "patient": a_patient(birthDate="1951-02-01")}).member is None
+    known = gathered({"coverage": a_coverage(), "patient": a_patient(birthDate="1951-02-01")})
+    assert first(known).member is None
 
 
 def test_an_unknown_number_is_nobody():
-    assert gathered({"coverage": a_coverage(identifier=[], subscriberId="X9")}).member is None
+    assert first(gathered({"coverage": a_coverage(identifier=[], subscriberId="X9")})).member is None

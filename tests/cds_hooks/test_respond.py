@@ -5,27 +5,51 @@ from datetime import date, timedelta
 
 import pytest
 
-from cds_hooks.gather import Circumstances
+from cds_hooks.gather import gather
+from cds_hooks.insured import Insured
 from cds_hooks.request import read_request
 from cds_hooks.respond import respond
 from cds_hooks.services import SERVICES
+from cds_hooks.weigh import Scene
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import extension, value_of
 from fhir_r4.systems import COVERAGE_INFORMATION, CRD
 from rules.ports import Standing
-from tests.given import ACME, AMY, FORM, OXYGEN, TODAY, a_coverage, a_hook, an_order, hook_knowledge
+from tests.given import (
+    ACME,
+    AMY,
+    FORM,
+    NOW,
+    OXYGEN,
+    FakeDirectory,
+    FakeEhr,
+    a_coverage,
+    a_hook,
+    an_order,
+    hook_knowledge,
+)
+from tests.hook_answer import assert_answer
 from tests.second_opinion import assert_profiled
 
-KNOWN = Circumstances(a_coverage(), ACME, AMY)
+KNOWN = Insured(a_coverage(), ACME, AMY)
 BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
 
 
 def answer(version="2.0", known=KNOWN, standing=(), configuration=None, **hook):
     body = a_hook(version=version, **hook)
     body["extension"]["davinci-crd.configuration"] = configuration or {}
+    return answered(body, known, standing)
+
+
+def answered(body, known=KNOWN, standing=(), now=NOW):
+    """Return the answer to a call about a coverage that is known, and was not gathered."""
     request = read_request(body, SERVICES["order-sign-crd"], Generation.V2_0)
-    return respond(request, known, standing, hook_knowledge(), TODAY)
+    found = gather(request, FakeEhr(), FakeDirectory(), hook_knowledge(), now)
+    circumstances = replace(found, insured=(known,) if known else ())
+    given = respond(Scene(request, circumstances, {AMY: tuple(standing)}, hook_knowledge(), now))
+    assert_answer(body, given.to_json(), request.generation)
+    return given
 
 
 def said(given, index=0):
@@ -123,7 +147,7 @@ def test_nobody_is_not_covered():
 
 
 def test_an_ehr_that_is_away_makes_the_answer_indeterminate_not_late():
-    away = Circumstances(a_coverage(), unavailable=True)
+    away = Insured(a_coverage(), unavailable=True)
     assert said(answer("2.2", away))["covered"] == "indeterminate"
     assert said(answer("2.0", away))["covered"] == "conditional"
 
@@ -156,8 +180,7 @@ def test_a_client_can_switch_cards_off_or_have_fewer():
 def test_each_order_of_several_has_a_promise_of_its_own(version):
     body = a_hook(version=version)
     body["context"]["draftOrders"]["entry"].append({"resource": an_order(id="second")})
-    request = read_request(body, SERVICES["order-sign-crd"], Generation.V2_0)
-    given = respond(request, KNOWN, (), hook_knowledge(), TODAY)
+    given = answered(body)
     first, second = given.assertions
     assert first.id != second.id
     assert [action["resource"]["id"] for action in given.system_actions] == ["home-oxygen", "second"]
@@ -178,10 +201,9 @@ def test_an_order_that_says_it_already_gets_no_action(version):
 
 
 def test_without_a_coverage_2_2_refuses_and_2_0_says_nothing():
-    nothing = Circumstances(None)
     with pytest.raises(InvalidRequest):
-        answer("2.2", nothing)
-    assert answer("2.0", nothing).to_json() == {"cards": [], "systemActions": []}
+        answer("2.2", None)
+    assert answer("2.0", None).to_json() == {"cards": [], "systemActions": []}
 
 
 @pytest.mark.requirement("crd-2.2.1@resp-25")
@@ -219,7 +241,6 @@ def test_a_code_is_known_in_the_spellings_of_the_wild(system, code):
 
 def test_a_promise_is_renewed_in_the_second_half_of_its_life():
     first = answer().system_actions[0]["resource"]
-    request = read_request(a_hook(order=first), SERVICES["order-sign-crd"], Generation.V2_0)
     for days, renewed in ((40, 0), (46, 1)):
-        later = respond(request, KNOWN, (), hook_knowledge(), TODAY + timedelta(days=days))
+        later = answered(a_hook(order=first), now=NOW + timedelta(days=days))
         assert len(later.system_actions) == renewed

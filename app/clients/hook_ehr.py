@@ -1,0 +1,82 @@
+"""How does a hook read its EHR? All that is asked for together at the same time, and none of it too late."""
+
+from collections.abc import Iterable
+from concurrent.futures import TimeoutError as TooLate
+from functools import partial
+
+from app.clients.ehr import HttpEhr
+from app.clients.ehr_lines import EhrLines, Line
+from fhir_r4.capability import Capability
+from rules.ports import EhrUnavailable
+
+_INCLUDE = "&_include"
+Found = tuple[dict, ...] | None
+
+
+class HookEhr:
+    """The Ehr port of one call.
+
+    Args:
+        server: reads one FHIR server with the hook's token, until its deadline.
+        lines: where requests wait for their EHR.
+
+    Attributes:
+        crowded: too many requests wait for this EHR already; this one has not.
+    """
+
+    def __init__(self, server: HttpEhr, lines: EhrLines, *, token: bool) -> None:
+        self._server, self._lines, self._token = server, lines, token
+        self.crowded = False
+
+    @property
+    def token_use(self) -> str:
+        """Return what became of the token: used, not-used or rejected (CRDMetricData.tokenUse)."""
+        if not self._token or not self._server.statuses:
+            return "not-used"
+        return "rejected" if {401, 403} & set(self._server.statuses) else "used"
+
+    def fetch(self, asked: Iterable[str]) -> dict[str, Found]:
+        wanted = list(dict.fromkeys(asked))
+        nothing: dict[str, Found] = dict.fromkeys(wanted)
+        if not wanted or not self._server.contacted or self._server.left() == 0:
+            return nothing
+        line = self._lines.of(self._server.base)
+        if not line.enter():
+            self.crowded = True
+            return nothing
+        try:
+            return nothing | self._together(line, wanted)
+        finally:
+            line.leave()
+
+    def _together(self, line: Line, wanted: list[str]) -> dict[str, Found]:
+        """Read the first on this thread and the others on the line's, until the deadline."""
+        capability = line.capability(self._server.capability)
+        first, *others = wanted
+        begun = {one: line.start(partial(self._one, one, capability)) for one in others}
+        found: dict[str, Found] = {first: self._one(first, capability)}
+        for one, future in begun.items():
+            try:
+                found[one] = future.result(self._server.left())
+            except TooLate:
+                future.cancel()
+                found[one] = None
+        return found
+
+    def _one(self, asked: str, capability: Capability | None) -> Found:
+        try:
+            if "?" not in asked:
+                return (self._server.read(asked),)
+            further = asked.startswith(("https://", "http://"))
+            return tuple(self._searched(capability.local(asked) if capability and not further else asked))
+        except EhrUnavailable:
+            return None
+
+    def _searched(self, query: str) -> list[dict]:
+        """Search; where the server knows no ``_include``, without: what it would have brought is read by itself."""
+        try:
+            return self._server.search(query)
+        except EhrUnavailable as refused:
+            if _INCLUDE not in query or str(refused) != "status 400":
+                raise
+            return self._server.search(query.partition(_INCLUDE)[0])  # includes stand last

@@ -1,0 +1,182 @@
+"""What is ordered, booked or begun? One resource, as far as an answer needs it.
+
+Codes may be clinical or billing codes, in the order itself, in the Device or Medication that it points to, in the
+order behind an appointment, or offered by the clinician as billing options (CRD 2.2.1 billopt-3). All are read;
+none has to be there (conf-12).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from fhir_r4.resource import (
+    Coding,
+    as_dict,
+    as_list,
+    codings,
+    contained,
+    dicts,
+    extension,
+    extensions,
+    kind,
+    local_reference,
+    reference,
+    text_of,
+    value_of,
+)
+from fhir_r4.systems import CRD
+
+Find = Callable[[str], dict | None]
+"""Gives the resource of a reference, if it is known."""
+
+BILLING_OPTIONS = f"{CRD}/StructureDefinition/ext-billing-options"
+ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-reference"
+
+_CODES = {  # where each kind carries its codes
+    "Appointment": ("serviceType", "appointmentType"),
+    "CommunicationRequest": ("category",),
+    "DeviceRequest": ("codeCodeableConcept",),
+    "Encounter": ("serviceType", "type"),
+    "MedicationRequest": ("medicationCodeableConcept",),
+    "NutritionOrder": ("oralDiet.type", "supplement.type", "enteralFormula.baseFormulaType"),
+    "ServiceRequest": ("code",),
+    "VisionPrescription": ("lensSpecification.product",),
+}
+_CODED = {"DeviceRequest": ("codeReference", "type"), "MedicationRequest": ("medicationReference", "code")}
+ORDERS = frozenset(_CODES) - {"Appointment", "Encounter"}
+_DAYS = (
+    "occurrenceDateTime", "occurrencePeriod.start", "occurrenceTiming.event", "start", "requestedPeriod.start",
+    "period.start", "dateTime", "authoredOn", "dateWritten", "created",
+)  # fmt: skip
+_PERFORMERS = ("performer", "dispenseRequest.performer", "participant.individual", "participant.actor", "recipient")
+_NOBODY = frozenset({"Patient", "RelatedPerson", "Location"})
+_OVER = frozenset({"revoked", "entered-in-error", "completed", "cancelled", "stopped"})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order, appointment or encounter that is spoken about.
+
+    Attributes:
+        resource: the very JSON received; what is said is written into it.
+        reference: ``Type/id``.
+        codes: its codings, in the resource's own sequence, billing options last.
+        day: the service date, else the day it was written; None where it says neither.
+        performer: reference to who shall do it, if named.
+        title: what a person calls it.
+        insurances: the Coverages that it names, as ``Type/id``.
+        based_on: the orders that it stands on.
+    """
+
+    resource: dict
+    reference: str
+    codes: tuple[Coding, ...]
+    day: date | None
+    performer: str | None
+    title: str = ""
+    insurances: tuple[str, ...] = ()
+    based_on: tuple[str, ...] = ()
+
+
+def read_order(resource: dict, find: Find, performer: str | None = None) -> Order:
+    """Read one resource; ``performer`` is known better where it is dispatched."""
+    behind = [found for target in basis(resource) if (found := find(target))] if kind(resource) not in ORDERS else []
+    every = [concept for one in (resource, *behind) for concept in _concepts(one, find)]
+    named = (text_of(concept.get("text")) or _display(concept) for concept in every)
+    return Order(
+        resource=resource,
+        reference=local_reference(resource),
+        codes=tuple(dict.fromkeys(code for concept in every for code in codings(concept))),
+        day=_day(resource),
+        performer=performer or next((who for one in (resource, *behind) for who in performers(one)), None),
+        title=next((name for name in named if name), kind(resource)),
+        insurances=tuple(dict.fromkeys(_targets(resource, "insurance"))),
+        based_on=basis(resource),
+    )
+
+
+def is_wanted(resource: dict) -> bool:
+    """Leave out what is an order no more, or says not to do it."""
+    return text_of(resource.get("status")) not in _OVER and resource.get("doNotPerform") is not True
+
+
+def is_spoken_about(resource: dict) -> bool:
+    """Tell whether the resource is of a kind that can be ordered, booked or begun."""
+    return kind(resource) in _CODES
+
+
+def basis(resource: dict) -> tuple[str, ...]:
+    """Return the orders behind a resource; an appointment may name a device's or a drug's by an extension."""
+    found: list[str] = []
+    for one in dicts(resource.get("basedOn")):
+        other = reference(value_of(extension(one, ALTERNATE)))
+        found.extend(target for target in (other, reference(one)) if target)
+    return tuple(dict.fromkeys(found))
+
+
+def coded_by(resource: dict) -> str | None:
+    """Return the reference to the Device or Medication that holds the order's code, where it is not contained."""
+    element, _ = _CODED.get(kind(resource), ("", ""))
+    target = reference(resource.get(element))
+    return target if target and not target.startswith("#") else None
+
+
+def performers(resource: dict) -> Iterator[str]:
+    """Yield references to who shall do it, the most certain first."""
+    for path in _PERFORMERS:
+        for target in _targets(resource, path):
+            if target.partition("/")[0] not in _NOBODY:
+                yield target
+
+
+def _concepts(resource: dict, find: Find) -> Iterator[dict]:
+    """Yield the resource's CodeableConcepts, then the billing options that it offers."""
+    concepts = [as_dict(one) for path in _CODES.get(kind(resource), ()) for one in _at(resource, path)]
+    element, code = _CODED.get(kind(resource), ("", ""))
+    if target := reference(resource.get(element)):
+        held = contained(resource, target) if target.startswith("#") else find(target) or {}
+        concepts += [as_dict(one) for one in _at(held, code)]
+        concepts += _billing(held)
+    yield from concepts
+    for holder in (*concepts, resource):
+        yield from _billing(holder)
+
+
+def _billing(holder: dict) -> list[dict]:
+    return [as_dict(value_of(one)) for one in extensions(holder, BILLING_OPTIONS)]
+
+
+def _at(resource: dict, path: str) -> Iterator[Any]:
+    """Yield what stands at a path of elements, each of which may repeat."""
+    found: list[Any] = [resource]
+    for step in path.split("."):
+        found = [
+            one
+            for holder in found
+            for held in [as_dict(holder).get(step)]
+            for one in (as_list(held) if isinstance(held, list) else [held])
+            if one is not None
+        ]
+    yield from found
+
+
+def _targets(resource: dict, path: str) -> Iterator[str]:
+    for one in _at(resource, path):
+        if target := reference(one):
+            yield target
+
+
+def _display(concept: dict) -> str | None:
+    shown = (coding.display or coding.code for coding in codings(concept))
+    return next(shown, None)
+
+
+def _day(resource: dict) -> date | None:
+    for path in _DAYS:
+        for value in _at(resource, path):
+            try:
+                return date.fromisoformat((text_of(value) or "")[:10])
+            except ValueError:
+                continue
+    return None

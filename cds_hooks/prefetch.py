@@ -1,0 +1,92 @@
+"""What do we ask the EHR to send along? Templates in three profiles; an operator chooses (PRIORAUTH_CRD_PREFETCH).
+
+* ``portable``: root-level primitive fields of the context are the only tokens, as CDS Hooks 2.0 allows.
+* ``crd-2.0``: the searches that CRD 2.0.1 shows. CDS Hooks 2.0 forbids their tokens (HL7-DaVinci/CRD#296).
+* ``crd-2.2``: CRD 2.2.1's expressions, word for word (found-29), as its discovery document has them.
+
+Asked for is what every call of the hook needs, and what the policies in the book need of it: who performs, and
+where. What only some orders need is read when such an order comes (CRD 2.0.1 #42).
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+PROFILES = ("portable", "crd-2.0", "crd-2.2")
+COVERAGE_QUERY = "Coverage?patient={{context.patientId}}&status=active"
+PATIENT, ENCOUNTER = "Patient/{{context.patientId}}", "Encounter/{{context.encounterId}}"
+ENCOUNTER_HOOKS = frozenset({"encounter-start", "encounter-discharge"})
+_CONTEXT = {  # CRD 2.0.1 spells the tokens so, one search for each type of order
+    "order-sign": "draftOrders",
+    "order-select": "draftOrders",
+    "order-dispatch": "dispatchedOrders",
+    "appointment-book": "appointments",
+}
+_ROLE = "&_include:iterate=PractitionerRole:organization&_include:iterate=PractitionerRole:practitioner"
+_ORDERS_2_0 = {  # what gives a code by reference, and who performs
+    "DeviceRequest": ("device", "performer"),
+    "MedicationRequest": ("medication", "intended-dispenser"),
+    "ServiceRequest": ("", "performer"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What policies want to know of every order: who performs it, and where."""
+
+    performer: bool = True
+    location: bool = False
+
+
+def templates(hook: str, profile: str, needs: Needs) -> dict[str, str]:
+    """Return the prefetch templates of a hook by key."""
+    match profile:
+        case "crd-2.0":
+            return _always(hook) | _crd_2_0(hook, needs)
+        case "crd-2.2":
+            return _crd_2_2(hook, needs)
+        case _:
+            return _always(hook)
+
+
+def _always(hook: str) -> dict[str, str]:
+    asked = {"patient": PATIENT, "coverage": COVERAGE_QUERY}
+    if hook in ENCOUNTER_HOOKS:
+        asked["encounter"] = ENCOUNTER
+    if hook == "order-dispatch":
+        asked["performer"] = "{{context.performer}}"
+    return asked
+
+
+def _crd_2_0(hook: str, needs: Needs) -> dict[str, str]:
+    if hook not in _CONTEXT:
+        return {}
+    field = _CONTEXT[hook]
+    if hook == "appointment-book":
+        return {"appointments": f"Appointment?_id={{{{context.{field}.Appointment.id}}}}&_include=Appointment:based-on"}
+    asked = {}
+    for kind, (code, performer) in _ORDERS_2_0.items():
+        includes = [code, performer if needs.performer else ""]
+        query = "".join(f"&_include={kind}:{name}" for name in includes if name) + (_ROLE if needs.performer else "")
+        asked[f"{kind[0].lower()}{kind[1:]}s"] = f"{kind}?_id={{{{context.{field}.{kind}.id}}}}{query}"
+    return asked
+
+
+def _crd_2_2(hook: str, needs: Needs) -> dict[str, str]:
+    left_out = set() if needs.location or hook in ENCOUNTER_HOOKS else {"encounter"}
+    if not needs.location:
+        left_out.add("locations")
+    if not needs.performer:
+        left_out |= {"practitionerRoles", "practitioners", "organizations"}
+    told = _guide()[hook]
+    if "encounter" in left_out and any("%encounter" in told[key] for key in told.keys() - left_out):
+        left_out.discard("encounter")  # an expression stands on it
+    return {key: template for key, template in told.items() if key not in left_out}
+
+
+@cache
+def _guide() -> dict[str, dict[str, str]]:
+    text = resources.files("cds_hooks").joinpath("prefetch-crd-2.2.json").read_text("utf-8")
+    found: dict[str, dict[str, str]] = json.loads(text)
+    return found

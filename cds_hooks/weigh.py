@@ -1,0 +1,194 @@
+"""What is said about one order under one coverage, and what is promised by it?
+
+Pure: everything known of the world comes in as values.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from cds_hooks.evidence import policy_for
+from cds_hooks.gather import Circumstances
+from cds_hooks.insured import Insured
+from cds_hooks.knowledge import Knowledge
+from cds_hooks.order import Order
+from cds_hooks.request import HookRequest
+from fhir_r4.coverage_information import (
+    CONDITIONAL,
+    INDETERMINATE,
+    CoverageInformation,
+    Detail,
+    Reason,
+    extension_2_0,
+    extension_2_2,
+    says_the_same,
+)
+from fhir_r4.generations import Generation
+from fhir_r4.resource import Coding, local_reference
+from fhir_r4.systems import BILLING, canonical_system
+from rules.assertion import CoverageAssertion
+from rules.directory import Member, Plan
+from rules.policy import Policy
+from rules.ports import Standing
+
+_EXTENSION = {Generation.V2_0: extension_2_0, Generation.V2_2: extension_2_2}
+_UNKNOWN_CODE = Coding("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One call with all that is known: what does not change from order to order.
+
+    Attributes:
+        standing: the certified items of each member.
+        now: the moment of the answer, aware.
+    """
+
+    request: HookRequest
+    circumstances: Circumstances
+    standing: Mapping[Member, tuple[Standing, ...]]
+    knowledge: Knowledge
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """One order under one coverage: what is said of it, what that promises, and by which policy."""
+
+    order: Order
+    insured: Insured
+    assertion: CoverageAssertion
+    information: CoverageInformation
+    policy: Policy | None
+    today: date
+
+    def written(self, generation: Generation) -> dict:
+        return _EXTENSION[generation](self.information)
+
+    def is_news(self, generation: Generation) -> bool:
+        """Tell whether the order does not carry this very statement, from a promise with half its life before it."""
+        life = self.assertion.expires_on - self.today
+        return not says_the_same(self.order.resource, self.written(generation), since=self.today - life // 2)
+
+
+def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
+    """Say what holds for an order under a coverage; where that cannot be found out now, say so."""
+    member, payer = insured.member, insured.payer
+    today = payer.today(scene.now) if payer else scene.now.date()
+    day = order.day or today
+    policy, code = _policy_for(order, insured, day, scene)
+    plan = payer.plan(member.plan) if payer and member else None
+    statement = CoverageInformation(
+        coverage=local_reference(insured.coverage),
+        covered=INDETERMINATE,
+        date=today,
+        coverage_assertion_id=scene.knowledge.new_id(),
+        reasons=(Reason("This could not be determined just now; please ask again.", "technical"),),
+        phone=payer.phone if payer else None,
+    )
+    if not insured.unavailable:
+        statement = _not_a_member(statement, insured, day) or _by_policy(
+            statement, policy, code, _number_on_file(order, member, code, day, scene), scene, plan
+        )
+    statement = replace(statement, dependencies=_dependencies(order, scene))
+    expires = today + timedelta(days=plan.assertion_days if plan else 0)
+    assertion = CoverageAssertion(
+        id=statement.coverage_assertion_id,
+        payer=payer.id if payer else "",
+        plan=plan.id if plan else "",
+        member_id=member.member_id if member else "",
+        coverage=statement.coverage,
+        order=order.reference,
+        code=code,
+        policy=policy.id if policy else None,
+        version=policy.version if policy else None,
+        performer=order.performer,
+        expires_on=expires,
+    )
+    dated = replace(statement, expiry_date=expires) if plan else statement
+    said = dated if scene.request.service.primary else _without_documents(dated)
+    return Weighed(order, insured, assertion, said, policy, today)
+
+
+def _policy_for(order: Order, insured: Insured, day: date, scene: Scene) -> tuple[Policy | None, Coding]:
+    found = policy_for(order, insured, day, scene.knowledge.book)
+    return found or (None, next(iter(order.codes), _UNKNOWN_CODE))
+
+
+def _not_a_member(statement: CoverageInformation, insured: Insured, day: date) -> CoverageInformation | None:
+    """Say what the directory does not have (CRD 2.2.1 resp-44, resp-45), or None."""
+    if insured.member is None:
+        reason = Reason("No member of this payer was found under this number.", "no-member-found")
+    elif insured.over or not insured.member.covered(day):
+        reason = Reason("The coverage is not active on the day of service.", "no-active-coverage")
+    else:
+        return None
+    return replace(statement, covered="not-covered", reasons=(reason,))
+
+
+def _by_policy(
+    statement: CoverageInformation,
+    policy: Policy | None,
+    code: Coding,
+    number: str | None,
+    scene: Scene,
+    plan: Plan | None,
+) -> CoverageInformation:
+    """Say what the policy says at order time; where none has the code, what the plan says by default."""
+    if policy is None and canonical_system(code.system) not in BILLING:
+        reason = Reason("The plan could not look up the order's code; name a HCPCS or CPT code.", "detail-code")
+        return replace(
+            statement,
+            covered=CONDITIONAL,
+            pa_needed=CONDITIONAL,
+            info_needed=("detail-code",),
+            reasons=(reason,),
+        )
+    if policy is None:
+        otherwise = plan.otherwise if plan else None
+        reason = Reason("The plan has no policy of its own for this code.")
+        return replace(
+            statement, covered="covered", pa_needed=otherwise, billing_codes=_billing(code), reasons=(reason,)
+        )
+    says = policy.at_order_time
+    read = (Detail("policy-link", "Url", policy.sources[0].url),)
+    said = replace(statement, covered=says.covered, billing_codes=policy.applies_to.billing_codes(code), details=read)
+    if number and says.covered != "not-covered":
+        reason = Reason("Prior authorization is on file.")
+        return replace(said, pa_needed="satisfied", satisfied_pa_id=number, reasons=(reason,))
+    form = scene.knowledge.catalog.canonical(says.questionnaire) if says.questionnaire else None
+    return replace(
+        said,
+        pa_needed=says.pa_needed,
+        doc_needed=says.doc_needed,
+        questionnaires=(form,) if form else (),
+        reasons=(Reason(says.reason or f"See the plan's policy: {policy.title}."),),
+    )
+
+
+def _billing(code: Coding) -> tuple[Coding, ...]:
+    """Return the code as one under which the statement holds; a clinical code is none to bill by."""
+    return (code,) if canonical_system(code.system) in BILLING else ()
+
+
+def _number_on_file(order: Order, member: Member | None, code: Coding, day: date, scene: Scene) -> str | None:
+    """Return the number of what is certified already.
+
+    What CRD calls an unsolicited determination, a number issued because an order is written, is never made here.
+    """
+    if member is None:
+        return None
+    on_file = scene.standing.get(member, ())
+    codes = (code, *order.codes)
+    return next((one.number for one in on_file if any(one.satisfies(each, day) for each in codes)), None)
+
+
+def _dependencies(order: Order, scene: Scene) -> tuple[str, ...]:
+    """Return the other orders of this call that the order stands on."""
+    beside = {one.reference for one in scene.circumstances.orders} - {order.reference}
+    return tuple(target for target in order.based_on if target in beside)
+
+
+def _without_documents(said: CoverageInformation) -> CoverageInformation:
+    """Leave out what is to be documented: at a secondary hook it is too early for that (CRD 2.2.1 hook-19)."""
+    return replace(said, doc_needed=(), questionnaires=())
