@@ -257,7 +257,7 @@ def missing_forms(book: PolicyBook, catalog: Catalog) -> list[Fault]:
         faults += [
             Fault(file, 1, f"form {name} has no question {fact.question} for '{fact.name}'")
             for fact in policy.facts
-            if fact.question not in asked
+            if fact.question is not None and fact.question not in asked
         ]
     return faults
 

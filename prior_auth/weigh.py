@@ -18,8 +18,9 @@ from questionnaires.answers import facts_from
 from questionnaires.catalog import Catalog
 from rules.assertion import CoverageAssertion
 from rules.book import PolicyBook
+from rules.decisions import Then
 from rules.evaluate import Outcome, evaluate
-from rules.policy import Policy, Then
+from rules.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,11 @@ form is no answer, with a note that says so and never quotes it.
 """
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from typing import Any
 
 from fhir_r4.resource import as_dict, dicts, text_of, value_of
-from fhir_r4.systems import UCUM
-from rules.policy import Fact, FactType
+from rules.facts import Fact
+from rules.plain import plain
 
 FINISHED = frozenset({"completed", "amended"})
 
@@ -23,23 +22,23 @@ def facts_from(response: dict, wanted: Iterable[Fact]) -> tuple[dict[str, Any], 
     """
     if text_of(response.get("status")) not in FINISHED:
         return {}, ("the form is not completed",)
-    answers = _index(response)
+    answers = answers_by_question(response)
     facts: dict[str, Any] = {}
     notes: list[str] = []
     for fact in wanted:
-        given = answers.get(fact.question, [])
+        given = answers.get(fact.question, []) if fact.question else []
         if len(given) > 1:
             notes.append(f"{fact.name}: answered more than once")
         elif given:
-            value = _plain(given[0], fact)
-            if value is None or not fact.holds(value):
+            value = plain(given[0], fact)
+            if value is None:
                 notes.append(f"{fact.name}: not {fact.kind}" + (f" in {fact.unit}" if fact.unit else ""))
             else:
                 facts[fact.name] = value
     return facts, tuple(notes)
 
 
-def _index(response: dict) -> dict[str, list[Any]]:
+def answers_by_question(response: dict) -> dict[str, list[Any]]:
     """Return all answers by linkId in one walk; groups repeat, answers hold items."""
     found: dict[str, list[Any]] = {}
     waiting = list(dicts(response.get("item")))
@@ -51,16 +50,6 @@ def _index(response: dict) -> dict[str, list[Any]]:
             waiting.extend(dicts(answer.get("item")))
         waiting.extend(dicts(item.get("item")))
     return found
-
-
-def _plain(value: Any, fact: Fact) -> Any:
-    if not isinstance(value, dict):
-        return None if fact.unit else value
-    if fact.type is FactType.CODE:
-        return text_of(value.get("code"))
-    in_unit = (value.get("system"), value.get("code")) == (UCUM, fact.unit) and not value.get("comparator")
-    number = value.get("value")
-    return number if in_unit and isinstance(number, int | Decimal) else None
 
 
 def responses_in(resources: Iterable[dict]) -> Iterator[dict]:

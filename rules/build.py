@@ -1,36 +1,52 @@
 """How does checked data become a Policy? One function for each part; nothing is looked for here."""
 
+import re
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from fhir_r4.path import bounded
+from fhir_r4.resource import Coding
+from rules.codes import SYSTEMS
+from rules.decisions import Amount, Answer, Because, Rest, Row, Then, When
+from rules.facts import Fact, FactType, Place, Whence
 from rules.periods import Span
 from rules.policy import (
-    Answer,
     AppliesTo,
     Approval,
     AtOrderTime,
     Case,
     Criterion,
-    Fact,
-    FactType,
     Guideline,
     Identity,
     Policy,
     Publication,
-    Row,
     Source,
     Status,
-    Then,
+    Suggestion,
+    Suggests,
 )
 from rules.read_codes import ValueSets, as_written, billed_as, code_set
 from rules.scope import Scope
+from rules.search import Search
+from rules.tables import cell
+from rules.trace import Need
+
+VARIABLE = re.compile(r"%([A-Za-z_]\w*)")
+_NEEDS = {  # what is missing where a fact of this place is
+    Place.REQUESTER: Need.ADMIN,
+    Place.PERFORMER: Need.PERFORMER,
+    Place.COVERAGE: Need.ADMIN,
+    Place.PATIENT: Need.ADMIN,
+    Place.ON_FILE: Need.ADMIN,
+}
 
 
 def policy_from(data: dict[str, Any], value_sets: ValueSets) -> Policy:
     """Return the policy of a document that schema and contradictions have passed."""
     card = data.get("guideline")
+    facts = {name: fact_from(name, fact, value_sets) for name, fact in data.get("facts", {}).items()}
     return Policy(
         id=data["policy"],
         version=data["version"],
@@ -44,9 +60,10 @@ def policy_from(data: dict[str, Any], value_sets: ValueSets) -> Policy:
         applies_to=_applies_to(data["applies-to"], value_sets),
         at_order_time=_at_order_time(data["coverage-information"]),
         guideline=Guideline(**card) if card else None,
-        facts=tuple(_fact(name, fact) for name, fact in data.get("facts", {}).items()),
-        criteria=tuple(Criterion(name, asked, bounded(asked)) for name, asked in data.get("criteria", {}).items()),
-        rows=tuple(_row(row) for row in data["decisions"]),
+        suggestions=tuple(_suggestion(one) for one in data.get("suggestions", ())),
+        facts=tuple(facts.values()),
+        criteria=tuple(_criterion(name, question) for name, question in data.get("criteria", {}).items()),
+        rows=tuple(_row(row, facts) for row in data["decisions"]),
         cases=tuple(Case(case["name"], case["given"], case["expect"]) for case in data["cases"]),
     )
 
@@ -73,33 +90,97 @@ def _applies_to(data: dict[str, Any], value_sets: ValueSets) -> AppliesTo:
 
 
 def _at_order_time(said: dict[str, Any]) -> AtOrderTime:
+    documents = said.get("doc-needed", ())
     return AtOrderTime(
         covered=said["covered"],
         pa_needed=said.get("pa-needed"),
-        doc_needed=(said["doc-needed"],) if "doc-needed" in said else (),
+        doc_needed=(documents,) if isinstance(documents, str) else tuple(documents),
         questionnaire=said.get("questionnaire"),
         reason=said.get("reason"),
     )
 
 
-def _fact(name: str, fact: dict[str, Any]) -> Fact:
-    least, most = fact.get("from-to", (None, None))
-    return Fact(
-        name,
-        fact["question"],
-        FactType(fact.get("type", FactType.NUMBER)),
-        fact.get("unit"),
-        None if least is None else Decimal(str(least)),
-        None if most is None else Decimal(str(most)),
+def _suggestion(card: dict[str, Any]) -> Suggestion:
+    ((system, code),) = card["code"].items()
+    return Suggestion(
+        Suggests(card["card"]),
+        card["summary"],
+        card["detail"],
+        card["order"],
+        Coding(SYSTEMS[system], code, card.get("title")),
+        _when(card.get("when", {})),
     )
 
 
-def _row(row: dict[str, Any]) -> Row:
-    when = {
+def fact_from(name: str, data: dict[str, Any], value_sets: ValueSets) -> Fact:
+    least, most = data.get("from-to", (None, None))
+    whence = tuple(_whence(one, value_sets) for one in data.get("from", [data]))
+    return Fact(
+        name=name,
+        whence=whence,
+        type=FactType(data.get("type", FactType.NUMBER)),
+        unit=data.get("unit"),
+        least=None if least is None else Decimal(str(least)),
+        most=None if most is None else Decimal(str(most)),
+        ask=data.get("ask", ""),
+        need=Need(data["need"]) if "need" in data else _need(whence[0]),
+        loinc=data.get("loinc"),
+    )
+
+
+def _whence(data: dict[str, Any], value_sets: ValueSets) -> Whence:
+    place = next(place for place in Place if place in data)
+    return Whence(
+        place=place,
+        what=data[place],
+        search=Search.parse(data[place]) if place is Place.RECORD else None,
+        path=data.get("path"),
+        within=Span.parse(data["within"]) if "within" in data else None,
+        among=code_set(data["among"], value_sets) if "among" in data else None,
+    )
+
+
+def _need(first: Whence) -> Need:
+    """Return what is missing where the most trusted place says nothing: of an order, where and when it is to be."""
+    if first.place is Place.ORDER:
+        where = first.what == "place-of-service" or first.what.startswith("location")
+        when = first.what.startswith("occurrence")
+        return Need.LOCATION if where else Need.TIMEFRAME if when else Need.CLINICAL
+    return _NEEDS.get(first.place, Need.CLINICAL)
+
+
+def _criterion(name: str, question: str) -> Criterion:
+    return Criterion(name, question, bounded(question), asked_about(question))
+
+
+def asked_about(expression: str) -> tuple[str, ...]:
+    """Return the names behind ``%`` in an expression, each once."""
+    return tuple(dict.fromkeys(VARIABLE.findall(expression)))
+
+
+def _when(data: dict[str, Any]) -> When:
+    return {
         name: frozenset(map(Answer, answers if isinstance(answers, list) else [answers]))
-        for name, answers in row.get("when", {}).items()
+        for name, answers in data.items()
     }
-    return Row(when, Then(row["then"]), Span.parse(row["for"]) if "for" in row else None, row.get("say"))
+
+
+def _row(row: dict[str, Any], facts: Mapping[str, Fact]) -> Row:
+    amount = str(row["quantity"]) if "quantity" in row else None
+    rest = row.get("rest")
+    return Row(
+        when=_when(row.get("when", {})),
+        then=Then(row["then"]),
+        period=Span.parse(row["for"]) if "for" in row else None,
+        say=row.get("say"),
+        amount=Amount(amount, bounded(amount), asked_about(amount)) if amount else None,
+        rest=Rest(rest["say"], rest.get("to")) if rest else None,
+        queue=row.get("to"),
+        because=Because(row["because"]) if "because" in row else None,
+        at_order_time=row.get("coverage-information", {}),
+        cells=tuple(cell(facts[name], written) for name, written in row.get("cells", {}).items()),
+        table=row.get("table"),
+    )
 
 
 def _day(text: str | None) -> date | None:

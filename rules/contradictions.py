@@ -1,37 +1,64 @@
-"""What is wrong with a policy that the schema cannot see? Names that lead nowhere, rows that never hold."""
+"""What is wrong with a policy that the schema cannot see? Names that lead nowhere, days that are none, expressions
+that cannot be asked.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from fhir_r4.path import PathError, bounded
-from rules.periods import Span
+from fhir_r4.path import compiled
+from rules.build import fact_from
+from rules.codes import SYSTEMS, patterns
+from rules.fact_faults import fact_findings
+from rules.facts import Fact, FactType
 from rules.read_codes import ValueSets, code_findings, nearest
+from rules.row_faults import expression_findings, row_findings, when_findings
 from rules.yaml_lines import Document, Finding, Where
 
 _UNANSWERABLE = re.compile(r"\b(exists|empty|count|all|not)\s*\(\s*\)")
-_VARIABLE = re.compile(r"%([A-Za-z_]\w*)")
 
-DAYS = ("authored", "received")
-"""Known to every criterion: the day of the order, and the day on which the request reached us."""
+DAYS = ("authored", "received", "service")
+"""Known to every criterion: the day of the order, that on which the request reached us, and that of the service."""
+_SAMPLES = {
+    FactType.NUMBER: 2,
+    FactType.BOOLEAN: True,
+    FactType.DATE: "2026-01-31",
+    FactType.CODE: "code",
+}
 Found = Iterator[Finding]
 
 
 def contradictions(document: Document, value_sets: ValueSets) -> Found:
-    """Yield where and what, for data that the schema has passed."""
+    """Yield where and what, for data that the schema has passed and whose tables are read."""
     data = document.data
-    facts, criteria = data.get("facts", {}), data.get("criteria", {})
+    written, criteria = data.get("facts", {}), data.get("criteria", {})
     yield from _identity(data, document.file)
     yield from code_findings(data["applies-to"], ("applies-to",), value_sets)
-    for name, question in criteria.items():
-        yield from _unaskable(question, facts, ("criteria", name))
-    yield from _rows(data["decisions"], criteria)
-    known = [*facts, *DAYS]
-    for index, case in enumerate(data["cases"]):
-        for name in case["given"]:
+    yield from _suggestions(data.get("suggestions", ()), criteria)
+    wrong = [finding for name, fact in written.items() for finding in fact_findings(name, fact, value_sets)]
+    yield from wrong
+    yield from (
+        Finding(("facts", name), f"%{name} is known to every policy", "call it otherwise")
+        for name in DAYS
+        if name in written
+    )
+    if not wrong:
+        facts = {name: fact_from(name, fact, value_sets) for name, fact in written.items()}
+        for name, question in criteria.items():
+            yield from _unaskable(question, facts, ("criteria", name))
+        yield from row_findings(data["decisions"], criteria, facts, DAYS)
+    yield from _cases(data["cases"], [*written, *DAYS])
+
+
+def _cases(cases: list[dict[str, Any]], known: list[str]) -> Found:
+    for index, case in enumerate(cases):
+        for name, value in case["given"].items():
+            where = ("cases", index, "given", name)
             if name not in known:
-                yield Finding(("cases", index, "given", name), f"no fact is called '{name}'", nearest(name, known))
+                yield Finding(where, f"no fact is called '{name}'", nearest(name, known))
+            elif name in DAYS and not _is_day(value):
+                yield Finding(where, f"{name}: there is no such day", "write it as 2026-01-31")
 
 
 def _identity(data: dict, file: str) -> Found:
@@ -45,9 +72,7 @@ def _identity(data: dict, file: str) -> Found:
         value: Any = data
         for step in where:
             value = value[step]
-        try:
-            date.fromisoformat(value)
-        except ValueError:
+        if not _is_day(value):
             yield Finding(where, f"{where[-1]}: there is no such day", "write it as 2026-01-31")
     if data.get("expires", data["effective"]) < data["effective"]:
         yield Finding(("expires",), "it expires before it is effective", "exchange the two days")
@@ -55,34 +80,44 @@ def _identity(data: dict, file: str) -> Found:
         yield Finding(("approved",), "one person approved it twice", "name two people")
 
 
-def _unaskable(question: str, facts: Mapping[str, Any], where: Where) -> Found:
-    try:
-        bounded(question)
-    except PathError as error:
-        yield Finding(where, str(error))
-    for name in _VARIABLE.findall(question):
-        if name not in facts and name not in DAYS:
-            yield Finding(where, f"no fact is called '{name}'", nearest(name, [*facts, *DAYS]))
+def _suggestions(cards: list[dict[str, Any]], criteria: Mapping[str, Any]) -> Found:
+    for index, card in enumerate(cards):
+        where = ("suggestions", index)
+        yield from when_findings(card.get("when", {}), (*where, "when"), criteria)
+        for system, code in card["code"].items():
+            try:
+                if len(list(patterns(SYSTEMS[system], code))) != 1 or "*" in code:
+                    yield Finding((*where, "code", system), "one code is ordered, not several", "name one")
+            except ValueError as error:
+                message, _, suggestion = str(error).partition("; ")
+                yield Finding((*where, "code", system), message, suggestion)
+
+
+def _unaskable(question: str, facts: Mapping[str, Fact], where: Where) -> Found:
+    wrong = list(expression_findings(question, where, [*facts, *DAYS]))
+    yield from wrong
     if found := _UNANSWERABLE.search(question):
         say = f"{found[1]}() answers yes or no where a fact is missing"
         yield Finding(where, say, "ask about the fact itself: missing is never no")
+    elif not wrong:
+        yield from _tried(question, facts, where)
 
 
-def _rows(rows: list[dict], criteria: Mapping[str, Any]) -> Found:
-    for index, row in enumerate(rows):
-        for name in row.get("when", {}):
-            if name not in criteria:
-                where = ("decisions", index, "when", name)
-                yield Finding(where, f"no criterion is called '{name}'", nearest(name, criteria))
-        if "for" in row:
-            try:
-                Span.parse(row["for"])
-            except ValueError as error:
-                yield Finding(("decisions", index, "for"), str(error), "write it as '12 months'")
-        last = index == len(rows) - 1
-        if last and "when" in row:
-            say = "the last row has no 'when', so that one row always holds"
-            yield Finding(("decisions", index), say, "add a last row '- then: pend' with what a person is to look at")
-        if not last and "when" not in row:
-            say = "rows below one without 'when' are never reached"
-            yield Finding(("decisions", index), say, "give it a 'when', or move it to the end")
+def _tried(question: str, facts: Mapping[str, Fact], where: Where) -> Found:
+    """Ask once with values of each fact's type: what fails now, or answers neither yes nor no, always does."""
+    known = {name: _SAMPLES[fact.type] for name, fact in facts.items()} | dict.fromkeys(DAYS, "2026-01-31")
+    try:
+        said = compiled(question)({}, known)
+    except Exception as error:  # noqa: BLE001 fhirpathpy raises bare Exceptions
+        say = f"it cannot be answered with facts of these types ({type(error).__name__})"
+        yield Finding(where, say, "compare a number with a number, a date with a date")
+        return
+    if said not in ([True], [False], []):
+        yield Finding(where, "it answers neither yes nor no", "compare it with something: %weeks >= 6")
+
+
+def _is_day(value: Any) -> bool:
+    try:
+        return bool(date.fromisoformat(value).isoformat() == value)
+    except (TypeError, ValueError):
+        return False

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from fhir_r4.resource import Identifier
@@ -115,7 +116,24 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class GoldCard:
+    """A provider is trusted with a policy's services, from ``starts`` to ``ends`` (both included).
+
+    Attributes:
+        policy: id of the policy; ``*`` stands for any characters.
+    """
+
+    policy: str
+    starts: date
+    ends: date | None = None
+
+    def holds(self, policy: str, on: date) -> bool:
+        return self.starts <= on and (self.ends is None or on <= self.ends) and fnmatchcase(policy, self.policy)
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     npi: str
     name: str
     network: str
+    gold_cards: tuple[GoldCard, ...] = ()

@@ -39,6 +39,14 @@ class Span:
         """
         return self.after(first) - timedelta(days=1)
 
+    def before(self, last: date) -> date:
+        """Return the same day of the month so much earlier, or the month's last where it has none such.
+
+        >>> Span.parse("1 month").before(date(2026, 3, 31)).isoformat()
+        '2026-02-28'
+        """
+        return Span(-self.count, self.unit).after(last)
+
     def after(self, first: date) -> date:
         """Return the same day of the month so much later, or the month's last where it has none such."""
         if self.unit in _DAYS:

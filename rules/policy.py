@@ -1,39 +1,22 @@
 """What is a policy made of? Five words that policy staff learn: policy, fact, criterion, decision row, case.
 
-``Then`` has no word for refusing on medical necessity. That is a clinician's verdict, made elsewhere
-(decisions.md §5; CA HSC 1367.01, 42 CFR 422.566(d)).
+Facts are in ``rules/facts.py``, decision rows in ``rules/decisions.py``.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 from enum import StrEnum
-from math import isfinite
 from typing import Any
 
 from fhir_r4.path import Evaluate
 from fhir_r4.resource import Coding
 from fhir_r4.systems import code_key
 from rules.codes import CodeSet
-from rules.periods import Span
+from rules.decisions import Row, When
+from rules.facts import Fact
 from rules.scope import Scope
-
-
-class Answer(StrEnum):
-    """What a criterion says: FHIRPath's true, false and empty. Missing is never no."""
-
-    YES = "yes"
-    NO = "no"
-    MISSING = "missing"
-
-
-class Then(StrEnum):
-    """What a decision row may say."""
-
-    CERTIFY = "certify"
-    PEND = "pend"
-    NOT_COVERED = "not-covered"
+from rules.search import Search
 
 
 class Status(StrEnum):
@@ -99,77 +82,18 @@ class AppliesTo:
         return self.billed_as.get(code_key(ordered.system, ordered.code), (ordered,))
 
 
-class FactType(StrEnum):
-    """What a fact's plain value is; a date is an ISO string, a code the bare code."""
-
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    DATE = "date"
-    CODE = "code"
-
-
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """A plain value that criteria ask about.
+class Criterion:
+    """A yes-or-no question in FHIRPath over the facts.
 
     Attributes:
-        name: as criteria spell it behind ``%``.
-        question: linkId of the questionnaire's item whose answer it is.
-        type: a value of another type does not count as an answer.
-        unit: UCUM code; a quantity in another unit does not count as an answer.
-        least, most: what a number can be at all (both included); beyond is a slip of the pen, not an answer.
+        facts: those that it asks about.
     """
 
     name: str
     question: str
-    type: FactType
-    unit: str | None = None
-    least: Decimal | None = None
-    most: Decimal | None = None
-
-    @property
-    def kind(self) -> str:
-        """Return what is expected, in words."""
-        between = f" from {self.least} to {self.most}" if self.least is not None and self.most is not None else ""
-        return f"a {self.type}{between}"
-
-    def holds(self, value: Any) -> bool:
-        """Tell whether ``value`` is of this fact's type.
-
-        >>> Fact("tested", "2.3", FactType.DATE).holds("2026-02-30")
-        False
-        """
-        match self.type:
-            case FactType.BOOLEAN:
-                return isinstance(value, bool)
-            case FactType.NUMBER:
-                return _is_number(value) and self._possible(value)
-            case FactType.DATE:
-                return isinstance(value, str) and _is_day(value)
-            case FactType.CODE:
-                return isinstance(value, str)
-
-    def _possible(self, number: Decimal | float) -> bool:
-        return (self.least is None or number >= self.least) and (self.most is None or number <= self.most)
-
-
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """A yes-or-no question in FHIRPath over the facts."""
-
-    name: str
-    question: str
     ask: Evaluate = field(compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One decision row: it holds when every criterion it names has one of the allowed answers."""
-
-    when: Mapping[str, frozenset[Answer]]
-    then: Then
-    period: Span | None = None
-    say: str | None = None
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +115,31 @@ class Guideline:
     url: str
 
 
+class Suggests(StrEnum):
+    """What a card beside the guideline is about: another order instead, or one more."""
+
+    ALTERNATIVE = "alternative"
+    COMPANION = "companion"
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A card that offers an order.
+
+    Attributes:
+        when: as of a decision row; the card is shown where it holds.
+        order: type of resource.
+        code: what is to be ordered.
+    """
+
+    suggests: Suggests
+    summary: str
+    detail: str
+    order: str
+    code: Coding
+    when: When = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class AtOrderTime:
     """What CRD says when such an order is written, in the words of ext-coverage-information."""
@@ -198,6 +147,7 @@ class AtOrderTime:
     covered: str
     pa_needed: str | None = None
     doc_needed: tuple[str, ...] = ()
+    info_needed: tuple[str, ...] = ()
     questionnaire: str | None = None
     reason: str | None = None
 
@@ -222,6 +172,7 @@ class Policy:
     applies_to: AppliesTo
     at_order_time: AtOrderTime
     guideline: Guideline | None
+    suggestions: tuple[Suggestion, ...]
     facts: tuple[Fact, ...]
     criteria: tuple[Criterion, ...]
     rows: tuple[Row, ...]
@@ -230,20 +181,23 @@ class Policy:
     def __str__(self) -> str:
         return f"{self.id} {self.version}"
 
+    @property
+    def searches(self) -> tuple[Search, ...]:
+        """Return the FHIR searches that find its facts in an EHR: for prefetch, scopes and population, each once."""
+        return tuple(dict.fromkeys(one for fact in self.facts for one in fact.searches))
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Return the SMART scopes that these searches need.
+
+        Source: SMART App Launch 2.0, "Scopes for requesting FHIR Resources".
+        """
+        return tuple(sorted({f"patient/{one.type}.rs" for one in self.searches}))
+
+    def fact(self, name: str) -> Fact | None:
+        return next((fact for fact in self.facts if fact.name == name), None)
+
     def in_force(self, on: date) -> bool:
         """Tell whether an active version is in force for a service of that day."""
         inside = self.effective <= on and (self.expires is None or on <= self.expires)
         return inside and self.identity.status is Status.ACTIVE
-
-
-def _is_number(value: Any) -> bool:
-    if isinstance(value, Decimal):
-        return value.is_finite()
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
-def _is_day(value: str) -> bool:
-    try:
-        return date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False

@@ -6,6 +6,7 @@ What two sisters need lives here, below both.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Protocol
 
 from fhir_r4.resource import Coding, Identifier
@@ -50,12 +51,13 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A certified item on file: its number, what it is for and until when."""
+    """A certified item on file: its number, what it is for, until when and how many units of it."""
 
     number: str
     codes: tuple[Coding, ...]
     starts: date
     ends: date
+    quantity: Decimal = Decimal(1)
 
     def satisfies(self, code: Coding, on: date) -> bool:
         wanted = code_key(code.system, code.code)

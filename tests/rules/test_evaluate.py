@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from fhir_r4.resource import Coding
 from fhir_r4.systems import CPT, HCPCS
+from rules.decisions import Answer, Then
 from rules.evaluate import evaluate
-from rules.policy import Answer, Then
 from tests.given import AMY, BOOK, OXYGEN, TODAY, a_promise
 
 POLICY, CODE = BOOK.in_force([OXYGEN], TODAY)

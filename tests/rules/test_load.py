@@ -77,7 +77,7 @@ def test_a_row_that_no_case_reaches_does_not_ship():
 
 def test_there_is_no_word_for_refusing_care():
     (fault,) = faults("then: pend", "then: deny")
-    assert "'deny' is not one of ['certify', 'pend', 'not-covered']" in fault[1]
+    assert "'deny' is not one of ['certify', 'pend', 'not-covered', 'no-auth']" in fault[1]
 
 
 def test_a_day_that_does_not_exist_is_said():

@@ -1,0 +1,72 @@
+"""What does CRD say of an order, once the policy is weighed on what is known when it is written?
+
+A missing fact becomes ``info-needed`` (who, where, when) or ``doc-needed`` (clinical, administrative, the patient's
+own). What the row that held has to say itself goes before all of this.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from rules.decisions import Then
+from rules.evaluate import Outcome
+from rules.policy import AtOrderTime, Policy
+from rules.trace import Need
+
+_CONDITIONAL = "conditional"
+
+
+def at_order_time(policy: Policy, outcome: Outcome) -> AtOrderTime:
+    """Return what is said, in the words of ext-coverage-information; ``info_needed`` goes with ``conditional`` only.
+
+    Source: CRD 2.2.1, ext-coverage-information (q1 to q3: a questionnaire has doc-needed, what is not covered needs no
+    authorization, conditional goes with info-needed).
+    """
+    said = _overridden(_by_outcome(policy, outcome), outcome.at_order_time)
+    if said.covered == "not-covered":
+        return replace(said, pa_needed=None, doc_needed=(), info_needed=(), questionnaire=None)
+    if said.pa_needed == "no-auth":
+        return replace(said, doc_needed=(), info_needed=(), questionnaire=None)
+    if _CONDITIONAL in {said.covered, said.pa_needed} and not said.info_needed:
+        return replace(said, info_needed=("OTH",), reason=said.reason or f"See the plan's policy: {policy.title}.")
+    return said
+
+
+def _by_outcome(policy: Policy, outcome: Outcome) -> AtOrderTime:
+    says = policy.at_order_time
+    match outcome.then:
+        case Then.NOT_COVERED:
+            return AtOrderTime(covered="not-covered", reason=outcome.say or says.reason)
+        case Then.NO_AUTH:
+            return AtOrderTime(covered=says.covered, pa_needed="no-auth", reason=outcome.say)
+        case _ if says.pa_needed == "no-auth" or says.covered == "not-covered":
+            return says
+        case _:
+            return _asking(says, outcome)
+
+
+def _asking(says: AtOrderTime, outcome: Outcome) -> AtOrderTime:
+    """Add what is missing. Where only the order itself is incomplete, the answer depends on it: conditional."""
+    needs = [one.need for one in outcome.missing]
+    information = tuple(sorted({str(need) for need in needs if need.is_information}))
+    documents = {str(need) for need in needs if not need.is_information and need is not Need.ADMIN}
+    asked = tuple(sorted({*says.doc_needed, *documents}))
+    if information:
+        return replace(says, pa_needed=_CONDITIONAL, info_needed=information, doc_needed=asked)
+    return replace(says, doc_needed=asked)
+
+
+def _overridden(said: AtOrderTime, row: Mapping[str, Any]) -> AtOrderTime:
+    if not row:
+        return said
+    documents = row.get("doc-needed", said.doc_needed)
+    changed = replace(
+        said,
+        covered=row.get("covered", said.covered),
+        pa_needed=row.get("pa-needed", said.pa_needed),
+        doc_needed=(documents,) if isinstance(documents, str) else tuple(documents),
+        questionnaire=row.get("questionnaire", said.questionnaire),
+        reason=row.get("reason", said.reason),
+    )
+    conditional = _CONDITIONAL in {changed.covered, changed.pa_needed}
+    return changed if conditional else replace(changed, info_needed=())
