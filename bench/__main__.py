@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count, islice
 from pathlib import Path
@@ -53,6 +53,7 @@ class Operation:
 
 
 SUBMIT = Operation("`$submit`", "/fhir/2.0/Claim/$submit", "submission", House.bearer, b'"A1"', 5)
+PENDED = replace(SUBMIT, body="pended")
 PACKAGE = "/fhir/2.0/Questionnaire/$questionnaire-package"
 OPERATIONS = (
     Operation("order-sign", "/cds-services/order-sign-crd", "hook", House.hook_token, b"coverage-assertion-id", 3),
@@ -89,8 +90,8 @@ class Bench:
 
     def on_threads(self, scale: Scale) -> Latency:
         """Return how long jobs took that threads of the web processes did."""
-        requests = list(self.requests(SUBMIT, iter(range(scale.members - scale.jobs, scale.members))))
-        return latency("threads of the web processes", 10, self.service.port, self.house.here.data, requests)
+        requests = list(self.requests(PENDED, iter(range(scale.members - scale.jobs, scale.members))))
+        return latency("threads of the web processes", 10, self.house.here, requests)
 
 
 @click.command()
@@ -141,9 +142,9 @@ def _on_celery(stack: ExitStack, folder: Path, port: int, given: Bodies, scale: 
     serve = ["serve", "--port", str(port)]
     service = stack.enter_context(running(serve, f"{here.service}/health/ready", log, here.environment))
     bench = Bench(house, given, Web(port, service.pid), Web(port, service.pid))
-    first, *rest = bench.requests(SUBMIT, iter(range(scale.jobs + 1)))
-    latency(name, target, port, here.data, [first])  # to warm up: the worker may still be starting
-    return latency(name, target, port, here.data, rest)
+    first, *rest = bench.requests(PENDED, iter(range(scale.jobs + 1)))
+    latency(name, target, here, [first])  # to warm up: the worker may still be starting
+    return latency(name, target, here, rest)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from fhir_r4.wire import write_json
 
 EHR = "https://ehr.example.org/fhir"
 ORDER = "DeviceRequest/home-oxygen"
+RIVERSIDE = "Organization/riverside"
 SUBMISSION_BYTES = 24_000
 _AMY = b"ACME0001234"
 _TRANSACTION = b"00000000-0000-4000-8000-000000000000"
@@ -25,11 +26,16 @@ def member_number(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Bodies:
-    """One body for each operation; a member's number is put into it by exchanging bytes of the same length."""
+    """One body for each operation; a member's number is put into it by exchanging bytes of the same length.
+
+    Attributes:
+        pended: a submission that a person decides.
+    """
 
     hook: bytes
     parameters: bytes
     submission: bytes
+    pended: bytes
     inquiry: bytes
 
     def for_member(self, operation: str, number: int) -> bytes:
@@ -43,16 +49,20 @@ def bodies(now: datetime) -> Bodies:
     now -= timedelta(days=1)
     records = Records.load(HOUSE / "fixtures" / "ehr", now.date())
     hook, parameters = _hook(records), _parameters(records)
-    records.put(_form(now))
-    order = _held(records, ORDER)
-    inquiry = inquiry_bundle(records, EHR, order, "Organization/riverside", now)
-    submission = _grown(request_bundle(records, EHR, order, "Organization/riverside", now), records)
+    inquiry = inquiry_bundle(records, EHR, _held(records, ORDER), RIVERSIDE, now)
     return Bodies(
         hook=write_json(hook),
         parameters=write_json(parameters),
-        submission=write_json(_one_transaction(submission)),
+        submission=_submission(records, _form(now), now),
+        pended=_submission(records, _form(now, leave="2.1"), now),
         inquiry=write_json(_one_transaction(inquiry)),
     )
+
+
+def _submission(records: Records, form: dict, now: datetime) -> bytes:
+    records.put(form)
+    bundle = request_bundle(records, EHR, _held(records, ORDER), RIVERSIDE, now)
+    return write_json(_one_transaction(_grown(bundle, records)))
 
 
 def _hook(records: Records) -> dict:
@@ -77,8 +87,8 @@ def _coverage(records: Records) -> dict:
     return _held(records, "Coverage/amy-baxter-acme") | {"payor": [{"identifier": payor}]}
 
 
-def _form(now: datetime) -> dict:
-    """Return the completed form by which the policy certifies."""
+def _form(now: datetime, leave: str | None = None) -> dict:
+    """Return the completed form by which the policy certifies; with the answer ``leave`` left out it pends."""
     answers = {
         "2.1": {"valueQuantity": {"value": 88, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}},
         "2.3": {"valueDate": now.date().isoformat()},
@@ -93,7 +103,7 @@ def _form(now: datetime) -> dict:
         "status": "completed",
         "subject": {"reference": "Patient/amy-baxter"},
         "authored": now.isoformat(timespec="seconds"),
-        "item": [{"linkId": link, "answer": [value]} for link, value in answers.items()],
+        "item": [{"linkId": link, "answer": [value]} for link, value in answers.items() if link != leave],
     }
 
 

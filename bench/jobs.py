@@ -1,7 +1,8 @@
-"""How long after a request has come in is the job done that follows from it? On threads, and on Celery workers.
+"""How long after a case has changed is the job done that follows from it? On threads, and on Celery workers.
 
-Read from the rows themselves: from the moment the submission arrived (``created_at``) to the moment its job was done
-(``done_at``). One request at a time, so that what is measured is the way and not a queue.
+The change is a reviewer's verdict: what is decided at once has no job, for its answer tells of it. Read from the rows
+themselves: from the moment the verdict arrived (``created_at``) to the moment its job was done (``done_at``). One
+verdict at a time, so that what is measured is the way and not a queue.
 """
 
 import http.client
@@ -12,48 +13,74 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from rich.console import Console
 from sqlalchemy import func, select
 
+from app.demo.parties import Parties
+from app.demo.reviewer import Browser
+from app.demo.transcript import Transcript
 from app.storage.database import Database
 from app.storage.tables import outbox
 from bench.load import NotAnswered, Request
+from fhir_r4.wire import read_own
 
 PATIENCE_SECONDS = 30
 PAUSE_SECONDS = 0.02
+_PASSWORD = "a password of the bench"  # noqa: S105 of a house that is torn down
+_VERDICT = {"action": "A3", "reason": "The saturation was not given."}
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds from each submission's arrival to its job's end; None where there was no Redis to measure with."""
+    """Milliseconds from each verdict's arrival to its job's end; None where there was no Redis to measure with."""
 
     name: str
     target_ms: float
     milliseconds: Sequence[float] | None
 
 
-def latency(name: str, target_ms: float, port: int, data: Path, requests: Sequence[Request]) -> Latency:
-    """Send the requests one after another and return how long their jobs took.
+def a_reviewer(here: Parties) -> Browser:
+    """Return the browser of a reviewer who has logged in."""
+    link = here.operate("staff", "add", "bench-reviewer", "--role", "reviewer", "--licence", "NY/123456")
+    browser = Browser(here.service, "reviewer", Transcript(Console(quiet=True)))
+    browser.set_password(link, _PASSWORD)
+    browser.log_in("bench-reviewer", _PASSWORD)
+    return browser
+
+
+def latency(name: str, target_ms: float, here: Parties, requests: Sequence[Request]) -> Latency:
+    """Submit cases that pend, decide them one after another, and return how long the jobs took that follow.
 
     Raises:
-        NotAnswered: a submission is not accepted, or its job is not done in time.
+        NotAnswered: a submission does not pend, or a job is not done in time.
     """
-    database = Database(f"sqlite:///{(data / 'priorauth.db').absolute()}")
+    reviewer, cases = a_reviewer(here), _submitted(here, requests)
+    database = Database(f"sqlite:///{(here.data / 'priorauth.db').absolute()}")
     try:
         with database.reading() as connection:
             before = connection.execute(select(func.coalesce(func.max(outbox.c.id), 0))).scalar_one()
-        http_connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
-        for one in requests:
-            http_connection.request("POST", one.path, one.body, one.headers)
-            answer = http_connection.getresponse()
-            answer.read()
-            if answer.status != 200:
-                raise NotAnswered(f"{one.path}: {answer.status}")
+        for case in cases:
+            reviewer.decide(f"{here.service}/authorizations/{case}", _VERDICT)
             time.sleep(PAUSE_SECONDS)
-        http_connection.close()
-        return Latency(name, target_ms, _ended(database, before, len(requests)))
+        return Latency(name, target_ms, _ended(database, before, len(cases)))
     finally:
         database.engine.dispose()
+
+
+def _submitted(here: Parties, requests: Sequence[Request]) -> list[str]:
+    """Return the cases that the requests make, each by its opaque id."""
+    connection, cases = http.client.HTTPConnection(urlsplit(here.service).netloc, timeout=PATIENCE_SECONDS), []
+    for one in requests:
+        connection.request("POST", one.path, one.body, one.headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200 or b'"A4"' not in body:
+            raise NotAnswered(f"{one.path}: {answer.status} {body[:300]!r}")
+        cases.append(read_own(body)["entry"][0]["resource"]["id"])
+    connection.close()
+    return cases
 
 
 def _ended(database: Database, before: int, wanted: int) -> list[float]:

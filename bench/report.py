@@ -55,8 +55,8 @@ this machine; the ratio is what carries over.
 
 Resident memory of the largest web process after all rounds: {resident_mb:.0f} MB (target {RESIDENT_MB} MB): {memory}.
 
-From a submission's arrival to the end of the job that follows from it, one request at a time (`created_at` to
-`done_at` of the job's row):
+From a reviewer's verdict to the end of the job that follows from it, one verdict at a time (`created_at` to `done_at`
+of the job's row). What is decided at once has no job: its answer tells of it.
 
 | jobs are done by | jobs | median | 95 of 100 within | target for the median | |
 |---|--:|--:|--:|--:|---|
