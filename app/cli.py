@@ -162,6 +162,33 @@ def client_token(name: str, minutes: int, data: Path | None) -> None:
     click.echo(token)
 
 
+@client.command("suspend")
+@click.argument("name")
+@_DATA
+def client_suspend(name: str, data: Path | None) -> None:
+    """Refuse a client from its next request on; its tokens are void."""
+    _set_active(name, data, active=False)
+    click.echo(f"client {name} is suspended")
+
+
+@client.command("resume")
+@click.argument("name")
+@_DATA
+def client_resume(name: str, data: Path | None) -> None:
+    """Let a suspended client in again; it asks for new tokens."""
+    _set_active(name, data, active=True)
+    click.echo(f"client {name} may call again")
+
+
+def _set_active(name: str, data: Path | None, *, active: bool) -> None:
+    from app import registration
+
+    try:
+        registration.set_active(Config.from_env(data=data), name, active=active)
+    except registration.BadRegistration as bad:
+        raise click.ClickException(str(bad)) from None
+
+
 @main.group()
 def staff() -> None:
     """The payer's own people."""

@@ -81,6 +81,12 @@ class Config:
     access_token_seconds: int = 300
     """Life of an access token; SMART Backend Services recommends at most 300."""
 
+    anonymous_refusals_per_minute: int = 60
+    """Refusals of callers nobody knows that each web process records; further ones are counted and not recorded."""
+
+    metrics_token: str = field(default="", repr=False)
+    """Bearer token that /metrics asks for; empty means that it asks for none."""
+
     outbound_timeout_seconds: float = 3.0
     """How long to wait for another system to connect, and for each piece of its answer."""
 

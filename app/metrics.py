@@ -19,6 +19,9 @@ _own = CollectorRegistry()
 _requests = Counter("priorauth_requests", "Requests answered.", _LABELS, registry=_own)
 _seconds = Histogram("priorauth_request_seconds", "Time to answer.", _LABELS, registry=_own, buckets=_SECONDS)
 _refusals = Counter("priorauth_refusals", "Requests refused, by FHIR's issue type.", ("kind",), registry=_own)
+_unrecorded = Counter(
+    "priorauth_refusals_unrecorded", "Refusals of unknown callers that were counted and not recorded.", registry=_own
+)
 
 
 def answered(template: str | None, status: int, seconds: float) -> None:
@@ -30,6 +33,10 @@ def answered(template: str | None, status: int, seconds: float) -> None:
 
 def refused(kind: str) -> None:
     _refusals.labels(kind).inc()
+
+
+def unrecorded() -> None:
+    _unrecorded.inc()
 
 
 def exposition(*others: Collector) -> bytes:

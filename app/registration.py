@@ -80,6 +80,23 @@ def register(config: Config, said: Registration) -> None:
         raise BadRegistration("another client has this --hook-issuer") from None
 
 
+def set_active(config: Config, name: str, *, active: bool) -> None:
+    """Suspend a client, or let it in again.
+
+    Every request asks the database who calls: a suspended client is refused from its next request on, also with
+    tokens that it has, and those are void for good.
+
+    Raises:
+        BadRegistration: there is no such client.
+    """
+    moment = now()
+    with Database(config.database).writing() as connection:
+        if not clients.set_active(connection, name, active=active):
+            raise BadRegistration("no client of this name is registered")
+        kind = "client.resumed" if active else "client.suspended"
+        events.record(connection, kind, actor="operator", at=moment, client=name)
+
+
 def operator_token(config: Config, name: str, minutes: int) -> str:
     """Return a new bearer token for all that the client is registered for."""
     service = build(config)

@@ -14,6 +14,7 @@ from app.clock import now
 from app.config import Config
 from app.payers import load_payers
 from app.policies import ActivePolicies, Edition
+from app.ration import Ration
 from app.storage.database import Database
 from app.storage.directory import TableDirectory
 from app.storage.sealing import Keyring, read_keys
@@ -51,6 +52,7 @@ class Service:
     jwks: JwksCache
     keyring: Keyring
     lines: EhrLines
+    anonymous_refusals: Ration
     runner: Runner = field(default_factory=_Nobody)
     now: Callable[[], datetime] = now
 
@@ -88,6 +90,7 @@ def build(config: Config) -> Service:
         policies=ActivePolicies(config, database),
         door=door,
         jwks=JwksCache(door),
+        anonymous_refusals=Ration(config.anonymous_refusals_per_minute, seconds=60),
         keyring=read_keys(config.encryption_keys, config.encryption_key_file),
         lines=EhrLines(config.threads // 2),
     )

@@ -89,9 +89,12 @@ def _nothing(status: int, headers: dict[str, str]) -> Response:
 def _audit(status: int, issues: tuple[Issue, ...]) -> None:
     """Count and record the refusal; a hook's JWT that was accepted is spent by it all the same."""
     metrics.refused(issues[0].code)
-    service, caller = the_service(), g.get("hook_caller")
+    service, caller, actor = the_service(), g.get("hook_caller"), g.get("client_id")
+    if actor is None and not service.anonymous_refusals.take():
+        metrics.unrecorded()
+        return
     record = {
-        "actor": g.get("client_id", "unknown"),
+        "actor": actor or "unknown",
         "at": service.now(),
         "request_id": g.get("request_id"),
         "door": request.endpoint,

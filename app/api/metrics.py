@@ -1,18 +1,21 @@
 """What does a monitoring system see? Prometheus' text: what the web processes counted, and what waits in the outbox."""
 
 from collections.abc import Iterator
+from hmac import compare_digest
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.current import the_service
+from app.jobs.handlers import HANDLERS
 from app.logging import get_logger
 from app.metrics import exposition
 from app.storage import outbox
 from app.wiring import Service
+from fhir_r4.problems import NotAuthenticated
 
 door = Blueprint("metrics", __name__)
 log = get_logger()
@@ -20,7 +23,11 @@ log = get_logger()
 
 @door.get("/metrics")
 def metrics() -> Response:
+    """Answer who has the token, where the operator has set one; else whoever can reach this door."""
     service = the_service()
+    token = service.config.metrics_token
+    if token and not compare_digest(request.headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
+        raise NotAuthenticated("the monitoring system's token", headers={"WWW-Authenticate": "Bearer"})
     return Response(exposition(_Outbox(service), _Policies(service)), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -33,12 +40,14 @@ class _Outbox(Collector):
     def collect(self) -> Iterator[Metric]:
         try:
             with self._service.database.reading() as connection:
-                found = outbox.depth(connection)
+                found = outbox.depth(connection, HANDLERS.keys())
         except SQLAlchemyError as error:
             log.error("database.away", exc_info=error)  # noqa: TRY400 structlog's, with the type and lines only
             return
-        rows = GaugeMetricFamily("priorauth_outbox_rows", "Rows that wait, and rows given up.", labels=["state"])
+        says = "Rows that wait, those of them that this version leaves to another, and rows given up."
+        rows = GaugeMetricFamily("priorauth_outbox_rows", says, labels=["state"])
         rows.add_metric(["waiting"], found.waiting)
+        rows.add_metric(["left"], found.left)
         rows.add_metric(["dead"], found.dead)
         yield rows
         age = (self._service.now() - found.oldest).total_seconds() if found.oldest else 0

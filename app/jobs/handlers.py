@@ -7,12 +7,13 @@ from app.storage import authorizations
 from app.storage.outbox import Job
 from app.wiring import Service
 
-HANDLERS: Mapping[str, Callable[[Service, Job], list[int]]] = {
-    authorizations.CHANGED: notify.changed,
-    notify.HANDSHAKE: notify.shake_hands,
-    notify.DELIVER: notify.deliver,
-    notify.HEARTBEAT: notify.beat,
+HANDLERS: Mapping[tuple[str, int], Callable[[Service, Job], list[int]]] = {
+    (authorizations.CHANGED, 1): notify.changed,
+    (notify.HANDSHAKE, 1): notify.shake_hands,
+    (notify.DELIVER, 1): notify.deliver,
+    (notify.HEARTBEAT, 1): notify.beat,
 }
+"""By kind and contract (``app/storage/outbox.py``): while versions are exchanged, rows of the old and the new wait."""
 WHEN_GIVEN_UP: Mapping[str, Callable[[Service, Job, str], None]] = dict.fromkeys(notify.KINDS, notify.gave_up)
 """Who is told of a dead letter, beside staff."""
 PATIENCE: Mapping[str, int] = {notify.HANDSHAKE: 10}

@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.jobs.attempts import GiveUp, TryLater
 from app.jobs.handlers import HANDLERS, PATIENCE, WHEN_GIVEN_UP
 from app.logging import get_logger
-from app.storage import outbox
+from app.storage import clients, outbox
 from app.storage.outbox import Job
 from app.wiring import Service
 
@@ -19,6 +20,10 @@ BACK_OFF = (1, 5, 10, 30, 120, 600, 1800, 3600)
 """Seconds until the next attempt; the last one repeats."""
 ATTEMPTS = 80
 """Three days, by the waits above."""
+LEFT_ALONE = timedelta(seconds=15)
+"""How long a job of another version is left before it is looked at again."""
+FORGETTING_SECONDS = 300
+"""How often tokens that have expired and JWTs that cannot come again are forgotten."""
 log = get_logger()
 
 
@@ -28,9 +33,12 @@ def work(service: Service, job_id: int | None = None) -> tuple[bool, list[int]]:
         job = outbox.take(connection, service.now(), LEASE, job_id)
     if job is None:
         return False, []
-    handler = HANDLERS.get(job.kind)
+    handler = HANDLERS.get((job.kind, job.contract))
+    if handler is None:
+        _leave(service, job)
+        return True, []
     try:
-        more = handler(service, job) if handler else _unknown(job)
+        more = handler(service, job)
     except TryLater as reason:
         _again(service, job, str(reason), reason.wait)
         return True, []
@@ -48,9 +56,15 @@ def work(service: Service, job_id: int | None = None) -> tuple[bool, list[int]]:
     return True, more
 
 
-def _unknown(job: Job) -> list[int]:
-    """Leave a kind that this version does not know to one that does: a newer web process may have written it."""
-    raise TryLater(f"this version knows no job {job.kind}")
+def _leave(service: Service, job: Job) -> None:
+    """Leave a job that this version does not know to one that does; it is never given up for that.
+
+    Another version's process wrote it: while they are exchanged, both are at work.
+    """
+    fault = f"this version knows no job {job.kind}, contract {job.contract}"
+    log.warning("job.left", job=job.kind, version=job.contract)
+    with service.database.writing() as connection:
+        outbox.leave(connection, job, service.now() + LEFT_ALONE, fault)
 
 
 def _again(service: Service, job: Job, fault: str, asked: timedelta | None = None) -> None:
@@ -84,6 +98,7 @@ class ThreadRunner:
         self._poll = poll_seconds
         self._woken = threading.Semaphore(0)
         self._ending = threading.Event()
+        self._forgotten = time.monotonic()
         self._threads = [threading.Thread(target=self._run, name=f"jobs-{n}", daemon=True) for n in range(threads)]
 
     def start(self) -> None:
@@ -110,8 +125,16 @@ class ThreadRunner:
                 while busy:
                     busy, more = work(self._service)
                     self.wake(more[1:])
+                self._forget()
             except SQLAlchemyError as error:
                 log.warning("database.away", exc_info=error)
                 self._ending.wait(self._poll)
             except Exception as error:
                 log.critical("job.fault", exc_info=error)
+
+    def _forget(self) -> None:
+        """Forget now and then what has expired; who asks for a token does not wait for that."""
+        if time.monotonic() - self._forgotten >= FORGETTING_SECONDS:
+            self._forgotten = time.monotonic()
+            with self._service.database.writing() as connection:
+                clients.forget(connection, self._service.now())

@@ -88,8 +88,9 @@ def log_in(service: Service, name: str, password: str) -> str:
         hashed = staff.password_of(connection, name)
     if tried >= TRIES or not _matches(hashed, password):
         _failures[name] = tried + 1
-        with service.database.writing() as connection:
-            events.record(connection, "staff.login-refused", actor="unknown", at=service.now())
+        if service.anonymous_refusals.take():
+            with service.database.writing() as connection:
+                events.record(connection, "staff.login-refused", actor="unknown", at=service.now())
         raise NotAuthenticated("name or password is wrong, or was wrong too often; wait five minutes")
     _failures.pop(name, None)
     secret, now = secrets.token_urlsafe(32), service.now()

@@ -64,6 +64,14 @@ def add(connection: Connection, client: Client, now: datetime) -> None:
         connection.execute(insert(client_ehrs).values(client_id=client.id, base_url=base_url))
 
 
+def set_active(connection: Connection, client_id: str, *, active: bool) -> bool:
+    """Suspend a client, whose tokens are void from then on, or let it in again; False where there is no such client."""
+    changed = connection.execute(clients.update().where(clients.c.id == client_id).values(active=active))
+    if not active:
+        connection.execute(delete(access_tokens).where(access_tokens.c.client_id == client_id))
+    return changed.rowcount == 1
+
+
 def find(connection: Connection, client_id: str) -> Client | None:
     """Return the active client of this id."""
     return _one(connection.execute(_BY_ID, {"client_id": client_id}))

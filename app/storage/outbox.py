@@ -4,13 +4,19 @@ A job is written in the transaction of the change that it follows from. Whoever 
 that runs out is taken up by someone else. The count of attempts fences: only the last taker may end a job.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 
 from app.storage.tables import outbox
+
+CONTRACTS: Mapping[str, int] = {}
+"""What each kind of job asks for, as a number to raise when it asks for something else; 1 where it is not named.
+
+Keep the handler of the number before (``app/jobs/handlers.py``) until no row of it can be left.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +25,34 @@ class Job:
 
     id: int
     kind: str
+    contract: int
     subject: str
     attempts: int
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How much is waiting, how much is dead, and since when the oldest waits (None where none does)."""
+    """How much is waiting, how much is dead, and since when the oldest waits (None where none does).
+
+    ``left`` of the waiting are of a kind or contract that this version does not know.
+    """
 
     waiting: int
+    left: int
     dead: int
     oldest: datetime | None
 
 
 def put(connection: Connection, kind: str, subject: str, now: datetime, not_before: datetime | None = None) -> int:
     """Write a job on the caller's transaction and return its id."""
-    values = {"kind": kind, "subject": subject, "created_at": now, "not_before": not_before or now, "attempts": 0}
+    values = {
+        "kind": kind,
+        "contract": CONTRACTS.get(kind, 1),
+        "subject": subject,
+        "created_at": now,
+        "not_before": not_before or now,
+        "attempts": 0,
+    }
     done = connection.execute(insert(outbox).values(values))
     (identity,) = done.inserted_primary_key or (0,)
     return int(identity)
@@ -72,7 +90,7 @@ def take(connection: Connection, now: datetime, lease: timedelta, job_id: int | 
         return None
     attempts = row.attempts + 1
     connection.execute(update(outbox).where(outbox.c.id == row.id).values(lease_until=now + lease, attempts=attempts))
-    return Job(row.id, row.kind, row.subject, attempts)
+    return Job(row.id, row.kind, row.contract, row.subject, attempts)
 
 
 def done(connection: Connection, job: Job, now: datetime) -> bool:
@@ -84,6 +102,12 @@ def done(connection: Connection, job: Job, now: datetime) -> bool:
 def later(connection: Connection, job: Job, when: datetime, fault: str) -> None:
     """Give a job back, to be tried again at ``when``."""
     connection.execute(update(outbox).where(_held(job)).values(not_before=when, lease_until=None, fault=fault))
+
+
+def leave(connection: Connection, job: Job, when: datetime, fault: str) -> None:
+    """Give a job back that was not attempted: at ``when`` somebody of another version may take it."""
+    before = {"not_before": when, "lease_until": None, "fault": fault, "attempts": job.attempts - 1}
+    connection.execute(update(outbox).where(_held(job)).values(before))
 
 
 def bury(connection: Connection, job: Job, now: datetime, fault: str) -> None:
@@ -99,14 +123,19 @@ def next_due(connection: Connection) -> datetime | None:
     return found
 
 
-def depth(connection: Connection) -> Depth:
-    """Count what waits and what is dead."""
+def depth(connection: Connection, known: Collection[tuple[str, int]]) -> Depth:
+    """Count what waits and what is dead; ``known`` are the kinds with their contracts that somebody here does."""
     alive = and_(outbox.c.done_at.is_(None), outbox.c.dead_at.is_(None))
-    waiting, oldest = connection.execute(
-        select(func.count(), func.min(outbox.c.created_at)).select_from(outbox).where(alive)
-    ).one()
+    kind = (outbox.c.kind, outbox.c.contract)
+    each = select(*kind, func.count().label("rows"), func.min(outbox.c.created_at).label("since"))
+    waiting = connection.execute(each.where(alive).group_by(*kind)).all()
     dead = connection.execute(select(func.count()).where(outbox.c.dead_at.is_not(None))).scalar_one()
-    return Depth(waiting, dead, oldest)
+    return Depth(
+        waiting=sum(one.rows for one in waiting),
+        left=sum(one.rows for one in waiting if (one.kind, one.contract) not in known),
+        dead=dead,
+        oldest=min((one.since for one in waiting), default=None),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,6 +316,13 @@ outbox = Table(
     Column("id", Integer, primary_key=True, autoincrement=True),
     Column("kind", String(64), nullable=False),
     Column("subject", String(64), nullable=False, comment="id of what the job is about"),
+    Column(
+        "contract",
+        Integer,
+        nullable=False,
+        server_default="1",
+        comment="what the kind asks for; raised when it asks for something else",
+    ),
     Column("created_at", Moment, nullable=False),
     Column("not_before", Moment, nullable=False),
     Column("attempts", Integer, nullable=False, comment="fences: only the last taker may end a job"),

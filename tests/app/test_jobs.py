@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from app.jobs.notify import DELIVER, HANDSHAKE
-from app.jobs.runner import ATTEMPTS, BACK_OFF, LEASE, ThreadRunner
+from app.jobs.handlers import HANDLERS
+from app.jobs.notify import DELIVER, HANDSHAKE, changed
+from app.jobs.runner import ATTEMPTS, BACK_OFF, LEASE, LEFT_ALONE, ThreadRunner
 from app.storage import authorizations, notices, outbox, tables
 from prior_auth.authorization import ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
@@ -129,7 +130,28 @@ def test_a_kind_of_job_that_this_version_does_not_know_is_left_to_one_that_does(
     (row,) = house.rows(tables.outbox)
     assert row["done_at"] is None
     assert row["dead_at"] is None
-    assert "knows no job" in row["fault"]
+    assert row["fault"] == "this version knows no job from.the-future, contract 1"
+
+
+def test_a_worker_of_another_version_leaves_a_job_whose_contract_it_does_not_know(house, endpoint, monkeypatch):
+    """It is looked at every quarter of a minute, never given up, told to the operator, and done by who knows it."""
+    subscribe(house, endpoint)
+    run_all(house)
+    monkeypatch.setattr("app.storage.outbox.CONTRACTS", {authorizations.CHANGED: 2})  # the web process is newer
+    decide(house, a_pended_case(house))
+    for _ in range(2 * ATTEMPTS):
+        assert run_all(house) == 1
+        house.clock.now += LEFT_ALONE
+    row = house.rows(tables.outbox)[-1]
+    assert (row["contract"], row["attempts"], row["done_at"], row["dead_at"]) == (2, 0, None, None)
+    assert row["fault"] == "this version knows no job authorization.changed, contract 2"
+    with house.service.database.reading() as connection:
+        depth = outbox.depth(connection, HANDLERS.keys())
+    assert (depth.waiting, depth.left, depth.dead) == (1, 1, 0)
+    knows_both = HANDLERS | {(authorizations.CHANGED, 2): changed}
+    monkeypatch.setattr("app.jobs.runner.HANDLERS", knows_both)
+    run_all(house)
+    assert endpoint.taken() == [("handshake", 0), ("event-notification", 1)]
 
 
 def test_a_handler_that_breaks_is_tried_again_and_its_words_are_not_kept(house, monkeypatch):
@@ -141,10 +163,11 @@ def test_a_handler_that_breaks_is_tried_again_and_its_words_are_not_kept(house, 
     assert row["fault"] == "ValueError"
 
 
-def test_back_off_grows(house):
+def test_back_off_grows(house, monkeypatch):
     assert list(BACK_OFF) == sorted(BACK_OFF)
+    monkeypatch.setattr("app.jobs.runner.HANDLERS", {("unlucky", 1): lambda *_: 1 / 0})
     with house.service.database.writing() as connection:
-        outbox.put(connection, "unknown", "x", house.clock.now)
+        outbox.put(connection, "unlucky", "x", house.clock.now)
     waits = []
     for _ in range(4):
         run_all(house)
@@ -173,7 +196,7 @@ def test_a_job_is_taken_by_one_at_a_time_and_by_another_when_the_lease_runs_out(
 
 def test_many_threads_do_each_job_once(house, monkeypatch):
     done = []
-    monkeypatch.setattr("app.jobs.runner.HANDLERS", {"count": lambda _, job: done.append(job.subject) or []})
+    monkeypatch.setattr("app.jobs.runner.HANDLERS", {("count", 1): lambda _, job: done.append(job.subject) or []})
     runner = ThreadRunner(house.service, threads=4, poll_seconds=0.05)
     runner.start()
     with house.service.database.writing() as connection:

@@ -5,12 +5,14 @@ import re
 import shutil
 import signal
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
+from app import current
 from app.demo.parties import loopback_door, parties, running
 from app.storage import outbox, tables
 from tests.app.fixtures import ROOT
@@ -124,3 +126,28 @@ def test_all_web_processes_are_one_sum_and_a_dead_one_s_counts_stay(tmp_path):
         service.terminate()
         service.wait(timeout=20)
         assert not counts.exists()
+
+
+def test_the_operator_may_ask_for_a_token(house):
+    """Without the setting nobody is asked; with it, who has another token learns nothing."""
+    guarded = replace(house.service, config=replace(house.config, metrics_token="scraper's"))
+    current.init_app(house.web.application, guarded)
+    for headers in ({}, {"Authorization": "Bearer other"}, {"Authorization": "scraper's"}):
+        answer = house.web.get("/metrics", headers=headers)
+        assert answer.status_code == 401
+        assert b"priorauth_requests" not in answer.data
+    assert house.web.get("/metrics", headers={"Authorization": "Bearer scraper's"}).status_code == 200
+    assert "scraper" not in repr(guarded.config)
+
+
+def test_refusals_of_nobody_fill_no_disk_and_are_counted(house):
+    """Who has a token is always recorded: the ration is for callers that nobody knows."""
+    most = house.config.anonymous_refusals_per_minute
+    before = value(scraped(house), "priorauth_refusals_unrecorded_total")
+    token = house.token()
+    for _ in range(most + 5):
+        house.submit(a_submission_bundle(), token="unknown")
+    assert len(house.refusals()) == most
+    assert value(scraped(house), "priorauth_refusals_unrecorded_total") - before == 5
+    house.submit(b"[]", token=token)
+    assert len(house.refusals()) == most + 1

@@ -10,10 +10,10 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.registration import BadRegistration, Registration, operator_token, register
-from app.storage import tables
+from app.registration import BadRegistration, Registration, operator_token, register, set_active
+from app.storage import clients, tables
 from tests.app.fixtures import BASE, LATER, Signer
-from tests.given import a_submission_bundle
+from tests.given import a_hook, a_submission_bundle
 
 
 def refused(answer, error="invalid_client"):
@@ -251,3 +251,36 @@ def test_a_private_key_is_not_taken_for_a_public_one(house, tmp_path):
     keys.write_text(json.dumps({"keys": [{"kty": "EC", "kid": "k", "d": "secret"}]}))
     with pytest.raises(BadRegistration, match="public"):
         register(house.config, Registration(name="x", jwks=str(keys)))
+
+
+# Suspension
+
+
+def test_a_suspended_client_is_refused_at_once_with_the_tokens_that_it_has(house):
+    """Another process suspends it; here nothing about it was kept. Once resumed it needs a new token."""
+    token = house.token()
+    assert house.submit(a_submission_bundle(), token=token).status_code == 200
+    set_active(house.config, "riverside-ehr", active=False)
+    assert house.submit(a_submission_bundle(), token=token).status_code == 401
+    refused(house.ask_for_token())
+    assert house.call(a_hook()).status_code == 401
+    set_active(house.config, "riverside-ehr", active=True)
+    assert house.submit(a_submission_bundle(), token=token).status_code == 401
+    assert house.submit(a_submission_bundle()).status_code == 200
+    assert house.call(a_hook()).status_code == 200
+    kinds = [row["kind"] for row in house.rows(tables.events)]
+    assert (kinds.count("client.suspended"), kinds.count("client.resumed")) == (1, 1)
+
+
+def test_a_client_that_nobody_registered_cannot_be_suspended(house):
+    with pytest.raises(BadRegistration, match="no client"):
+        set_active(house.config, "nobody", active=False)
+
+
+def test_tokens_and_jwts_that_have_expired_are_forgotten(house):
+    house.token()
+    house.call(a_hook())
+    house.clock.now += timedelta(hours=1)
+    with house.service.database.writing() as connection:
+        clients.forget(connection, house.clock.now)
+    assert house.rows(tables.access_tokens) == house.rows(tables.spent_assertions) == []

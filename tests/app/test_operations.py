@@ -127,6 +127,10 @@ def test_an_operator_migrates_loads_registers_lists_and_issues(tmp_path):
     assert run("directory", "load", data=tmp_path) == "3 members, 2 providers\n"
     run("client", "add", "clinic", "--organization", "1234567893", "--scope", "system/Claim.c", data=tmp_path)
     assert "clinic  system/Claim.c" in run("client", "list", data=tmp_path)
+    assert run("client", "suspend", "clinic", data=tmp_path) == "client clinic is suspended\n"
+    assert "clinic (suspended)" in run("client", "list", data=tmp_path)
+    assert run("client", "resume", "clinic", data=tmp_path) == "client clinic may call again\n"
+    assert "no client" in run("client", "resume", "other", data=tmp_path, ok=False)
     token = run("client", "token", "clinic", "--minutes", "5", data=tmp_path).strip()
     with Database(f"sqlite:///{tmp_path / 'priorauth.db'}").reading() as connection:
         held = connection.execute(tables.access_tokens.select()).all()
