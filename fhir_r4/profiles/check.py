@@ -11,10 +11,12 @@ from jsonschema_rs import Draft202012Validator
 from fhir_r4.problems import Issue
 from fhir_r4.profiles.deviations import Deviations
 from fhir_r4.profiles.facts import Definitions, Profile
+from fhir_r4.profiles.findings import MAX_VALUES, TooMuchError
 from fhir_r4.profiles.schema import Schemas
 from fhir_r4.profiles.slices import Slicer
-from fhir_r4.profiles.walk import MAX_VALUES, Targets, TooMuchError, Walk
-from fhir_r4.profiles.watch import Watch, Watches
+from fhir_r4.profiles.targets import Wanted
+from fhir_r4.profiles.walk import Tools, Walk
+from fhir_r4.profiles.watch import Watches
 from fhir_r4.resource import dicts, kind
 from fhir_r4.wire import write_json
 
@@ -54,28 +56,32 @@ class Profiles:
 
     def __init__(self, texts: Mapping[str, bytes], generation: str, *, strict: Iterable[str] = ()) -> None:
         self.definitions = Definitions(texts, generation)
-        self._slicer = Slicer(self.definitions)
-        self._schemas = Schemas(self.definitions, self._slicer)
-        self._deviations = Deviations(strict)
-        self._watches = Watches(self.definitions, self._slicer, self._deviations)
-        self._compiled: dict[str, tuple[Draft202012Validator, Watch]] = {}
-        self._targets = Targets()
+        slicer = Slicer(self.definitions)
+        deviations = Deviations(strict)
+        self._schemas = Schemas(self.definitions, slicer)
+        self._validators: dict[str, Draft202012Validator] = {}
+        self._tools = Tools(
+            definitions=self.definitions,
+            slicer=slicer,
+            deviations=deviations,
+            schema=self._validator,
+            watches=Watches(self.definitions, slicer, deviations),
+            again=Watches(self.definitions, slicer, deviations, again=True),
+            wanted=Wanted(self.definitions),
+        )
 
     def prepare(self, canonicals: Iterable[str]) -> None:
         """Compile the schemas of ``canonicals`` now, so that no request waits for it."""
         for canonical in canonicals:
             if (profile := self.definitions.profile(canonical)) is not None and profile.kind == "resource":
-                self._compile(profile)
+                self._validator(profile)
+                self._tools.watches.of(profile)
 
-    def _quick(self, value: dict, profile: Profile) -> Watch | None:
-        """Return what is left to look at in a resource that keeps to the profile's schema; None where it does not."""
-        schema, watch = self._compiled.get(profile.key) or self._compile(profile)
-        return watch if schema.is_valid(value) else None
-
-    def _compile(self, profile: Profile) -> tuple[Draft202012Validator, Watch]:
-        made = Draft202012Validator(self._schemas.of(profile)), self._watches.of(profile)
-        self._compiled[profile.key] = made
-        return made
+    def _validator(self, profile: Profile) -> Draft202012Validator:
+        found = self._validators.get(profile.key)
+        if found is None:
+            found = self._validators[profile.key] = Draft202012Validator(self._schemas.of(profile), mask="a value")
+        return found
 
     def reach(self) -> list[str]:
         """Return the canonicals of what the operations' bodies hold, so that these can be prepared."""
@@ -96,7 +102,7 @@ class Profiles:
 
     def keeps_to_schema(self, resource: dict, profile: Profile) -> bool:
         """Tell whether a resource needs no closer look at its structure, values, slices and codes."""
-        return self._quick(resource, profile) is not None
+        return bool(self._validator(profile).is_valid(resource))
 
     def check(
         self,
@@ -129,22 +135,14 @@ class Profiles:
             return [Issue("structure", "expected a JSON object", path)]
         if known is not None and known.type not in ("Resource", path):
             return [Issue("invalid", f"expected a {known.type}", path)]
-        walk = Walk(
-            self.definitions,
-            self._slicer,
-            self._deviations,
-            closed=references == "closed",
-            quick=self._quick if not closely else lambda _value, _profile: None,
-            targets=self._targets,
-            left=most,
-        )
+        walk = Walk(self._tools, closed=references == "closed", closely=closely, most=most)
         if not _is_bounded(body):
             return [_TOO_MUCH]
         try:
             walk.resource(body, [profile] if profile else [], path, walk.map.enter(body, path))
         except (TooMuchError, RecursionError):
             return [_TOO_MUCH]
-        return _worst_first(walk.issues)
+        return _worst_first(walk.findings.issues)
 
     def check_operation(self, body: Any, operation: str, *, answer: bool = False) -> list[Issue]:
         """Return what is wrong with the body of an operation (see ``OPERATIONS``) or, with ``answer``, its reply.

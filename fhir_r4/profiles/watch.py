@@ -5,9 +5,9 @@ it knows the rules there and the properties that lead on, and looks at nothing e
 the schema. What it finds in order needs no closer look; where it finds something, the walk says what.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from fhir_r4.profiles.deviations import Deviations
 from fhir_r4.profiles.elements import PRIMITIVES, Element, Type
@@ -18,20 +18,15 @@ from fhir_r4.profiles.rules import Holds
 from fhir_r4.profiles.scope import Scope
 from fhir_r4.profiles.slices import Asked, Entry, Slicer
 
+if TYPE_CHECKING:
+    from fhir_r4.profiles.walk import Walk
+
 _BACKBONE = frozenset({"BackboneElement", "Element"})
 _RESOURCES = frozenset({"Resource", "DomainResource"})
 _NOWHERE = Asked(lambda _: None, lambda _value, _key: False)
 
 
-class Walker(Protocol):
-    """What a watch leaves to the walk that it is part of."""
-
-    def is_known(self, coding: dict) -> bool: ...
-    def is_sound(self, reference: dict, type_: Type, scope: Scope) -> bool: ...
-    def inside(self, value: Any, element: Element, path: str, scope: Scope) -> None: ...
-
-
-Look = Callable[[Any, Walker, str, Scope], bool]
+Look = Callable[[Any, "Walk", str, Scope], bool]
 """(value, walk, path, scope) -> is all in order? The path matters where a resource is inside."""
 
 
@@ -46,19 +41,19 @@ class Watch:
         below: JSON property -> what to look at there.
         slice_of: an entry of a list -> what its slice adds.
         settled: all of the above is known; not so yet where an element contains itself.
-        codings_only: a CodeableConcept of which only the codings matter.
+        coding: how to look at it, where it is a Coding; ``codings`` where only the codings of a concept matter.
         leads: there are resources below, so that paths matter.
         look: looks at a value; chosen by ``settle`` for what there is to look at.
     """
 
     rules: tuple[Holds, ...] = ()
     reference: Type | None = None
-    coding: bool = False
+    coding: Look | None = None
     resource: Element | None = None
     below: dict[str, Look] = field(default_factory=dict)
     slice_of: "Callable[[Any], Watch | None] | None" = None
     leads: bool = False
-    codings_only: bool = False
+    codings: Look | None = None
     settled: bool = False
     look: Look = field(init=False)
 
@@ -78,30 +73,32 @@ class Watch:
         elif not (self.reference or self.coding or self.below):
             self.look = self._look_at_one_rule if len(self.rules) == 1 else self._look_at_rules
         elif self.coding and not (self.rules or self.below):
-            self.look = _look_at_coding
-        elif self.codings_only and not self.rules:
-            self.look = _look_at_codings
+            self.look = self.coding
+        elif self.codings and not self.rules:
+            self.look = self.codings
         elif self.below and not (self.rules or self.reference or self.coding):
             self.look = self._look_below
 
-    def _look(self, value: Any, walk: Walker, path: str, scope: Scope) -> bool:
-        if not self._look_at_rules(value, walk, path, scope) or (self.coding and not walk.is_known(value)):
+    def _look(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
+        if not self._look_at_rules(value, walk, path, scope):
             return False
-        sound = self.reference is None or walk.is_sound(value, self.reference, scope)
+        if self.coding is not None and not self.coding(value, walk, path, scope):
+            return False
+        sound = self.reference is None or walk.targets.is_sound(value, self.reference, scope)
         return sound and self._look_below(value, walk, path, scope)
 
-    def _look_at_rules(self, value: Any, _walk: Walker, _path: str, scope: Scope) -> bool:
+    def _look_at_rules(self, value: Any, _walk: "Walk", _path: str, scope: Scope) -> bool:
         return all(holds(value, scope.resource) for holds in self.rules) if self.rules else True
 
-    def _look_at_one_rule(self, value: Any, _walk: Walker, _path: str, scope: Scope) -> bool:
+    def _look_at_one_rule(self, value: Any, _walk: "Walk", _path: str, scope: Scope) -> bool:
         return self.rules[0](value, scope.resource)
 
-    def _look_inside(self, value: Any, walk: Walker, path: str, scope: Scope) -> bool:
+    def _look_inside(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         if self.resource is not None:
             walk.inside(value, self.resource, path, scope)
         return True
 
-    def _look_below(self, value: Any, walk: Walker, path: str, scope: Scope) -> bool:
+    def _look_below(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         find = self.below.get
         for key, child in value.items():
             look = find(key)
@@ -111,10 +108,17 @@ class Watch:
 
 
 class Watches:
-    """Works out, once for each element and type, what to watch."""
+    """Works out, once for each element and type, what to watch.
 
-    def __init__(self, definitions: Definitions, slicer: Slicer, deviations: Deviations) -> None:
+    ``again``: for a resource that was found in order under another profile; codings and numbers are the same there.
+    """
+
+    def __init__(
+        self, definitions: Definitions, slicer: Slicer, deviations: Deviations, *, again: bool = False
+    ) -> None:
         self._definitions = definitions
+        self._codings = None if again else (_coding_in(definitions.systems), _codings_in(definitions.systems))
+        self._numbers = () if again else (_is_written_whole,)
         self._slicer = slicer
         self._deviations = deviations
         self._known: dict[tuple[int, str, int], Watch] = {}
@@ -134,17 +138,18 @@ class Watches:
             child = element.children[name]
             if spelling.startswith("_") or name == "contained" or child.high == 0:
                 continue
-            inner = self._element(child, type_, root)
+            inner = self.element(child, type_, root)
             if inner.settled and inner.is_idle and inner.slice_of is None:
                 continue
             shown = f"{name[:-3]}.ofType({type_.code})" if name.endswith("[x]") and type_ else name
             watch.below[spelling] = _each(shown, inner) if child.many else _one(shown, inner)
             watch.leads = watch.leads or inner.leads
-            watch.codings_only = (
-                list(watch.below) == ["coding"] and inner.look is _look_at_coding and not inner.slice_of
-            )
+            if self._codings is not None:
+                only = list(watch.below) == ["coding"] and inner.look is inner.coding and not inner.slice_of
+                watch.codings = self._codings[1] if only else None
 
-    def _element(self, element: Element, type_: Type | None, root: Element) -> Watch:
+    def element(self, element: Element, type_: Type | None, root: Element) -> Watch:
+        """Return what to watch in a value of ``type_`` at an element below ``root``."""
         code = type_.code if type_ else ""
         key = (id(element), code, id(root) if element.same_as or element.children else 0)
         if key not in self._known:
@@ -157,7 +162,7 @@ class Watches:
         code = type_.code if type_ else ""
         known = self._definitions.type(code)
         if code in PRIMITIVES:
-            watch.rules += (_is_written_whole,) if code in INTEGERS else ()
+            watch.rules += self._numbers if code in INTEGERS else ()
         elif code in _RESOURCES or (known is not None and known.kind == "resource"):
             watch.resource, watch.leads = element, True
         elif element.same_as:
@@ -165,7 +170,7 @@ class Watches:
             watch.rules += self._rules(target)
             self._add_children(watch, target, root)
         else:
-            watch.coding = code == "Coding"
+            watch.coding = self._codings[0] if self._codings is not None and code == "Coding" else None
             watch.reference = type_ if code == "Reference" else None
             self._add_type(watch, element, code, known)
             if element.children:
@@ -195,7 +200,7 @@ class Watches:
         watches = {}
         for name, slice_ in element.slices.items():
             own = next((t for t in slice_.types if type_ and t.code == type_.code), type_)
-            if slice_.high != 0 and not (watch := self._element(slice_, own, root)).is_idle:
+            if slice_.high != 0 and not (watch := self.element(slice_, own, root)).is_idle:
                 watches[name] = watch
         if not watches:
             return None
@@ -210,18 +215,43 @@ class Watches:
         return slice_of
 
 
-def _look_at_coding(coding: Any, walk: Walker, _path: str, _scope: Scope) -> bool:
-    return walk.is_known(coding)
+Systems = Mapping[str, frozenset[str]]
 
 
-def _look_at_codings(concept: Any, walk: Walker, _path: str, _scope: Scope) -> bool:
-    return all(map(walk.is_known, concept.get("coding", ())))
+def _coding_in(systems: Systems) -> Look:
+    """Return how to look at a Coding: is its code one of its system's, where that is known?"""
+
+    def is_known(coding: Any, _walk: "Walk", _path: str, _scope: Scope) -> bool:
+        system = coding.get("system")
+        codes = systems.get(system)
+        if codes is None:
+            return system is None or ":" in system
+        return coding.get("code") in codes or "code" not in coding
+
+    return is_known
+
+
+def _codings_in(systems: Systems) -> Look:
+    """Return how to look at the codings of a CodeableConcept, of which a body has hundreds: all in one call."""
+
+    def are_known(concept: Any, _walk: "Walk", _path: str, _scope: Scope) -> bool:
+        for coding in concept.get("coding", ()):
+            system = coding.get("system")
+            codes = systems.get(system)
+            if codes is None:
+                if system is not None and ":" not in system:
+                    return False
+            elif coding.get("code") not in codes and "code" in coding:
+                return False
+        return True
+
+    return are_known
 
 
 def _one(name: str, inner: Watch) -> Look:
     """Return how to look at a single value."""
 
-    def look(value: Any, walk: Walker, path: str, scope: Scope) -> bool:
+    def look(value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         at = f"{path}.{name}" if inner.leads else path
         if not inner.look(value, walk, at, scope):
             return False
@@ -234,7 +264,7 @@ def _one(name: str, inner: Watch) -> Look:
 def _each(name: str, inner: Watch) -> Look:
     """Return how to look at a list."""
 
-    def look_at_all(values: Any, walk: Walker, path: str, scope: Scope) -> bool:
+    def look_at_all(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         for place, value in enumerate(values):
             at = f"{path}.{name}[{place}]"
             if not inner.look(value, walk, at, scope):
@@ -244,11 +274,11 @@ def _each(name: str, inner: Watch) -> Look:
                 return False
         return True
 
-    def look_plainly(values: Any, walk: Walker, path: str, scope: Scope) -> bool:
+    def look_plainly(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         look = inner.look
         return all(look(value, walk, path, scope) for value in values)
 
-    def look_in_slices(values: Any, walk: Walker, path: str, scope: Scope) -> bool:
+    def look_in_slices(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         for value in values:
             own = slice_of(value) if slice_of is not None else None
             if own is not None and not own.look(value, walk, path, scope):

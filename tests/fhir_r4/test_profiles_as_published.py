@@ -123,7 +123,7 @@ def test_every_extension_may_stand_where_a_profile_puts_it():
                 url = profile.url if profile.type == "Extension" else None
                 for extension, place, holder in _sliced_extensions(definitions, definitions.root(profile), spot, url):
                     names = place.names() | {str(holder)}
-                    fits = place.allows(extension, holder) or profiles._deviations.allows(extension.url, names)
+                    fits = place.allows(extension, holder) or profiles._tools.deviations.allows(extension.url, names)
                     assert fits, (key, extension.url, sorted(names))
 
 

@@ -1,0 +1,62 @@
+"""What was found so far, and how much more may be looked at?"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from fhir_r4.problems import Issue
+
+MAX_VALUES = 300_000  # looked at closely: about two seconds
+_MAX_STEPS = 200  # in one FHIRPath
+_MAX_ISSUES = 1000
+
+
+class TooMuchError(Exception):
+    """The body asks for more work than is done for anyone."""
+
+
+class Findings:
+    """The issues of one check. ``left`` says how many values may still be looked at closely."""
+
+    def __init__(self, left: int) -> None:
+        self.issues: list[Issue] = []
+        self._left = left
+
+    def say(self, code: str, expected: str, path: str, *, severity: str = "error") -> None:
+        if len(self.issues) < _MAX_ISSUES:
+            self.issues.append(Issue(code, f"expected {expected}", path, severity))
+
+    def spend(self, path: str) -> None:
+        """Count one value that is looked at closely; TooMuchError where that is one too many, or too deep."""
+        self._left -= 1
+        if self._left < 0 or path.count(".") > _MAX_STEPS:
+            raise TooMuchError
+
+    @contextmanager
+    def apart(self, found: list[Issue] | None = None) -> Iterator[list[Issue]]:
+        """Collect what is said meanwhile in a list of its own; the caller decides what becomes of it."""
+        above, self.issues = self.issues, [] if found is None else found
+        try:
+            yield self.issues
+        finally:
+            self.issues = above
+
+
+def errors(issues: Iterable[Issue]) -> int:
+    return sum(issue.severity == "error" for issue in issues)
+
+
+def has_error(issues: Iterable[Issue]) -> bool:
+    return any(issue.severity == "error" for issue in issues)
+
+
+def times(low: int, high: int | None) -> str:
+    """Say how often.
+
+    >>> times(1, None), times(1, 1), times(0, 0)
+    ('at least 1', 'exactly 1', 'nothing here')
+    """
+    if high == 0:
+        return "nothing here"
+    if high is None:
+        return f"at least {low}"
+    return f"exactly {low}" if low == high else f"{low} to {high}"

@@ -1,0 +1,106 @@
+"""Does a reference lead to what its element asks for?"""
+
+from typing import TYPE_CHECKING, Any
+
+from fhir_r4.bundle import local_part
+from fhir_r4.profiles.elements import Type
+from fhir_r4.profiles.facts import Definitions, Profile
+from fhir_r4.profiles.scope import Scope, Target
+from fhir_r4.resource import as_dict, kind, text_of
+
+if TYPE_CHECKING:
+    from fhir_r4.profiles.walk import Walk
+
+ANY_RESOURCE = frozenset({"Resource", "DomainResource"})
+
+
+class Wanted:
+    """What each type of reference may lead to; worked out once and kept from one check to the next."""
+
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
+        self._known: dict[Type, list[Profile] | None] = {}
+
+    def of(self, type_: Type) -> list[Profile] | None:
+        """Return the profiles that a target must keep to one of; None where anything will do, or cannot be told.
+
+        A type comes before its profiles: a reference to any Claim is one to a Claim under whatever profile.
+        """
+        if type_ not in self._known:
+            known = [profile for key in type_.targets if (profile := self._definitions.profile(key))]
+            sure = known and len(known) == len(type_.targets) and not any(p.type in ANY_RESOURCE for p in known)
+            self._known[type_] = sorted(known, key=lambda p: p.derived) if sure else None
+        return self._known[type_]
+
+
+class Targets:
+    """The references of one check. ``closed``: every relative one must resolve within the body."""
+
+    def __init__(self, walk: "Walk", wanted: Wanted, *, closed: bool) -> None:
+        self._walk = walk
+        self._wanted = wanted
+        self.closed = closed
+
+    def is_sound(self, reference: dict, type_: Type, scope: Scope) -> bool:
+        """Tell whether a reference leads, within the body, to what its element asks for."""
+        literal = reference.get("reference")
+        if literal is None:
+            return "type" not in reference
+        target, known = self._walk.map.follow(literal, scope), self._wanted.of(type_)
+        if target is None:
+            said = (local_part(literal) or "").partition("/")[0]
+            may_lead_out = not self.closed or literal.startswith(("http:", "https:"))
+            return may_lead_out and literal[0] != "#" and (known is None or said in {p.type for p in known})
+        if known is None or not target.path:
+            return known is None
+        fitting = [p for p in known if p.type == target.resource.get("resourceType")]
+        return bool(fitting) and (
+            not fitting[0].derived or not self._walk.nearest(target.resource, fitting, target.path, target.scope)
+        )
+
+    def reference(self, value: dict, type_: Type | None, path: str, scope: Scope) -> None:
+        """Check that a reference means something of the types and profiles that its element names."""
+        literal = text_of(value.get("reference"))
+        known = self._wanted.of(type_) if type_ else None
+        if literal is None:
+            said = text_of(value.get("type"))
+            if said and known and said.rpartition("/")[2] not in {p.type for p in known}:
+                self._walk.findings.say("invalid", f"a reference to {_kinds(known)}", f"{path}.type")
+            return
+        target = self._walk.map.follow(literal, scope)
+        if target is None:
+            self._unresolved(literal, known, path)
+        elif known is not None:
+            self._keeps(target, known, path)
+
+    def _keeps(self, target: Target, known: list[Profile], path: str) -> None:
+        findings, fitting = self._walk.findings, [p for p in known if p.type == kind(target.resource)]
+        if not fitting:
+            findings.say("invalid", f"a reference to {_kinds(known)}", path)
+        elif fitting[0].derived and (
+            nearest := self._walk.nearest(target.resource, fitting, target.path or path, target.scope)
+        ):
+            names = " or ".join(profile.url.rpartition("/")[2] for profile in fitting)
+            findings.say("invalid", f"a target that keeps to {names}", path)
+            findings.issues += nearest
+
+    def _unresolved(self, literal: str, known: list[Profile] | None, path: str) -> None:
+        """Judge a reference out of the body: by the type that its URL names, and by its being relative."""
+        findings = self._walk.findings
+        said = (local_part(literal.partition("|")[0]) or "").partition("/")[0]
+        if literal.startswith("#"):
+            findings.say("invariant", "ref-1: a resource that is contained here", path)
+        elif known and said and self._walk.definitions.type(said) and said not in {p.type for p in known}:
+            findings.say("invalid", f"a reference to {_kinds(known)}", path)
+        elif self.closed and not literal.startswith(("http:", "https:")):
+            findings.say("not-found", "a reference to something that was sent along", path)
+
+    def target_of(self, reference: Any, scope: Scope) -> dict | None:
+        """Return the resource that a reference leads to within the body."""
+        literal = text_of(as_dict(reference).get("reference"))
+        target = self._walk.map.follow(literal, scope) if literal else None
+        return target.resource if target else None
+
+
+def _kinds(profiles: list[Profile]) -> str:
+    return " or ".join(sorted({profile.type for profile in profiles}))
