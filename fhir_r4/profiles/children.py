@@ -7,7 +7,7 @@ from fhir_r4.profiles.elements import Element, Type
 from fhir_r4.profiles.findings import times
 from fhir_r4.profiles.scope import Here
 from fhir_r4.profiles.slices import Entry
-from fhir_r4.resource import as_list
+from fhir_r4.resource import as_dict, as_list, text_of
 
 if TYPE_CHECKING:
     from fhir_r4.profiles.walk import Walk
@@ -84,6 +84,8 @@ class Children:
         self, holder: dict, spelling: str, name: str, element: Element, type_: Type | None, path: str, here: Here
     ) -> None:
         """Check all that stands under one property and its ``_`` sibling."""
+        if self._is_in_order(holder, spelling, name, element, type_, path, here):
+            return
         code = type_.code if type_ else "Element"
         at = f"{path}.{name[:-3]}.ofType({code})" if name.endswith("[x]") else f"{path}.{name}"
         entries = self._entries(holder, spelling, element, type_, at)
@@ -96,13 +98,25 @@ class Children:
         inner = here.below(name.removesuffix("[x]"), code)
         suspect = self._suspect(holder, spelling, element, entries)
         if name == "extension" and here.spot.above is None:  # a resource's schema lets those pass that no slice names
-            suspect = suspect | {one.path for one in entries if not self._walk.slices.names(element, one.value)}
+            named = self._walk.slicer.urls_of(element)
+            suspect = suspect | {one.path for one in entries if text_of(as_dict(one.value).get("url")) not in named}
         for entry in entries:
             self._walk.values.check(entry, element, inner, accepted=entry.path not in suspect)
         sliced = self._walk.slices.check(element, entries, inner, suspect)
         if name in _EXTENSIONS:
             knows = bool(element.slices) or here.spot.code != "Extension"
             self._walk.slices.extensions(holder, name, entries, sliced if knows else None, here.spot)
+
+    def _is_in_order(
+        self, holder: dict, spelling: str, name: str, element: Element, type_: Type | None, path: str, here: Here
+    ) -> bool:
+        """Tell whether the schema accepts all under a property, and looking it over finds nothing either."""
+        keys = self._walk.suspects.inside(holder)
+        open_ = name == "extension" and here.spot.above is None  # a resource's schema lets extensions pass
+        if keys is None or open_ or spelling in keys or f"_{spelling}" in keys:
+            return False
+        look = self._walk.watches.property(name, element, type_, here.root)
+        return look is None or look(holder[spelling], self._walk, path, here.scope)
 
     def _suspect(self, holder: dict, spelling: str, element: Element, entries: list[Entry]) -> AbstractSet[str]:
         """Return the paths of the entries of a property that its schema refused, or never saw."""

@@ -98,6 +98,8 @@ class Definitions:
             for key, p in index["profiles"].items()
         }
         self._canonicals: dict[str, str] = index["generations"].get(generation, {})
+        self._by_url = {url: self._profiles[key] for url, key in self._canonicals.items() if key in self._profiles}
+        self._types = {p.type: p for p in self._profiles.values() if p.key == f"{_CORE}{p.type}|4.0.1"}
         lines = texts["codes.jsonl"].splitlines()
         self._code_lines = dict(zip(index["codes"], lines, strict=False))
         known = zip(index["systems"], lines[len(index["codes"]) :], strict=False)
@@ -116,16 +118,16 @@ class Definitions:
 
     def profile(self, canonical: str) -> Profile | None:
         """Return the profile of a key, or of a canonical as this generation understands it."""
-        found = self._profiles.get(canonical)
-        if found is None:
+        found = self._profiles.get(canonical) or self._by_url.get(canonical)
+        if found is None and "|" in canonical:
             url, _, version = canonical.partition("|")
-            key = self._canonicals.get(url, "")
-            found = self._profiles.get(key) if not version or key.endswith(f"|{version}") else None
+            known = self._by_url.get(url)
+            found = known if known is not None and version in ("", known.key.partition("|")[2]) else None
         return found
 
     def type(self, code: str) -> Profile | None:
         """Return the definition of a resource type or datatype."""
-        return self._profiles.get(f"{_CORE}{code}|4.0.1")
+        return self._types.get(code)
 
     def root(self, profile: Profile) -> Element:
         return self._pool[profile.number]

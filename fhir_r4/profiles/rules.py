@@ -41,11 +41,15 @@ def has(element: Any, name: str) -> bool:
     >>> has({"valueString": "x"}, "value"), has({"_status": {"id": "1"}}, "status"), has({}, "status")
     (True, True, False)
     """
-    element = as_dict(element)
+    if not isinstance(element, dict):
+        return False
     if element.get(name) not in (None, []) or f"_{name}" in element:
         return True
     size = len(name)
-    return any(key.startswith(name) and key[size : size + 1].isupper() for key in element)
+    for key in element:  # noqa: SIM110 a loop is faster, and this is asked some hundred times of every body
+        if len(key) > size and key[size].isupper() and key.startswith(name):
+            return True
+    return False
 
 
 def is_one_of(value: Any, texts: set[str]) -> bool:

@@ -1,6 +1,5 @@
 """The invariants of FHIR R4 itself that are checked: datatypes, Bundles, questionnaires, clinical resources."""
 
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -92,26 +91,34 @@ def _distinct(found: list[Any]) -> bool:
 def _full_urls_distinct(bundle: Any, _: dict) -> bool:
     if as_dict(bundle).get("type") == "history":
         return True
-    seen = Counter(
-        (entry["fullUrl"], str(as_dict(as_dict(entry.get("resource")).get("meta")).get("versionId")))
-        for entry in dicts(as_dict(bundle).get("entry"))
-        if isinstance(entry.get("fullUrl"), str)
-    )
-    return all(count == 1 for count in seen.values())
+    entries = [entry for entry in dicts(as_dict(bundle).get("entry")) if isinstance(entry.get("fullUrl"), str)]
+    if len({entry["fullUrl"] for entry in entries}) == len(entries):
+        return True
+    versions = {(e["fullUrl"], str(as_dict(as_dict(e.get("resource")).get("meta")).get("versionId"))) for e in entries}
+    return len(versions) == len(entries)
 
 
 def _entries(name: str, types: set[str]) -> Holds:
     """Every entry has ``name`` exactly where the Bundle is of one of ``types``."""
 
     def holds(bundle: Any, _: dict) -> bool:
-        bundle = as_dict(bundle)
-        return all(has(entry, name) == is_one_of(bundle.get("type"), types) for entry in dicts(bundle.get("entry")))
+        due = is_one_of(as_dict(bundle).get("type"), types)
+        return all((name in entry) == due for entry in dicts(as_dict(bundle).get("entry")))
 
     return holds
 
 
 def _no_entry_has(name: str) -> Holds:
-    return lambda bundle, _: not any(has(entry, name) for entry in dicts(as_dict(bundle).get("entry")))
+    return lambda bundle, _: not any(name in entry for entry in dicts(as_dict(bundle).get("entry")))
+
+
+def _entry_says_something(entry: Any, _: dict) -> bool:
+    return any(name in as_dict(entry) for name in ("resource", "request", "response"))
+
+
+def _versionless(entry: Any, _: dict) -> bool:
+    url = as_dict(entry).get("fullUrl")
+    return not isinstance(url, str) or "/_history/" not in url
 
 
 def _identified(bundle: Any, _: dict) -> bool:
@@ -279,9 +286,9 @@ RULES: tuple[Rule, ...] = (
         "entry.response for responses and history only",
         _entries("response", {"batch-response", "transaction-response", "history"}),
     ),
-    Rule("bdl-5", "a resource, a request or a response", any_of("resource", "request", "response")),
+    Rule("bdl-5", "a resource, a request or a response", _entry_says_something),
     Rule("bdl-7", "each fullUrl once, or with different versions", _full_urls_distinct),
-    Rule("bdl-8", "fullUrl without a version", lambda e, _: "/_history/" not in str(as_dict(e).get("fullUrl", ""))),
+    Rule("bdl-8", "fullUrl without a version", _versionless),
     Rule("bdl-10", "a document has a timestamp", when("type", {"document"}, any_of("timestamp"))),
     Rule("bdl-11", "a document starts with a Composition", when("type", {"document"}, first_is("Composition"))),
     Rule("bdl-12", "a message starts with a MessageHeader", when("type", {"message"}, first_is("MessageHeader"))),

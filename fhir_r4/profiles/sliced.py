@@ -1,7 +1,7 @@
 """Does each entry of a list keep to its slice, and may each extension stand where it does?"""
 
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fhir_r4.profiles.elements import Element
 from fhir_r4.profiles.findings import times
@@ -62,11 +62,6 @@ class Slices:
             self._walk.values.check(entry, slice_, here, accepted=entry.path not in suspect)
         if own:
             self.check(slice_, own, here, suspect)
-
-    def names(self, element: Element, extension: Any) -> bool:
-        """Tell whether a slice of ``element`` names the URL of an extension."""
-        url = as_dict(extension).get("url")
-        return any(self._walk.slicer.url_of(slice_) == url for slice_ in element.slices.values())
 
     def extensions(self, holder: dict, name: str, entries: list[Entry], sliced: set[int] | None, spot: Spot) -> None:
         """Check what only an extension must keep to: a URL that someone defined, at a place it was defined for.

@@ -73,6 +73,7 @@ class Slicer:
         self._definitions = definitions
         self._tests: dict[int, list[tuple[str, Belongs]]] = {}
         self._decidable: dict[tuple[int, int], bool] = {}
+        self._urls: dict[int, frozenset[str | None]] = {}
 
     def slice_of(self, element: Element, entry: Entry, asked: Asked) -> str | None:
         """Return the name of the first slice of ``element`` that ``entry`` belongs to."""
@@ -156,6 +157,12 @@ class Slicer:
                 profile = self._definitions.profile(key) or self._definitions.type(key)
                 if profile is not None:
                     yield self._definitions.root(profile)
+
+    def urls_of(self, element: Element) -> frozenset[str | None]:
+        """Return the URLs of the extensions that the slices of ``element`` name."""
+        if id(element) not in self._urls:
+            self._urls[id(element)] = frozenset(map(self.url_of, element.slices.values()))
+        return self._urls[id(element)]
 
     def url_of(self, slice_: Element) -> str | None:
         """Return the URL of an extension's slice: that of its profile, or the fixed one of its own ``url``."""
@@ -249,7 +256,10 @@ def _typed(codes: set[str], path: tuple[Step, ...]) -> Belongs:
     def belongs(entry: Entry, asked: Asked) -> bool:
         return any(kind(value) in codes or "Resource" in codes for value in _found(entry.value, path, asked))
 
-    return belongs
+    if len(path) > 1 or path[0].kind != "child" or "Resource" in codes:
+        return belongs
+    name = path[0].name  # as in every entry of a Bundle
+    return lambda entry, _: kind(as_dict(entry.value).get(name)) in codes
 
 
 def _found(value: Any, path: tuple[Step, ...], asked: Asked) -> Iterator[Any]:

@@ -119,11 +119,11 @@ class Walk:
         if self._chain >= _MAX_CHAIN:
             raise TooMuchError
         own = self.map.enter(value, path, scope)
-        profiles = [p for t in fitting for key in t.profiles if (p := self.definitions.profile(key))]
+        wanted = [key for t in fitting for key in t.profiles]
+        profiles = [p for key in wanted if (p := self.definitions.profile(key))] if len(wanted) > 1 else []
         if len(profiles) > 1:
             self._one_of(value, profiles, path, own)
-            profiles = []
-        self.resource(value, [p.key for p in profiles], path, own)
+        self.resource(value, [] if len(profiles) > 1 else wanted, path, own)
 
     def _one_of(self, value: dict, profiles: list[Profile], path: str, scope: Scope) -> None:
         nearest = self.nearest(value, profiles, path, scope)
@@ -190,6 +190,10 @@ class Walk:
         if not watches.of(profile).look(value, self, path, scope):
             return accepted(value)
         self._looked_over.add(id(value))
+        named = (
+            self.slicer.urls_of(self.definitions.root(profile).children["extension"]) if "extension" in value else ()
+        )
+        self._seen.update(id(one) for one in value.get("extension", ()) if one["url"] in named)
         return None
 
     @contextmanager
@@ -203,15 +207,18 @@ class Walk:
 
     def _unnamed_extensions(self, value: dict, root: Element, path: str, here: Here) -> None:
         """Check the extensions of a resource that its profile does not name; its schema lets them pass."""
-        element = root.children["extension"] if "extension" in value else None
-        for place, one in enumerate(value.get("extension", ())):
-            if element is None or id(one) in self._seen or self.slices.names(element, one):
-                continue
-            self._seen.add(id(one))
-            entry = Entry(one, None, Type("Extension"), f"{path}.extension[{place}]")
-            with self.suspecting(EVERYTHING):
-                self.values.check(entry, element, here.below("extension", "Extension"), accepted=False)
-                self.slices.extensions(value, "extension", [entry], set(), here.spot)
+        listed = value.get("extension")
+        if not listed:
+            return
+        element = root.children["extension"]
+        named = self.slicer.urls_of(element)
+        for place, one in enumerate(listed):
+            if one["url"] not in named and id(one) not in self._seen:
+                self._seen.add(id(one))
+                entry = Entry(one, None, Type("Extension"), f"{path}.extension[{place}]")
+                with self.suspecting(EVERYTHING):
+                    self.values.check(entry, element, here.below("extension", "Extension"), accepted=False)
+                    self.slices.extensions(value, "extension", [entry], set(), here.spot)
 
     def rules(self, value: Any, element: Element, path: str, scope: Scope) -> None:
         """Check the invariants of an element."""

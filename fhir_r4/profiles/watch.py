@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _BACKBONE = frozenset({"BackboneElement", "Element"})
 _RESOURCES = frozenset({"Resource", "DomainResource"})
+_FEW = 3  # properties to look for, where most objects have more that need no look
 _NOWHERE = Asked(lambda _: None, lambda _value, _key: False)
 
 
@@ -77,7 +78,7 @@ class Watch:
         elif self.codings and not self.rules:
             self.look = self.codings
         elif self.below and not (self.rules or self.reference or self.coding):
-            self.look = self._look_below
+            self.look = self._look_at_few if len(self.below) <= _FEW else self._look_below
 
     def _look(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         if not self._look_at_rules(value, walk, path, scope):
@@ -96,6 +97,12 @@ class Watch:
     def _look_inside(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         if self.resource is not None:
             walk.inside(value, self.resource, path, scope)
+        return True
+
+    def _look_at_few(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
+        for key, look in self.below.items():  # noqa: SIM110 a loop is faster
+            if key in value and not look(value[key], walk, path, scope):
+                return False
         return True
 
     def _look_below(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
@@ -139,14 +146,22 @@ class Watches:
             if spelling.startswith("_") or name == "contained" or child.high == 0:
                 continue
             inner = self.element(child, type_, root)
-            if inner.settled and inner.is_idle and inner.slice_of is None:
+            look = self.property(name, child, type_, root)
+            if look is None:
                 continue
-            shown = f"{name[:-3]}.ofType({type_.code})" if name.endswith("[x]") and type_ else name
-            watch.below[spelling] = _each(shown, inner) if child.many else _one(shown, inner)
+            watch.below[spelling] = look
             watch.leads = watch.leads or inner.leads
             if self._codings is not None:
                 only = list(watch.below) == ["coding"] and inner.look is inner.coding and not inner.slice_of
                 watch.codings = self._codings[1] if only else None
+
+    def property(self, name: str, element: Element, type_: Type | None, root: Element) -> Look | None:
+        """Return how to look at all that stands under a property; None where there is nothing to look at."""
+        inner = self.element(element, type_, root)
+        if inner.settled and inner.is_idle and inner.slice_of is None:
+            return None
+        shown = f"{name[:-3]}.ofType({type_.code})" if name.endswith("[x]") and type_ else name
+        return _each(shown, inner) if element.many else _one(shown, inner)
 
     def element(self, element: Element, type_: Type | None, root: Element) -> Watch:
         """Return what to watch in a value of ``type_`` at an element below ``root``."""
