@@ -1,6 +1,8 @@
 """Does this body keep to its profile? The door of this package: ``Profiles.check``."""
 
-from collections.abc import Iterable, Mapping
+import gc
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from importlib import resources
@@ -58,7 +60,7 @@ class Profiles:
         self.definitions = Definitions(texts, generation)
         slicer = Slicer(self.definitions)
         deviations = Deviations(strict)
-        self._schemas = Schemas(self.definitions, slicer)
+        self._schemas = Schemas(self.definitions, slicer, deviations.displaced)
         self._validators: dict[str, Draft202012Validator] = {}
         self._tools = Tools(
             definitions=self.definitions,
@@ -72,10 +74,11 @@ class Profiles:
 
     def prepare(self, canonicals: Iterable[str]) -> None:
         """Compile the schemas of ``canonicals`` now, so that no request waits for it."""
-        for canonical in canonicals:
-            if (profile := self.definitions.profile(canonical)) is not None and profile.kind == "resource":
-                self._validator(profile)
-                self._tools.watches.of(profile)
+        with _nothing_collected():
+            for canonical in canonicals:
+                if (profile := self.definitions.profile(canonical)) is not None and profile.kind == "resource":
+                    self._validator(profile)
+                    self._tools.watches.of(profile)
 
     def _validator(self, profile: Profile) -> Draft202012Validator:
         found = self._validators.get(profile.key)
@@ -191,6 +194,18 @@ def _worst_first(issues: list[Issue]) -> list[Issue]:
     for issue in sorted(issues, key=lambda i: i.severity != "error"):
         worst.setdefault(replace(issue, severity=""), issue)
     return list(worst.values())
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keep the garbage collector from searching, again and again, through what is being built to stay."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def committed_texts() -> dict[str, bytes]:

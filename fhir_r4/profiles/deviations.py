@@ -139,6 +139,7 @@ class Deviations:
             raise ValueError(f"no such deviation: {', '.join(sorted(unknown))}")
         self._places: dict[str, set[str]] = {}
         self._rules: dict[str, Callable[[Any, dict], bool]] = {}
+        self.displaced = {url for one in DEVIATIONS if one.name in off for url, _ in one.places}
         for deviation in DEVIATIONS:
             if deviation.name not in off:
                 for url, places in deviation.places:

@@ -8,6 +8,7 @@ any case (see ``watch``).
 """
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from fhir_r4.profiles import primitives
@@ -26,19 +27,25 @@ _RESOURCES = frozenset({"Resource", "DomainResource"})
 
 
 class Schemas:
-    """Builds the schema of one profile, with the types it uses under ``$defs``."""
+    """Builds the schema of one profile, with the types it uses under ``$defs``.
 
-    def __init__(self, definitions: Definitions, slicer: Slicer) -> None:
+    ``displaced``: URLs of extensions that profiles slice into places which their contexts do not allow; those are
+    refused, so that the walk judges the place.
+    """
+
+    def __init__(self, definitions: Definitions, slicer: Slicer, displaced: AbstractSet[str] = frozenset()) -> None:
         self._definitions = definitions
         self._slicer = slicer
+        self._displaced = displaced
 
     def of(self, profile: Profile) -> Schema:
         """Return the schema of a resource's profile."""
-        return _Document(self._definitions, self._slicer, profile).written()
+        return _Document(self._definitions, self._slicer, profile, self._displaced).written()
 
 
 class _Document:
-    def __init__(self, definitions: Definitions, slicer: Slicer, profile: Profile) -> None:
+    def __init__(self, definitions: Definitions, slicer: Slicer, profile: Profile, displaced: AbstractSet[str]) -> None:
+        self._displaced = displaced
         self._definitions = definitions
         self._slicer = slicer
         self._profile = profile
@@ -207,7 +214,8 @@ class _Document:
             if marked is None:
                 return False
             own = next((t for t in slice_.types if type_ and t.code == type_.code), type_)
-            inside = self._value(slice_, own, root) if slice_.high != 0 else False
+            taken = slice_.high != 0 and not (extension and self._slicer.url_of(slice_) in self._displaced)
+            inside = self._value(slice_, own, root) if taken else False
             rest = {"if": marked, "then": _all([loose, inside]), "else": rest}
             if slice_.low:
                 least.append({"contains": marked, "minContains": slice_.low})
@@ -289,6 +297,8 @@ def _with_content(extension: dict) -> Schema:
 
 def _child(name: str, schema: Schema) -> Schema:
     """Return the schema of an object whose child ``name`` (one, or one of a list, or of a choice) is as said."""
+    if name == "url":  # that of an extension, the mark of most slices: always a single one
+        return {"properties": {name: schema}, "required": [name]}
     one_or_some = {"if": {"type": "array"}, "then": {"contains": schema}, "else": schema}
     if name == "value":
         return {"anyOf": [{"properties": {n: one_or_some}, "required": [n]} for n in _VALUES]}

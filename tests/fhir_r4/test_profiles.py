@@ -307,6 +307,34 @@ def test_a_known_defect_is_a_deviation_that_can_be_switched_off():
     assert "invariant" in {issue.code for issue in strict.check(order)}
 
 
+def test_a_context_that_is_enforced_is_enforced_wherever_a_profile_slices_it():
+    """PAS 2.0.1 slices the administration reference number into ClaimResponse.item; its context does not name it."""
+    number = {"url": f"{PAS}/extension-administrationReferenceNumber", "valueString": "ARN-1"}
+    answer = {
+        "resourceType": "ClaimResponse",
+        "status": "active",
+        "type": coded("http://terminology.hl7.org/CodeSystem/claim-type", "professional"),
+        "use": "preauthorization",
+        "patient": {"reference": "https://clinic.example.org/fhir/Patient/1"},
+        "created": "2026-11-22",
+        "insurer": {"reference": "https://clinic.example.org/fhir/Organization/1"},
+        "outcome": "queued",
+        "item": [
+            {
+                "extension": [number],
+                "itemSequence": 1,
+                "adjudication": [
+                    {"category": coded("http://terminology.hl7.org/CodeSystem/adjudication", "submitted")}
+                ],
+            }
+        ],
+    }
+    assert errors(answer, f"{PAS}/profile-claimresponse") == []
+    strict = Profiles(committed_texts(), "2.0", strict={"pas-contexts-of-the-response"})
+    found = strict.check(answer, f"{PAS}/profile-claimresponse")
+    assert at(found) == {"ClaimResponse.item[0].extension[0]"}
+
+
 def test_a_deviation_that_does_not_exist_cannot_be_switched_off():
     with pytest.raises(ValueError, match="no such deviation: nonsense"):
         Profiles(committed_texts(), "2.0", strict={"nonsense"})
