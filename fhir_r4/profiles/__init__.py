@@ -7,7 +7,10 @@
     packages     packages                      -> Facts              everything reachable, compiled once
     facts        Facts <-> lines of JSON                             what is committed and cached
     schema       Element -> JSON Schema 2020-12                      says yes to most resources in microseconds
-    walk         resource x Element -> issues                        says what is wrong, and where
+    watch        what a schema cannot say: references, codings, invariants, resources inside
+    suspects     which parts a schema refused
+    walk         resource x profiles -> issues                       says what is wrong, and where: children, values,
+                                                                     sliced, targets, codes, contained
     invariants   the rules that a structure cannot say, by name
     deviations   where a published package is known to be wrong
     check        Profiles: check(resource, profile) -> list[Issue]

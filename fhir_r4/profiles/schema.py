@@ -7,16 +7,16 @@ are told apart by a reference's target. Resources inside a resource, references 
 any case (see ``watch``).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from fhir_r4.profiles import primitives
 from fhir_r4.profiles.elements import BINDABLE, PRIMITIVES, Element, Type, spellings
 from fhir_r4.profiles.facts import Definitions, Profile
+from fhir_r4.profiles.keywords import Schema, all_of, any_of, child_is, coding_of, pinned, shape, with_content
+from fhir_r4.profiles.shared import Shared
 from fhir_r4.profiles.slices import Slicer, Step, steps
 
-Schema = Any  # a JSON Schema: an object, True or False
 _BACKBONE = frozenset({"BackboneElement", "Element"})
 _MANY_TYPES = 12  # a choice among more (Task.input.value) is written for the common types only
 _COMMON = PRIMITIVES | {"CodeableConcept", "Coding", "Identifier", "Period", "Quantity", "Reference"}
@@ -27,7 +27,7 @@ _RESOURCES = frozenset({"Resource", "DomainResource"})
 
 
 class Schemas:
-    """Builds the schema of one profile, with the types it uses under ``$defs``.
+    """Builds the schema of one profile.
 
     ``displaced``: URLs of extensions that profiles slice into places which their contexts do not allow; those are
     refused, so that the walk judges the place.
@@ -37,26 +37,12 @@ class Schemas:
         self._definitions = definitions
         self._slicer = slicer
         self._displaced = displaced
+        self._shared = Shared()
 
-    def of(self, profile: Profile) -> Schema:
+    def of(self, profile: Profile) -> dict:
         """Return the schema of a resource's profile."""
-        return _Document(self._definitions, self._slicer, profile, self._displaced).written()
-
-
-class _Document:
-    def __init__(self, definitions: Definitions, slicer: Slicer, profile: Profile, displaced: AbstractSet[str]) -> None:
-        self._displaced = displaced
-        self._definitions = definitions
-        self._slicer = slicer
-        self._profile = profile
-        self._root = definitions.root(profile)
-        self._defs: dict[str, Schema] = {}
-        self._names: dict[str, str] = {}
-
-    def written(self) -> Schema:
-        root = self._object(self._root, self._root, resource=self._profile.type)
-        root |= _pinned(self._root)
-        return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "$defs": self._defs}
+        root = self._definitions.root(profile)
+        return self._shared.document(lambda: self._object(root, root, resource=profile.type) | pinned(root))
 
     # --- objects ---------------------------------------------------------------------------------------------
 
@@ -90,7 +76,7 @@ class _Document:
         if child.low and len(found) == 1:
             schema["required"] += found
         elif child.low:
-            schema.setdefault("allOf", []).append(_any([{"required": [spelling]} for spelling in found]))
+            schema.setdefault("allOf", []).append(any_of([{"required": [spelling]} for spelling in found]))
         if len(found) > 1:
             alone = {s: {"properties": {other: False for other in found if other != s}} for s in found}
             schema.setdefault("dependentSchemas", {}).update(alone)
@@ -118,14 +104,14 @@ class _Document:
             return self._primitive(element, code)
         if code in _RESOURCES or self._is_resource(code):
             return {"type": "object", "required": ["resourceType"]}
-        parts = [part for part in (self._structure(element, code, root, loose=loose), _pinned(element)) if part]
+        parts = [part for part in (self._structure(element, code, root, loose=loose), pinned(element)) if part]
         parts += [self._bound(b.strength, b.codes, code) for b in element.bindings if b.codes]
-        return _all(parts)
+        return all_of(parts)
 
     def _structure(self, element: Element, code: str, root: Element, *, loose: bool) -> Schema:
         if element.same_as:
             path = element.same_as
-            return self._defined(f"{id(root)}#{path}", lambda: self._object(root.at(path), root))
+            return self._shared.ref(f"{id(root)}#{path}", lambda: self._object(root.at(path), root))
         if code in _BACKBONE or (not code and element.children):
             return self._object(element, root, loose=loose) if element.children else {"type": "object"}
         profiles = [
@@ -135,29 +121,21 @@ class _Document:
         if base is None:
             return False
         if code == "Extension" and not profiles:
-            return _with_content(self._object(element, root)) if element.children else False
+            return with_content(self._object(element, root)) if element.children else False
         if not profiles and self._definitions.root(base).children.keys() <= element.children.keys():
             return self._object(element, root, loose=loose)
-        parts: list[Schema] = [_any([self._ref(profile) for profile in profiles or [base]])]
+        parts: list[Schema] = [any_of([self._ref(profile) for profile in profiles or [base]])]
         if element.children:
             parts.append(self._object(element, root, whole=False))
-        return _all(parts)
-
-    def _defined(self, key: str, write: Callable[[], Schema]) -> Schema:
-        """Return a reference to a definition, written when it is first asked for."""
-        name = self._names.setdefault(key, f"d{len(self._names)}")
-        if name not in self._defs:
-            self._defs[name] = True  # stands for itself while it is being written
-            self._defs[name] = write()
-        return {"$ref": f"#/$defs/{name}"}
+        return all_of(parts)
 
     def _ref(self, profile: Profile) -> Schema:
-        return self._defined(profile.key, lambda: self._of_type(profile))
+        return self._shared.ref(profile.key, lambda: self._of_type(profile))
 
     def _of_type(self, profile: Profile) -> Schema:
         root = self._definitions.root(profile)
         schema = self._object(root, root)
-        return _with_content(schema) if profile.type == "Extension" else schema
+        return with_content(schema) if profile.type == "Extension" else schema
 
     def _is_resource(self, code: str) -> bool:
         type_ = self._definitions.type(code)
@@ -170,13 +148,13 @@ class _Document:
             if child.types and child.types[0].code == "Extension"
         ):
             return False  # needs its sibling
-        schema = _shape(code) | _pinned(element)
+        schema = shape(code) | pinned(element)
         if element.longest is not None:
             schema["maxLength"] = element.longest
         for bound, keyword in ((element.least, "minimum"), (element.most, "maximum")):
             if isinstance(bound, int | float):
                 schema[keyword] = bound
-        return _all([schema, *(self._bound(b.strength, b.codes, code) for b in element.bindings if b.codes)])
+        return all_of([schema, *(self._bound(b.strength, b.codes, code) for b in element.bindings if b.codes)])
 
     # --- codes -----------------------------------------------------------------------------------------------
 
@@ -188,7 +166,9 @@ class _Document:
             if any(listed is None for listed in systems.values()):
                 return True
             return {"enum": sorted({one for listed in systems.values() for one in listed or ()})}
-        coding = self._defined(codes, lambda: _any([_coding(system, listed) for system, listed in systems.items()]))
+        coding = self._shared.ref(
+            codes, lambda: any_of([coding_of(system, listed) for system, listed in systems.items()])
+        )
         if code != "CodeableConcept":
             return coding if strength == "required" else {"if": {"required": ["code"]}, "then": coding}
         concept = {"properties": {"coding": {"contains": coding}}, "required": ["coding"]}
@@ -216,7 +196,7 @@ class _Document:
             own = next((t for t in slice_.types if type_ and t.code == type_.code), type_)
             taken = slice_.high != 0 and not (extension and self._slicer.url_of(slice_) in self._displaced)
             inside = self._value(slice_, own, root) if taken else False
-            rest = {"if": marked, "then": _all([loose, inside]), "else": rest}
+            rest = {"if": marked, "then": all_of([loose, inside]), "else": rest}
             if slice_.low:
                 least.append({"contains": marked, "minContains": slice_.low})
             if slice_.high:
@@ -236,7 +216,7 @@ class _Document:
         own = [s for s in child.slices.values() if code in {t.code for t in s.types}]
         if any(s.low for s in child.slices.values() if s not in own) or (child.slicing.closed and not own):
             return False
-        return _all([value, *(self._value(s, next(t for t in s.types if t.code == code), root) for s in own[:1])])
+        return all_of([value, *(self._value(s, next(t for t in s.types if t.code == code), root) for s in own[:1])])
 
     def _mark(self, child: Element, slice_: Element) -> Schema | None:
         """Return what an entry looks like that belongs to ``slice_``; None where no schema can say."""
@@ -259,100 +239,31 @@ class _Document:
             if kept is None:
                 return None
             parts.append(self._at(way, kept))
-        return _all(parts)
+        return all_of(parts)
 
     def _at(self, way: Iterable[Step], schema: Schema) -> Schema:
         for step in reversed([step for step in way if step.kind != "type"]):
             if step.kind == "extension":
                 schema = {
                     "properties": {
-                        "extension": {"contains": _all([{"properties": {"url": {"const": step.name}}}, schema])}
+                        "extension": {"contains": all_of([{"properties": {"url": {"const": step.name}}}, schema])}
                     },
                     "required": ["extension"],
                 }
             else:
-                schema = _child(step.name, schema)
+                schema = child_is(step.name, schema)
         return schema
 
     def _kept(self, element: Element) -> Schema | None:
         """Write ``Slicer.keeps`` as a schema."""
         if element.fixed is not None or element.pattern is not None:
-            return _pinned(element)
+            return pinned(element)
         bound = [b for b in element.bindings if b.strength == "required"]
         if bound:
             code = element.types[0].code if element.types else ""
-            return _all([self._bound("required", b.codes, code) for b in bound])
-        pinned = [(name, child) for name, child in element.children.items() if self._slicer.pins(child)]
-        kept = [(name.removesuffix("[x]"), self._kept(child)) for name, child in pinned]
+            return all_of([self._bound("required", b.codes, code) for b in bound])
+        below = [(name, child) for name, child in element.children.items() if self._slicer.pins(child)]
+        kept = [(name.removesuffix("[x]"), self._kept(child)) for name, child in below]
         if not kept or any(schema is None for _, schema in kept):
             return None
-        return _all([_child(name, schema) for name, schema in kept])
-
-
-def _with_content(extension: dict) -> Schema:
-    """Add that an extension says something (ext-1); that it does not say two things is in its properties."""
-    said = [{"required": [name]} for name in extension["properties"] if name != "url"]
-    return _all([extension, {"anyOf": said}]) if said else False
-
-
-def _child(name: str, schema: Schema) -> Schema:
-    """Return the schema of an object whose child ``name`` (one, or one of a list, or of a choice) is as said."""
-    if name == "url":  # that of an extension, the mark of most slices: always a single one
-        return {"properties": {name: schema}, "required": [name]}
-    one_or_some = {"if": {"type": "array"}, "then": {"contains": schema}, "else": schema}
-    if name == "value":
-        return {"anyOf": [{"properties": {n: one_or_some}, "required": [n]} for n in _VALUES]}
-    return {"properties": {name: one_or_some}, "required": [name]}
-
-
-_VALUES = (
-    "value",
-    "valueBoolean",
-    "valueCode",
-    "valueString",
-    "valueCoding",
-    "valueCodeableConcept",
-    "valueUri",
-    "valueInteger",
-)
-
-
-def _shape(code: str) -> dict:
-    if code == "boolean":
-        return {"type": "boolean"}
-    if code in primitives.INTEGERS:
-        return {"type": "integer", "minimum": primitives.INTEGERS[code], "maximum": primitives.MAX_INTEGER}
-    if code == "decimal":
-        return {"type": "number"}
-    pattern = primitives.PATTERNS.get(code)
-    return {"type": "string"} | ({"pattern": f"^(?:{pattern})$"} if pattern else {"minLength": 1})
-
-
-def _pinned(element: Element) -> dict:
-    if element.fixed is not None:
-        return {"const": element.fixed}
-    return dict(_holding(element.pattern)) if element.pattern is not None else {}
-
-
-def _holding(pattern: Any) -> dict:
-    if isinstance(pattern, dict):
-        return {"properties": {k: _holding(v) for k, v in pattern.items()}, "required": list(pattern)}
-    if isinstance(pattern, list):
-        return {"allOf": [{"contains": _holding(part)} for part in pattern]}
-    return {"const": pattern}
-
-
-def _all(parts: Iterable[Schema]) -> Schema:
-    kept = [part for part in parts if part is not True and part != {}]
-    if any(part is False for part in kept):
-        return False
-    return kept[0] if len(kept) == 1 else {"allOf": kept} if kept else True
-
-
-def _any(parts: list[Schema]) -> Schema:
-    return parts[0] if len(parts) == 1 else {"anyOf": parts} if parts else False
-
-
-def _coding(system: str, codes: frozenset[str] | None) -> Schema:
-    code = {} if codes is None else {"code": {"enum": sorted(codes)}}
-    return {"properties": {"system": {"const": system}} | code, "required": ["system", "code"]}
+        return all_of([child_is(name, schema) for name, schema in kept])

@@ -10,12 +10,14 @@ from datetime import UTC, date, datetime
 import orjson
 import pytest
 
+from bench import validation
 from bench.bodies import SUBMISSION_BYTES, bodies
 from bench.cql import Times, section
 from bench.echo import create_echo
 from bench.jobs import Latency
 from bench.load import Cost, Web
 from bench.report import Measured, page, with_section
+from bench.validation import Loaded, Validation
 from prior_auth.submission import read_submission
 from tests.given import ROOT
 
@@ -97,3 +99,14 @@ def test_the_section_on_clinical_logic_says_which_targets_are_met():
 def test_a_section_takes_the_place_of_the_one_before_it():
     page_ = with_section("# Benchmarks\n\nText.\n", "## Clinical logic\n\nold\n")
     assert with_section(page_, "## Clinical logic\n\nnew\n") == "# Benchmarks\n\nText.\n\n## Clinical logic\n\nnew\n"
+
+
+JUDGED = Validation(24_000, 1_000_000, 0.4, 1.1, 17, 5, 20, [Loaded("2.0", 250, 5), Loaded("2.2", 310, 5)])
+
+
+def test_the_section_on_validation_says_which_targets_are_met():
+    said = validation.section(JUDGED)
+    assert "| 0.40 ms | ≤ 0.5 ms | met |" in said
+    assert "| 250 ms | ≤ 300 ms | met |" in said
+    assert "| 310 ms | ≤ 300 ms | **missed** |" in said
+    assert "1.02 ×: met" in said
