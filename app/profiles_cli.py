@@ -35,6 +35,8 @@ def compile_(packages: tuple[Path, ...], out: Path, *, reach: bool) -> None:
     for fault in compilation.faults:
         click.echo(f"left out: {fault}", err=True)
     facts = compilation.facts
+    for canonical, by in sorted(facts.missing.items()):
+        click.echo(f"in no package: {canonical} (named in {', '.join(sorted(by))})", err=True)
     size = sum(len(text) for text in facts.written().values())
     click.echo(
         f"{len(facts.profiles)} definitions, {len(facts.missing)} canonicals that no package holds, {size:,} bytes"

@@ -5,11 +5,11 @@ they slice, re-slices (``name/part``) under their slice. Canonicals become keys 
 names of the Python functions that stand for them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fhir_r4.resource import as_dict, dicts, text_of
+from fhir_r4.resource import as_dict, as_list, dicts, text_of
 
 _FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
 _MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
@@ -42,7 +42,7 @@ def tree(definition: dict) -> Draft:
     """Return the snapshot of ``definition`` as a tree.
 
     Raises:
-        SnapshotError: it has none, or an element stands before its parent.
+        SnapshotError: it has none, an element stands before its parent, or says what no element can say.
     """
     elements = dicts(as_dict(definition.get("snapshot")).get("element"))
     if not elements:
@@ -53,12 +53,45 @@ def tree(definition: dict) -> Draft:
         depth = path.count(".")
         if depth > len(stack) or (depth == 0) != (not stack):
             raise SnapshotError(f"{definition.get('url')}: {element.get('id')} stands before its parent")
+        if (wrong := _misshapen(element)) is not None:
+            raise SnapshotError(f"{definition.get('url')}: {element.get('id')} has a {wrong} that is none")
         del stack[depth:]
         draft = Draft(element)
         if stack:
             _hang(draft, stack[-1], path.rpartition(".")[2])
         stack.append(draft)
     return stack[0]
+
+
+def _are_objects(said: Any) -> bool:
+    return isinstance(said, list) and all(isinstance(one, dict) for one in said)
+
+
+_SHAPES: Mapping[str, Callable[[Any], bool]] = {  # what an element says -> does it make sense?
+    "path": lambda said: text_of(said) is not None,
+    "min": lambda said: type(said) is int and said >= 0,
+    "max": lambda said: said == "*" or (isinstance(said, str) and said.isdecimal()),
+    "maxLength": lambda said: type(said) is int and said >= 0,
+    "sliceName": lambda said: text_of(said) is not None,
+    "contentReference": lambda said: text_of(said) is not None,
+    "type": lambda said: _are_objects(said) and all(map(_is_type, said)),
+    "constraint": _are_objects,
+    "binding": lambda said: isinstance(said, dict),
+    "slicing": lambda said: isinstance(said, dict) and _are_discriminators(said.get("discriminator", [])),
+}
+
+
+def _misshapen(element: dict) -> str | None:
+    return next((name for name, fits in _SHAPES.items() if name in element and not fits(element[name])), None)
+
+
+def _is_type(one: dict) -> bool:
+    named = [*as_list(one.get("profile", [])), *as_list(one.get("targetProfile", []))]
+    return text_of(one.get("code")) is not None and all(text_of(canonical) for canonical in named)
+
+
+def _are_discriminators(said: Any) -> bool:
+    return _are_objects(said) and all(text_of(one.get("type")) and text_of(one.get("path")) for one in said)
 
 
 def _hang(draft: Draft, parent: Draft, name: str) -> None:
@@ -109,8 +142,8 @@ def _type(one: dict, element: dict, names: Names) -> list:
     code = text_of(one.get("code")) or ""
     if code.startswith(_SYSTEM):
         code = _primitive(one, element, code)
-    profiles = [names.profile(p) for p in one.get("profile") or ()]
-    targets = [names.profile(p) for p in one.get("targetProfile") or ()]
+    profiles = [names.profile(p) for p in as_list(one.get("profile"))]
+    targets = [names.profile(p) for p in as_list(one.get("targetProfile"))]
     return [code, profiles, targets]
 
 
@@ -120,7 +153,7 @@ def _primitive(one: dict, element: dict, code: str) -> str:
         return "id"
     if path.endswith(".url"):
         return "uri"
-    said = next((x.get("valueUrl") for x in dicts(one.get("extension")) if x.get("url") == _FHIR_TYPE), None)
+    said = next((text_of(x.get("valueUrl")) for x in dicts(one.get("extension")) if x.get("url") == _FHIR_TYPE), None)
     return said or {"Boolean": "boolean", "Integer": "integer", "Decimal": "decimal"}.get(
         code[len(_SYSTEM) :], "string"
     )
@@ -134,7 +167,7 @@ def _bindings(element: dict, names: Names) -> Iterable[list[str]]:
         if key or strength == "required":
             yield [strength, key or ""]
     for extension in dicts(binding.get("extension")):
-        ceiling = extension.get("valueCanonical") or extension.get("valueUri")
+        ceiling = text_of(extension.get("valueCanonical")) or text_of(extension.get("valueUri"))
         if extension.get("url") == _MAX_VALUE_SET and ceiling and (key := names.codes(ceiling)):
             yield ["required", key]
 

@@ -74,6 +74,28 @@ def test_an_archive_that_cannot_be_read_is_named(archive):
     assert "damaged" in read.faults[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("min", "1"),
+        ("min", -1),
+        ("max", 5),
+        ("max", "many"),
+        ("type", {"code": "code"}),
+        ("type", [{"code": "Reference", "targetProfile": [None]}]),
+        ("binding", []),
+        ("slicing", {"discriminator": 5}),
+        ("constraint", [5]),
+        ("maxLength", True),
+    ],
+)
+def test_an_element_that_says_what_no_element_can_say_is_named_and_the_rest_compiles(name, said):
+    odd = a_definition("Odd", element("Odd.part") | {name: said})
+    compilation = compile_all([a_package(odd, BASIC)])
+    assert compilation.faults == [f"{CORE}Odd: Odd.part has a {name} that is none"]
+    assert f"{CORE}Basic|4.0.1" in compilation.facts.profiles
+
+
 def test_a_definition_without_a_snapshot_is_named_and_the_rest_compiles():
     bare = {"resourceType": "StructureDefinition", "url": f"{CORE}Bare", "version": "1", "type": "Bare"}
     compilation = compile_all([a_package(bare, BASIC)])
