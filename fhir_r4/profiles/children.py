@@ -133,6 +133,8 @@ class Children:
     def _entries(self, holder: dict, spelling: str, element: Element, type_: Type | None, at: str) -> list[Entry]:
         """Return the values of a property with their siblings; none after saying what is wrong with their list."""
         value, sibling, said = holder.get(spelling), holder.get(f"_{spelling}"), spelling in holder
+        if sibling is None and f"_{spelling}" in holder:
+            self._findings.say("structure", "an object with an underscore before its name, not null", at)
         if element.many:
             return self._listed(value, sibling, type_, at, said=said)
         if isinstance(value, list) or isinstance(sibling, list):

@@ -15,6 +15,8 @@ PRIMITIVES = frozenset(
     | {"markdown", "oid", "positiveInt", "string", "time", "unsignedInt", "uri", "url", "uuid", "xhtml"}
 )
 
+CODED = frozenset({"Coding", "Quantity", "Duration", "Age", "Count", "Distance"})  # a code of a system
+
 BINDABLE = frozenset({"code", "string", "uri", "Coding", "CodeableConcept", "Quantity", "Duration", "Age"})
 
 

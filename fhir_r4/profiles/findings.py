@@ -19,6 +19,7 @@ class Findings:
 
     def __init__(self, left: int) -> None:
         self.issues: list[Issue] = []
+        self._included: set[int] = set()
         self._left = left
 
     def say(self, code: str, expected: str, path: str, *, severity: str = "error") -> None:
@@ -34,11 +35,18 @@ class Findings:
     @contextmanager
     def apart(self, found: list[Issue] | None = None) -> Iterator[list[Issue]]:
         """Collect what is said meanwhile in a list of its own; the caller decides what becomes of it."""
-        above, self.issues = self.issues, [] if found is None else found
+        above = self.issues, self._included
+        self.issues, self._included = [] if found is None else found, set()
         try:
             yield self.issues
         finally:
-            self.issues = above
+            self.issues, self._included = above
+
+    def include(self, verdict: list[Issue]) -> None:
+        """Add the issues of a resource inside, once however often it is looked at; ``verdict`` is kept by the walk."""
+        if id(verdict) not in self._included:
+            self._included.add(id(verdict))
+            self.issues += verdict
 
 
 def errors(issues: Iterable[Issue]) -> int:

@@ -6,6 +6,7 @@ in docs/validation.md with its reason.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 
 from fhir_r4.profiles import rules_of_fhir, rules_of_guides
 from fhir_r4.profiles.rules import Rule
@@ -28,7 +29,18 @@ OMITTED: tuple[tuple[str, str], ...] = (  # how the key is written, and why it i
     (r"sdc-lcext-1|sdc-inv1|dtrq-6|sdcqr-3|que-1a", "of authoring forms; the forms we serve are checked when loaded"),
     (r"us-core-1", "asks for membership in a value set that VSAC holds"),
 )
+IN_PROSE: dict[str, tuple[str, ...]] = {  # a published invariant -> what FHIR asks of its element in words beside it
+    "bdl-8": ("fullUrl",),
+}
 ELSEWHERE = "of a resource that no operation of ours carries"
+
+
+def rules_of(names: Iterable[str]) -> Iterator[Rule]:
+    """Return the rules that the invariants of an element stand for, with those that FHIR states in prose there."""
+    for name in names:
+        for one in (name, *IN_PROSE.get(name, ())):
+            if one in BY_NAME:
+                yield BY_NAME[one]
 
 
 def name_of(key: str, expression: str) -> str | None:

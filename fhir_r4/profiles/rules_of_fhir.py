@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeGuard
 
+from fhir_r4.bundle import local_part
 from fhir_r4.profiles.rules import (
     Holds,
     Rule,
@@ -119,6 +120,15 @@ def _entry_says_something(entry: Any, _: dict) -> bool:
 def _versionless(entry: Any, _: dict) -> bool:
     url = as_dict(entry).get("fullUrl")
     return not isinstance(url, str) or "/_history/" not in url
+
+
+def _is_identity(entry: Any, _: dict) -> bool:
+    """FHIR R4, Bundle "fullUrl": absolute, and where it is RESTful it ends with the type and id of its resource."""
+    url, resource = as_dict(entry).get("fullUrl"), as_dict(entry).get("resource")
+    if not isinstance(url, str) or not isinstance(resource, dict):
+        return True
+    type_, _slash, id_ = (local_part(url) or "").partition("/")
+    return ":" in url and (type_ != resource.get("resourceType") or id_ == resource.get("id"))
 
 
 def _identified(bundle: Any, _: dict) -> bool:
@@ -288,6 +298,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("bdl-5", "a resource, a request or a response", _entry_says_something),
     Rule("bdl-7", "each fullUrl once, or with different versions", _full_urls_distinct),
+    Rule("fullUrl", "an absolute fullUrl, with the id of the resource", _is_identity),
     Rule("bdl-8", "fullUrl without a version", _versionless),
     Rule("bdl-10", "a document has a timestamp", when("type", {"document"}, any_of("timestamp"))),
     Rule("bdl-11", "a document starts with a Composition", when("type", {"document"}, first_is("Composition"))),

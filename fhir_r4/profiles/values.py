@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fhir_r4.problems import Issue
 from fhir_r4.profiles import primitives
-from fhir_r4.profiles.elements import BINDABLE, PRIMITIVES, Element, Type
+from fhir_r4.profiles.elements import BINDABLE, CODED, PRIMITIVES, Element, Type
 from fhir_r4.profiles.facts import Profile
 from fhir_r4.profiles.findings import errors, has_error
 from fhir_r4.profiles.scope import Here, Scope, Spot
@@ -116,7 +116,7 @@ class Values:
         walk.rules(value, element, path, here.scope)
         if code == "Reference":
             walk.targets.reference(value, next((t for t in element.types if t.code == code), None), path, here.scope)
-        elif code == "Coding":
+        elif code in CODED:
             walk.codes.coding(value, path)
 
     def _typed(self, entry: Entry, code: str, element: Element, here: Here) -> None:

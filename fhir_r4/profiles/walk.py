@@ -21,7 +21,7 @@ from fhir_r4.profiles.deviations import Deviations
 from fhir_r4.profiles.elements import Element, Type
 from fhir_r4.profiles.facts import Definitions, Profile
 from fhir_r4.profiles.findings import Findings, TooMuchError, errors, has_error
-from fhir_r4.profiles.invariants import BY_NAME
+from fhir_r4.profiles.invariants import rules_of
 from fhir_r4.profiles.scope import Here, Map, Scope, Spot
 from fhir_r4.profiles.sliced import Slices
 from fhir_r4.profiles.slices import Entry, Slicer
@@ -89,7 +89,7 @@ class Walk:
             return
         asked = {profile.key: profile for profile in self._asked_of(value, wanted, path)}
         for profile in (asked or {type_.key: type_}).values():
-            self.findings.issues += self.judge(value, profile, path, scope)
+            self.findings.include(self.judge(value, profile, path, scope))
 
     def _asked_of(self, value: dict, wanted: Iterable[str], path: str) -> Iterator[Profile]:
         for canonical in wanted:
@@ -222,7 +222,6 @@ class Walk:
 
     def rules(self, value: Any, element: Element, path: str, scope: Scope) -> None:
         """Check the invariants of an element."""
-        for name in element.invariants:
-            rule = BY_NAME.get(name)
-            if rule is not None and not self.deviations.holds(rule)(value, scope.resource):
+        for rule in rules_of(element.invariants):
+            if not self.deviations.holds(rule)(value, scope.resource):
                 self.findings.say("invariant", f"{rule.key}: {rule.says}", path, severity=rule.severity)

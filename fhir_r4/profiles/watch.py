@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fhir_r4.profiles.deviations import Deviations
-from fhir_r4.profiles.elements import PRIMITIVES, Element, Type
+from fhir_r4.profiles.elements import CODED, PRIMITIVES, Element, Type
 from fhir_r4.profiles.facts import Definitions, Profile
-from fhir_r4.profiles.invariants import BY_NAME
+from fhir_r4.profiles.invariants import rules_of
 from fhir_r4.profiles.primitives import INTEGERS
 from fhir_r4.profiles.rules import Holds
 from fhir_r4.profiles.scope import Scope
@@ -42,7 +42,8 @@ class Watch:
         below: JSON property -> what to look at there.
         slice_of: an entry of a list -> what its slice adds.
         settled: all of the above is known; not so yet where an element contains itself.
-        coding: how to look at it, where it is a Coding; ``codings`` where only the codings of a concept matter.
+        coding: how to look at it, where it is a Coding, or a Quantity, which has a code of a system as well.
+        codings: how to look at all codings of a concept at once, where only these matter.
         leads: there are resources below, so that paths matter.
         look: looks at a value; chosen by ``settle`` for what there is to look at.
     """
@@ -185,7 +186,7 @@ class Watches:
             watch.rules += self._rules(target)
             self._add_children(watch, target, root)
         else:
-            watch.coding = self._codings[0] if self._codings is not None and code == "Coding" else None
+            watch.coding = self._codings[0] if self._codings is not None and code in CODED else None
             watch.reference = type_ if code == "Reference" else None
             self._add_type(watch, element, code, known)
             if element.children:
@@ -209,7 +210,7 @@ class Watches:
             self._add_children(watch, own, own)
 
     def _rules(self, element: Element) -> tuple[Holds, ...]:
-        return tuple(self._deviations.holds(BY_NAME[name]) for name in element.invariants if name in BY_NAME)
+        return tuple(map(self._deviations.holds, rules_of(element.invariants)))
 
     def _slices(self, element: Element, type_: Type | None, root: Element) -> Callable[[Any], Watch | None] | None:
         watches = {}

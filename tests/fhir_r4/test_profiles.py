@@ -130,6 +130,18 @@ def test_a_good_request_has_no_issue():
             "patient",
         ),
         ("a reference to nothing contained", lambda c: c.update(patient={"reference": "#nobody"}), "patient"),
+        ("a sibling that is null", lambda c: c.update(_created=None), "created"),
+        (
+            "an unknown code of a known system in a quantity",
+            lambda c: c["item"][0].update(
+                quantity={
+                    "value": 1,
+                    "code": "zzz",
+                    "system": "http://terminology.hl7.org/CodeSystem/v3-orderableDrugForm",
+                }
+            ),
+            "item[0].quantity.code",
+        ),
         ("a sibling without content", lambda c: c.update(_created={}), "created"),
         (
             "a sibling in place of a value, saying nothing",
@@ -201,6 +213,14 @@ def test_a_fault_in_a_target_is_named_there_and_at_the_reference():
     body = a_request()
     del body["entry"][2]["resource"]["name"]
     assert {"Bundle.entry[2].resource.name", f"{CLAIM}.insurer"} <= at(errors(body))
+
+
+@pytest.mark.parametrize("url", ["Patient/member", "https://clinic.example.org/fhir/Patient/somebody-else"])
+def test_a_full_url_is_the_identity_of_its_resource(url):
+    """FHIR R4, Bundle.entry.fullUrl: absolute, and not at odds with the id of the resource."""
+    body = a_request()
+    body["entry"][4]["fullUrl"] = url
+    assert "Bundle.entry[4]" in at(errors(body))
 
 
 def test_references_may_lead_out_where_the_caller_says_so():
