@@ -122,10 +122,13 @@ def _versionless(entry: Any, _: dict) -> bool:
     return not isinstance(url, str) or "/_history/" not in url
 
 
-def _is_identity(entry: Any, _: dict) -> bool:
-    """FHIR R4, Bundle "fullUrl": absolute, and where it is RESTful it ends with the type and id of its resource."""
+def _is_identity(entry: Any, bundle: dict) -> bool:
+    """FHIR R4, Bundle "fullUrl": absolute, and where it is RESTful it ends with the type and id of its resource.
+
+    Not so in what is still to be done: there a fullUrl may stand for a resource that has no id yet.
+    """
     url, resource = as_dict(entry).get("fullUrl"), as_dict(entry).get("resource")
-    if not isinstance(url, str) or not isinstance(resource, dict):
+    if not isinstance(url, str) or not isinstance(resource, dict) or bundle.get("type") in ("batch", "transaction"):
         return True
     type_, _slash, id_ = (local_part(url) or "").partition("/")
     return ":" in url and (type_ != resource.get("resourceType") or id_ == resource.get("id"))

@@ -447,6 +447,45 @@ def _quantity(place: Place, value: object):
     return place.path, place.keys, unsystematic
 
 
+@fault("null beside a primitive")
+def _null_sibling(place: Place, value: object):
+    right = place.single and place.type in PRIMITIVE - {"xhtml"} and isinstance(place.name, str)
+    return (place.path, place.keys, lambda holder, key: holder.update({f"_{key}": None})) if right else None
+
+
+@fault("a fullUrl that is none of the resource's")
+def _full_url(place: Place, value: object):
+    if place.element["path"] != "Bundle.entry" or not isinstance(value, dict) or "resource" not in value:
+        return None
+    other = f"https://ehr.example.org/fhir/{value['resource']['resourceType']}/another"
+    return place.path, place.keys, _put("fullUrl", other)
+
+
+@fault("an element that is not allowed here")
+def _prohibited(place: Place, value: object):
+    """Claim.related of PAS 2.2.1's initial request, of which the snapshot allows none."""
+    forbidden = place.profile.endswith("/profile-claim") and place.guide == "pas-2.2.1"
+    if not forbidden or place.element["path"] != "Claim.insurance" or place.single:
+        return None
+    related = [{"claim": {"reference": "https://ehr.example.org/fhir/Claim/1"}}]
+    path = place.path.rpartition(".")[0]
+    return f"{path}.related", (*place.keys[:-2], "related"), lambda holder, key: holder.update({key: related})
+
+
+@fault("a relative system")
+def _system(place: Place, value: object):
+    right = place.element["path"] == "Coding.system" and isinstance(value, str)
+    return (place.path, place.keys, _set("codes")) if right else None
+
+
+@fault("an extension twice as deep as defined")
+def _value_and_parts(place: Place, value: object):
+    if place.type != "Extension" or not isinstance(value, dict) or "extension" in value:
+        return None
+    part = [{"url": "http://example.org/mine", "valueString": "x"}]
+    return place.path, place.keys, _put("extension", part)
+
+
 @fault("a period that ends before it starts")
 def _period(place: Place, value: object):
     if place.type != "Period" or not isinstance(value, dict):
@@ -619,15 +658,14 @@ def main(each: int) -> None:
         click.echo(f"{kind:40} {count:5} {right[kind]:5}")
     click.echo(f"{'all faults':40} {made.total():5} {right.total():5}  {right.total() / made.total():.1%}")
     for change, issues in missed[:60]:
-        click.echo(
-            "  missed:", change.kind, change.guide, change.example, change.path, [i.expression for i in issues][:3]
-        )
+        at = [issue.expression for issue in issues][:3]
+        click.echo(f"  missed: {change.kind} {change.guide} {change.example} {change.path} {at}")
     legal_made, reported = tolerated(each)
     for kind, count in legal_made.items():
         click.echo(f"{kind:40} {count:5}")
     click.echo(f"{'all legal changes':40} {legal_made.total():5}  reported: {len(reported)}")
     for change, issues in reported[:40]:
-        click.echo("  reported:", change.kind, change.guide, change.example, change.path, issues[:2])
+        click.echo(f"  reported: {change.kind} {change.guide} {change.example} {change.path} {issues[:2]}")
 
 
 if __name__ == "__main__":

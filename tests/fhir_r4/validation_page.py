@@ -30,7 +30,7 @@ and the walk decides. Both are held against each other on every example and on e
 * Checked: cardinality, types, primitives with their siblings, choices, fixed values and patterns, slices by value,
   pattern, type, profile and existence, re-slices, closed and ordered ones, contained resources, references within the
   body, required bindings (an error), extensible ones (a warning), codes of every complete code system at hand,
-  unknown modifier extensions, contexts of extensions, and the invariants below.
+  unknown modifier extensions, contexts of extensions, fullUrls, and the invariants below.
 * Not checked: displays, units against UCUM, codes of SNOMED CT, LOINC, X12 and VSAC (no package holds them), narrative,
   FHIRPath contexts and invariants other than those below, and versions of what a canonical in an instance names.
 * A reference that is relative, or a URN, must lead to something in the body; an absolute one may lead out of it.
@@ -38,11 +38,8 @@ and the walk decides. Both are held against each other on every example and on e
 * A body is refused with one issue where it is nested deeper than any message, or where looking closely takes more
   than 300,000 steps (about two seconds); a valid megabyte needs none of them.
 
-Measured on one core of a shared machine (`python -m bench.validation`; noisy by half): a valid PAS request of 24 KB
-with 51 items 0.54 to 0.65 ms, a published bundle of 12 KB 0.3 ms, of 18 KB 0.5 ms, a megabyte 20 to 30 ms; the 24 KB
-with a fault 18 ms, since then the whole Claim is walked; fhir.resources (R4B), which knows no profiles, 5 ms;
-pure-Python jsonschema with our schema 21 to 30 ms for the Claim alone. Loading a generation takes 10 ms to read and
-about 300 ms to compile the schemas that the operations reach, and 3 to 9 MB.
+What it costs, beside fhir.resources and pure-Python jsonschema, is measured by `make bench` (docs/benchmarks.md).
+Where a body has a fault, the schema's errors say which parts to walk; the rest is only looked over.
 """
 
 
