@@ -55,6 +55,7 @@ house: setup  ## the import contracts
 bench: setup  ## measure the service beside an echo and write docs/benchmarks.md (SMALL=1: try only)
 	$(BIN)/python -m bench $(if $(SMALL),--small)
 	$(BIN)/python -m bench.cql $(if $(SMALL),--small)
+	$(BIN)/python -m bench.validation $(if $(SMALL),--small)
 
 docs: setup  ## write docs/conformance.md from the requirement markers
 	$(BIN)/python -m tests.conformance

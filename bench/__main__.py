@@ -13,12 +13,11 @@ from rich.console import Console
 
 from app.clock import now
 from app.demo.parties import HOUSE, running
-from bench import validation
 from bench.bodies import Bodies, bodies
 from bench.house import House, furnish, stock
 from bench.jobs import Latency, a_redis, latency
 from bench.load import Request, Web, run
-from bench.report import Measured, page, with_section
+from bench.report import Measured, page
 
 PAGE = HOUSE / "docs" / "benchmarks.md"
 
@@ -114,9 +113,7 @@ def main(*, small: bool, port: int) -> None:
         resident = bench.service.resident_mb()
         console.print("measuring jobs")
         jobs = [bench.on_threads(scale), _on_celery(stack, folder / "celery", port + 2, bench.given, scale)]
-        console.print("measuring validation")
-        judged = validation.section(validation.measured(rounds=scale.rounds * 8))
-        written = with_section(page(results, jobs, resident, scale.stored, now().date()), judged)
+        written = page(results, jobs, resident, scale.stored, now().date())
     if not small:
         PAGE.write_text(written, encoding="utf-8")
     console.print(written, markup=False, soft_wrap=True)
