@@ -22,8 +22,12 @@ CASE_AUTHORED = date(2026, 3, 1)
 """The day on which the orders of the policies' own cases are written."""
 
 
-def load_book(folder: Path) -> PolicyBook:
+def load_book(folder: Path, *, cases: bool = True) -> PolicyBook:
     """Return the book of all ``<id>/<version>.yaml`` below ``folder``, with its value sets.
+
+    Args:
+        folder: of policies.
+        cases: whether a policy that does not decide its own cases as it says is faulty; an author at work asks not.
 
     Raises:
         FaultyFile: any file has a fault, or two policies contradict each other; then nothing of the folder is used.
@@ -36,7 +40,7 @@ def load_book(folder: Path) -> PolicyBook:
             continue
         try:
             text, name = file.read_text(encoding="utf-8"), file.relative_to(folder).as_posix()
-            policies.append(load_policy(text, name, value_sets, file.parent))
+            policies.append(load_policy(text, name, value_sets, file.parent, cases=cases))
         except FaultyFile as faulty:
             faults.extend(faulty.faults)
     if faults := faults or overlaps(policies):
@@ -44,12 +48,15 @@ def load_book(folder: Path) -> PolicyBook:
     return PolicyBook(policies)
 
 
-def load_policy(text: str, file: str, value_sets: ValueSets | None = None, tables: Path | None = None) -> Policy:
+def load_policy(
+    text: str, file: str, value_sets: ValueSets | None = None, tables: Path | None = None, *, cases: bool = True
+) -> Policy:
     """Return the policy that ``text`` is; ``file`` (``<id>/<version>.yaml``) says where faults are.
 
     Args:
         value_sets: that it may name.
         tables: the folder of its tables, ``None`` where it may have none.
+        cases: as for ``load_book``.
 
     Raises:
         FaultyFile: with every fault and its line.
@@ -59,7 +66,8 @@ def load_policy(text: str, file: str, value_sets: ValueSets | None = None, table
     expanded = with_tables(document, tables, row_faults)
     _refuse(expanded, contradictions(expanded, shared))
     policy = policy_from(expanded.data, shared)
-    _refuse(document, _failing_cases(policy))
+    if cases:
+        _refuse(document, _failing_cases(policy))
     return policy
 
 

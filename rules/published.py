@@ -1,7 +1,8 @@
 """Is everything still there that was published? A published version never changes and never goes.
 
-What was decided under a version, or promised by it, is explained and honoured by that very text. Cases may be added
-and an end may be set; whoever wants other rows, facts or codes gives them a version of their own.
+What was decided under a version, or promised by it, is explained and honoured by that very text. Cases may be added,
+an end may be set, a version may be retired; whoever wants other rows, facts or codes gives them a version of their
+own. A draft may change as often as its authors like.
 """
 
 from dataclasses import replace
@@ -9,6 +10,8 @@ from dataclasses import replace
 from rules.book import PolicyBook
 from rules.policy import Identity, Policy, Status
 from rules.yaml_lines import Fault
+
+_ANYBODY = Identity(Status.ACTIVE)
 
 
 def unkept(before: PolicyBook, after: PolicyBook) -> list[Fault]:
@@ -20,11 +23,10 @@ def unkept(before: PolicyBook, after: PolicyBook) -> list[Fault]:
 def _unkept(policy: Policy, now: Policy | None) -> list[Fault]:
     file = f"{policy.id}/{policy.version}.yaml"
     if now is None:
-        say = f"{policy} was published and is gone: put it back; 'expires' says when it ends"
-        return [Fault(file, 1, say)]
+        return [Fault(file, 1, f"{policy} was published and is gone", "put it back; 'expires' says when it ends")]
     if _weighed(policy) != _weighed(now):
-        say = f"{policy} is published and never changes: put it back, and give the change a version of its own"
-        return [Fault(file, 1, say)]
+        suggestion = "put it back, and give the change a version of its own"
+        return [Fault(file, 1, f"{policy} is published and never changes", suggestion)]
     return []
 
 

@@ -1,0 +1,269 @@
+"""What can policy staff do at the command line? ``priorauth policies``: test, explain, diff, simulate.
+
+Heavy rooms are imported by the command that needs them.
+"""
+# ruff: noqa: PLC0415
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from app.config import Config
+from rules.book import PolicyBook
+from rules.casework import Casework, casework, explain_case
+from rules.difference import difference
+from rules.explain import Explanation
+from rules.load import load_book
+from rules.policy import Case, Policy
+
+_FOLDER = click.option(
+    "--folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Of the policies; else PRIORAUTH_POLICIES.",
+)
+_DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of payer.yaml and the database.")
+_ANSWERS = {"yes": "[green]yes[/]", "no": "[red]no[/]", "missing": "[yellow]missing[/]"}
+_SHOWN_IDS = 20
+
+
+@click.group()
+def policies() -> None:
+    """What the payer's policy staff write."""
+
+
+@policies.command("test")
+@click.argument("names", nargs=-1, metavar="[POLICY]…")
+@_FOLDER
+def test(names: tuple[str, ...], folder: Path | None) -> None:
+    """Run the policies' own cases; exit code 1 when one goes otherwise, or a row is reached by none.
+
+    POLICY is an id (all its versions) or ID@VERSION; without one, all policies are tested.
+    """
+    out, book = _console(), _book(folder)
+    chosen = [policy for name in names for policy in _named(book, name)] if names else list(book)
+    done = [casework(policy) for policy in chosen]
+    for one in done:
+        out.print(_cases(one))
+    cases = [result for one in done for result in one.results]
+    wrong, unreached = sum(not one.passed for one in cases), sum(len(one.unreached) for one in done)
+    said = f"{len(done)} policies, {len(cases)} cases: "
+    if wrong or unreached:
+        out.print(f"[bold red]{said}{wrong} not as expected, {unreached} rows that no case reaches[/]")
+        raise SystemExit(1)
+    out.print(f"[bold green]{said}all as expected, every row is reached[/]")
+
+
+@policies.command("explain")
+@click.argument("name", required=False, metavar="POLICY")
+@click.argument("case", required=False, type=click.Path(path_type=Path, dir_okay=False), metavar="CASE.json")
+@click.option("--authorization", metavar="ID", help="Explain a stored case's decisions, by its id or number.")
+@_FOLDER
+@_DATA
+def explain(
+    name: str | None, case: Path | None, authorization: str | None, folder: Path | None, data: Path | None
+) -> None:
+    """Say why a case is decided as it is: each fact, each criterion, each row, and what follows.
+
+    CASE.json holds facts by name, {"spo2": 88, "tested": "2026-02-20"}, as under 'given' of a policy's own cases.
+    POLICY is an id (its newest version) or ID@VERSION. With --authorization a stored decision is explained instead;
+    what it shows is the patient's.
+    """
+    out = _console()
+    if authorization:
+        for told in _stored(Config.from_env(data=data), authorization):
+            out.print(told if isinstance(told, str) else explanation(told))
+        return
+    if not name or not case:
+        raise click.UsageError("name a POLICY and a CASE.json, or an --authorization")
+    policy = _named(_book(folder), name)[-1]
+    out.print(explanation(explain_case(policy, _case(case, policy))))
+
+
+@policies.command("diff")
+@click.argument("name", metavar="POLICY")
+@click.argument("old", required=False)
+@click.argument("new", required=False)
+@_FOLDER
+def diff(name: str, old: str | None, new: str | None, folder: Path | None) -> None:
+    """Say in sentences what is another between two versions, OLD and NEW; without them, the newest two."""
+    book = _book(folder)
+    versions = _named(book, name)
+    if bool(old) != bool(new):
+        raise click.UsageError("name both versions, or neither")
+    if old and new:
+        before, after = (_version(book, name, version) for version in (old, new))
+    elif len(versions) > 1:
+        before, after = versions[-2:]
+    else:
+        raise click.ClickException(f"{name} has one version only")
+    out, told = _console(), difference(before, after)
+    out.print(f"[bold]{escape(after.title)}[/]: {escape(str(before))} → {escape(after.version)}")
+    for changes in told:
+        out.print(f"\n[bold]{escape(changes.section)}[/]")
+        for sentence in changes.sentences:
+            out.print(f"  • {escape(sentence)}")
+    if not told:
+        out.print("They say the same.")
+
+
+@policies.command("simulate")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--forms", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Forms that go with it.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only submissions received since this day (UTC).")
+@click.option("--as-if-in-force", is_flag=True, help="Weigh by each policy's newest version, whatever its dates.")
+@click.option("--ids", is_flag=True, help="Show the ids of all cases that would go otherwise.")
+@_DATA
+def simulate(
+    folder: Path, forms: Path | None, since: datetime | None, as_if_in_force: bool, ids: bool, data: Path | None
+) -> None:
+    """Weigh stored submissions by the policies of FOLDER: what would have been decided otherwise. Changes nothing."""
+    from dataclasses import replace
+
+    from app import simulation
+    from app.policies import load_edition
+    from app.wiring import build
+
+    config = Config.from_env(data=data)
+    service, out, report = build(config), _console(), simulation.Report()
+    edition = load_edition("simulated", folder, forms or config.forms)
+    book = simulation.with_drafts(edition.book)
+    edition = replace(edition, book=simulation.as_if_in_force(book) if as_if_in_force else book)
+    start = since.replace(tzinfo=UTC) if since else None
+    with service.database.reading() as connection:
+        total = simulation.how_many(connection, start)
+    columns = (TextColumn("weighing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("weighing", total=total)
+        for done in simulation.simulate(service, edition, start, report):
+            progress.update(task, completed=done)
+    _tell_simulation(out, report, every_id=ids)
+
+
+def explanation(told: Explanation) -> Group:
+    """Return an explanation as it is read at a terminal."""
+    facts = _table("Fact", "Value", "From")
+    for line in told.facts:
+        value = "[yellow]missing[/]" if line.value is None else escape(line.value)
+        facts.add_row(escape(line.name), value, escape(line.source))
+    criteria = _table("Criterion", "Answer", "In words")
+    for criterion in told.criteria:
+        criteria.add_row(escape(criterion.name), _ANSWERS[criterion.answer], escape(criterion.words))
+    rows = _table("Row", "Then", "Why")
+    for row in told.rows:
+        style = {"won": "bold green", "passed": "dim", "below": "dim"}[row.state]
+        rows.add_row(
+            f"{'→ ' if row.state == 'won' else '  '}{row.number}", escape(row.then), escape(row.because), style=style
+        )
+    words: list[Any] = [f"[bold]{escape(told.title)}[/] ({escape(told.policy)} {escape(told.version)})", ""]
+    words += [
+        part for table, lines in ((facts, told.facts), (criteria, told.criteria)) if lines for part in (table, "")
+    ]
+    words += [rows, "", f"[bold]{escape(told.follows)}[/]"]
+    say = told.rows[told.row - 1].say
+    words += [escape(say)] if say else []
+    words += [f"Asked for: {escape(one)}" for one in told.asked]
+    words += [f"[yellow]Note:[/] {escape(note)}" for note in told.notes]
+    words += [f"Pinned to this version by promise {escape(told.promise)}"] if told.promise else []
+    return Group(*words, "")
+
+
+def _cases(done: Casework) -> Group:
+    table = _table("", "Case", "Expected", "Decided", "Row")
+    for one in done.results:
+        mark, style = ("[green]✓[/]", "") if one.passed else ("[red]✗[/]", "bold red")
+        decided = "" if one.passed else escape(one.said)
+        table.add_row(
+            mark, escape(one.case.name), escape(str(one.case.expect)), decided, str(one.outcome.row), style=style
+        )
+    unreached = [f"[red]No case reaches row {row}: add one to 'cases'.[/]" for row in done.unreached]
+    return Group(f"[bold]{escape(str(done.policy))}[/]  {escape(done.policy.title)}", table, *unreached, "")
+
+
+def _tell_simulation(out: Console, report: Any, *, every_id: bool) -> None:
+    if report.changes:
+        table = _table("Policy", "Was decided", "Would be decided", "Items")
+        for (policy, then, now), count in report.changes.most_common():
+            table.add_row(escape(policy), escape(str(then)), escape(str(now)), str(count))
+        out.print(table)
+    for change, cases in report.cases.items():
+        shown = cases if every_id else cases[:_SHOWN_IDS]
+        more = f" and {len(cases) - len(shown)} more (--ids shows them)" if len(cases) > len(shown) else ""
+        out.print(f"{escape(change[0])}, {change[1].action} → {change[2].action}: {' '.join(shown)}{more}", style="dim")
+    for words, count in report.reworded.most_common():
+        out.print(f"{count} decided the same by another row: {escape(words)}")
+    for reason, count in report.unreadable.most_common():
+        out.print(f"{count} submissions were not weighed: {escape(reason)}", style="yellow")
+    changed = sum(report.changes.values())
+    out.print(
+        f"[bold]{report.submissions} submissions, {report.items} items weighed; {changed} would have been decided"
+        f" otherwise.[/] Nothing was changed."
+    )
+
+
+def _stored(config: Config, identity: str) -> list[Explanation | str]:
+    """Return the explanation of each item's present decision, or what there is to say where no policy decided."""
+    from app.explained import explained
+    from app.storage import authorizations, worklist
+    from app.wiring import build
+
+    service = build(config)
+    with service.database.reading() as connection:
+        found = authorizations.find(connection, worklist.called(connection, identity) or identity)
+        if found is None:
+            raise click.ClickException("no authorization has this id or number")
+        told: list[Explanation | str] = []
+        for item in found.items:
+            code = f" ({item.codes[0].code})" if item.codes else ""
+            told.append(f"[bold]Item {item.sequence}{escape(code)}[/]: by {escape(item.decision.decided_by)}")
+            one = explained(service, item.decision.trace)
+            told.append(one or "No policy's trace is kept with this decision.")
+    return told
+
+
+def _book(folder: Path | None) -> PolicyBook:
+    return load_book(folder or Config.from_env().policies, cases=False)
+
+
+def _named(book: PolicyBook, name: str) -> list[Policy]:
+    """Return the policy's versions, oldest first; of ID@VERSION that one."""
+    identity, _, version = name.partition("@")
+    found = [one for one in book if one.id == identity and version in {"", one.version}]
+    if not found:
+        raise click.ClickException(f"no policy is called {name}")
+    return sorted(found, key=lambda one: (one.effective, one.version))
+
+
+def _version(book: PolicyBook, name: str, version: str) -> Policy:
+    return _named(book, f"{name}@{version}")[0]
+
+
+def _case(file: Path, policy: Policy) -> Case:
+    try:
+        given = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"cannot read {file}: {type(error).__name__}") from None
+    given = given.get("given", given) if isinstance(given, dict) else None
+    if not isinstance(given, dict):
+        raise click.ClickException(f"{file} is an object of facts by name")
+    known = {fact.name for fact in policy.facts} | {"authored", "received"}
+    if unknown := sorted(given.keys() - known):
+        raise click.ClickException(f"no fact is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    return Case(file.stem, given, "")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in columns:
+        table.add_column(name, overflow="fold", justify="right" if name == "Items" else "left")
+    return table
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=False)

@@ -1,0 +1,56 @@
+"""Does a policy decide its own cases as its authors expect, and does every decision row have a case that reaches it?"""
+
+from dataclasses import dataclass, replace
+
+from rules.evaluate import Outcome
+from rules.explain import Explanation, explain
+from rules.load import run_case
+from rules.policy import Case, Policy
+from rules.trace import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case, weighed; ``said`` is in the words of the case's ``expect``."""
+
+    case: Case
+    outcome: Outcome
+    said: str
+
+    @property
+    def passed(self) -> bool:
+        return self.case.expect in (str(self.outcome.then), self.said)
+
+
+@dataclass(frozen=True, slots=True)
+class Casework:
+    """All cases of one policy version, and the rows that none of them reaches, counted from 1."""
+
+    policy: Policy
+    results: tuple[CaseResult, ...]
+    unreached: tuple[int, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.unreached and all(one.passed for one in self.results)
+
+
+def casework(policy: Policy) -> Casework:
+    """Weigh all of the policy's cases."""
+    results = tuple(_result(policy, case) for case in policy.cases)
+    reached = {one.outcome.row for one in results}
+    rows = range(1, len(policy.rows) + 1)
+    return Casework(policy, results, tuple(row for row in rows if row not in reached))
+
+
+def explain_case(policy: Policy, case: Case) -> Explanation:
+    """Return why a case is decided as it is; facts that have no source of their own are the case's."""
+    trace = run_case(policy, case).trace()
+    given = {name: Origin("given") for name in trace.facts} | dict(trace.origins)
+    return explain(policy, replace(trace, origins=given))
+
+
+def _result(policy: Policy, case: Case) -> CaseResult:
+    outcome = run_case(policy, case)
+    said = f"{outcome.then} for {outcome.period}" if outcome.period else str(outcome.then)
+    return CaseResult(case, outcome, said)

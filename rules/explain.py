@@ -1,0 +1,189 @@
+"""Why was it decided so? A trace and its policy, put together as a person reads them.
+
+The trace says which row held, what each criterion answered and which facts were weighed; the policy version, which
+never changes, has the words. Pages and the command line show the same explanation.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from rules.policy import Answer, Criterion, Fact, FactType, Policy, Row, Then
+from rules.trace import Trace
+from rules.wording import in_words, listed, spoken, spoken_unit
+
+_PLACES = {
+    "question": "the form, question",
+    "record": "the patient's record,",
+    "order": "the order",
+    "coverage": "the coverage",
+    "patient": "the patient's data",
+    "requester": "the requester",
+    "performer": "the performer",
+    "on-file": "what is on file",
+    "given": "given in the case",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FactLine:
+    """One fact: its value with unit and where it came from; no value where it is missing."""
+
+    name: str
+    value: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionLine:
+    name: str
+    words: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a row asks of a criterion, and what the criterion answered."""
+
+    name: str
+    wanted: str
+    answer: Answer
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RowLine:
+    """One decision row.
+
+    Attributes:
+        then: what follows where it holds, in words.
+        state: ``passed`` over, ``won``, or ``below`` the one that won and never asked.
+        because: why it was passed over.
+    """
+
+    number: int
+    conditions: tuple[Condition, ...]
+    then: str
+    say: str | None
+    state: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One decision, explained.
+
+    Attributes:
+        follows: what the winning row says, as a sentence.
+        asked: what the submitter is asked to send, as sentences.
+        notes: what did not count, and why; never a value.
+    """
+
+    title: str
+    policy: str
+    version: str
+    then: Then
+    follows: str
+    facts: tuple[FactLine, ...]
+    criteria: tuple[CriterionLine, ...]
+    rows: tuple[RowLine, ...]
+    row: int
+    asked: tuple[str, ...]
+    notes: tuple[str, ...]
+    promise: str | None
+
+
+def explain(policy: Policy, trace: Trace) -> Explanation:
+    """Return the explanation of a trace.
+
+    Raises:
+        ValueError: the trace is another version's, or names a row that this one does not have.
+    """
+    if (policy.id, policy.version) != (trace.policy, trace.version) or not 0 < trace.row <= len(policy.rows):
+        raise ValueError(f"the trace is not {policy}'s")
+    won = policy.rows[trace.row - 1]
+    return Explanation(
+        title=policy.title,
+        policy=policy.id,
+        version=policy.version,
+        then=won.then,
+        follows=f"Row {trace.row} holds: {outcome_in_words(won)}.",
+        facts=tuple(_fact_line(fact, trace) for fact in policy.facts),
+        criteria=tuple(
+            CriterionLine(one.name, criterion_in_words(one, policy), _answer(trace, one.name))
+            for one in policy.criteria
+        ),
+        rows=tuple(_row_line(number, row, trace) for number, row in enumerate(policy.rows, start=1)),
+        row=trace.row,
+        asked=tuple(dict.fromkeys(one.ask for one in trace.missing)),
+        notes=trace.notes,
+        promise=trace.promise,
+    )
+
+
+def criterion_in_words(criterion: Criterion, policy: Policy) -> str:
+    """Return a criterion's question as it is read aloud."""
+    days = {fact.name for fact in policy.facts if fact.type is FactType.DATE}
+    return in_words(criterion.question, {fact.name: fact.unit for fact in policy.facts}, days)
+
+
+def outcome_in_words(row: Row) -> str:
+    """Return what a row decides: ``certify for 12 months``."""
+    words = {Then.CERTIFY: "certify", Then.PEND: "a person decides", Then.NOT_COVERED: "not covered by the plan"}
+    return words.get(row.then, spoken(row.then)) + (f" for {row.period}" if row.period else "")
+
+
+def value_in_words(value: Any, unit: str | None = None) -> str:
+    """Return a fact's plain value as it is said.
+
+    >>> value_in_words(True), value_in_words(Decimal("88.0"), "%")
+    ('yes', '88.0 %')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        number, own = value.get("value"), value.get("unit") or value.get("code")
+        return " ".join(str(one) for one in (number, own) if one is not None)
+    if isinstance(value, list | tuple):
+        return listed([value_in_words(one, unit) for one in value])
+    return f"{value} {spoken_unit(unit)}" if unit and isinstance(value, int | float | Decimal) else str(value)
+
+
+def condition_in_words(name: str, allowed: frozenset[Answer]) -> str:
+    """Return what a row asks of a criterion: ``recent test: no or missing``."""
+    return f"{name}: {_wanted(allowed)}"
+
+
+def _fact_line(fact: Fact, trace: Trace) -> FactLine:
+    if fact.name not in trace.facts:
+        return FactLine(fact.name, None, "")
+    origin = trace.origins.get(fact.name)
+    source = f"{_PLACES.get(origin.place, origin.place)} {origin.at}".strip(" ,") if origin else "not recorded"
+    return FactLine(fact.name, value_in_words(trace.facts[fact.name], fact.unit), source)
+
+
+def _row_line(number: int, row: Row, trace: Trace) -> RowLine:
+    conditions = tuple(_conditions(row, trace))
+    state = "won" if number == trace.row else "passed" if number < trace.row else "below"
+    failed = [f"“{one.name}” is {one.answer}, and the row asks for {one.wanted}" for one in conditions if not one.holds]
+    because = {
+        "won": "the first row that holds",
+        "below": "not asked: a row above it holds",
+        "passed": listed(failed) or "passed over",
+    }[state]
+    return RowLine(number, conditions, outcome_in_words(row), row.say, state, because)
+
+
+def _conditions(row: Row, trace: Trace) -> Iterator[Condition]:
+    for name, allowed in row.when.items():
+        answer = _answer(trace, name)
+        yield Condition(name, _wanted(allowed), answer, answer in allowed)
+
+
+def _wanted(allowed: frozenset[Answer]) -> str:
+    return listed([str(one) for one in Answer if one in allowed], "or")
+
+
+def _answer(trace: Trace, name: str) -> Answer:
+    return Answer(trace.answers.get(name, Answer.MISSING))

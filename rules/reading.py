@@ -1,0 +1,123 @@
+"""What does a policy version say, in plain words? Statements by section, each under a name that stays.
+
+Pages show them, and the difference of two versions is the difference of their statements.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+from rules.explain import condition_in_words, criterion_in_words, outcome_in_words, value_in_words
+from rules.policy import Case, Fact, Policy, Row
+from rules.wording import listed, spoken, spoken_unit
+
+_NEEDED = {
+    "auth-needed": "Prior authorization is needed.",
+    "no-auth": "No prior authorization is needed.",
+    "satisfied": "Prior authorization is on file.",
+    "conditional": "Whether prior authorization is needed depends on more information.",
+    "performpa": "Prior authorization is needed, and can be requested now.",
+}
+_COVERED = {
+    "covered": "The plan covers it.",
+    "not-covered": "The plan does not cover it.",
+    "conditional": "Whether the plan covers it depends on more information.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing that a policy says; ``name`` is what it is about and the same in every version."""
+
+    name: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Statements that belong together; ``ordered`` where their order is part of what is said."""
+
+    title: str
+    statements: tuple[Statement, ...]
+    ordered: bool = False
+
+
+def reading(policy: Policy) -> tuple[Section, ...]:
+    """Return the policy in words, section by section."""
+    return (
+        Section("About", tuple(_about(policy))),
+        Section("Applies to", tuple(_applies_to(policy))),
+        Section("When it is ordered", tuple(_when_ordered(policy))),
+        Section("What is asked", tuple(Statement(fact.name, fact_in_words(fact)) for fact in policy.facts)),
+        Section("Criteria", tuple(_criteria(policy))),
+        Section("Decisions", tuple(Statement("", row_in_words(row)) for row in policy.rows), ordered=True),
+        Section("Sources", tuple(Statement(source.cite, source.url) for source in policy.sources)),
+        Section("Cases", tuple(Statement(case.name, case_in_words(case)) for case in policy.cases)),
+    )
+
+
+def fact_in_words(fact: Fact) -> str:
+    """Return what a fact is and where it is asked: ``a number from 50 to 100 in %, question 2.1``."""
+    unit = f" in {spoken_unit(fact.unit)}" if fact.unit else ""
+    return f"{fact.kind}{unit}, question {fact.question} of the form"
+
+
+def row_in_words(row: Row) -> str:
+    """Return a decision row as a sentence."""
+    asked = [condition_in_words(name, allowed) for name, allowed in row.when.items()]
+    then = outcome_in_words(row)
+    said = f"If {listed(asked)}: {then}." if asked else f"Otherwise: {then}."
+    return f"{said} “{row.say}”" if row.say else said
+
+
+def case_in_words(case: Case) -> str:
+    """Return a case as a sentence: what is given, what is expected."""
+    given = [f"{spoken(name)} {value_in_words(value)}" for name, value in case.given.items()]
+    return f"given {listed(given) or 'nothing'}: {case.expect}"
+
+
+def _about(policy: Policy) -> Iterator[Statement]:
+    who = policy.identity
+    yield Statement("title", policy.title)
+    yield Statement("status", who.status)
+    yield Statement("in force from", policy.effective.isoformat())
+    yield Statement("in force until", policy.expires.isoformat() if policy.expires else "further notice")
+    if who.owner:
+        yield Statement("owner", who.owner)
+    if who.approved:
+        yield Statement("approved", listed([f"by {one.by} on {one.on}" for one in who.approved]))
+    if who.published_at:
+        section = f", {who.published_at.section}" if who.published_at.section else ""
+        yield Statement("published at", f"{who.published_at.url}{section}")
+    if policy.priority:
+        yield Statement("priority", str(policy.priority))
+
+
+def _applies_to(policy: Policy) -> Iterator[Statement]:
+    for system, codes in policy.applies_to.written.items():
+        for code in codes:
+            yield Statement(f"{system} {code}", "")
+    if policy.applies_to.orders:
+        yield Statement("orders", listed(sorted(policy.applies_to.orders), "or"))
+    for field in fields(policy.scope):
+        if named := getattr(policy.scope, field.name):
+            yield Statement(spoken(field.name), listed(list(named), "or"))
+
+
+def _when_ordered(policy: Policy) -> Iterator[Statement]:
+    said = policy.at_order_time
+    yield Statement("coverage", _COVERED.get(said.covered, said.covered))
+    if said.pa_needed:
+        yield Statement("authorization", _NEEDED.get(said.pa_needed, said.pa_needed))
+    if said.questionnaire:
+        yield Statement("form", said.questionnaire)
+    if said.doc_needed:
+        yield Statement("documents", listed([spoken(one) for one in said.doc_needed]))
+    if said.reason:
+        yield Statement("reason", said.reason)
+    if policy.guideline:
+        yield Statement("guidance", policy.guideline.summary)
+
+
+def _criteria(policy: Policy) -> Iterator[Statement]:
+    for criterion in policy.criteria:
+        yield Statement(criterion.name, criterion_in_words(criterion, policy))

@@ -1,0 +1,167 @@
+"""Policy staff at the command line: cases run, decisions explained, versions compared, changes simulated."""
+
+import json
+import shutil
+from datetime import timedelta
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import func, select
+
+from app.cli import main
+from app.storage import tables
+from tests.app.fixtures import ROOT
+from tests.app.test_policies import OXYGEN, add_version
+from tests.given import a_form_response, a_submission_bundle, percent
+
+
+@pytest.fixture
+def folder(tmp_path):
+    target = tmp_path / "policies"
+    shutil.copytree(ROOT / "rules" / "policies", target)
+    return target
+
+
+def run(*words, data=None, fails=False):
+    env = {"COLUMNS": "200"} | ({"PRIORAUTH_DATA": str(data)} if data else {})
+    answer = CliRunner().invoke(main, ["policies", *map(str, words)], env=env)
+    assert (answer.exit_code != 0) is fails, answer.output
+    return answer.output
+
+
+def test_the_cases_of_all_policies_go_as_expected():
+    out = run("test")
+    assert "home-oxygen 2026.1" in out
+    assert "all as expected, every row is reached" in out
+
+
+def test_one_policy_may_be_named(folder):
+    out = run("test", "lumbar-mri", "bath-chair@2026.1", "--folder", folder)
+    assert "home-oxygen" not in out
+    assert out.startswith("lumbar-mri 2026.1")
+
+
+def test_a_case_that_goes_otherwise_and_a_row_that_none_reaches_end_with_1(folder):
+    file = folder / OXYGEN
+    kept = [line for line in file.read_text().splitlines() if "3 months}" not in line]
+    file.write_text("\n".join(kept).replace("expect: certify for 12 months", "expect: certify for 6 months", 1))
+    out = run("test", "home-oxygen", "--folder", folder, fails=True)
+    assert "✗  88 percent at rest" in out
+    assert "certify for 12 months" in out
+    assert "No case reaches row 5" in out
+    assert "1 not as expected, 1 rows that no case reaches" in out
+
+
+def test_a_policy_that_nobody_has_is_said_in_a_sentence():
+    assert "Error: no policy is called foot-massage" in run("test", "foot-massage", fails=True)
+
+
+def test_a_case_is_explained(tmp_path):
+    case = tmp_path / "case.json"
+    case.write_text(json.dumps({"at_rest": True, "spo2": 89, "tested": "2026-02-20", "edema": True}))
+    out = run("explain", "home-oxygen", case)
+    assert "89 %" in out
+    assert "given in the case" in out
+    assert "“group I” is missing, and the row asks for yes" in out
+    assert "Row 5 holds: certify for 3 months." in out
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[1]", "an object of facts by name"),
+        ("{", "cannot read"),
+        ('{"given": 3}', "an object of facts by name"),
+        ('{"spo3": 88}', "no fact is called spo3; there are at_rest, authored, edema"),
+    ],
+)
+def test_a_case_that_cannot_be_read_says_why(tmp_path, content, said):
+    case = tmp_path / "case.json"
+    case.write_text(content)
+    assert said in run("explain", "home-oxygen", case, fails=True)
+
+
+def test_facts_of_any_kind_are_explained_and_markup_in_them_is_words(tmp_path):
+    case = tmp_path / "case.json"
+    case.write_text(json.dumps({"spo2": "[red]88[/]", "tested": ["[/]"], "at_rest": None, "edema": {"a": 1}}))
+    assert "not a number from 50 to 100" in run("explain", "home-oxygen", case)
+
+
+def test_a_stored_decision_is_explained_by_its_id_or_number(house):
+    house.submit(a_submission_bundle())
+    row = house.rows(tables.authorizations)[0]
+    for name in (row["id"], row["reference"], row["number"]):
+        out = run("explain", "--authorization", name, data=house.config.data)
+        assert "by policy home-oxygen 2026.1, row 4" in out
+        assert "88 %" in out
+        assert "Row 4 holds: certify for 12 months." in out
+    assert "no authorization" in run("explain", "--authorization", "PA0", data=house.config.data, fails=True)
+
+
+def test_two_versions_are_compared_in_sentences(folder):
+    add_version(folder, **{"%spo2 <= 88 or": "%spo2 <= 87 or", "spo2: 88,": "spo2: 87,"})
+    for words in ((), ("2026.1", "2026.2")):
+        out = run("diff", "home-oxygen", *words, "--folder", folder)
+        assert "home-oxygen 2026.1 → 2026.2" in out
+        assert "group I was “spo2 is at most 88 %" in out
+    assert "one version only" in run("diff", "lumbar-mri", "--folder", folder, fails=True)
+    assert "no policy is called" in run("diff", "home-oxygen", "2026.1", "2031.1", "--folder", folder, fails=True)
+
+
+def counts(house):
+    with house.service.database.reading() as connection:
+        return {
+            name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for name, table in tables.metadata.tables.items()
+        }
+
+
+def test_a_changed_folder_is_simulated_over_stored_submissions(house, folder):
+    """With 87 as the limit the request of 88 percent would have waited; the others wait then as now."""
+    for value in (88, 86, 93):
+        house.clock.now += timedelta(minutes=1)
+        house.submit(a_submission_bundle(form=a_form_response({"2.1": percent(value)})))
+    before = counts(house)
+    file = folder / OXYGEN
+    file.write_text(file.read_text().replace("%spo2 <= 88 or", "%spo2 <= 87 or").replace("spo2: 88,", "spo2: 87,"))
+    out = run("simulate", folder, data=house.config.data)
+    assert "certified (home-oxygen 2026.1, row 4)" in out
+    assert "pended (home-oxygen 2026.1, row 6)" in out
+    assert "3 submissions, 3 items weighed; 1 would have been decided otherwise. Nothing was changed." in out
+    assert house.rows(tables.authorizations)[0]["id"] in out
+    assert "Baxter" not in out
+    assert "ACME0001234" not in out
+    assert counts(house) == before
+
+
+def test_the_policies_at_work_decide_as_they_did(house):
+    house.submit(a_submission_bundle())
+    house.submit(a_submission_bundle(form=a_form_response({"2.1": None})))
+    out = run("simulate", ROOT / "rules" / "policies", data=house.config.data)
+    assert "0 would have been decided otherwise" in out
+
+
+def test_a_policy_of_next_year_is_simulated_as_if_it_were_in_force(house, folder):
+    house.submit(a_submission_bundle())
+    add_version(folder, "2027.1", "2027-01-01", **{"%spo2 <= 88 or": "%spo2 <= 87 or", "spo2: 88,": "spo2: 87,"})
+    assert "0 would have been decided otherwise" in run("simulate", folder, data=house.config.data)
+    out = run("simulate", folder, "--as-if-in-force", data=house.config.data)
+    assert "pended (home-oxygen 2027.1, row 6)" in out
+
+
+def test_only_submissions_since_a_day_are_simulated(house, folder):
+    house.submit(a_submission_bundle())
+    assert "0 submissions" in run("simulate", folder, "--since", "2026-03-02", data=house.config.data)
+    assert "1 submissions" in run("simulate", folder, "--since", "2026-03-01", data=house.config.data)
+
+
+def test_a_faulty_folder_is_not_simulated(house, folder):
+    (folder / OXYGEN).write_text("policy: [")
+    assert "home-oxygen/2026.1.yaml:1: not YAML" in run("simulate", folder, data=house.config.data, fails=True)
+
+
+def test_more_submissions_than_are_read_at_once_are_all_weighed(house, folder, monkeypatch):
+    monkeypatch.setattr("app.simulation.AT_ONCE", 2)
+    for _ in range(5):
+        house.submit(a_submission_bundle())
+    assert "5 submissions, 5 items" in run("simulate", folder, data=house.config.data)
