@@ -45,6 +45,9 @@ class Config:
     policies_poll_seconds: float = 2.0
     """How often a process looks whether policies or forms have changed; a change is taken at the second look."""
 
+    public_policies: bool = False
+    """Whether /policies and /lookup are open to everybody; otherwise they are for the staff. They name no patient."""
+
     workers: int = 2
     """Web processes."""
 

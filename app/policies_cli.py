@@ -18,6 +18,7 @@ from rich.table import Table
 from app.config import Config
 from rules.book import PolicyBook
 from rules.casework import Casework, casework, explain_case
+from rules.contradictions import DAYS
 from rules.difference import difference
 from rules.explain import Explanation
 from rules.load import load_book
@@ -252,7 +253,7 @@ def _case(file: Path, policy: Policy) -> Case:
     given = given.get("given", given) if isinstance(given, dict) else None
     if not isinstance(given, dict):
         raise click.ClickException(f"{file} is an object of facts by name")
-    known = {fact.name for fact in policy.facts} | {"authored", "received"}
+    known = {fact.name for fact in policy.facts} | set(DAYS)
     if unknown := sorted(given.keys() - known):
         raise click.ClickException(f"no fact is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     return Case(file.stem, given, "")

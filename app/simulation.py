@@ -18,8 +18,10 @@ from app.wiring import Service, new_id, new_number
 from fhir_r4.problems import Problem
 from fhir_r4.wire import read_object
 from prior_auth.authorization import Item, ReviewAction
+from prior_auth.parties import BusinessError, Parties, parties
 from prior_auth.submission import Submission, stored_submission
-from prior_auth.submit import BusinessError, Knowledge, OnFile, Parties, parties, submit
+from prior_auth.submit import submit
+from prior_auth.weigh import Knowledge, OnFile
 from rules.book import PolicyBook
 from rules.policy import Policy, Status
 
@@ -101,6 +103,9 @@ def simulate(service: Service, edition: Edition, since: datetime | None, report:
 
 def _weigh(service: Service, edition: Edition, stored: _Stored, report: Report) -> None:
     submission = stored_submission(read_object(stored.request))
+    if submission.change:
+        report.unreadable["changes of an earlier request, which is weighed as it was first sent"] += 1
+        return
     known = parties(submission, service.directory, stored.received_at)
     if isinstance(known, BusinessError):
         report.unreadable[known.say] += 1
@@ -133,8 +138,7 @@ def _on_file(connection: Connection, submission: Submission, known: Parties, sto
         for one in authorizations.of_member(connection, known.payer.id, [known.member.member_id])
         if one.received_at < stored.received_at and one.id != stored.authorization_id
     ]
-    standing = tuple(held for one in before for held in one.standing())
-    return OnFile(hooks.assertions_called(connection, ids), standing)
+    return OnFile(hooks.assertions_called(connection, ids), tuple(before))
 
 
 def _first_decisions(connection: Connection, authorization_id: str) -> dict[int, Decided]:

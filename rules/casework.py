@@ -4,22 +4,25 @@ from dataclasses import dataclass, replace
 
 from rules.evaluate import Outcome
 from rules.explain import Explanation, explain
-from rules.load import run_case
+from rules.load import run_case, unreached
 from rules.policy import Case, Policy
 from rules.trace import Origin
 
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One case, weighed; ``said`` is in the words of the case's ``expect``."""
+    """One case, weighed."""
 
     case: Case
     outcome: Outcome
-    said: str
+
+    @property
+    def said(self) -> str:
+        return self.outcome.said
 
     @property
     def passed(self) -> bool:
-        return self.case.expect in (str(self.outcome.then), self.said)
+        return self.outcome.meets(self.case.expect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,8 @@ class Casework:
 
 def casework(policy: Policy) -> Casework:
     """Weigh all of the policy's cases."""
-    results = tuple(_result(policy, case) for case in policy.cases)
-    reached = {one.outcome.row for one in results}
-    rows = range(1, len(policy.rows) + 1)
-    return Casework(policy, results, tuple(row for row in rows if row not in reached))
+    results = tuple(CaseResult(case, run_case(policy, case)) for case in policy.cases)
+    return Casework(policy, results, tuple(unreached(policy, {one.outcome.row for one in results})))
 
 
 def explain_case(policy: Policy, case: Case) -> Explanation:
@@ -48,9 +49,3 @@ def explain_case(policy: Policy, case: Case) -> Explanation:
     trace = run_case(policy, case).trace()
     given = {name: Origin("given") for name in trace.facts} | dict(trace.origins)
     return explain(policy, replace(trace, origins=given))
-
-
-def _result(policy: Policy, case: Case) -> CaseResult:
-    outcome = run_case(policy, case)
-    said = f"{outcome.then} for {outcome.period}" if outcome.period else str(outcome.then)
-    return CaseResult(case, outcome, said)

@@ -33,7 +33,7 @@ def _by_name(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> Iterator
         if name not in before:
             yield f"New: {_named(name, words)}"
         elif before[name] != words:
-            yield f"Changed: {name} was “{before[name]}”, and is now “{words}”."
+            yield f"Changed: {name} was: {before[name]}. Now: {words}."
     for name, words in before.items():
         if name not in after:
             yield f"Gone: {_named(name, words)}"
@@ -50,7 +50,7 @@ def _in_order(old: tuple[Statement, ...], new: tuple[Statement, ...]) -> Iterato
             continue
         pairs = min(i2 - i1, j2 - j1)
         for i, j in zip(range(i1, i1 + pairs), range(j1, j1 + pairs), strict=True):
-            sentences.append(f"Row {j + 1} said “{before[i]}”, and now says “{after[j]}”")
+            sentences.append(f"Row {j + 1} was: {before[i]} Now: {after[j]}")
         gone |= {before[i]: i + 1 for i in range(i1 + pairs, i2)}
         came |= {after[j]: j + 1 for j in range(j1 + pairs, j2)}
     yield from sentences

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from rules.policy import Answer, Criterion, Fact, FactType, Policy, Row, Then
+from rules.decisions import Answer, Because, Cell, Row, Then
+from rules.facts import Fact, FactType
+from rules.policy import Criterion, Policy
 from rules.trace import Trace
 from rules.wording import in_words, listed, spoken, spoken_unit
 
@@ -22,6 +24,7 @@ _PLACES = {
     "requester": "the requester",
     "performer": "the performer",
     "on-file": "what is on file",
+    "request": "the other orders of the request",
     "given": "given in the case",
 }
 
@@ -48,8 +51,12 @@ class Condition:
 
     name: str
     wanted: str
-    answer: Answer
+    answer: str
     holds: bool
+
+    @property
+    def failure(self) -> str:
+        return f"“{self.name}” is {self.answer}, and the row asks for {self.wanted}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ def explain(policy: Policy, trace: Trace) -> Explanation:
         ),
         rows=tuple(_row_line(number, row, trace) for number, row in enumerate(policy.rows, start=1)),
         row=trace.row,
-        asked=tuple(dict.fromkeys(one.ask for one in trace.missing)),
+        asked=tuple(dict.fromkeys(spoken(one.ask) if one.ask == one.fact else one.ask for one in trace.missing)),
         notes=trace.notes,
         promise=trace.promise,
     )
@@ -129,9 +136,23 @@ def criterion_in_words(criterion: Criterion, policy: Policy) -> str:
 
 
 def outcome_in_words(row: Row) -> str:
-    """Return what a row decides: ``certify for 12 months``."""
-    words = {Then.CERTIFY: "certify", Then.PEND: "a person decides", Then.NOT_COVERED: "not covered by the plan"}
-    return words.get(row.then, spoken(row.then)) + (f" for {row.period}" if row.period else "")
+    """Return what a row decides: ``certify up to 20 for 12 months; for the rest, nurses decide``."""
+    match row.then:
+        case Then.CERTIFY:
+            much = f" up to {in_words(row.amount.written, {})}" if row.amount else ""
+            span = f" for {row.period}" if row.period else ""
+            rest = f"; for the rest, {_who(row.rest.queue)}" if row.rest else ""
+            return f"certify{much}{span}{rest}"
+        case Then.PEND:
+            return _who(row.queue)
+        case Then.NOT_COVERED:
+            return "beyond the plan's limit" if row.because is Because.LIMIT else "not covered by the plan"
+        case Then.NO_AUTH:
+            return "no authorization is needed"
+
+
+def _who(queue: str | None) -> str:
+    return f"a person decides, in the queue “{queue}”" if queue else "a person decides"
 
 
 def value_in_words(value: Any, unit: str | None = None) -> str:
@@ -151,8 +172,21 @@ def value_in_words(value: Any, unit: str | None = None) -> str:
 
 
 def condition_in_words(name: str, allowed: frozenset[Answer]) -> str:
-    """Return what a row asks of a criterion: ``recent test: no or missing``."""
-    return f"{name}: {_wanted(allowed)}"
+    """Return what a row asks of a criterion: ``“recent test” is no or missing``."""
+    return f"“{name}” is {_wanted(allowed)}"
+
+
+def cell_in_words(cell: Cell) -> str:
+    """Return what a row of a table asks of a fact: ``care weeks is at least 6``, ``spo2 is 56 to 59``."""
+    if cell.written[:1] in "<>=":
+        return in_words(f"%{cell.fact} {cell.written}", {})
+    return f"{spoken(cell.fact)} is {cell.written.replace('..', ' to ').replace('|', 'or')}"
+
+
+def asked_in_words(row: Row) -> list[str]:
+    """Return all that a row asks."""
+    criteria = [condition_in_words(name, allowed) for name, allowed in row.when.items()]
+    return criteria + [cell_in_words(cell) for cell in row.cells]
 
 
 def _fact_line(fact: Fact, trace: Trace) -> FactLine:
@@ -166,7 +200,7 @@ def _fact_line(fact: Fact, trace: Trace) -> FactLine:
 def _row_line(number: int, row: Row, trace: Trace) -> RowLine:
     conditions = tuple(_conditions(row, trace))
     state = "won" if number == trace.row else "passed" if number < trace.row else "below"
-    failed = [f"“{one.name}” is {one.answer}, and the row asks for {one.wanted}" for one in conditions if not one.holds]
+    failed = [one.failure for one in conditions if not one.holds]
     because = {
         "won": "the first row that holds",
         "below": "not asked: a row above it holds",
@@ -179,6 +213,10 @@ def _conditions(row: Row, trace: Trace) -> Iterator[Condition]:
     for name, allowed in row.when.items():
         answer = _answer(trace, name)
         yield Condition(name, _wanted(allowed), answer, answer in allowed)
+    for cell in row.cells:
+        value = trace.facts.get(cell.fact)
+        found = "missing" if value is None else value_in_words(value)
+        yield Condition(spoken(cell.fact), cell.written, found, cell.answer(trace.facts) is Answer.YES)
 
 
 def _wanted(allowed: frozenset[Answer]) -> str:

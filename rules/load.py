@@ -3,6 +3,7 @@
 All faults of a file are collected, each with its line, and told at once: a faulty policy never half-loads.
 """
 
+from collections.abc import Collection, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -91,7 +92,13 @@ def _failing_cases(policy: Policy) -> Found:
         if not outcome.meets(case.expect):
             say = f"case '{case.name}' expects {case.expect}; row {outcome.row} says {outcome.said}"
             yield Finding(("cases", index), say, "mend the case, or the row")
+    for number in unreached(policy, reached):
+        yield Finding(("decisions", number - 1), f"no case reaches row {number}", "add one to 'cases'")
+
+
+def unreached(policy: Policy, reached: Collection[int]) -> Iterator[int]:
+    """Yield the rows, counted from 1, that no case reaches; of a table one reached row speaks for all."""
     tables = {row.table.partition(":")[0] for n, row in enumerate(policy.rows, 1) if row.table and n in reached}
     for number, row in enumerate(policy.rows, start=1):
         if number not in reached and not (row.table and row.table.partition(":")[0] in tables):
-            yield Finding(("decisions", number - 1), f"no case reaches row {number}", "add one to 'cases'")
+            yield number

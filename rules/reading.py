@@ -6,10 +6,13 @@ Pages show them, and the difference of two versions is the difference of their s
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from rules.explain import condition_in_words, criterion_in_words, outcome_in_words, value_in_words
-from rules.policy import Case, Fact, Policy, Row
+from rules.decisions import Row, Then
+from rules.explain import asked_in_words, criterion_in_words, outcome_in_words, value_in_words
+from rules.facts import Fact, FactType, Place, Whence
+from rules.policy import Case, Policy, Suggestion
 from rules.wording import listed, spoken, spoken_unit
 
+_KINDS = {FactType.BOOLEAN: "yes or no", FactType.DATE: "a day"}
 _NEEDED = {
     "auth-needed": "Prior authorization is needed.",
     "no-auth": "No prior authorization is needed.",
@@ -56,17 +59,35 @@ def reading(policy: Policy) -> tuple[Section, ...]:
 
 
 def fact_in_words(fact: Fact) -> str:
-    """Return what a fact is and where it is asked: ``a number from 50 to 100 in %, question 2.1``."""
+    """Return what a fact is and where it comes from: ``a number from 50 to 100 in %: question 2.1 of the form``."""
     unit = f" in {spoken_unit(fact.unit)}" if fact.unit else ""
-    return f"{fact.kind}{unit}, question {fact.question} of the form"
+    places = "; else ".join(_place_in_words(one) for one in fact.whence)
+    return f"{_KINDS.get(fact.type, fact.kind)}{unit}: {places}"
+
+
+def _place_in_words(one: Whence) -> str:
+    within = f" of the {one.within} before the service" if one.within else ""
+    match one.place:
+        case Place.QUESTION:
+            return f"question {one.what} of the form"
+        case Place.RECORD:
+            return f"the patient's record{within}, {one.what}" + (f", {one.path}" if one.path else "")
+        case _ if one.is_path:
+            return f"the {spoken(one.place)}, {one.what}"
+        case Place.ON_FILE:
+            return f"what is on file{within}, {spoken(one.what)}"
+        case Place.REQUEST:
+            return "whether another order of the request is one of certain codes"
+        case _:
+            return f"the {spoken(one.place)}'s {spoken(one.what)}{within}"
 
 
 def row_in_words(row: Row) -> str:
     """Return a decision row as a sentence."""
-    asked = [condition_in_words(name, allowed) for name, allowed in row.when.items()]
+    asked = asked_in_words(row)
     then = outcome_in_words(row)
     said = f"If {listed(asked)}: {then}." if asked else f"Otherwise: {then}."
-    return f"{said} “{row.say}”" if row.say else said
+    return f"{said} {row.say}" if row.say else said
 
 
 def case_in_words(case: Case) -> str:
@@ -96,6 +117,8 @@ def _applies_to(policy: Policy) -> Iterator[Statement]:
     for system, codes in policy.applies_to.written.items():
         for code in codes:
             yield Statement(f"{system} {code}", "")
+    for (_, code), billed in policy.applies_to.billed_as.items():
+        yield Statement(f"{code} may be billed as", listed([one.code for one in billed], "or"))
     if policy.applies_to.orders:
         yield Statement("orders", listed(sorted(policy.applies_to.orders), "or"))
     for field in fields(policy.scope):
@@ -112,10 +135,19 @@ def _when_ordered(policy: Policy) -> Iterator[Statement]:
         yield Statement("form", said.questionnaire)
     if said.doc_needed:
         yield Statement("documents", listed([spoken(one) for one in said.doc_needed]))
+    if said.info_needed:
+        yield Statement("information", listed([spoken(one) for one in said.info_needed]))
     if said.reason:
         yield Statement("reason", said.reason)
     if policy.guideline:
         yield Statement("guidance", policy.guideline.summary)
+    for one in policy.suggestions:
+        yield Statement(f"{one.suggests} {one.code.code}", _suggestion_in_words(one))
+
+
+def _suggestion_in_words(one: Suggestion) -> str:
+    asked = asked_in_words(Row(one.when, Then.PEND))
+    return f"If {listed(asked)}: {one.summary}" if asked else one.summary
 
 
 def _criteria(policy: Policy) -> Iterator[Statement]:

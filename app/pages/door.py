@@ -15,8 +15,15 @@ from fhir_r4.problems import Problem
 
 COOKIE = "priorauth_staff"
 OPEN = frozenset({"pages.home", "pages.log_in", "pages.link", "pages.static"})
+READING = frozenset(f"pages.{name}" for name in ("policies", "policy", "policy_differences", "try_policy"))
+LOOKING_UP = frozenset({"pages.lookup", "pages.lookup_json"})
 pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
-NAVIGATION = (("pages.worklist", "Worklist"), ("pages.delivery_list", "Deliveries"))
+NAVIGATION = (
+    ("pages.worklist", "Worklist"),
+    ("pages.policies", "Policies"),
+    ("pages.lookup", "Look up a code"),
+    ("pages.delivery_list", "Deliveries"),
+)
 _csrf = CSRFProtect()
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -44,7 +51,7 @@ def init_app(app: Flask) -> None:
 
 @pages.app_context_processor
 def _navigation() -> dict[str, Any]:
-    return {"navigation": lambda: NAVIGATION if g.get("person") else ()}
+    return {"navigation": lambda: [one for one in NAVIGATION if g.get("person") or one[0] in _open()]}
 
 
 @pages.before_request
@@ -57,9 +64,16 @@ def _who() -> AnyResponse | None:
     g.person = staff.whoever(the_service(), request.cookies.get(COOKIE))
     if g.person is not None:
         g.client_id = g.person.name
-    elif request.endpoint not in OPEN:
+    elif request.endpoint == "pages.lookup_json" and request.endpoint not in _open():
+        return Response(b'{"faults":{"login":"staff only"}}', 401, content_type="application/json")
+    elif request.endpoint not in _open():
         return redirect(url_for("pages.log_in"))
     return None
+
+
+def _open() -> frozenset[str]:
+    """Return the pages that need nobody to be here."""
+    return OPEN | READING | LOOKING_UP if the_service().config.public_policies else OPEN
 
 
 @pages.after_request

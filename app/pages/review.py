@@ -9,6 +9,7 @@ from flask import render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.current import the_service
+from app.explained import explained
 from app.pages.door import pages, the_person
 from app.pages.worklist import ACTIONS, payer_of
 from app.security import staff
@@ -119,6 +120,7 @@ def _shown(identity: str, refused: Problem | None = None) -> str:
         issues=refused.issues if refused else (),
         said=request.form,
         ACTIONS=ACTIONS,
+        explained=lambda item: explained(service, item.decision.trace),
     )
 
 

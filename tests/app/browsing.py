@@ -2,7 +2,9 @@
 
 import re
 
+from app.pages.door import COOKIE
 from app.security.staff import invite
+from app.storage import staff
 
 PASSWORD = "correct horse battery"
 
@@ -24,6 +26,13 @@ class Person:
     def comes_in(self):
         assert self.post(self.link, {"password": PASSWORD}).status_code == 303
         assert self.post("/login", {"name": self.name, "password": PASSWORD}).status_code == 303
+        return self
+
+    def is_in(self):
+        """Stand where ``comes_in`` leads, without the half second that two passwords cost."""
+        with self.house.service.database.writing() as connection:
+            staff.begin_session(connection, f"session of {self.name}", self.name, self.house.clock.now)
+        self.browser.set_cookie(COOKIE, f"session of {self.name}")
         return self
 
     def decides(self, case, **form):

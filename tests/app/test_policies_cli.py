@@ -103,7 +103,7 @@ def test_two_versions_are_compared_in_sentences(folder):
     for words in ((), ("2026.1", "2026.2")):
         out = run("diff", "home-oxygen", *words, "--folder", folder)
         assert "home-oxygen 2026.1 → 2026.2" in out
-        assert "group I was “spo2 is at most 88 %" in out
+        assert "group I was: spo2 is at most 88 %" in out
     assert "one version only" in run("diff", "lumbar-mri", "--folder", folder, fails=True)
     assert "no policy is called" in run("diff", "home-oxygen", "2026.1", "2031.1", "--folder", folder, fails=True)
 

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import update
 
 from app.pages import worklist
-from app.security import staff
 from app.storage import authorizations, tables
 from app.wiring import new_number
 from prior_auth.authorization import ReviewAction
@@ -19,8 +18,7 @@ PENDS = {"2.1": None}
 
 @pytest.fixture
 def silva(house):
-    staff._failures.clear()
-    return Person(house).comes_in()
+    return Person(house).is_in()
 
 
 def has(house, *, decided=False, due_in=timedelta(days=3), **changes):

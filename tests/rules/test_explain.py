@@ -126,8 +126,8 @@ def test_a_changed_threshold_is_told_in_words():
     told = sentences(OXYGEN, later)
     assert told["Criteria"] == [
         (
-            "Changed: group I was “spo2 is at most 88 % or pao2 is at most 55 mm Hg”, and is now"
-            " “spo2 is at most 87 % or pao2 is at most 55 mm Hg”."
+            "Changed: group I was: spo2 is at most 88 % or pao2 is at most 55 mm Hg."
+            " Now: spo2 is at most 87 % or pao2 is at most 55 mm Hg."
         )
     ]
     assert len(told["Cases"]) == 1
@@ -150,8 +150,8 @@ def test_a_row_that_is_new_gone_or_moved_is_told_with_its_place():
     )
     assert longer["Decisions"] == [
         (
-            "Row 5 said “If group II range: yes and group II sign: yes: certify for 3 months.”, and now says"
-            " “If group II range: yes and group II sign: yes: certify for 6 months.”"
+            "Row 5 was: If “group II range” is yes and “group II sign” is yes: certify for 3 months."
+            " Now: If “group II range” is yes and “group II sign” is yes: certify for 6 months."
         )
     ]
 
@@ -159,7 +159,7 @@ def test_a_row_that_is_new_gone_or_moved_is_told_with_its_place():
 def test_codes_and_dates_are_told():
     told = sentences(OXYGEN, changed(('["E0424"]', '["E0439"]'), ("effective: 2026-01-01", "effective: 2026-07-01")))
     assert told["Applies to"] == ["New: HCPCS E0439", "Gone: HCPCS E0424"]
-    assert told["About"] == ["Changed: in force from was “2026-01-01”, and is now “2026-07-01”."]
+    assert told["About"] == ["Changed: in force from was: 2026-01-01. Now: 2026-07-01."]
 
 
 @pytest.mark.parametrize("policy", list(BOOK), ids=str)
