@@ -39,11 +39,11 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     app.register_blueprint(questionnaires.door)
     app.register_blueprint(claims.door)
     app.register_blueprint(subscription_queries.door)
-    app.register_blueprint(metadata.door)
     app.register_blueprint(oauth.door)
     app.register_blueprint(health.door)
     app.register_blueprint(metrics.door)
     pages.init_app(app)
+    metadata.init_app(app)  # last: it tells of the routes that there are
     app.before_request(_begin)
     app.after_request(_end)
     return app

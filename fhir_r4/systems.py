@@ -3,6 +3,7 @@
 CRD = "http://hl7.org/fhir/us/davinci-crd"
 DTR = "http://hl7.org/fhir/us/davinci-dtr"
 PAS = "http://hl7.org/fhir/us/davinci-pas"
+CDEX = "http://hl7.org/fhir/us/davinci-cdex"
 SDC = "http://hl7.org/fhir/uv/sdc"
 BACKPORT = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition"
 
