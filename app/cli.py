@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from app import deliveries_cli, policies_cli, profiles_cli
+from app import deliveries_cli, policies_cli, profiles_cli, retention_cli
 from app.config import BadSettings, Config
 from app.logging import configure
 from rules.yaml_lines import FaultyFile
@@ -237,6 +237,8 @@ main.add_command(profiles_cli.profiles)
 main.add_command(profiles_cli.validate)
 main.add_command(deliveries_cli.deliveries)
 main.add_command(deliveries_cli.secrets)
+main.add_command(retention_cli.purge)
+main.add_command(retention_cli.hold)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 _HOUSE = Path(__file__).resolve().parent.parent
 _PREFETCH = frozenset({"portable", "crd-2.0", "crd-2.2"})
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
+SIX_MONTHS = 184
+"""Days; the longest that six months are."""
 
 
 class BadSettings(ValueError):
@@ -90,6 +92,15 @@ class Config:
     metrics_token: str = field(default="", repr=False)
     """Bearer token that /metrics asks for; empty means that it asks for none."""
 
+    hook_retention_days: int = 90
+    """How long what hooks sent and were answered is kept, for audit and DTR alone (CRD 2.2.1 sec-6). 0: for ever."""
+
+    authorization_retention_days: int = 3650
+    """How long a case is kept after its services end or it last changed; at least 184 (PAS). 0: for ever."""
+
+    audit_retention_days: int = 3650
+    """How long the record of events is kept. 0: for ever."""
+
     outbound_timeout_seconds: float = 3.0
     """How long to wait for another system to connect, and for each piece of its answer."""
 
@@ -138,6 +149,10 @@ class Config:
             "PRIORAUTH_BASE_URL is https unless it is loopback": loopback or self.base_url.startswith("https://"),
             "PRIORAUTH_BASE_URL has no slash at its end": not self.base_url.endswith("/"),
             "PRIORAUTH_ALLOW_LOOPBACK_HTTP needs a loopback base_url": loopback or not self.allow_loopback_http,
+            "PRIORAUTH_HOOK_RETENTION_DAYS is not negative": self.hook_retention_days >= 0,
+            "PRIORAUTH_AUTHORIZATION_RETENTION_DAYS is at least 184, or 0": self.authorization_retention_days == 0
+            or self.authorization_retention_days >= SIX_MONTHS,
+            "PRIORAUTH_AUDIT_RETENTION_DAYS is not negative": self.audit_retention_days >= 0,
             "PRIORAUTH_CRD_VERSION is 2.0 or 2.2": self.crd_version in {"2.0", "2.2"},
             "PRIORAUTH_CRD_PREFETCH is portable, crd-2.0 or crd-2.2": self.crd_prefetch in _PREFETCH,
             "PRIORAUTH_CORS_ORIGINS are origins, and never *": all(map(is_origin, self.cors_origins.split())),

@@ -11,6 +11,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from app.config import Config
+from app.jobs import standing
 from app.jobs.runner import ThreadRunner
 from app.wiring import Service, build
 
@@ -64,6 +65,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         gc.freeze()
         if self._service:
             self._service.policies.start()
+            standing.begin(self._service)
         if self._jobs:
             self._jobs.start()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from app.jobs import notify
+from app.jobs import notify, standing
 from app.storage import authorizations
 from app.storage.outbox import Job
 from app.wiring import Service
@@ -12,6 +12,7 @@ HANDLERS: Mapping[tuple[str, int], Callable[[Service, Job], list[int]]] = {
     (notify.HANDSHAKE, 1): notify.shake_hands,
     (notify.DELIVER, 1): notify.deliver,
     (notify.HEARTBEAT, 1): notify.beat,
+    (standing.RETENTION, 1): standing.retain,
 }
 """By kind and contract (``app/storage/outbox.py``): while versions are exchanged, rows of the old and the new wait."""
 WHEN_GIVEN_UP: Mapping[str, Callable[[Service, Job, str], None]] = dict.fromkeys(notify.KINDS, notify.gave_up)

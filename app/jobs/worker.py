@@ -19,6 +19,7 @@ from celery.signals import worker_process_init, worker_process_shutdown
 from kombu.exceptions import OperationalError
 
 from app.config import Config
+from app.jobs import standing
 from app.jobs.runner import LEASE, ThreadRunner, work
 from app.logging import configure, get_logger
 from app.wiring import Service, build
@@ -79,6 +80,7 @@ def run(config: Config, concurrency: int) -> None:
         signal.signal(number, lambda *_: ending.set())
     service = build(config)
     service.policies.start()
+    standing.begin(service)
     sweep = ThreadRunner(service, threads=1, poll_seconds=SWEEP_SECONDS)
     sweep.start()
     child = _celery(config, concurrency)

@@ -109,7 +109,7 @@ hook_invocations = Table(
     Column("service", String(64), nullable=False),
     Column("hook_instance", Text, nullable=False, index=True),
     Column("generation", String(8), nullable=False),
-    Column("received_at", Moment, nullable=False),
+    Column("received_at", Moment, nullable=False, index=True),
     Column("answered_at", Moment, nullable=False),
     Column("request", LargeBinary, nullable=False, comment="as received, without the EHR's token"),
     Column("response", LargeBinary, nullable=False),
@@ -302,7 +302,7 @@ events = Table(
     "events",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("at", Moment, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
     Column("kind", String(64), nullable=False),
     Column("actor", Text, nullable=False, comment="a client, a person, or the service itself"),
     Column("authorization_id", String(36), index=True),
@@ -417,4 +417,39 @@ policy_activations = Table(
         "digest", ForeignKey("policy_books.digest"), nullable=False, comment="the last row's book is the active one"
     ),
     Column("at", Moment, nullable=False),
+)
+
+purges = Table(
+    "purges",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("before", Moment, nullable=False, comment="everything that went is older"),
+    Column("count", Integer, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+purged_cases = Table(
+    "purged_cases",
+    metadata,
+    Column("authorization_id", String(36), primary_key=True, comment="opaque; nothing else is left"),
+    Column("purge_id", ForeignKey("purges.id"), nullable=False),
+)
+
+legal_holds = Table(
+    "legal_holds",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("reach", String(16), nullable=False),
+    Column("authorization_id", String(36), index=True),
+    Column("payer", String(64)),
+    Column("member_id", String(64)),
+    Column("reason", Text, nullable=False),
+    Column("placed_by", Text, nullable=False),
+    Column("placed_at", Moment, nullable=False),
+    Column("lifted_by", Text),
+    Column("lifted_at", Moment),
+    CheckConstraint("reach IN ('everything', 'member', 'case')", name="reach_known"),
+    Index(None, "payer", "member_id"),
 )

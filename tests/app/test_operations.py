@@ -13,7 +13,6 @@ from app.storage.directory import BadTable, load
 from app.storage.migrate import newest
 from rules.yaml_lines import FaultyFile
 from tests.app.fixtures import ROOT
-from tests.second_opinion import assert_fhir
 
 PAYER = (ROOT / "fixtures" / "payer" / "payer.yaml").read_text()
 
@@ -29,18 +28,6 @@ def test_a_database_without_its_schema_is_not_ready(house):
         connection.exec_driver_sql("DROP TABLE alembic_version")
     answer = house.web.get("/health/ready")
     assert (answer.status_code, answer.json["database"]) == (503, "run priorauth migrate")
-
-
-@pytest.mark.parametrize(("version", "pas"), [("2.0", "2.0.1"), ("2.2", "2.2.1")])
-def test_the_capability_statement_names_the_operations_of_its_generation(house, version, pas):
-    body = house.web.get(f"/fhir/{version}/metadata").json
-    assert_fhir(body)
-    operations = [one["definition"] for one in body["rest"][0]["resource"][0]["operation"]]
-    assert all(definition.endswith(f"|{pas}") for definition in operations)
-    served = {str(rule) for rule in house.web.application.url_map.iter_rules()}
-    for resource in body["rest"][0]["resource"]:
-        for operation in resource.get("operation", ()):
-            assert f"/fhir/<generation:generation>/{resource['type']}/${operation['name']}" in served
 
 
 def test_the_smart_configuration_tells_where_tokens_are_had(house):
