@@ -56,7 +56,7 @@ class _Outcome:
     before: Authorization | None
     after: Authorization | None
     event: str
-    body: bytes
+    answer: dict
 
 
 def answer(request: Request) -> bytes:
@@ -147,14 +147,14 @@ def _writer(request: Request) -> Writer:
 
 
 def _refused(request: Request, error: BusinessError) -> _Outcome:
-    body = write_json(_writer(request).error_bundle(error, request.submission, new_id()))
-    return _Outcome(None, None, "submission.answered-with-error", body)
+    bundle = _writer(request).error_bundle(error, request.submission, new_id())
+    return _Outcome(None, None, "submission.answered-with-error", bundle)
 
 
 def _told(request: Request, known: Parties, before: Authorization | None, after: Authorization, event: str) -> _Outcome:
     listed = frozenset(item.sequence for item in request.submission.items)
     case = Case(after, request.submission, known.payer.time_zone, listed if before else None)
-    return _Outcome(before, after, event, write_json(_writer(request).response_bundle(case)))
+    return _Outcome(before, after, event, _writer(request).response_bundle(case))
 
 
 def _keep(request: Request, outcome: _Outcome) -> Received:
@@ -168,7 +168,8 @@ def _keep(request: Request, outcome: _Outcome) -> Received:
         received_at=request.now,
         authorization_id=outcome.after.id if outcome.after else None,
         request=request.body,
-        response=outcome.body,
+        response=write_json(outcome.answer),
+        bundle_id=outcome.answer["id"],
     )
     try:
         with request.service.database.writing() as connection:

@@ -13,10 +13,12 @@ from app.api import (
     door,
     errors,
     health,
+    inquiries,
     metadata,
     metrics,
     oauth,
     questionnaires,
+    reads,
     subscription_queries,
 )
 from app.config import Config
@@ -38,6 +40,8 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     app.register_blueprint(cds_hooks.door)
     app.register_blueprint(questionnaires.door)
     app.register_blueprint(claims.door)
+    app.register_blueprint(inquiries.door)
+    app.register_blueprint(reads.door)
     app.register_blueprint(subscription_queries.door)
     app.register_blueprint(oauth.door)
     app.register_blueprint(health.door)

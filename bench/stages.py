@@ -44,7 +44,7 @@ STAGES = (  # a stage, and the files (or file:function) whose frames are it; the
     ("what came and was answered: kept", ("app/storage/authorizations.py", "app/storage/hooks.py")),
     ("JSON in", ("fhir_r4/wire.py:read", "fhir_r4/wire.py:_refuse")),
     ("JSON out, digest", ("fhir_r4/wire.py",)),
-    ("request judged and read", ("prior_auth/request_bundle.py", "prior_auth/submission.py", "prior_auth/inquire.py",
+    ("request judged and read", ("prior_auth/request_bundle.py", "prior_auth/submission.py", "prior_auth/inquiry.py",
                                  "cds_hooks/request.py", "cds_hooks/gather.py", "questionnaires/package.py:read",
                                  "fhir_r4/profiles/")),
     ("policy weighed", ("rules/", "prior_auth/submit.py", "questionnaires/answers.py", "fhir_r4/path.py")),

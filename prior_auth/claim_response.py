@@ -35,7 +35,7 @@ from fhir_r4.systems import (
     X12_REVIEW_ACTION,
 )
 from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
-from prior_auth.inquire import Inquiry
+from prior_auth.inquiry import Inquiry
 from prior_auth.parties import BusinessError
 from prior_auth.submission import Submission
 
@@ -91,24 +91,38 @@ class Writer:
         }
         return self._bundle(resource, submission, "profile-pas-response-bundle", identity)
 
-    def inquiry_answer(self, cases: Iterable[Case], inquiry: Inquiry) -> dict:
-        """Return what ``$inquire`` answers: one Bundle for all (2.0.1), Parameters with one for each (2.2.1)."""
-        return _INQUIRY_ANSWER[self.generation](self, tuple(cases), inquiry)
+    def claim_response(self, case: Case) -> dict:
+        """Return the ClaimResponse alone, as it is read by its id."""
+        resource = self._claim_response(case, _RESPONSE)
+        resource["meta"] = {"versionId": str(case.authorization.version)} | resource["meta"]
+        return resource
+
+    def inquiry_answer(self, cases: Iterable[Case], inquiry: Inquiry, withheld: Issue | None = None) -> dict:
+        """Return what ``$inquire`` answers: one Bundle for all (2.0.1), Parameters with one for each (2.2.1).
+
+        Args:
+            withheld: says that something is not told (2.2.1 spec-50), where it is not.
+        """
+        return _INQUIRY_ANSWER[self.generation](self, tuple(cases), inquiry, withheld)
 
     def inquiry_bundle(self, case: Case) -> dict:
         resource = self._claim_response(case, _INQUIRY)
         identity = f"{case.authorization.id}#inquiry"
         return self._bundle(resource, case.submission, "profile-pas-inquiry-response-bundle", identity)
 
-    def empty_bundle(self, inquiry: Inquiry) -> dict:
+    def empty_bundle(self, inquiry: Inquiry, withheld: Issue | None = None) -> dict:
         """Return a Bundle that says "nothing found" and is valid all the same (2.0.1: entry 1..*)."""
-        outcome = operation_outcome([Issue("not-found", "No authorization answers this inquiry.", None, "information")])
-        identity = uuid5(NAMESPACE_URL, f"{self.now.isoformat()}#{inquiry.patient.full_url}")
+        said = withheld or Issue("not-found", "No authorization answers this inquiry.", None, "information")
         echoed = inquiry.entries.closure(
             [inquiry.patient, inquiry.insurer, inquiry.provider], leave=[inquiry.entries[0].full_url]
         )
-        entries = [{"fullUrl": f"urn:uuid:{identity}", "resource": outcome}, *map(_echo, echoed)]
-        return self._collection(entries, "profile-pas-inquiry-response-bundle", str(identity))
+        entries = [self.said(said, inquiry), *map(_echo, echoed)]
+        return self._collection(entries, "profile-pas-inquiry-response-bundle", inquiry.patient.full_url)
+
+    def said(self, issue: Issue, inquiry: Inquiry) -> dict:
+        """Return an entry that says something about the answer itself."""
+        identity = uuid5(NAMESPACE_URL, f"{self.now.isoformat()}#{issue.code}#{inquiry.patient.full_url}")
+        return {"fullUrl": f"urn:uuid:{identity}", "resource": operation_outcome([issue])}
 
     def _claim_response(self, case: Case, profile: str) -> dict:
         authorization = case.authorization
@@ -181,20 +195,33 @@ class Writer:
         }
 
 
-def _one_bundle(writer: Writer, cases: tuple[Case, ...], inquiry: Inquiry) -> dict:
+def _one_bundle(writer: Writer, cases: tuple[Case, ...], inquiry: Inquiry, withheld: Issue | None) -> dict:
     if not cases:
-        return writer.empty_bundle(inquiry)
+        return writer.empty_bundle(inquiry, withheld)
     bundles = [writer.inquiry_bundle(case) for case in cases]
     entries: dict[str, dict] = {}
     for bundle in bundles:
         for entry in bundle["entry"]:
             entries.setdefault(entry["fullUrl"], entry)
-    return bundles[0] | {"entry": list(entries.values())}
+    return _with(bundles[0] | {"entry": list(entries.values())}, withheld, writer, inquiry)
 
 
-def _bundle_each(writer: Writer, cases: tuple[Case, ...], _: Inquiry) -> dict:
-    found = [{"name": "return", "resource": writer.inquiry_bundle(case)} for case in cases]
+def _bundle_each(writer: Writer, cases: tuple[Case, ...], inquiry: Inquiry, withheld: Issue | None) -> dict:
+    bundles = [writer.inquiry_bundle(case) for case in cases]
+    if bundles:
+        bundles[0] = _with(bundles[0], withheld, writer, inquiry)
+    elif withheld:  # the profile wants a ClaimResponse first, and there is none to tell
+        bundles = [{name: value for name, value in writer.empty_bundle(inquiry, withheld).items() if name != "meta"}]
+    found = [{"name": "return", "resource": bundle} for bundle in bundles]
     return {"resourceType": "Parameters"} | ({"parameter": found} if found else {})
+
+
+def _with(bundle: dict, withheld: Issue | None, writer: Writer, inquiry: Inquiry) -> dict:
+    """Return the Bundle with the OperationOutcome behind its ClaimResponse, where there is something to say."""
+    if withheld is None:
+        return bundle
+    first, *rest = bundle["entry"]
+    return bundle | {"entry": [first, writer.said(withheld, inquiry), *rest]}
 
 
 def _reviewer(authorization: Authorization) -> dict:

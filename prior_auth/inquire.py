@@ -1,130 +1,121 @@
 """Which authorizations answer an inquiry, and who may know of them?
 
-Query by example (PAS, "Prior Authorization Inquiries"; pas.md §3.4). The Claim's identifier is only the trace
-of the inquiry itself and never a search key. Anyone authorized may ask: the submitter about its own cases,
-another provider where the member's number and the ordering or rendering NPI both match (2.2.1 spec-52, -53).
+Anyone authorized may ask: the submitter about its own cases, another provider where the member's number and the
+ordering or rendering NPI both match (2.2.1 spec-52, -53). What is withheld is said, without a word of what it is
+(spec-49, -50).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from enum import Enum
 
-from fhir_r4.bundle import Entries, Entry
-from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import Coding, Identifier, as_dict, codings, dicts, extensions, identifiers, reference, text_of
-from fhir_r4.systems import (
-    ADMINISTRATION_REFERENCE_NUMBER,
-    AUTHORIZATION_NUMBER,
-    DATA_ABSENT_REASON,
-    code_key,
-)
+from fhir_r4.resource import Identifier, codings, dicts, extensions, identifier
+from fhir_r4.systems import ITEM_TRACE_NUMBER
 from prior_auth.authorization import Authorization, Item
-from prior_auth.request_bundle import read_bundle
-from prior_auth.submission import member_ids, provider_npis, service_days
+from prior_auth.inquiry import Example, Inquiry, key
+
+
+class Answer(Enum):
+    """What an authorization is to an inquiry."""
+
+    TOLD = "told"
+    WITHHELD = "withheld"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
-class Inquiry:
-    """What is asked for.
+class Asker:
+    """Who asks: a client, and the organizations that it speaks for."""
+
+    client: str
+    organizations: tuple[Identifier, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OnFile:
+    """An authorization with what its row does not say.
 
     Attributes:
-        patient, insurer, provider: entries of the inquiry, echoed where nothing is found.
-        numbers: authorization and administration reference numbers; any of them may match.
-        codes: services; empty asks for all.
-        starts, ends: days that the service overlaps.
+        numbers: all under which it is or was known; an old number leads to the present case (spec-47, -48).
+        claim: gives the Claim as it was last sent; asked for where the inquiry goes that deep.
     """
 
-    entries: Entries
-    patient: Entry
-    insurer: Entry
-    provider: Entry
-    payer_identifiers: tuple[Identifier, ...]
-    member_ids: tuple[str, ...]
-    birth_date: str | None
-    npis: frozenset[str]
+    authorization: Authorization
     numbers: frozenset[str]
-    codes: frozenset[tuple[str, str]]
-    starts: date | None
-    ends: date | None
+    claim: Callable[[], dict]
 
 
-def read_inquiry(body: dict) -> Inquiry:
-    """Read a PAS inquiry Bundle.
-
-    Raises:
-        InvalidRequest: with every structural fault; also where there is nothing to find a patient by.
-    """
-    entries = read_bundle(body)
-    claim = entries[0]
-    party = {name: _party(entries, claim, name) for name in ("patient", "insurer", "provider")}
-    coverage = entries.resolve(reference(dicts(claim.resource["insurance"])[0].get("coverage")), claim)
-    items = dicts(claim.resource.get("item"))
-    starts, ends = _days(claim.resource, items)
-    return Inquiry(
-        entries=entries,
-        **party,
-        payer_identifiers=identifiers(party["insurer"].resource),
-        member_ids=member_ids(party["patient"].resource, coverage.resource if coverage else {}),
-        birth_date=text_of(party["patient"].resource.get("birthDate")),
-        npis=frozenset(provider_npis(entries)),
-        numbers=frozenset(number for element in (claim.resource, *items) for number in _numbers(element)),
-        codes=frozenset(_codes(items)),
-        starts=starts,
-        ends=ends,
-    )
-
-
-def answers(authorization: Authorization, inquiry: Inquiry, client: str, organizations: Iterable[Identifier]) -> bool:
-    """Tell whether ``client`` may know of this authorization and it is one that the inquiry is about.
+def answers(on_file: OnFile, inquiry: Inquiry, asker: Asker) -> Answer:
+    """Tell whether this authorization is what the inquiry is about, and whether the asker may know of it.
 
     Who did not submit it asks in the name of an organization of its own, with the patient's birth date, about a
     case in which a provider of the inquiry ordered or renders: an NPI alone is public.
     """
-    own = {one.value for one in organizations}
-    involved = bool(authorization.npis & inquiry.npis & own) and inquiry.birth_date is not None
-    may_know = authorization.client == client or involved
-    numbers = {authorization.number, authorization.reference}
+    authorization = on_file.authorization
+    if authorization.member_id not in inquiry.member_ids or not _about(on_file, inquiry):
+        return Answer.NONE
+    own = {one.value for one in asker.organizations}
+    known_by = inquiry.npis & own if inquiry.birth_date is not None else frozenset()
+    if authorization.client == asker.client or authorization.npis & known_by:
+        return Answer.TOLD
+    return Answer.WITHHELD if known_by and not inquiry.by_number else Answer.NONE
+
+
+def _about(on_file: OnFile, inquiry: Inquiry) -> bool:
+    authorization = on_file.authorization
     return (
-        may_know
-        and authorization.member_id in inquiry.member_ids
-        and (not inquiry.numbers or bool(inquiry.numbers & numbers))
-        and any(_fits(item, inquiry) for item in authorization.items)
+        (not inquiry.numbers or bool(inquiry.numbers & on_file.numbers))
+        and (not inquiry.care_team or bool(inquiry.care_team & authorization.npis))
+        and (not inquiry.diagnoses or bool(inquiry.diagnoses & _diagnoses(on_file.claim())))
+        and any(inquiry.days.meets(*_days(item)) for item in authorization.items)
+        and (not inquiry.examples or any(_is_one(on_file, one) for one in inquiry.examples))
     )
 
 
-def _fits(item: Item, inquiry: Inquiry) -> bool:
-    coded = not inquiry.codes or any(_key(code) in inquiry.codes for code in item.codes)
+def _is_one(on_file: OnFile, example: Example) -> bool:
+    if example.numbers and not example.numbers & on_file.numbers:
+        return False
+    return any(_fits(item, on_file, example) for item in on_file.authorization.items)
+
+
+def _fits(item: Item, on_file: OnFile, example: Example) -> bool:
+    decided = item.decision
+    issued = decided.decided_at.date() if decided.starts else None
+    return (
+        _coded(item, example)
+        and example.days.meets(*_days(item))
+        and example.issued.holds(issued)
+        and example.effective.holds(decided.starts)
+        and example.expires.holds(decided.ends)
+        and (not example.actions or decided.action.value in example.actions)
+        and (not example.traces or bool(example.traces & _traces(item, on_file.claim())))
+    )
+
+
+def _coded(item: Item, example: Example) -> bool:
+    held = {key(code) for code in item.codes}
+    if example.code_end and example.codes:
+        system, last = example.code_end
+        first = min((code for its, code in example.codes if its == system), default=last)
+        return any(its == system and len(code) == len(last) and first <= code <= last for its, code in held)
+    return not example.codes or bool(held & example.codes)
+
+
+def _days(item: Item) -> tuple:
     starts = item.starts or item.decision.starts
-    ends = item.ends or item.decision.ends or starts
-    before = bool(inquiry.ends and starts and starts > inquiry.ends)
-    after = bool(inquiry.starts and ends and ends < inquiry.starts)
-    return coded and not before and not after
+    return starts, item.ends or item.decision.ends or starts
 
 
-def _party(entries: Entries, claim: Entry, name: str) -> Entry:
-    found = entries.resolve(reference(claim.resource.get(name)), claim)
-    if found is None:
-        raise InvalidRequest(Issue("not-found", "an entry of the Bundle", f"{claim.path}.{name}"))
-    return found
+def _diagnoses(claim: dict) -> set[tuple[str, str]]:
+    listed = dicts(claim.get("diagnosis"))
+    return {key(code) for one in listed for code in codings(one.get("diagnosisCodeableConcept"))}
 
 
-def _numbers(element: dict) -> list[str]:
-    wanted = (AUTHORIZATION_NUMBER, ADMINISTRATION_REFERENCE_NUMBER)
-    return [n for url in wanted for one in extensions(element, url) if (n := text_of(one.get("valueString")))]
+def _traces(item: Item, claim: dict) -> set[Identifier]:
+    asked: Iterable[dict] = [item.asked, *(one for one in dicts(claim.get("item")) if _is(item, one))]
+    found = (identifier(one.get("valueIdentifier")) for held in asked for one in extensions(held, ITEM_TRACE_NUMBER))
+    return {one for one in found if one}
 
 
-def _codes(items: list[dict]) -> list[tuple[str, str]]:
-    """Return the services asked for; data-absent-reason#not-applicable asks for all (spec-43)."""
-    keys = [_key(code) for item in items for code in codings(item.get("productOrService"))]
-    return [] if any(system == DATA_ABSENT_REASON for system, _ in keys) else keys
-
-
-def _key(code: Coding) -> tuple[str, str]:
-    return code_key(code.system, code.code)
-
-
-def _days(claim: dict, items: list[dict]) -> tuple[date | None, date | None]:
-    billable = as_dict(claim.get("billablePeriod"))
-    found = [service_days({"servicedPeriod": billable}), *(service_days(item) for item in items)]
-    starts, ends = [first for first, _ in found if first], [last for _, last in found if last]
-    return min(starts, default=None), max(ends, default=None)
+def _is(item: Item, asked: dict) -> bool:
+    return asked.get("sequence") == item.sequence

@@ -24,8 +24,15 @@ class GenerationConverter(BaseConverter):
             raise ValidationError from None
 
 
+class IdConverter(BaseConverter):
+    """``<id:…>`` in a route: what FHIR calls an id (R4, "id"), so that ``$submit`` is none."""
+
+    regex = r"[A-Za-z0-9\-.]{1,64}"
+
+
 def init_app(app: Flask) -> None:
     app.url_map.converters["generation"] = GenerationConverter
+    app.url_map.converters["id"] = IdConverter
 
 
 def read_body(limit: int) -> dict:

@@ -36,14 +36,14 @@ def status_of_all(generation: Generation) -> Response:
     return _statuses(who, found)
 
 
-@door.route("/<identity>/$status", methods=["GET", "POST"])
+@door.route("/<id:identity>/$status", methods=["GET", "POST"])
 def status(generation: Generation, identity: str) -> Response:
     who = caller(generation, "r", "s")
     with who.service.database.reading() as connection:
         return _statuses(who, [who.own(connection, identity)])
 
 
-@door.route("/<identity>/$events", methods=["GET", "POST"])
+@door.route("/<id:identity>/$events", methods=["GET", "POST"])
 def events(generation: Generation, identity: str) -> Response:
     """Return events by number, delivered or not, each with its authorization as it is now."""
     who, asked = caller(generation, "r"), _parameters()

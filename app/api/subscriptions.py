@@ -80,14 +80,14 @@ def create(generation: Generation) -> Response:
     return answer
 
 
-@door.get("/<identity>")
+@door.get("/<id:identity>")
 def read(generation: Generation, identity: str) -> Response:
     who = caller(generation, "r")
     with who.service.database.reading() as connection:
         return fhir(shown(who.own(connection, identity)))
 
 
-@door.put("/<identity>")
+@door.put("/<id:identity>")
 def update(generation: Generation, identity: str) -> Response:
     """Take what the client now says; it begins with a handshake again, or ends with ``off``.
 
@@ -110,7 +110,7 @@ def update(generation: Generation, identity: str) -> Response:
     return fhir(read_object(kept.resource))
 
 
-@door.delete("/<identity>")
+@door.delete("/<id:identity>")
 def delete(generation: Generation, identity: str) -> Response:
     """Forget the subscription, its secrets and its events; the audit says how many were not delivered."""
     who = caller(generation, "d")

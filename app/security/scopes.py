@@ -14,6 +14,7 @@ _TYPES = (
 )
 _CANONICAL = {name.lower(): name for name in _TYPES}
 SUPPORTED = (
+    "system/Bundle.r",
     "system/Claim.cruds",
     "system/ClaimResponse.rs",
     "system/Questionnaire.rs",

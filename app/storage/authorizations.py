@@ -4,7 +4,7 @@ What changes together commits together: the authorization, its items and decisio
 are written on the caller's one connection.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,7 @@ class Received:
         transaction: Bundle.identifier.
         digest: of generation and body, byte for byte.
         authorization_id: None where the answer was a business error.
+        bundle_id: of the answer, by which it is read again.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Received:
     authorization_id: str | None
     request: bytes
     response: bytes
+    bundle_id: str | None = None
 
 
 def received_before(connection: Connection, client_id: str, transaction: Identifier) -> Received | None:
@@ -64,6 +66,7 @@ def keep_submission(connection: Connection, received: Received) -> None:
         "authorization_id": received.authorization_id,
         "request": received.request,
         "response": received.response,
+        "bundle_id": received.bundle_id,
     }
     connection.execute(_KEEP_SUBMISSION, row)
 
@@ -164,6 +167,21 @@ def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standi
     return tuple(one for authorization in found for one in authorization.standing())
 
 
+def numbers_of(connection: Connection, ids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """Return for each of these authorizations every number that a decision of it ever had."""
+    found: dict[str, set[str]] = {}
+    for row in connection.execute(_NUMBERS_OF, {"ids": ids}) if ids else ():
+        found.setdefault(row.authorization_id, set()).add(row.number)
+    return {one: frozenset(numbers) for one, numbers in found.items()}
+
+
+def response_called(connection: Connection, client_id: str, bundle_id: str) -> bytes | None:
+    """Return the answer to a submission of this client's, by the id of its Bundle."""
+    asked = {"client": client_id, "bundle": bundle_id}
+    found: bytes | None = connection.execute(_RESPONSE_CALLED, asked).scalar_one_or_none()
+    return found
+
+
 def requests_of(connection: Connection, authorization_id: str) -> list[dict]:
     """Return all request Bundles that were sent for the authorization and taken, in the order of their arrival."""
     rows = connection.execute(_REQUESTS_OF, {"authorization": authorization_id}).scalars()
@@ -183,6 +201,12 @@ _RECEIVED = select(submissions).where(
     submissions.c.client_id == bindparam("client"),
     submissions.c.transaction_system == bindparam("system"),
     submissions.c.transaction_value == bindparam("value"),
+)
+_NUMBERS_OF = select(decisions.c.authorization_id, decisions.c.number).where(
+    decisions.c.authorization_id.in_(bindparam("ids", expanding=True)), decisions.c.number.is_not(None)
+)
+_RESPONSE_CALLED = select(submissions.c.response).where(
+    submissions.c.client_id == bindparam("client"), submissions.c.bundle_id == bindparam("bundle")
 )
 _REQUEST_OF = (
     select(submissions.c.request)

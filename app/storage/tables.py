@@ -210,6 +210,7 @@ submissions = Table(
     Column("authorization_id", ForeignKey("authorizations.id"), index=True),
     Column("request", LargeBinary, nullable=False),
     Column("response", LargeBinary, nullable=False, comment="what was answered first; a replay gets these bytes"),
+    Column("bundle_id", String(36), index=True, comment="of the response"),
     UniqueConstraint("client_id", "transaction_system", "transaction_value"),
 )
 

@@ -17,7 +17,7 @@ from fhir_r4.systems import (
 )  # fmt: skip
 from prior_auth.authorization import Basis, Item, ReviewAction
 from prior_auth.claim_response import Case, Writer
-from prior_auth.inquire import read_inquiry
+from prior_auth.inquiry import read_inquiry
 from prior_auth.parties import BusinessError
 from prior_auth.submission import read_submission
 from tests.given import (

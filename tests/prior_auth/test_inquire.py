@@ -1,4 +1,4 @@
-"""An inquiry finds what it is about, for whoever may know."""
+"""An inquiry is an example: what it says has to fit, what it does not say is no matter; who may know is told."""
 
 from dataclasses import replace
 from datetime import date
@@ -7,17 +7,37 @@ import pytest
 
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import Identifier
-from fhir_r4.systems import NPI
-from prior_auth.inquire import answers, read_inquiry
-from tests.given import a_certification, an_authorization, an_inquiry_bundle, entry
+from fhir_r4.systems import NPI, PAS
+from prior_auth.inquire import Answer, Asker, OnFile, answers
+from prior_auth.inquiry import Span, read_inquiry
+from tests.given import a_certification, a_pend, an_authorization, an_inquiry_bundle, entry
 
-OWN = [Identifier(NPI, "1234567893")]
+OWN = (Identifier(NPI, "1234567893"),)
+SUBMITTER = Asker("riverside-ehr", OWN)
+OTHER = Asker("somebody-else", OWN)
 AUTHORIZATION = replace(an_authorization(a_certification()), reference="PAREFERENCE01")
+TRACE = {"system": "https://riverside.example.org/item-trace", "value": "L-1"}
+CLAIM = {
+    "item": [
+        {
+            "sequence": 1,
+            "extension": [{"url": f"{PAS}/StructureDefinition/extension-itemTraceNumber", "valueIdentifier": TRACE}],
+        }
+    ],
+    "diagnosis": [
+        {"diagnosisCodeableConcept": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "J44.9"}]}}
+    ],
+}
+EVER = frozenset({"PA0000000001", "PAREFERENCE01", "PAOLD"})
 INQUIRY = read_inquiry(an_inquiry_bundle())
 
 
-def asked(**changes):
-    return answers(AUTHORIZATION, replace(INQUIRY, **changes), "riverside-ehr", OWN)
+def answer(inquiry=INQUIRY, asker=SUBMITTER, authorization=AUTHORIZATION):
+    return answers(OnFile(authorization, EVER, lambda: CLAIM), inquiry, asker)
+
+
+def found(inquiry=INQUIRY, asker=SUBMITTER, authorization=AUTHORIZATION):
+    return answer(inquiry, asker, authorization) is Answer.TOLD
 
 
 def with_item(**changes):
@@ -26,46 +46,80 @@ def with_item(**changes):
     return read_inquiry(bundle)
 
 
+def with_claim(**changes):
+    bundle = an_inquiry_bundle()
+    entry(bundle, "Claim").update(changes)
+    return read_inquiry(bundle)
+
+
+def extending(name, **value):
+    return [{"url": f"{PAS}/StructureDefinition/extension-{name}", **value}]
+
+
+# Who may know
+
+
 def test_the_submitter_finds_its_case():
-    assert asked()
+    assert found()
 
 
 @pytest.mark.requirement("pas-2.0.1@138", "pas-2.2.1@spec-52")
 def test_another_system_finds_it_by_member_number_and_npi():
-    assert answers(AUTHORIZATION, replace(INQUIRY, npis=frozenset({"1234567893"})), "somebody-else", OWN)
+    assert found(replace(INQUIRY, npis=frozenset({"1234567893"})), OTHER)
 
 
-@pytest.mark.requirement("pas-2.0.1@139", "pas-2.2.1@spec-53")
+@pytest.mark.requirement("pas-2.0.1@139", "pas-2.2.1@spec-53", "pas-2.0.1@198")
 def test_another_system_without_both_does_not():
-    assert not answers(AUTHORIZATION, replace(INQUIRY, npis=frozenset({"9999999999"})), "somebody-else", OWN)
-    assert not answers(AUTHORIZATION, replace(INQUIRY, member_ids=("X",)), "somebody-else", OWN)
+    assert not found(replace(INQUIRY, npis=frozenset({"9999999999"})), OTHER)
+    assert answer(replace(INQUIRY, member_ids=("X",)), OTHER) is Answer.NONE
 
 
 def test_an_npi_that_is_not_the_client_s_own_opens_nothing():
     """NPIs are public: who asks has to be registered for the one that it asks by."""
-    assert not answers(AUTHORIZATION, INQUIRY, "somebody-else", [Identifier(NPI, "1999999984")])
-    assert not answers(AUTHORIZATION, INQUIRY, "somebody-else", [])
-    assert not answers(AUTHORIZATION, replace(INQUIRY, birth_date=None), "somebody-else", OWN)
+    assert not found(INQUIRY, Asker("somebody-else", (Identifier(NPI, "1999999984"),)))
+    assert not found(INQUIRY, Asker("somebody-else", ()))
+    assert not found(replace(INQUIRY, birth_date=None), OTHER)
+
+
+def test_what_is_withheld_is_said_to_a_provider_that_knows_the_person_and_asks_in_its_own_name():
+    stranger = Asker("somebody-else", (Identifier(NPI, "1999999984"),))
+    asking = replace(INQUIRY, npis=frozenset({"1999999984"}))
+    assert answer(asking, stranger) is Answer.WITHHELD
+    assert answer(replace(asking, birth_date=None), stranger) is Answer.NONE
+    assert answer(replace(asking, numbers=frozenset({"PAOLD"})), stranger) is Answer.NONE
+    assert answer(replace(asking, npis=INQUIRY.npis), stranger) is Answer.NONE
+
+
+# What it is about
 
 
 def test_the_trace_of_the_inquiry_is_no_search_key():
-    bundle = an_inquiry_bundle()
-    entry(bundle, "Claim")["identifier"] = [{"system": "urn:x", "value": "never-seen"}]
-    assert answers(AUTHORIZATION, read_inquiry(bundle), "riverside-ehr", OWN)
+    assert found(with_claim(identifier=[{"system": "urn:x", "value": "never-seen"}]))
 
 
-@pytest.mark.parametrize(("number", "found"), [("PA0000000001", True), (AUTHORIZATION.reference, True), ("PA9", False)])
-def test_a_number_narrows(number, found):
-    extension = {
-        "url": "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-authorizationNumber",
-        "valueString": number,
-    }
-    assert answers(AUTHORIZATION, with_item(extension=[extension]), "riverside-ehr", OWN) is found
+@pytest.mark.parametrize("name", ["authorizationNumber", "administrationReferenceNumber"])
+@pytest.mark.parametrize(("number", "is_it"), [("PA0000000001", True), ("PAREFERENCE01", True), ("PA9", False)])
+def test_a_number_narrows_wherever_it_stands(name, number, is_it):
+    said = extending(name, valueString=number)
+    assert found(with_item(extension=said)) is is_it
+    assert found(with_claim(extension=said)) is is_it
 
 
-def test_another_service_is_not_found():
-    other = {"coding": [{"system": "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "code": "E0431"}]}
-    assert not answers(AUTHORIZATION, with_item(productOrService=other), "riverside-ehr", OWN)
+@pytest.mark.requirement("pas-2.0.1@133", "pas-2.2.1@spec-47", "pas-2.2.1@spec-48")
+def test_a_number_of_before_leads_to_the_case_as_it_is_now():
+    assert found(with_item(extension=extending("authorizationNumber", valueString="PAOLD")))
+
+
+@pytest.mark.parametrize(
+    ("code", "last", "is_it"),
+    [("E0424", None, True), ("E0431", None, False), ("E0420", "E0430", True), ("E0425", "E0430", False),
+     ("E0420", "E04300", False)],
+)  # fmt: skip
+def test_a_service_is_one_or_a_range(code, last, is_it):
+    system = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
+    end = {"coding": [{"system": system, "code": last}]}
+    more = {"extension": extending("productOrServiceCodeEnd", valueCodeableConcept=end)} if last else {}
+    assert found(with_item(productOrService={"coding": [{"system": system, "code": code}]}, **more)) is is_it
 
 
 @pytest.mark.requirement("pas-2.2.1@spec-43")
@@ -73,23 +127,101 @@ def test_not_applicable_asks_for_every_service():
     absent = {
         "coding": [{"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "not-applicable"}]
     }
-    assert with_item(productOrService=absent).codes == frozenset()
-    assert answers(AUTHORIZATION, with_item(productOrService=absent), "riverside-ehr", OWN)
+    asked = with_item(productOrService=absent)
+    assert asked.examples[0].codes == frozenset()
+    assert found(asked)
+
+
+def test_no_items_ask_for_everything():
+    """2.2.1 lets them be left out."""
+    bundle = an_inquiry_bundle()
+    del entry(bundle, "Claim")["item"]
+    assert found(read_inquiry(bundle))
+
+
+def test_any_of_several_items_is_enough():
+    bundle = an_inquiry_bundle()
+    (item,) = entry(bundle, "Claim")["item"]
+    other = item | {"sequence": 2, "productOrService": {"coding": [{"system": "urn:x", "code": "other"}]}}
+    entry(bundle, "Claim")["item"] = [other, item]
+    assert found(read_inquiry(bundle))
+
+
+DAYS = pytest.mark.parametrize(
+    ("starts", "ends", "is_it"),
+    [
+        ("2026-05-01", "2026-05-31", True),
+        ("2025-01-01", "2026-03-01", True),
+        ("2025-01-01", "2026-02-28", False),
+        ("2027-03-01", "2027-04-01", False),
+    ],
+)
+
+
+@DAYS
+@pytest.mark.requirement("pas-2.0.1@124")
+def test_days_that_do_not_overlap_are_not_found(starts, ends, is_it):
+    period = {"start": starts, "end": ends}
+    assert found(with_claim(billablePeriod=period)) is is_it
+    assert found(with_item(servicedPeriod=period)) is is_it
 
 
 @pytest.mark.parametrize(
-    ("starts", "ends", "found"),
+    ("name", "value", "is_it"),
     [
-        (date(2026, 5, 1), date(2026, 5, 31), True),
-        (date(2025, 1, 1), date(2026, 3, 1), True),
-        (date(2025, 1, 1), date(2026, 2, 28), False),
-        (date(2027, 3, 1), None, False),
-        (None, date(2026, 2, 1), False),
+        ("IssueDate", "2026-03-01", True),
+        ("IssueDate", "2026-03-02", False),
+        ("EffectiveDate", "2026-03-01", True),
+        ("EffectiveDate", "2026-03-02", False),
+        ("ExpirationDate", "2027-02-28", True),
+        ("ExpirationDate", "2027-02-27", False),
     ],
 )
-@pytest.mark.requirement("pas-2.0.1@124")
-def test_days_that_do_not_overlap_are_not_found(starts, ends, found):
-    assert asked(starts=starts, ends=ends) is found
+def test_the_days_of_the_certification_narrow(name, value, is_it):
+    asked = extending(f"itemCertification{name}", valueDate=value)
+    around = extending(f"itemCertification{name}", valuePeriod={"start": "2026-01-01", "end": value})
+    assert found(with_item(extension=asked)) is is_it
+    assert found(with_item(extension=around)) is (is_it or (value > "2026-03-01" and name != "ExpirationDate"))
+
+
+def test_what_is_not_certified_has_no_days_of_certification():
+    asked = with_item(extension=extending("itemCertificationIssueDate", valuePeriod={"start": "2020-01-01"}))
+    assert not found(asked, authorization=an_authorization(a_pend()))
+
+
+@pytest.mark.parametrize(("code", "is_it"), [("A1", True), ("A4", False)])
+def test_the_review_action_narrows(code, is_it):
+    said = {"coding": [{"system": "https://codesystem.x12.org/005010/306", "code": code}]}
+    assert found(with_item(extension=extending("reviewActionCode", valueCodeableConcept=said))) is is_it
+
+
+@pytest.mark.parametrize(("value", "is_it"), [("L-1", True), ("L-2", False)])
+def test_the_item_s_own_trace_number_narrows(value, is_it):
+    said = extending("itemTraceNumber", valueIdentifier=TRACE | {"value": value})
+    assert found(with_item(extension=said)) is is_it
+
+
+@pytest.mark.parametrize(("code", "is_it"), [("J44.9", True), ("I10", False)])
+def test_a_diagnosis_narrows(code, is_it):
+    coding = {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": code}
+    assert found(with_claim(diagnosis=[{"sequence": 1, "diagnosisCodeableConcept": {"coding": [coding]}}])) is is_it
+
+
+@pytest.mark.parametrize(("npi", "is_it"), [("1234567893", True), ("1999999984", False)])
+def test_a_care_team_narrows(npi, is_it):
+    bundle = an_inquiry_bundle()
+    base = bundle["entry"][0]["fullUrl"].rpartition("/Claim/")[0]
+    doctor = {"resourceType": "Practitioner", "id": "doctor", "identifier": [{"system": NPI, "value": npi}]}
+    bundle["entry"].append({"fullUrl": f"{base}/Practitioner/doctor", "resource": doctor})
+    entry(bundle, "Claim")["careTeam"] = [{"sequence": 1, "provider": {"reference": "Practitioner/doctor"}}]
+    asked = read_inquiry(bundle)
+    assert asked.care_team == {npi}
+    assert found(asked) is is_it
+
+
+def test_a_span_without_ends_meets_every_day():
+    assert Span().meets(date(2026, 1, 1), None)
+    assert not Span(date(2026, 1, 1), None).holds(None)
 
 
 def test_a_patient_has_to_be_there():

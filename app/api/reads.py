@@ -1,0 +1,63 @@
+"""What does a submitter read by its id? Its own ClaimResponses as they are now, its Claims, the answers that it got.
+
+Another client's is answered as one that does not exist. A ClaimResponse and its Claim have the authorization's id.
+"""
+
+from flask import Blueprint, Response, g, request
+
+from app.api.door import fhir
+from app.current import the_service
+from app.security import bearer
+from app.storage import authorizations
+from app.storage.clients import Client
+from app.wiring import Service
+from fhir_r4.generations import Generation
+from fhir_r4.problems import Unknown
+from prior_auth.claim_response import Case, Writer
+from prior_auth.submission import stored_submission
+
+door = Blueprint("reads", __name__, url_prefix="/fhir/<generation:generation>")
+
+
+@door.get("/ClaimResponse/<id:identity>")
+def claim_response(generation: Generation, identity: str) -> Response:
+    """Return the authorization as it is now; what a notification by id leads to."""
+    service, client = _caller(("ClaimResponse", "r"))
+    with service.database.reading() as connection:
+        found = authorizations.find(connection, identity)
+        if found is None or found.client != client.id:
+            raise Unknown("no such ClaimResponse")
+        submission = stored_submission(authorizations.request_of(connection, identity))
+    payer = service.directory.payer_called(found.payer) or service.payers[0]
+    writer = Writer(generation, service.fhir_base(generation), service.now())
+    return fhir(writer.claim_response(Case(found, submission, payer.time_zone)))
+
+
+@door.get("/Claim/<id:identity>")
+def claim(generation: Generation, identity: str) -> Response:  # noqa: ARG001 as it was sent, whatever the generation
+    """Return the Claim as it was last sent for the authorization of this id."""
+    service, client = _caller(("Claim", "r"))
+    with service.database.reading() as connection:
+        found = authorizations.find(connection, identity)
+        if found is None or found.client != client.id:
+            raise Unknown("no such Claim")
+        sent = stored_submission(authorizations.request_of(connection, identity)).claim.resource
+    return fhir(sent | {"id": identity})
+
+
+@door.get("/Bundle/<id:identity>")
+def bundle(generation: Generation, identity: str) -> Response:  # noqa: ARG001 as it was answered
+    """Return the answer to a submission, byte for byte."""
+    service, client = _caller(("Bundle", "r"), ("ClaimResponse", "r"))
+    with service.database.reading() as connection:
+        answered = authorizations.response_called(connection, client.id, identity)
+    if answered is None:
+        raise Unknown("no such Bundle")
+    return fhir(answered)
+
+
+def _caller(*rights: tuple[str, str]) -> tuple[Service, Client]:
+    service = the_service()
+    client = bearer.require(service, request.headers.get("Authorization"), *rights)
+    g.client_id = client.id
+    return service, client
