@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, no
 
 from app.storage import holds
 from app.storage.tables import (
+    attachments,
     authorizations,
     coverage_assertions,
     decisions,
@@ -42,7 +43,8 @@ def purge_hooks(connection: Connection, before: datetime, today: date, actor: st
     full = func.length(hook_invocations.c.request) > 0
     promised = select(coverage_assertions.c.invocation_id)
     held = promised.where(holds.member_is_held(coverage_assertions.c.payer, coverage_assertions.c.member_id))
-    free = and_(old, hook_invocations.c.id.not_in(held))
+    member = holds.member_is_held(hook_invocations.c.payer, hook_invocations.c.member_id)
+    free = and_(old, not_(member), hook_invocations.c.id.not_in(held))
     empty = update(hook_invocations).where(
         hook_invocations.c.id.in_(select(hook_invocations.c.id).where(free, full).limit(BATCH))
     )
@@ -82,12 +84,15 @@ def purge_cases(
 
 
 def purge_refused(connection: Connection, before: datetime, actor: str, now: datetime) -> Batch:
-    """Take submissions that were answered with a business error, and jobs that were done, before."""
-    nothing = and_(submissions.c.authorization_id.is_(None), submissions.c.received_at < before)
-    ids = list(connection.execute(select(submissions.c.id).where(nothing).limit(BATCH)).scalars())
-    connection.execute(delete(submissions).where(submissions.c.id.in_(ids)))
-    _note(connection, "submissions", before, len(ids), actor, now)
-    return Batch(len(ids))
+    """Take submissions that were answered with a business error, and attachments that fitted no case, from before."""
+    count = 0
+    for table in (submissions, attachments):
+        nothing = and_(table.c.authorization_id.is_(None), table.c.received_at < before)
+        ids = list(connection.execute(select(table.c.id).where(nothing).limit(BATCH)).scalars())
+        connection.execute(delete(table).where(table.c.id.in_(ids)))
+        count += len(ids)
+    _note(connection, "submissions", before, count, actor, now)
+    return Batch(count)
 
 
 def forget_jobs(connection: Connection, before: datetime) -> Batch:
