@@ -52,10 +52,15 @@ types: setup  ## mypy
 house: setup  ## the import contracts
 	$(BIN)/lint-imports
 
-bench: setup  ## measure the service beside an echo and write docs/benchmarks.md (SMALL=1: try only)
+bench: setup  ## measure the service beside an echo and write docs/benchmarks.md (SMALL=1: try only; INQUIRE=1: a million cases)
+ifdef INQUIRE
+	$(BIN)/python -m bench.inquiries $(if $(SMALL),--small)
+else
 	$(BIN)/python -m bench $(if $(SMALL),--small)
 	$(BIN)/python -m bench.cql $(if $(SMALL),--small)
 	$(BIN)/python -m bench.validation $(if $(SMALL),--small)
+	$(BIN)/python -m bench.inquiries --small
+endif
 
 docs: setup  ## write docs/conformance.md from the requirement markers
 	$(BIN)/python -m tests.conformance
