@@ -222,6 +222,17 @@ def sandbox(port: int, payer: str, records: Path | None) -> None:
     run(port, payer, records)
 
 
+@main.command("sandbox-back-end")
+@click.option("--port", default=8002, show_default=True)
+@click.option("--tables", required=True, type=click.Path(path_type=Path, exists=True), help="Folder of the CSV files.")
+@click.option("--token", required=True, help="Bearer token that callers send.")
+def sandbox_back_end(port: int, tables: Path, token: str) -> None:
+    """Run a payer's own systems, faked, for demos and tests of docs/back-end.md."""
+    from app.sandbox.back_end import run
+
+    run(port, tables, token)
+
+
 @main.command()
 @click.option("--once", is_flag=True, help="End after the story: exit code 0, or 1 when a step did not go as told.")
 @click.option("--port", default=8000, show_default=True, help="The service's; the sandbox takes the next one.")

@@ -92,6 +92,18 @@ class Config:
     metrics_token: str = field(default="", repr=False)
     """Bearer token that /metrics asks for; empty means that it asks for none."""
 
+    back_end_url: str = ""
+    """Base of the payer's own systems (docs/back-end.md): https, private addresses too. Empty: the built-in tables."""
+
+    back_end_token: str = field(default="", repr=False)
+    """Bearer token that is sent to the payer's own systems."""
+
+    back_end_client: str = ""
+    """client_id that may bring decisions on cases that were handed over; empty: nobody may."""
+
+    back_end_timeout_seconds: float = 1.5
+    """How long the payer's own systems may take to answer; then a request is pended and they are asked again."""
+
     hook_retention_days: int = 90
     """How long what hooks sent and were answered is kept, for audit and DTR alone (CRD 2.2.1 sec-6). 0: for ever."""
 
@@ -149,6 +161,10 @@ class Config:
             "PRIORAUTH_BASE_URL is https unless it is loopback": loopback or self.base_url.startswith("https://"),
             "PRIORAUTH_BASE_URL has no slash at its end": not self.base_url.endswith("/"),
             "PRIORAUTH_ALLOW_LOOPBACK_HTTP needs a loopback base_url": loopback or not self.allow_loopback_http,
+            "PRIORAUTH_BACK_END_URL is https unless it is loopback": not self.back_end_url
+            or self.back_end_url.startswith("https://")
+            or (self.allow_loopback_http and is_loopback(self.back_end_url)),
+            "PRIORAUTH_BACK_END_URL has no slash at its end": not self.back_end_url.endswith("/"),
             "PRIORAUTH_HOOK_RETENTION_DAYS is not negative": self.hook_retention_days >= 0,
             "PRIORAUTH_AUTHORIZATION_RETENTION_DAYS is at least 184, or 0": self.authorization_retention_days == 0
             or self.authorization_retention_days >= SIX_MONTHS,

@@ -11,12 +11,15 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app.storage import authorizations, events, hooks
+from app.jobs.back_end import follow_up
+from app.on_file import held
+from app.storage import authorizations, events
 from app.storage.authorizations import Received
 from app.storage.clients import Client
 from app.wiring import Service, new_id, new_number
 from fhir_r4.generations import Generation
-from fhir_r4.problems import Conflict, Issue
+from fhir_r4.problems import Conflict, Issue, Unavailable
+from fhir_r4.resource import identifiers
 from fhir_r4.wire import canonical, read_own, write_json
 from prior_auth.authorization import Authorization, Move
 from prior_auth.case_file import CaseFile
@@ -26,8 +29,10 @@ from prior_auth.parties import BusinessError, Parties, parties, requestors_of
 from prior_auth.request_bundle import unwrapped
 from prior_auth.submission import Submission
 from prior_auth.submit import submit
+from prior_auth.unanswered import unanswered
 from prior_auth.update import NOT_FOUND, prior_of, update
 from prior_auth.weigh import Knowledge, OnFile, Weighing
+from rules.ports import BackEndAway
 
 TRIES = 3
 
@@ -99,16 +104,28 @@ def _the_same(request: Request, first: Received) -> bool:
 
 def _decide(request: Request, connection: Connection) -> _Outcome:
     service, submission = request.service, request.submission
-    known = parties(submission, service.directory, request.now)
-    if isinstance(known, BusinessError):
-        return _refused(request, known)
-    ids = {one for item in submission.items for one in item.assertion_ids}
-    mine = authorizations.of_member(connection, known.payer.id, [known.member.member_id])
-    on_file = OnFile(hooks.assertions_called(connection, ids), tuple(mine))
+    try:
+        known = parties(submission, service.directory, request.now)
+        if isinstance(known, BusinessError):
+            return _refused(request, known)
+        on_file = held(service, connection, submission, known)
+    except BackEndAway:
+        return _unanswered(request)
     if submission.change:
         return _changed(request, submission.change, known, on_file, connection)
     authorization = submit(submission, known, on_file, _knowledge(service), request.client.id, request.now)
     return _told(request, known, None, authorization, "authorization.submitted")
+
+
+def _unanswered(request: Request) -> _Outcome:
+    """Pend a new request while the payer's own systems are away; a change is for the submitter to send again (503)."""
+    service, submission = request.service, request.submission
+    payer = service.directory.payer(identifiers(submission.insurer.resource))
+    if submission.change or payer is None:
+        raise Unavailable("the payer's own systems do not answer", headers={"Retry-After": "30"})
+    waiting = unanswered(submission, payer, _knowledge(service), request.client.id, request.now)
+    bundle = _writer(request).response_bundle(Case(waiting, submission, payer.time_zone))
+    return _Outcome(None, waiting, "authorization.submitted", bundle)
 
 
 def _changed(request: Request, change: Change, known: Parties, on_file: OnFile, connection: Connection) -> _Outcome:
@@ -191,6 +208,8 @@ def _write(connection: Connection, request: Request, received: Received, outcome
         authorizations.add(connection, outcome.after)
     elif outcome.after and outcome.before:
         jobs = authorizations.save(connection, outcome.before, outcome.after, request.now)
+    if outcome.after:
+        jobs = [*jobs, *follow_up(request.service, connection, outcome.after)]
     authorizations.keep_submission(connection, received)
     events.record(
         connection,

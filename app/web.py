@@ -8,10 +8,12 @@ from flask import Flask, Response, g, request
 from app import current
 from app import metrics as counted
 from app.api import (
+    back_end,
     cds_hooks,
     claims,
     door,
     errors,
+    feeds,
     health,
     inquiries,
     metadata,
@@ -42,6 +44,8 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     app.register_blueprint(claims.door)
     app.register_blueprint(inquiries.door)
     app.register_blueprint(reads.door)
+    app.register_blueprint(feeds.door)
+    app.register_blueprint(back_end.door)
     app.register_blueprint(subscription_queries.door)
     app.register_blueprint(oauth.door)
     app.register_blueprint(health.door)

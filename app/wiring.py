@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
+from app.clients.back_end import HttpBackEnd
 from app.clients.ehr_lines import EhrLines
 from app.clients.jwks import JwksCache
 from app.clients.outbound import Door
@@ -22,7 +23,7 @@ from fhir_r4.generations import Generation
 from questionnaires.catalog import Catalog
 from rules.book import PolicyBook
 from rules.directory import Payer
-from rules.ports import Directory
+from rules.ports import BackEnd, Directory
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -47,6 +48,7 @@ class Service:
     database: Database
     payers: tuple[Payer, ...]
     directory: Directory
+    back_end: BackEnd
     policies: ActivePolicies
     door: Door
     jwks: JwksCache
@@ -82,11 +84,13 @@ def build(config: Config) -> Service:
         timeout_seconds=config.outbound_timeout_seconds,
         limit_bytes=config.outbound_limit_bytes,
     )
+    own_systems = _own_systems(config, payers) or TableDirectory(database, payers)
     return Service(
         config=config,
         database=database,
         payers=payers,
-        directory=TableDirectory(database, payers),
+        directory=own_systems,
+        back_end=own_systems,
         policies=ActivePolicies(config, database),
         door=door,
         jwks=JwksCache(door),
@@ -94,6 +98,20 @@ def build(config: Config) -> Service:
         keyring=read_keys(config.encryption_keys, config.encryption_key_file),
         lines=EhrLines(config.threads // 2),
     )
+
+
+def _own_systems(config: Config, payers: tuple[Payer, ...]) -> HttpBackEnd | None:
+    """Return the payer's own systems, where the operator has named them; they may live at private addresses."""
+    if not config.back_end_url:
+        return None
+    seconds = config.back_end_timeout_seconds
+    door = Door(
+        allow_loopback_http=config.allow_loopback_http,
+        timeout_seconds=seconds,
+        limit_bytes=config.outbound_limit_bytes,
+        private=True,
+    )
+    return HttpBackEnd(door, config.back_end_url, config.back_end_token, payers, seconds)
 
 
 def new_id() -> str:

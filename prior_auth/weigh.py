@@ -21,6 +21,7 @@ from rules.book import PolicyBook
 from rules.decisions import Then
 from rules.evaluate import Outcome, evaluate
 from rules.policy import Policy
+from rules.ports import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,14 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True)
 class OnFile:
-    """What the payer has promised and authorized before: for the orders of the request, for its member."""
+    """What the payer has promised and authorized before: for the orders of the request, for its member.
+
+    ``elsewhere`` is what the payer's own systems have certified without us.
+    """
 
     promises: tuple[CoverageAssertion, ...] = ()
     authorizations: tuple[Authorization, ...] = ()
+    elsewhere: tuple[Standing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +133,8 @@ def _twice(item: RequestedItem, code: Coding, weighing: Weighing) -> Iterator[st
             said = f" under {one.number or one.reference}; update that one instead" if mine else " by somebody else"
             yield f"This service for these days is on file already: it was requested before{said}."
             return
+    if any(one.satisfies(code, starts) for one in weighing.on_file.elsewhere):
+        yield "This service for these days is on file already: it was authorized elsewhere."
 
 
 def _after_the_fact(item: RequestedItem, weighing: Weighing) -> Iterator[str]:

@@ -9,6 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Protocol
 
+from fhir_r4.problems import Unavailable
 from fhir_r4.resource import Coding, Identifier
 from fhir_r4.systems import code_key
 from rules.directory import Member, Payer, Provider
@@ -33,8 +34,12 @@ class Ehr(Protocol):
         """
 
 
+class BackEndAway(Unavailable):
+    """A payer's own system did not answer, or not as agreed; whoever asks tries again, nobody is refused for it."""
+
+
 class Directory(Protocol):
-    """Members, plans and providers. A table loaded from CSV is the default."""
+    """Members, plans and providers. A table loaded from CSV is the default; each question may raise BackEndAway."""
 
     def payer(self, identifiers: Iterable[Identifier]) -> Payer | None:
         """Return the payer of this installation that has one of ``identifiers``."""
@@ -62,3 +67,20 @@ class Standing:
     def satisfies(self, code: Coding, on: date) -> bool:
         wanted = code_key(code.system, code.code)
         return self.starts <= on <= self.ends and any(code_key(own.system, own.code) == wanted for own in self.codes)
+
+
+class BackEnd(Protocol):
+    """A payer's own systems, beside the directory: what was authorized elsewhere, and who else works on cases.
+
+    Without one nothing is on file elsewhere, and cases wait in the worklist alone. docs/back-end.md has the HTTP form.
+    """
+
+    @property
+    def takes_cases(self) -> bool:
+        """Tell whether pended cases are handed over."""
+
+    def standing(self, payer: Payer, member_id: str) -> tuple[Standing, ...]:
+        """Return what is certified elsewhere for this member; raise BackEndAway."""
+
+    def hand_over(self, case: dict) -> None:
+        """Give a case to whoever works on it; the same case and version may come twice. Raise BackEndAway."""

@@ -34,7 +34,7 @@ from fhir_r4.resource import text_of
 from fhir_r4.wire import write_json
 from rules.assertion import CoverageAssertion
 from rules.directory import Member
-from rules.ports import Standing
+from rules.ports import BackEndAway, Standing
 
 door = Blueprint("cds_hooks", __name__, url_prefix="/cds-services")
 cors.opened_to_browsers(door)
@@ -157,4 +157,14 @@ def _on_file(house: House, known: Circumstances) -> dict[Member, tuple[Standing,
     if not members:
         return {}
     with house.database.reading() as connection:
-        return {one: authorizations.standing(connection, one.payer, one.member_id) for one in members}
+        ours = {one: authorizations.standing(connection, one.payer, one.member_id) for one in members}
+    return {one: (*held, *_elsewhere(house, one)) for one, held in ours.items()}
+
+
+def _elsewhere(house: House, member: Member) -> tuple[Standing, ...]:
+    """Return what the payer's own systems have on file; where they do not answer, the hook says what we know."""
+    payer = house.directory.payer_called(member.payer)
+    try:
+        return house.back_end.standing(payer, member.member_id) if payer else ()
+    except BackEndAway:
+        return ()

@@ -50,10 +50,17 @@ class Reply:
 
 
 class Door:
-    """Sends requests to registered bases."""
+    """Sends requests to registered bases.
 
-    def __init__(self, *, allow_loopback_http: bool, timeout_seconds: float, limit_bytes: int) -> None:
+    Args:
+        private: to private addresses as well: only for what the operator alone has named.
+    """
+
+    def __init__(
+        self, *, allow_loopback_http: bool, timeout_seconds: float, limit_bytes: int, private: bool = False
+    ) -> None:
         self._loopback = allow_loopback_http
+        self._private = private
         self._timeout = timeout_seconds
         self._limit = limit_bytes
         self._local = threading.local()
@@ -117,7 +124,7 @@ class Door:
             raise OutboundRefused("not a plain URL")
         if parts.scheme != "https" and not (parts.scheme == "http" and self._loopback and _is_loopback(host)):
             raise OutboundRefused("not https")
-        if _is_address(host) and not may_connect(host, loopback=self._loopback):
+        if _is_address(host) and not may_connect(host, loopback=self._loopback, private=self._private):
             raise OutboundRefused("an address that leads inward")
 
     def _pieces(self, response: requests.Response, ends: float) -> Iterator[bytes]:
@@ -135,7 +142,7 @@ class Door:
         if not hasattr(self._local, "session"):
             session = requests.Session()
             session.trust_env = False
-            adapter = _Adapter(self._loopback)
+            adapter = _Adapter(loopback=self._loopback, private=self._private)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
             self._local.session = session
@@ -169,7 +176,7 @@ def _origin(parts: SplitResult) -> tuple[str, str, int]:
     return parts.scheme, (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(parts.scheme, 0)
 
 
-def may_connect(address: str, *, loopback: bool) -> bool:
+def may_connect(address: str, *, loopback: bool, private: bool = False) -> bool:
     """Tell whether a resolved address is one that we connect to.
 
     >>> may_connect("169.254.169.254", loopback=False), may_connect("64:ff9b::a9fe:a9fe", loopback=False)
@@ -180,6 +187,8 @@ def may_connect(address: str, *, loopback: bool) -> bool:
         ip = ip.ipv4_mapped
     if ip.is_loopback:
         return loopback
+    if private and ip.is_private and not (ip.is_link_local or ip.is_multicast or ip.is_reserved or ip.is_unspecified):
+        return True
     inward = any(ip in network for network in _INWARD if network.version == ip.version)
     return ip.is_global and not ip.is_multicast and not ip.is_reserved and not inward
 
@@ -202,14 +211,13 @@ def _is_loopback(host: str) -> bool:
 class _Adapter(HTTPAdapter):
     """An adapter whose connections go to checked addresses only."""
 
-    def __init__(self, loopback: bool) -> None:
-        self._loopback = loopback
+    def __init__(self, *, loopback: bool, private: bool) -> None:
+        self._pools = dict(zip(("http", "https"), _POOLS[loopback, private], strict=True))
         super().__init__(pool_connections=16, pool_maxsize=4, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        checked = {True: (_LoopbackHttpPool, _LoopbackHttpsPool), False: (_HttpPool, _HttpsPool)}[self._loopback]
-        self.poolmanager.pool_classes_by_scheme = {"http": checked[0], "https": checked[1]}
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
 
 _call = threading.local()
@@ -273,7 +281,7 @@ class _TimedSocket:
 class _Checked:
     """Resolves once, checks every address, and connects to one that was checked: no second look-up to fool."""
 
-    loopback = False
+    loopback = private = False
 
     def connect(self) -> None:
         connection: Any = self
@@ -285,11 +293,14 @@ class _Checked:
         host, port = connection._dns_host, connection.port  # noqa: SLF001 urllib3's own name for it
         try:
             found = _addresses(host, port)
-            if not found or not all(may_connect(address, loopback=self.loopback) for address in found):
+            if not found or not all(map(self._may_connect, found)):
                 raise NewConnectionError(connection, "the address is not one we connect to")
             return create_connection((found[0], port), _left(), None, connection.socket_options)
         except OSError as error:
             raise NewConnectionError(connection, type(error).__name__) from error
+
+    def _may_connect(self, address: str) -> bool:
+        return may_connect(address, loopback=self.loopback, private=self.private)
 
 
 class _Http(_Checked, HTTPConnection):
@@ -300,25 +311,12 @@ class _Https(_Checked, HTTPSConnection):
     pass
 
 
-class _LoopbackHttp(_Http):
-    loopback = True
+def _pools(*, loopback: bool, private: bool) -> tuple[type[HTTPConnectionPool], type[HTTPSConnectionPool]]:
+    """Return pools whose connections reach that far."""
+    reach = {"loopback": loopback, "private": private}
+    plain = type("_HttpPool", (HTTPConnectionPool,), {"ConnectionCls": type("_ReachingHttp", (_Http,), reach)})
+    secure = type("_HttpsPool", (HTTPSConnectionPool,), {"ConnectionCls": type("_ReachingHttps", (_Https,), reach)})
+    return plain, secure
 
 
-class _LoopbackHttps(_Https):
-    loopback = True
-
-
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _Http
-
-
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _Https
-
-
-class _LoopbackHttpPool(HTTPConnectionPool):
-    ConnectionCls = _LoopbackHttp
-
-
-class _LoopbackHttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _LoopbackHttps
+_POOLS = {(one, other): _pools(loopback=one, private=other) for one in (False, True) for other in (False, True)}

@@ -2,17 +2,25 @@
 
 from collections.abc import Callable, Mapping
 
-from app.jobs import notify, standing
+from app.jobs import back_end, notify, standing
 from app.storage import authorizations
 from app.storage.outbox import Job
 from app.wiring import Service
 
+
+def changed(service: Service, job: Job) -> list[int]:
+    """Tell whoever watches an authorization that it has changed, and whoever works on it."""
+    return [*notify.changed(service, job), *back_end.changed(service, job)]
+
+
 HANDLERS: Mapping[tuple[str, int], Callable[[Service, Job], list[int]]] = {
-    (authorizations.CHANGED, 1): notify.changed,
+    (authorizations.CHANGED, 1): changed,
     (notify.HANDSHAKE, 1): notify.shake_hands,
     (notify.DELIVER, 1): notify.deliver,
     (notify.HEARTBEAT, 1): notify.beat,
     (standing.RETENTION, 1): standing.retain,
+    (back_end.LOOK_UP, 1): back_end.look_up,
+    (back_end.HAND_OVER, 1): back_end.hand_over,
 }
 """By kind and contract (``app/storage/outbox.py``): while versions are exchanged, rows of the old and the new wait."""
 WHEN_GIVEN_UP: Mapping[str, Callable[[Service, Job, str], None]] = dict.fromkeys(notify.KINDS, notify.gave_up)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, update
 
 from app.storage import outbox
 from app.storage.authorization_rows import authorization_of, decision_row, item_row
@@ -110,6 +110,8 @@ def save(connection: Connection, before: Authorization, after: Authorization, no
         .values(
             version=after.version,
             number=after.number,
+            plan=after.plan,
+            member_id=after.member_id,
             claim_identifiers=[str(one) for one in after.claim_identifiers],
             npis=sorted(after.npis),
             requestors=sorted(after.requestors),
@@ -165,6 +167,22 @@ def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standi
     """Return the member's certified items."""
     found = of_member(connection, payer, [member_id])
     return tuple(one for authorization in found for one in authorization.standing())
+
+
+def decided(
+    connection: Connection, client_id: str, after: tuple[datetime, str] | None, until: datetime, limit: int
+) -> list[tuple[datetime, Authorization]]:
+    """Return the client's decided cases in the order of their last change, with its moment, from ``after`` on."""
+    held = authorizations.c
+    query = select(held.id, held.changed_at).where(
+        held.client_id == client_id, held.open.is_(False), held.changed_at <= until
+    )
+    if after:
+        at, identity = after
+        query = query.where(or_(held.changed_at > at, and_(held.changed_at == at, held.id > identity)))
+    rows = connection.execute(query.order_by(held.changed_at, held.id).limit(limit)).all()
+    moments = {row.id: row.changed_at for row in rows}
+    return [(moments[one.id], one) for one in called(connection, list(moments))]
 
 
 def numbers_of(connection: Connection, ids: Sequence[str]) -> Mapping[str, frozenset[str]]:

@@ -16,6 +16,7 @@ from app.storage.database import Database
 from app.storage.tables import members, providers
 from fhir_r4.resource import Identifier
 from rules.directory import Member, Payer, Provider
+from rules.ports import Standing
 
 BATCH = 5_000
 _MEMBER_CALLED = select(members).where(
@@ -29,7 +30,9 @@ class BadTable(ValueError):
 
 
 class TableDirectory:
-    """The directory port over the two tables; payers come from payer.yaml."""
+    """The directory port over the two tables, and the back end that is none; payers come from payer.yaml."""
+
+    takes_cases = False
 
     def __init__(self, database: Database, payers: Iterable[Payer]) -> None:
         self._database = database
@@ -46,6 +49,12 @@ class TableDirectory:
         with self._database.reading() as connection:
             row = connection.execute(_MEMBER_CALLED, {"payer": payer.id, "number": member_id}).mappings().one_or_none()
         return Member(**row) if row else None
+
+    def standing(self, payer: Payer, member_id: str) -> tuple[Standing, ...]:  # noqa: ARG002 nothing is elsewhere
+        return ()
+
+    def hand_over(self, case: dict) -> None:
+        """Leave the case in the worklist."""
 
     def provider(self, npi: str) -> Provider | None:
         with self._database.reading() as connection:

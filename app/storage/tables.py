@@ -195,6 +195,7 @@ authorizations = Table(
     Index(None, "payer", "member_id"),
     Index(None, "open", "due_at"),
     Index(None, "open", "changed_at"),
+    Index(None, "client_id", "open", "changed_at"),
 )
 
 submissions = Table(

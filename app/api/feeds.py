@@ -1,0 +1,92 @@
+"""What was decided since? A feed of a client's own decided cases, one JSON object a line, from wherever it was left.
+
+The cursor is opaque. A case that changes after it was told comes again further on, so that whoever reads on knows the
+present state of all. What changed within the last seconds waits: on a database with many writers a change may show
+a moment later than its time says.
+"""
+
+import base64
+import binascii
+from datetime import datetime, timedelta, tzinfo
+
+from flask import Blueprint, Response, g, request
+
+from app.current import the_service
+from app.security import bearer
+from app.storage import authorizations
+from app.wiring import Service
+from fhir_r4.generations import Generation
+from fhir_r4.problems import InvalidRequest, Issue
+from fhir_r4.wire import write_json
+from prior_auth.authorization import Authorization
+from prior_auth.claim_response import Case, Writer
+from prior_auth.submission import stored_submission
+
+door = Blueprint("feeds", __name__, url_prefix="/feeds")
+NDJSON = "application/x-ndjson"
+MOST, USUAL = 1_000, 200
+SETTLED = timedelta(seconds=5)
+"""How old a change is before it is told."""
+Cursor = tuple[datetime, str]
+
+
+@door.get("/<generation:generation>/decided")
+def decided(generation: Generation) -> Response:
+    """Return the next of the client's decided cases; ``X-Next-Cursor`` is where to go on, also where nothing came.
+
+    ``after``: a cursor of before; without one from the beginning. ``limit``: at most so many lines.
+    """
+    service = the_service()
+    client = bearer.require(service, request.headers.get("Authorization"), ("ClaimResponse", "s"))
+    g.client_id = client.id
+    after, limit = _cursor(request.args.get("after")), _limit(request.args.get("limit"))
+    with service.database.reading() as connection:
+        found = authorizations.decided(connection, client.id, after, service.now() - SETTLED, limit)
+        cases = [(at, one, stored_submission(authorizations.request_of(connection, one.id))) for at, one in found]
+    writer = Writer(generation, service.fhir_base(generation), service.now())
+    lines = b"".join(_line(writer, at, Case(one, sent, _zone(service, one))) for at, one, sent in cases)
+    last = (cases[-1][0], cases[-1][1].id) if cases else after
+    headers = {"Cache-Control": "no-store"} | ({"X-Next-Cursor": _written(last)} if last else {})
+    return Response(lines, content_type=NDJSON, headers=headers)
+
+
+def _line(writer: Writer, at: datetime, case: Case) -> bytes:
+    one = case.authorization
+    told = {
+        "cursor": _written((at, one.id)),
+        "changedAt": at.isoformat(),
+        "case": one.id,
+        "version": one.version,
+        "claimResponse": writer.claim_response(case),
+    }
+    return write_json(told) + b"\n"
+
+
+def _zone(service: Service, one: Authorization) -> tzinfo:
+    return (service.directory.payer_called(one.payer) or service.payers[0]).time_zone
+
+
+def _written(cursor: Cursor) -> str:
+    at, identity = cursor
+    return base64.urlsafe_b64encode(f"{at.isoformat()}|{identity}".encode()).decode().rstrip("=")
+
+
+def _cursor(given: str | None) -> Cursor | None:
+    if not given:
+        return None
+    try:
+        at, _, identity = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode().partition("|")
+        moment = datetime.fromisoformat(at)
+    except (binascii.Error, ValueError):
+        moment = datetime.min  # noqa: DTZ901 no zone: refused right below
+    if moment.tzinfo is None:
+        raise InvalidRequest(Issue("value", "a cursor as it was given", "after"))
+    return moment, identity
+
+
+def _limit(given: str | None) -> int:
+    if given is None:
+        return USUAL
+    if not (given.isascii() and given.isdigit() and 0 < int(given[:6]) <= MOST):
+        raise InvalidRequest(Issue("value", f"1 to {MOST}", "limit"))
+    return int(given)
