@@ -1,4 +1,4 @@
-"""What is this service, and, for staff, what waits? Open cases by plan and by when they are due, as a picture."""
+"""What is this service, and, for staff, what waits? Open cases by queue and by when they are due, as a picture."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ from flask import g, render_template
 
 from app.current import the_service
 from app.pages.door import pages
+from app.pages.queues import by_queue
 from app.pages.worklist import ends_of_days
 from app.storage import worklist as kept
 from app.wiring import Service
@@ -45,20 +46,19 @@ def home() -> str:
         "home.html",
         person=g.person,
         payers=service.payers,
-        policies=len({policy.id for policy in service.book}),
+        reading=g.person or service.config.public_policies,
         bars=_bars(service) if g.person else (),
         DUE=DUE,
     )
 
 
 def _bars(service: Service) -> list[Bar]:
-    """Return a bar for each plan that has open cases."""
+    """Return a bar for each queue that has open cases."""
     moments = [service.now(), *ends_of_days(service, 0, 1, 3)]
     with service.database.reading() as connection:
-        counts = kept.open_due(connection, moments)
+        counts = by_queue(service, kept.open_due(connection, moments))
     longest = max(map(sum, counts.values()), default=0)
-    titles = {plan.id: plan.title for payer in service.payers for plan in payer.plans}
-    return [Bar(titles.get(plan, plan), sum(due), tuple(_pieces(due, longest))) for plan, due in counts.items()]
+    return [Bar(queue, sum(due), tuple(_pieces(due, longest))) for queue, due in counts.items()]
 
 
 def _pieces(counts: list[int], longest: int) -> list[Piece]:

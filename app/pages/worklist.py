@@ -3,7 +3,7 @@
 Filters are our own words and plans; numbers of cases stay out of addresses, and out of what browsers remember.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from app.current import the_service
 from app.pages.door import pages, the_person
+from app.pages.queues import by_queue, places_of, queue_of
 from app.storage import worklist as kept
 from app.storage.worklist import Filter, Page, Shown
 from app.wiring import Service
@@ -43,6 +44,7 @@ class Line:
     due_at: datetime
     decided_at: datetime
     late: bool
+    queue: str
 
 
 @pages.get("/worklist")
@@ -52,6 +54,9 @@ def worklist() -> str:
     number = _page_number(said.get("page", "1"))
     wanted = _filter(service)
     with service.database.reading() as connection:
+        places = kept.open_due(connection, ()) if wanted.shown is Shown.OPEN else {}
+        if queue := said.get("queue", "")[:64] if places else "":
+            wanted = replace(wanted, places=places_of(service, queue, places))
         found = kept.listed(connection, wanted, first=(number - 1) * EACH, most=EACH)
     return render_template(
         "worklist.html",
@@ -62,6 +67,8 @@ def worklist() -> str:
         due=said.get("due") if said.get("due") in DUE else "",
         paging=_paging(found, number),
         plans=sorted({plan.id: plan.title for payer in service.payers for plan in payer.plans}.items()),
+        queue=queue,
+        queues=list(by_queue(service, places)),
         DUE=DUE,
         ACTIONS=ACTIONS,
     )
@@ -111,7 +118,9 @@ def _page_number(said: str) -> int:
 
 def _paging(found: Page, number: int) -> dict[str, Any]:
     last = max(1, -(-found.total // EACH))
-    kept_words = {name: value for name in ("show", "due", "urgent", "plan") if (value := request.args.get(name))}
+    kept_words = {
+        name: value for name in ("show", "due", "urgent", "plan", "queue") if (value := request.args.get(name))
+    }
     address: dict[str, Any] = {name: value[:64] for name, value in kept_words.items()}
     return {
         "number": number,
@@ -131,4 +140,5 @@ def _line(service: Service, case: Authorization) -> Line:
         case.due_at.astimezone(zone),
         item.decision.decided_at.astimezone(zone),
         case.pended and case.due_at < service.now(),
+        queue_of(service, item),
     )

@@ -8,12 +8,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, false, func, select, true
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_, select, true
 
 from app.storage import authorizations
 from app.storage.tables import authorizations as cases
-from prior_auth.authorization import Authorization
+from app.storage.tables import decisions
+from prior_auth.authorization import Authorization, ReviewAction
+
+
+class Place(NamedTuple):
+    """The decision row at which a case waits; None where no policy pended it."""
+
+    policy: str | None
+    version: str | None
+    row: int | None
 
 
 class Shown(StrEnum):
@@ -28,12 +38,14 @@ class Filter:
     Attributes:
         due_before: aware; only what is due before this moment.
         plan: only this plan's members.
+        places: only what waits at these rows; None is anywhere.
     """
 
     shown: Shown = Shown.OPEN
     urgent: bool = False
     due_before: datetime | None = None
     plan: str | None = None
+    places: tuple[Place, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +65,25 @@ def listed(connection: Connection, wanted: Filter, *, first: int, most: int) -> 
     return Page(tuple(authorizations.called(connection, connection.execute(query).scalars().all())), total)
 
 
-def open_due(connection: Connection, before: Iterable[datetime]) -> dict[str, list[int]]:
-    """Return by plan how many open cases are due before each of these moments and not before the one in front of it.
+def open_due(connection: Connection, before: Iterable[datetime]) -> dict[Place, list[int]]:
+    """Return how many open cases are due before each of these moments and not before the one in front of it.
 
-    The last number of each list counts what is due later than all of them.
+    By the decision rows at which they wait; the last number of each list counts what is due later than all moments.
     """
     moments = list(before)
-    counts = [func.count().filter(cases.c.due_at < moment) for moment in moments]
-    query = select(cases.c.plan, func.count(), *counts).where(cases.c.open == true()).group_by(cases.c.plan)
+    case = func.count(cases.c.id.distinct())
+    counts = [case.filter(cases.c.due_at < moment) for moment in moments]
+    query = (
+        select(*_PLACE, case, *counts)
+        .select_from(decisions.join(cases, cases.c.id == decisions.c.authorization_id))
+        .where(cases.c.open == true(), *_waits())
+        .group_by(*_PLACE)
+        .order_by(*_PLACE)
+    )
     found = {}
-    for plan, total, *upto in connection.execute(query.order_by(cases.c.plan)):
+    for policy, version, row, total, *upto in connection.execute(query):
         edges = [0, *upto, total]
-        found[plan] = [later - earlier for earlier, later in pairwise(edges)]
+        found[Place(policy, version, row)] = [later - earlier for earlier, later in pairwise(edges)]
     return found
 
 
@@ -82,3 +101,30 @@ def _conditions(wanted: Filter) -> Iterable[ColumnElement[bool]]:
         yield cases.c.due_at < wanted.due_before
     if wanted.plan:
         yield cases.c.plan == wanted.plan
+    if wanted.places is not None:
+        here = or_(false(), *(_at(place) for place in wanted.places))
+        yield exists().where(decisions.c.authorization_id == cases.c.id, *_waits(), here)
+
+
+def _at(place: Place) -> ColumnElement[bool]:
+    return and_(
+        *(column.is_(None) if value is None else column == value for column, value in zip(_PLACE, place, strict=True))
+    )
+
+
+def _waits() -> tuple[ColumnElement[bool], ...]:
+    """Return that a decision is a pend, and its item's present one."""
+    later = decisions.alias("later")
+    newer = (
+        later.c.authorization_id == decisions.c.authorization_id,
+        later.c.sequence == decisions.c.sequence,
+        later.c.ordinal > decisions.c.ordinal,
+    )
+    return decisions.c.action == ReviewAction.PENDED, ~exists().where(*newer)
+
+
+_PLACE = (
+    decisions.c.trace["policy"].as_string(),
+    decisions.c.trace["version"].as_string(),
+    decisions.c.trace["row"].as_integer(),
+)

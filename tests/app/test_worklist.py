@@ -1,16 +1,21 @@
 """The worklist and the home page: what waits and what is decided, with filters, page by page."""
 
 import re
+import shutil
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 
 from app.pages import worklist
+from app.policies import ActivePolicies
 from app.storage import authorizations, tables
 from app.wiring import new_number
 from prior_auth.authorization import ReviewAction
 from tests.app.browsing import Person
+from tests.app.fixtures import ROOT
+from tests.app.test_policies import add_version, look
 from tests.given import a_certification, a_form_response, a_submission_bundle, an_authorization
 
 PENDS = {"2.1": None}
@@ -120,8 +125,32 @@ def test_home_shows_staff_how_much_is_due_when(silva, house):
     for hours in (-1, 2, 3, 30, 60, 200):
         has(house, due_in=timedelta(hours=hours))
     page = silva.browser.get("/").text
-    assert "Acme Medicare Advantage HMO: 1 overdue, 2 today, 1 tomorrow, 1 in 2 or 3 days, 1 later" in page
+    assert "no policy: 1 overdue, 2 today, 1 tomorrow, 1 in 2 or 3 days, 1 later" in page
     assert page.count("<rect class=") == 5 + 5
+
+
+def test_cases_wait_in_the_queue_that_their_decision_row_names(silva, house, tmp_path):
+    """A row of a later version sends what it pends to nurses; what was pended before has no queue."""
+    folder = tmp_path / "policies"
+    shutil.copytree(ROOT / "rules" / "policies", folder)
+    changed = replace(house.config, policies=folder)
+    object.__setattr__(house.service, "policies", ActivePolicies(changed, house.service.database))
+    look(house.service.policies)
+    house.submit(a_submission_bundle(form=a_form_response(PENDS)))
+    say = "say:  A nurse reviews this request; the values are outside Groups I and II."
+    add_version(folder, **{say: f"to:   nurses\n    {say}"})
+    look(house.service.policies)
+    assert house.service.policies.refusal is None
+    house.submit(a_submission_bundle(form=a_form_response(PENDS)))
+    first, second = (row["reference"] for row in house.rows(tables.authorizations))
+    home = silva.browser.get("/").text
+    assert "nurses: 1 later" in home
+    assert "no queue named: 1 later" in home
+    assert references(silva.browser.get("/worklist?queue=nurses").text) == [second]
+    assert references(silva.browser.get("/worklist?queue=no+queue+named").text) == [first]
+    nobody = silva.browser.get("/worklist?queue=<script>")
+    assert references(nobody.text) == []
+    assert "<script" not in nobody.text
 
 
 def test_home_says_when_nothing_waits(silva):
