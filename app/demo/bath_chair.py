@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.demo import reading
 from app.demo.scenes import Scenes
+from fhir_r4 import payer_answer
 from fhir_r4.generations import Generation
 
 
@@ -27,8 +28,8 @@ class BathChair:
         out.expect("not covered", said.get("covered") == "not-covered")
         out.scene("The EHR asks for authorization all the same")
         response = reading.first(scenes.submit())
-        action, number = reading.review(response)
+        action, number = payer_answer.review(response)
         out.found("review action", action)
-        out.found("note", "; ".join(reading.notes(response)))
+        out.found("note", "; ".join(payer_answer.notes(response)))
         out.expect("not certified (A3), no number", (action, number) == ("A3", None))
-        out.expect("with the plan's reason", any("Excluded by the plan" in one for one in reading.notes(response)))
+        out.expect("with the plan's reason", any("Excluded by the plan" in one for one in payer_answer.notes(response)))

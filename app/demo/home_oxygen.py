@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from app.demo import reading
 from app.demo.scenes import Scenes
+from fhir_r4 import payer_answer
 from fhir_r4.generations import Generation
 from fhir_r4.resource import as_dict, dicts, kind
 
@@ -66,7 +67,7 @@ class HomeOxygen:
         out = scenes.out
         out.scene("The EHR asks for authorization; the Claim bundle carries the form")
         response = reading.first(scenes.submit())
-        action, number = reading.review(response)
+        action, number = payer_answer.review(response)
         period = as_dict(response.get("preAuthPeriod"))
         for what, value in {"review action": action, "number": number, "period": period}.items():
             out.found(what, value)
@@ -81,7 +82,7 @@ class HomeOxygen:
         answer = scenes.inquire()
         wanted = {Generation.V2_0: "Bundle", Generation.V2_2: "Parameters"}[self.generation]
         out.expect(f"the answer is a {wanted}", kind(answer) == wanted)
-        found = [reading.review(one) for one in reading.inquired(answer)]
+        found = [payer_answer.review(one) for one in reading.inquired(answer)]
         out.found("review action and number", found)
         out.expect("it tells the same", ("A1", number) in found)
 

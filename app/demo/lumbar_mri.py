@@ -7,6 +7,7 @@ from app.demo import reading
 from app.demo.parties import Parties
 from app.demo.reviewer import Browser
 from app.demo.scenes import Scenes
+from fhir_r4 import payer_answer
 from fhir_r4.generations import Generation
 from fhir_r4.resource import as_dict, dicts
 
@@ -71,12 +72,12 @@ class LumbarMri:
         out.expect("the hook asks for documentation", said.get("doc-needed") == "clinical")
         scenes.fill(ANSWERS)
         response = reading.first(scenes.submit())
-        action, _ = reading.review(response)
-        reference = reading.reference_number(response)
+        action, _ = payer_answer.review(response)
+        reference = payer_answer.reference_number(response)
         out.found("review action", action)
         out.found("reference number", reference)
         out.found("disposition", response.get("disposition"))
-        out.found("note", "; ".join(reading.notes(response)))
+        out.found("note", "; ".join(payer_answer.notes(response)))
         out.expect("pended (A4) with a reference number", action == "A4" and bool(reference))
         out.expect("and a due date", "due by" in str(response.get("disposition")))
         return reference or ""
@@ -115,7 +116,7 @@ class LumbarMri:
     def _inquiry_tells_the_verdict(self, scenes: Scenes) -> None:
         out = scenes.out
         out.scene("The EHR inquires")
-        found = [(reading.review(one), reading.notes(one)) for one in reading.inquired(scenes.inquire())]
+        found = [(payer_answer.review(one), payer_answer.notes(one)) for one in reading.inquired(scenes.inquire())]
         out.found("review action, number, note", found)
         if self.certified:
             out.expect("certified (A1) with a number", any(a == "A1" and n for (a, n), _ in found))

@@ -4,14 +4,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from app.dtr.client import OpenForm
-from fhir_r4.resource import as_dict, dicts, extension, extensions, kind, value_of
-from fhir_r4.systems import (
-    ADMINISTRATION_REFERENCE_NUMBER,
-    COVERAGE_INFORMATION,
-    INFORMATION_ORIGIN,
-    REVIEW_ACTION,
-    REVIEW_ACTION_CODE,
-)
+from fhir_r4.resource import as_dict, dicts, extension, kind, value_of
+from fhir_r4.systems import COVERAGE_INFORMATION, INFORMATION_ORIGIN
 
 
 def coverage_information(answer: Any) -> dict[str, Any]:
@@ -54,26 +48,6 @@ def inquired(answer: Any) -> list[dict]:
     bundles = [answer] if kind(answer) == "Bundle" else [one["resource"] for one in dicts(answer.get("parameter"))]
     held = [as_dict(entry.get("resource")) for bundle in bundles for entry in dicts(bundle.get("entry"))]
     return [one for one in held if kind(one) == "ClaimResponse"]
-
-
-def review(response: dict) -> tuple[str | None, str | None]:
-    """Return review action and authorization number of the first item."""
-    for item in dicts(response.get("item")):
-        for adjudication in dicts(item.get("adjudication")):
-            for action in extensions(adjudication, REVIEW_ACTION):
-                coded = as_dict(extension(action, REVIEW_ACTION_CODE).get("valueCodeableConcept"))
-                return dicts(coded.get("coding"))[0].get("code"), value_of(extension(action, "number"))
-    return None, None
-
-
-def reference_number(response: dict) -> str | None:
-    """Return the number by which a pended case is asked about."""
-    held = (extension(item, ADMINISTRATION_REFERENCE_NUMBER) for item in dicts(response.get("item")))
-    return next((value_of(one) for one in held if one), None)
-
-
-def notes(response: dict) -> list[str]:
-    return [str(note.get("text")) for note in dicts(response.get("processNote"))]
 
 
 def months(start: str, end: str) -> int | None:
