@@ -12,10 +12,11 @@ from uuid import uuid4
 from app.sandbox import claim
 from app.sandbox.keys import Keys
 from app.sandbox.records import Records, searchset
+from app.sandbox.smart import Authorization, Context
 from app.sandbox.tokens import Tokens
 from app.sandbox.web import Caller
-from fhir_r4.resource import as_dict, dicts, local_reference, reference
-from fhir_r4.systems import BACKPORT, PAS
+from fhir_r4.resource import as_dict, dicts, extensions, kind, local_reference, reference
+from fhir_r4.systems import BACKPORT, PAS, QR_CONTEXT, QR_COVERAGE
 
 _TOKEN = re.compile(r"\{\{context\.(\w+)\}\}")
 _HOOK_TOKEN_LIFE = timedelta(seconds=60)
@@ -34,6 +35,7 @@ class Ehr:
         url: where others reach it; FHIR is below ``/fhir``.
         payer: the service's public address.
         provider: the organization in whose name it asks.
+        awaited: orders for which authorization is asked as soon as their form is completed.
     """
 
     url: str
@@ -41,8 +43,10 @@ class Ehr:
     records: Records
     keys: Keys
     tokens: Tokens
+    authorization: Authorization
     provider: str = "Organization/riverside"
     received: list[dict] = field(default_factory=list)
+    awaited: set[str] = field(default_factory=set)
     slow_seconds: float = 0.0
 
     @property
@@ -127,6 +131,33 @@ class Ehr:
             "fhirContext": [{"reference": coverage}, {"reference": order_reference}],
         }
 
+    def context(self, about: str) -> Context | None:
+        """Return the context of a launch from an order, or from a form that was begun; None where there is neither."""
+        held = self.records.get(about) or {}
+        patient = (reference(held.get("subject")) or "").partition("/")[2]
+        user = reference(held.get("requester")) or reference(held.get("author"))
+        if not patient or not user:
+            return None
+        coverages = [reference(one) for one in dicts(held.get("insurance"))]
+        return Context(patient, user, (*(one for one in coverages if one), about))
+
+    def launch_handle(self, about: str) -> str | None:
+        """Return the ``launch`` of an EHR launch; authorization of the order is asked for once its form is there."""
+        context = self.context(about)
+        if context is None:
+            return None
+        self.awaited.update(_orders_of(self.records.get(about) or {}) or {about})
+        return self.authorization.launch(context)
+
+    def completed(self, form: dict, now: datetime) -> None:
+        """Ask for authorization of the order that a completed form documents, and keep the payer's answer."""
+        for order in _orders_of(form) & self.awaited:
+            self.awaited.discard(order)
+            answer = as_dict(self.submit(order, _version_of(form), now).exchanges[-1].answer)
+            for entry in dicts(answer.get("entry")):
+                if kind(entry.get("resource")) == "ClaimResponse":
+                    self.records.put(entry["resource"] | {"patient": form["subject"]})
+
     def _order(self, order_reference: str) -> dict:
         found = self.records.get(order_reference)
         if found is None:
@@ -185,3 +216,13 @@ class Ehr:
         resource_type, _, query = filled.partition("?")
         matches = self.records.search(resource_type, query)
         return searchset(matches, self.base, resource_type, f"{self.base}/{filled}")
+
+
+def _orders_of(form: dict) -> set[str]:
+    """Return the orders in a form's context; a Coverage beside them is none (DTR 2.0.1 keeps both in one place)."""
+    found = {reference(one.get("valueReference")) for one in extensions(form, QR_CONTEXT)}
+    return {one for one in found if one and not one.startswith("Coverage/")}
+
+
+def _version_of(form: dict) -> str:
+    return "2.2" if extensions(form, QR_COVERAGE) else "2.0"

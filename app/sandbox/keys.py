@@ -29,6 +29,12 @@ class Keys:
         claims = _claims(client_id, audience, now) | {"sub": client_id}
         return jwt.encode(header, claims, self._backend, algorithms=["RS384"])
 
+    def id_token(self, issuer: str, audience: str, user: str, nonce: str, now: datetime) -> str:
+        """Return who launched an app, as a reference to the person (SMART App Launch, "fhirUser")."""
+        header = {"alg": "ES384", "kid": "sandbox-hook", "typ": "JWT"}
+        claims = _claims(issuer, audience, now) | {"sub": user.rpartition("/")[2], "fhirUser": user, "nonce": nonce}
+        return jwt.encode(header, claims, self._hook, algorithms=["ES384"])
+
 
 def _claims(issuer: str, audience: str, now: datetime) -> dict:
     issued = int(now.timestamp())

@@ -1,22 +1,29 @@
 """SANDBOX. Which doors does the EHR have? FHIR for its guests, buttons for its clinicians, its public keys."""
 
 import logging
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Flask, Response, request
+from flask import Flask, Response, redirect, request
 from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Response as AnyResponse
 
+from app.sandbox.chart import chart, choose_patient, context_of
 from app.sandbox.ehr import Ehr
 from app.sandbox.keys import Keys
 from app.sandbox.records import BadSearch, Records, searchset
+from app.sandbox.smart import Authorization, Refused
 from app.sandbox.tokens import Tokens
 from fhir_r4.problems import InvalidRequest, Issue, operation_outcome
 from fhir_r4.resource import kind
 from fhir_r4.wire import read_object, write_json
 
+DTR_APP = "priorauth-dtr"
+OPEN = frozenset({"/fhir/.well-known/smart-configuration"})
 RECORDS = Path(__file__).resolve().parents[2] / "fixtures" / "ehr"
 
 
@@ -34,10 +41,16 @@ class _Quiet(WSGIRequestHandler):
 def create_sandbox(url: str, payer: str, records: Path) -> Flask:
     """Return the EHR as a web application."""
     app = Flask(__name__, static_folder=None)
-    ehr = Ehr(url, payer, Records.load(records, _now().date()), Keys(), Tokens())
-    app.add_url_rule("/", view_func=_home)
+    keys, tokens = Keys(), Tokens()
+    apps = {DTR_APP: f"{payer}/dtr/callback"}
+    authorization = Authorization(f"{url}/fhir", url, keys, tokens, apps)
+    ehr = Ehr(url, payer, Records.load(records, _now().date()), keys, tokens, authorization)
+    app.extensions["ehr"] = ehr
+    app.register_blueprint(chart(ehr))
     app.add_url_rule("/jwks.json", view_func=lambda: _answer(ehr.keys.jwks()))
     _fhir_doors(app, ehr)
+    _writing_doors(app, ehr)
+    _smart_doors(app, ehr)
     _buttons(app, ehr)
     _inbox(app, ehr)
     return app
@@ -47,17 +60,12 @@ def _now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 the sandbox has a clock of its own
 
 
-def _home() -> str:
-    return (
-        "<!doctype html><title>Sandbox EHR</title><h1>Sandbox EHR</h1><p>Synthetic patients; for demos and tests. "
-        "FHIR R4 at <code>/fhir</code> with a token, public keys at <a href='/jwks.json'>/jwks.json</a>.</p>"
-    )
-
-
 def _fhir_doors(app: Flask, ehr: Ehr) -> None:
     @app.before_request
     def _guests_have_tokens() -> Response | None:
-        if request.path.startswith("/fhir/") and not ehr.tokens.holds(request.headers.get("Authorization"), _now()):
+        if request.path in OPEN or not request.path.startswith("/fhir/"):
+            return None
+        if not ehr.tokens.holds(request.headers.get("Authorization"), _now()):
             return _outcome("login", "a token of this server", 401)
         return None
 
@@ -74,16 +82,70 @@ def _fhir_doors(app: Flask, ehr: Ehr) -> None:
             return _outcome("not-supported", "a search parameter that is not known here", 400)
         return _answer(searchset(matches, ehr.base, resource_type, request.url))
 
+
+def _writing_doors(app: Flask, ehr: Ehr) -> None:
     @app.post("/fhir/<resource_type>")
     def create(resource_type: str) -> Response:
-        try:
-            sent = read_object(request.get_data())
-        except InvalidRequest as invalid:
-            return _outcome("structure", invalid.issues[0].diagnostics, 400)
-        if kind(sent) != resource_type:
-            return _outcome("invalid", "the resource is of the type in the URL", 400)
+        sent = _resource(resource_type)
+        if isinstance(sent, Response):
+            return sent
         kept = ehr.records.put({name: value for name, value in sent.items() if name != "id"})
+        _kept(ehr, kept)
         return _answer(kept, 201, {"Location": f"{ehr.base}/{resource_type}/{kept['id']}"})
+
+    @app.put("/fhir/<resource_type>/<identity>")
+    def update(resource_type: str, identity: str) -> Response:
+        sent = _resource(resource_type)
+        if isinstance(sent, Response):
+            return sent
+        if ehr.records.get(f"{resource_type}/{identity}") is None:
+            return _outcome("not-found", "no such resource", 404)
+        kept = ehr.records.put(sent | {"id": identity})
+        _kept(ehr, kept)
+        return _answer(kept)
+
+
+def _resource(resource_type: str) -> dict | Response:
+    """Return the resource that was sent, or what is wrong with it."""
+    try:
+        sent = read_object(request.get_data())
+    except InvalidRequest as invalid:
+        return _outcome("structure", invalid.issues[0].diagnostics, 400)
+    return sent if kind(sent) == resource_type else _outcome("invalid", "the resource is of the type in the URL", 400)
+
+
+def _kept(ehr: Ehr, resource: dict) -> None:
+    """Let the EHR's own people go on with a completed form; whoever saved it does not wait for that."""
+    if kind(resource) == "QuestionnaireResponse" and resource.get("status") == "completed":
+        threading.Thread(target=ehr.completed, args=(resource, _now()), daemon=True).start()
+
+
+def _smart_doors(app: Flask, ehr: Ehr) -> None:
+    """Where an app is launched and comes by its token."""
+
+    @app.get("/fhir/.well-known/smart-configuration")
+    def smart_configuration() -> Response:
+        return _answer(ehr.authorization.configuration())
+
+    @app.get("/auth/authorize")
+    def authorize() -> AnyResponse:
+        asked = request.args.to_dict()
+        try:
+            ehr.authorization.check(asked)
+        except Refused as refused:
+            return _answer({"error": str(refused)}, 400)
+        context = ehr.authorization.launched(asked) or context_of(ehr, asked.get("patient", ""))
+        if context is None:
+            return choose_patient(ehr, asked)
+        code = ehr.authorization.code(asked, context, _now())
+        return redirect(f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}")
+
+    @app.post("/auth/token")
+    def token() -> Response:
+        try:
+            return _answer(ehr.authorization.token(request.form.to_dict(), _now()))
+        except Refused as refused:
+            return _answer({"error": str(refused)}, 400)
 
 
 def _buttons(app: Flask, ehr: Ehr) -> None:
