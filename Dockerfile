@@ -1,6 +1,12 @@
 # The service, its worker and its operator's commands; which one it is says the command.
-# The first stage builds what the second holds: an environment from requirements.lock, and the code with its policies
-# and forms. No compiler, no cache and no secret comes along, and nothing runs as root.
+# The first stages build what the last holds: the form renderer of the DTR app, an environment from requirements.lock,
+# and the code with its policies and forms. No compiler, no cache and no secret comes along, and nothing runs as root.
+
+FROM node:22-slim AS renderer
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
+WORKDIR /srv
+COPY Makefile ./
+RUN make renderer && test -f app/dtr/renderer/lhc-forms.js
 
 FROM python:3.11-slim AS build
 WORKDIR /srv/priorauth
@@ -15,6 +21,7 @@ COPY questionnaires ./questionnaires
 COPY cds_hooks ./cds_hooks
 COPY prior_auth ./prior_auth
 COPY app ./app
+COPY --from=renderer /srv/app/dtr/renderer ./app/dtr/renderer
 # In place, since policies and forms lie beside the code.
 RUN /opt/priorauth/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
         --no-build-isolation --no-deps --editable . \

@@ -23,7 +23,25 @@ $(VENV)/.dev: $(VENV)/.built requirements-dev.lock
 	$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-setup: $(VENV)/.dev  ## build the environment from the lock files
+setup: $(VENV)/.dev renderer  ## build the environment from the lock files
+
+# LHC-Forms renders the DTR app's forms. Its prebuilt files are fetched by name and version, checked, and never committed;
+# without npm the app says what is missing and all else works.
+LFORMS := 40.1.3
+LFORMS_SHA256 := 288cff4360e8a90a44e994a01422d2cf970170000ce915b5739ccc383097edd9
+RENDERER := app/dtr/renderer
+.PHONY: renderer
+renderer: $(RENDERER)/lforms-$(LFORMS).tgz  ## fetch the form renderer of the DTR app (needs npm)
+
+$(RENDERER)/lforms-$(LFORMS).tgz:
+	@command -v npm >/dev/null || { echo "npm is not here: the DTR app goes without its form renderer"; exit 0; }; \
+	mkdir -p $(RENDERER) && cd $(RENDERER) && npm pack --silent lforms@$(LFORMS) >/dev/null \
+	&& echo "$(LFORMS_SHA256)  lforms-$(LFORMS).tgz" | sha256sum --check --quiet \
+	&& tar xzf lforms-$(LFORMS).tgz --strip-components=4 --no-anchored webcomponent/lhc-forms.js webcomponent/styles.css \
+	   webcomponent/down_arrow_gray_10_10.png webcomponent/magnifying_glass.png \
+	&& tar xzf lforms-$(LFORMS).tgz --strip-components=6 --no-anchored assets/lib/zone.min.js \
+	&& tar xzf lforms-$(LFORMS).tgz --strip-components=5 package/dist/lforms/fhir/R4/lformsFHIR.min.js \
+	|| { rm -f lforms-$(LFORMS).tgz; echo "the form renderer could not be fetched; 'make renderer' tries again"; }
 
 demo: $(VENV)/.built  ## tell the whole story over HTTP, then stay up (make demo ONCE=1 ends with exit code 0 or 1)
 	@$(BIN)/priorauth demo $(if $(ONCE),--once)

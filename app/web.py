@@ -5,7 +5,7 @@ import uuid
 
 from flask import Flask, Response, g, request
 
-from app import current
+from app import current, dtr_app
 from app import metrics as counted
 from app.api import (
     back_end,
@@ -51,6 +51,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     app.register_blueprint(health.door)
     app.register_blueprint(metrics.door)
     pages.init_app(app)
+    dtr_app.init_app(app)
     metadata.init_app(app)  # last: it tells of the routes that there are
     app.before_request(_begin)
     app.after_request(_end)

@@ -48,6 +48,7 @@ INITIAL_EXPRESSION = f"{SDC}/StructureDefinition/sdc-questionnaire-initialExpres
 LAUNCH_CONTEXT = f"{SDC}/StructureDefinition/sdc-questionnaire-launchContext"
 CALCULATED_EXPRESSION = f"{SDC}/StructureDefinition/sdc-questionnaire-calculatedExpression"
 CANDIDATE_EXPRESSION = f"{SDC}/StructureDefinition/sdc-questionnaire-candidateExpression"
+HIDDEN = "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden"
 ENABLE_WHEN_EXPRESSION = f"{SDC}/StructureDefinition/sdc-questionnaire-enableWhenExpression"
 ALTERNATIVE_EXPRESSION = f"{DTR}/StructureDefinition/alternativeExpression"  # DTR 2.2
 CQF_LIBRARY = "http://hl7.org/fhir/StructureDefinition/cqf-library"

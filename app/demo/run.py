@@ -27,7 +27,7 @@ def tell(*, once: bool, port: int) -> int:
         except DidNotStart as failed:
             out.expect(str(failed), False)
             return out.summary()
-        code = _story(here, folder, out)
+        code = _story(here, out)
         if not once:
             _stay(here, out)
     return code
@@ -43,7 +43,8 @@ def open_house(
     """
     here = parties(port, folder / "data", settings)
     shutil.copytree(HOUSE / "fixtures" / "payer", here.data)
-    credentials = Credentials.in_folder(folder / "dtr", "dtr-app")
+    write_registered(here)
+    credentials = Credentials.in_folder(here.data / "dtr", "dtr-app")
     out.chapter("The operator opens the house")
     _operator(here, out, "migrate")
     _operator(here, out, "directory", "load")
@@ -59,9 +60,16 @@ def open_house(
         *_words(f"--hook-issuer {here.ehr} --hook-jwks {keys} --ehr {here.ehr}/fhir"),
     )
     scopes = "system/Questionnaire.rs system/ValueSet.rs system/Library.rs"
-    public = str(folder / "dtr" / "jwks.json")
+    public = str(here.data / "dtr" / "jwks.json")
     _operator(here, out, *_words(f"client add {credentials.client_id} --jwks", public), "--scope", scopes)
     return here
+
+
+def write_registered(here: Parties) -> None:
+    """Tell the DTR app, as an operator does in dtr.yaml, of the sandbox EHR and of the payer that it asks for forms."""
+    file = here.data / "dtr.yaml"
+    text = file.read_text("utf-8")
+    file.write_text(text.replace("http://127.0.0.1:8001", here.ehr).replace("http://127.0.0.1:8000", here.service))
 
 
 def start_service(here: Parties, folder: Path) -> AbstractContextManager[Process]:
@@ -81,8 +89,8 @@ def _operator(here: Parties, out: Transcript, *words: str) -> None:
     out.found("says", here.operate(*words))
 
 
-def _story(here: Parties, folder: Path, out: Transcript) -> int:
-    credentials = Credentials.in_folder(folder / "dtr", "dtr-app")
+def _story(here: Parties, out: Transcript) -> int:
+    credentials = Credentials.in_folder(here.data / "dtr", "dtr-app")
     for chapter in chapters(here):
         tell_chapter(chapter, here, credentials, loopback_door(), out)
     return out.summary()
@@ -97,7 +105,7 @@ def _stay(here: Parties, out: Transcript) -> None:
             "Health": f"{here.service}/health/ready",
             "Staff pages": f"{here.service}/worklist",
             "sign in as": f"{reviewer(Generation.V2_2)}, {PASSWORD}",
-            "Sandbox EHR": here.ehr,
+            "Sandbox EHR, launches the DTR app": here.ehr,
         }
     )
     try:

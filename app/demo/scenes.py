@@ -7,8 +7,9 @@ from typing import Any
 from app.clients.outbound import Door
 from app.clock import now
 from app.demo.transcript import Transcript
-from app.dtr.client import DtrClient, Launch, OpenForm, Told
+from app.dtr.client import DtrClient, Launch, OpenForm
 from app.dtr.credentials import Credentials
+from app.dtr.told import Told
 from fhir_r4.generations import Generation
 from fhir_r4.wire import read_object, write_json
 

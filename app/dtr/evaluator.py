@@ -1,23 +1,26 @@
-"""How are other makers' expressions kept from running away? In a process of their own, with limits.
+"""How are other makers' expressions kept from running away? Each form in a process of its own, with limits.
 
-``python -m app.dtr.evaluator queries`` reads ``{form, logic, variables}`` from standard input and writes the FHIR
-searches of the form and of its CQL; ``… populate`` reads ``{form, logic, response, variables, origin, now}`` and
-writes the filled response. The parent bounds the wall time, this process bounds its own CPU and memory. It knows no
-network.
+A server process with everything imported forks one child a piece of work: it starts in milliseconds, bounds its own CPU
+and memory, knows no network and no database, and takes nothing with it when it ends. The parent bounds the wall time.
 """
 
+import multiprocessing
+import os
 import resource
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from multiprocessing.connection import Connection
 from typing import Any
 
-from fhir_r4.resource import as_dict
+from app.dtr.evidence import context_evidence, evidence
+from fhir_r4.resource import as_dict, dicts, extension
+from fhir_r4.systems import INITIAL_EXPRESSION
 from fhir_r4.wire import read_object, write_json
+from questionnaires.answering import answers
+from questionnaires.catalog import questions
 from questionnaires.logic import Clinical, Logic
-from questionnaires.populate import fill_query, populate, queries
+from questionnaires.populate import fill_query, populate, queries, values_of
 from questionnaires.searches import searches
 
 CPU_SECONDS = 5
@@ -31,10 +34,11 @@ class RanAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A response, and which questions stayed empty for what reason."""
+    """A response; why questions stayed empty, and from which resources the others were filled, by linkId."""
 
     response: dict
     empty: dict[str, str]
+    sources: dict[str, list[dict]]
 
 
 def queries_of(form: dict, variables: Mapping[str, Any], logic: Sequence[dict] = ()) -> dict[str, str]:
@@ -58,18 +62,37 @@ def fill(
     """Return the response filled by the form's expressions as of ``now``; RanAway."""
     work = {"form": form, "logic": logic, "response": response, "variables": variables, "origin": origin}
     filled = _in_child("populate", work | {"now": now.isoformat()})
-    return Filled(filled["response"], filled["empty"])
+    return Filled(filled["response"], filled["empty"], filled["sources"])
+
+
+_children = multiprocessing.get_context("forkserver")
+_children.set_forkserver_preload(["app.dtr.evaluator"])
 
 
 def _in_child(verb: str, body: dict) -> dict:
-    command = [sys.executable, "-m", "app.dtr.evaluator", verb]
+    """Return what the child answers; RanAway where it is too slow, too large or breaks."""
+    here, there = _children.Pipe()
+    child = _children.Process(target=_work, args=(there, verb, write_json(body)), daemon=True)
+    child.start()
+    there.close()
     try:
-        done = subprocess.run(  # noqa: S603 our own module
-            command, input=write_json(body), capture_output=True, timeout=WALL_SECONDS, check=True
-        )
-    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-        raise RanAway(type(error).__name__) from None
-    return read_object(done.stdout)
+        if not here.poll(WALL_SECONDS):
+            raise RanAway("too slow")
+        return read_object(here.recv_bytes())
+    except EOFError:
+        raise RanAway("broke off") from None
+    finally:
+        child.kill()
+        child.join()
+        here.close()
+
+
+def _work(answer: Connection, verb: str, body: bytes) -> None:
+    """Do one piece of work, in the child; what breaks it says nothing, since its words may quote the record."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    _limit()
+    done = {"queries": _queries, "populate": _populate}[verb](read_object(body))
+    answer.send_bytes(write_json(done))
 
 
 def _limit() -> None:
@@ -93,10 +116,49 @@ def _populate(body: dict) -> dict:
     form, variables, now = body["form"], body["variables"], datetime.fromisoformat(body["now"])
     clinical = Clinical.over(Logic(body["logic"]), form, variables, now) if body["logic"] else None
     response, empty = populate(form, body["response"], variables, lambda: body["origin"], clinical)
-    return {"response": response, "empty": {one.link_id: one.why for one in empty}}
+    return {
+        "response": response,
+        "empty": {one.link_id: one.why for one in empty},
+        "sources": _sources(body, response, now),
+    }
 
 
-if __name__ == "__main__":
-    _limit()
-    work = {"queries": _queries, "populate": _populate}[sys.argv[1]]
-    sys.stdout.buffer.write(write_json(work(read_object(sys.stdin.buffer.read()))))
+def _sources(body: dict, response: dict, now: datetime) -> dict[str, list[dict]]:
+    """Return the evidence of what was filled, by asking the same expressions of less."""
+    form, logic = body["form"], Logic(body["logic"]) if body["logic"] else None
+    asked = {
+        link: (question, expression)
+        for link, question in questions(form).items()
+        if (expression := as_dict(extension(question, INITIAL_EXPRESSION).get("valueExpression")))
+    }
+
+    def ask(variables: Mapping[str, Any]) -> dict[str, list[dict]]:
+        clinical = Clinical.over(logic, form, variables, now) if logic else None
+        known = {**variables, "questionnaire": form, "resource": body["response"]}
+        said = {link: values_of(expression, known, clinical) for link, (_, expression) in asked.items()}
+        return {
+            link: answers(asked[link][0], values)
+            for link, values in said.items()
+            if values and isinstance(values, list)
+        }
+
+    everything = ask(body["variables"])
+    before = _given(body["response"])
+    filled = {link: everything[link] for link in _given(response) - before if link in everything}
+    found = evidence(filled, body["variables"], ask)
+    return {
+        link: sources or context_evidence(str(asked[link][1].get("expression", "")), body["variables"])
+        for link, sources in found.items()
+    }
+
+
+def _given(response: dict) -> set[str]:
+    """Return the linkIds that have an answer."""
+    found: set[str] = set()
+    waiting = dicts(response.get("item"))
+    while waiting:
+        item = waiting.pop()
+        if item.get("answer"):
+            found.add(str(item.get("linkId")))
+        waiting.extend(dicts(item.get("item")))
+    return found

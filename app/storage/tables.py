@@ -455,3 +455,11 @@ legal_holds = Table(
     CheckConstraint("reach IN ('everything', 'member', 'case')", name="reach_known"),
     Index(None, "payer", "member_id"),
 )
+
+dtr_desks = Table(
+    "dtr_desks",
+    metadata,
+    Column("name", String(64), primary_key=True, comment="digest of the key that the browser holds"),
+    Column("sealed", LargeBinary, nullable=False, comment="AES-GCM; the key is in the browser's cookie only"),
+    Column("until", Moment, nullable=False, index=True),
+)

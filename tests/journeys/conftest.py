@@ -26,7 +26,7 @@ class Town:
     worker: object = None
 
     def tell(self, chapter):
-        credentials = Credentials.in_folder(self.folder / "dtr", "dtr-app")
+        credentials = Credentials.in_folder(self.here.data / "dtr", "dtr-app")
         tell_chapter(chapter, self.here, credentials, loopback_door(), self.out)
 
     def chapters(self):

@@ -16,6 +16,7 @@ from app.demo.reviewer import Browser
 from app.demo.run import start_service
 from app.demo.scenes import Scenes
 from app.dtr.credentials import Credentials
+from fhir_r4 import payer_answer
 from fhir_r4.generations import Generation
 from fhir_r4.wire import read_object, write_json
 from tests.journeys.servers import Redis
@@ -25,7 +26,7 @@ PASSWORD = "a-password-of-the-test"
 
 
 def scenes(town, order, generation=Generation.V2_0):
-    credentials = Credentials.in_folder(town.folder / "dtr", "dtr-app")
+    credentials = Credentials.in_folder(town.here.data / "dtr", "dtr-app")
     return Scenes(town.here.ehr, town.here.service, credentials, loopback_door(), town.out, generation, order)
 
 
@@ -34,7 +35,7 @@ def a_pended_case(town, order="ServiceRequest/lumbar-mri"):
     stage.sign()
     stage.fill(ANSWERS)
     response = reading.first(stage.submit())
-    return stage, reading.reference_number(response)
+    return stage, payer_answer.reference_number(response)
 
 
 def a_reviewer(town):
@@ -85,7 +86,7 @@ def test_web_processes_killed_under_load_leave_one_outcome_for_each_request(buil
     town = build_town()
     stage = scenes(town, "DeviceRequest/bath-chair")
     answer = stage.press("clerk/submit", {})  # once, to have a bundle and a token to copy
-    assert reading.review(reading.first(answer))[0] == "A3"
+    assert payer_answer.review(reading.first(answer))[0] == "A3"
     door, base = loopback_door(), town.here.service
     token = town.here.operate("client", "token", "riverside-ehr")
     reply = door.send("POST", f"{town.here.ehr}/clerk/bundle", allowed=[town.here.ehr],

@@ -1,0 +1,146 @@
+"""For which order, under which coverage, is a form wanted? What the launch says, else what the record offers.
+
+Source: DTR 2.0.1 and 2.2.0, "Launching the DTR app": fhirContext holds a Coverage and one of an order, a
+QuestionnaireResponse in progress, or a Task.
+"""
+
+from dataclasses import dataclass
+
+from app.clients.ehr import HttpEhr
+from app.dtr.client import Launch
+from app.dtr.smart import Launched
+from fhir_r4.resource import as_dict, codings, dicts, extensions, kind, local_reference, reference, text_of
+from fhir_r4.systems import QR_CONTEXT, QR_COVERAGE
+from rules.ports import EhrUnavailable
+
+ORDERS = (
+    "DeviceRequest",
+    "ServiceRequest",
+    "MedicationRequest",
+    "NutritionOrder",
+    "VisionPrescription",
+    "Appointment",
+    "Encounter",
+    "CommunicationRequest",
+)
+_ASKED = ORDERS[:4]
+_CODES = ("codeCodeableConcept", "code", "medicationCodeableConcept")
+_OPEN = "status=draft,active"
+
+
+class WrongPatient(Exception):
+    """What the launch named belongs to somebody else's record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An order or a coverage that the clinician may choose."""
+
+    reference: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The launch does not say it all; the clinician chooses."""
+
+    orders: tuple[Candidate, ...]
+    coverages: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All that is needed to open a form. ``resumed`` is a response that was begun earlier."""
+
+    launch: Launch
+    resumed: dict | None
+
+
+def resolve(launched: Launched, ehr: HttpEhr) -> Found | Choice:
+    """Return what the form is for, or between what to choose; EhrUnavailable, WrongPatient."""
+    begun = _begun(launched, ehr)
+    about = (*(_context_of(begun) if begun else ()), *_of_tasks(launched, ehr), *launched.about)
+    order = next((one for one in about if _type(one) in ORDERS), None)
+    if order is None:
+        return _choice(launched, ehr)
+    held = _theirs(ehr.read(order), launched)
+    named = (*about, *(found for one in dicts(held.get("insurance")) if (found := reference(one))))
+    coverage = next((one for one in named if _type(one) == "Coverage"), None)
+    if coverage is None:
+        offered = _coverages(launched, ehr)
+        if len(offered) != 1:
+            return Choice((_candidate(held),), offered)
+        coverage = offered[0].reference
+    return Found(as_launch(launched, order, coverage), begun or _earlier(launched, ehr, order))
+
+
+def as_launch(launched: Launched, order: str, coverage: str) -> Launch:
+    return Launch(launched.iss, launched.access_token, launched.patient, launched.user, order, coverage)
+
+
+def _begun(launched: Launched, ehr: HttpEhr) -> dict | None:
+    named = next((one for one in launched.about if _type(one) == "QuestionnaireResponse"), None)
+    return _theirs(ehr.read(named), launched) if named else None
+
+
+def _earlier(launched: Launched, ehr: HttpEhr, order: str) -> dict | None:
+    """Return the response that was begun for this order last; a record that cannot be searched offers none."""
+    query = f"QuestionnaireResponse?patient={launched.patient}&status=in-progress&_sort=-authored"
+    try:
+        return next((one for one in ehr.search(query) if order in _context_of(one)), None)
+    except EhrUnavailable:
+        return None
+
+
+def _of_tasks(launched: Launched, ehr: HttpEhr) -> tuple[str, ...]:
+    tasks = [_theirs(ehr.read(one), launched) for one in launched.about if _type(one) == "Task"]
+    named = [as_dict(task.get(name)) for task in tasks for name in ("focus", "reasonReference")]
+    named += [as_dict(one.get("valueReference")) for task in tasks for one in dicts(task.get("input"))]
+    named += [one for task in tasks for one in dicts(task.get("basedOn"))]
+    return tuple(found for one in named if (found := reference(one)))
+
+
+def _context_of(response: dict) -> tuple[str, ...]:
+    held = [one.get("valueReference") for url in (QR_CONTEXT, QR_COVERAGE) for one in extensions(response, url)]
+    return tuple(found for one in held if (found := reference(one)))
+
+
+def _theirs(resource: dict, launched: Launched) -> dict:
+    """Return the resource if it is of the patient for whom the app was launched."""
+    whose = {reference(resource.get(name)) for name in ("subject", "patient", "for", "beneficiary")} - {None}
+    mine = {f"Patient/{launched.patient}", f"{launched.iss}/Patient/{launched.patient}"}
+    if whose - mine:
+        raise WrongPatient
+    return resource
+
+
+def _choice(launched: Launched, ehr: HttpEhr) -> Choice:
+    orders: list[Candidate] = []
+    for one in _ASKED:
+        try:
+            orders += map(_candidate, ehr.search(f"{one}?patient={launched.patient}&{_OPEN}"))
+        except EhrUnavailable:
+            continue
+    return Choice(tuple(orders), _coverages(launched, ehr))
+
+
+def _coverages(launched: Launched, ehr: HttpEhr) -> tuple[Candidate, ...]:
+    found = ehr.search(f"Coverage?patient={launched.patient}&status=active")
+    return tuple(_coverage(one) for one in found if kind(one) == "Coverage")
+
+
+def _candidate(order: dict) -> Candidate:
+    concept = next((as_dict(order[name]) for name in _CODES if name in order), {})
+    coded = next(iter(codings(concept)), None)
+    words = text_of(concept.get("text")) or (coded and (coded.display or coded.code)) or kind(order)
+    day = (text_of(order.get("authoredOn")) or "")[:10]
+    return Candidate(local_reference(order), f"{words}, {order.get('status')}" + (f", {day}" if day else ""))
+
+
+def _coverage(coverage: dict) -> Candidate:
+    plan = next((text_of(one.get("name")) or text_of(one.get("value")) for one in dicts(coverage.get("class"))), None)
+    return Candidate(local_reference(coverage), plan or text_of(coverage.get("subscriberId")) or "Coverage")
+
+
+def _type(target: str) -> str:
+    return target.rsplit("/", 2)[-2] if "/" in target else ""

@@ -1,0 +1,81 @@
+"""How does the app read the EHR's record, and write the form back into it? With the launch's token, in parallel."""
+
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from app.clients.ehr import HttpEhr
+from app.clients.outbound import Door, OutboundFailed, OutboundRefused, Reply
+from app.dtr.told import Teller, Told, timed
+from fhir_r4.problems import InvalidRequest
+from fhir_r4.resource import kind
+from fhir_r4.wire import read_object, write_json
+from rules.ports import EhrUnavailable
+
+READ_SECONDS = 10.0
+AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One patient's record in one EHR, for one launch."""
+
+    door: Door
+    iss: str
+    token: str
+    tell: Teller
+
+    def __repr__(self) -> str:
+        return f"Record({self.iss!r})"
+
+    def ehr(self) -> HttpEhr:
+        """Return a reader whose reads are all done within READ_SECONDS from now."""
+        deadline = time.monotonic() + READ_SECONDS
+        return HttpEhr(self.door, self.iss, self.token, allowed=[self.iss], deadline=deadline)
+
+    def read(self, wanted: Mapping[str, str]) -> dict[str, dict]:
+        """Return the resources by name, read in parallel; EhrUnavailable where one cannot be had."""
+        ehr = self.ehr()
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return dict(zip(wanted, pool.map(ehr.read, wanted.values()), strict=True))
+
+    def search(self, wanted: Mapping[str, str]) -> tuple[dict[str, dict], dict[str, str]]:
+        """Return what the searches found, each as a searchset, and by name the searches that were refused."""
+        ehr = self.ehr()
+        refused: dict[str, str] = {}
+
+        def searched(name: str) -> dict:
+            query, started = wanted[name], time.perf_counter()
+            try:
+                matches, status = ehr.search(query), 200
+            except EhrUnavailable:
+                matches, status = [], 0
+                refused[name] = query.partition("?")[0]
+            milliseconds = round((time.perf_counter() - started) * 1000, 1)
+            what = f"search {query.partition('?')[0]} for the form"
+            self.tell(Told("EHR", "GET", query.partition("?")[0], what, status, milliseconds, {"found": len(matches)}))
+            return {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": one} for one in matches]}
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return dict(zip(wanted, pool.map(searched, wanted), strict=True)), refused
+
+    def save(self, response: dict) -> dict:
+        """Create or update a QuestionnaireResponse and return it as the EHR keeps it; EhrUnavailable."""
+        identity = response.get("id")
+        method, path = ("PUT", f"/{identity}") if identity else ("POST", "")
+        url = f"{self.iss}/QuestionnaireResponse{path}"
+        headers = {"Content-Type": "application/fhir+json", "Authorization": f"Bearer {self.token}"}
+        body = write_json(response)
+
+        def call() -> Reply:
+            return self.door.send(method, url, allowed=[self.iss], headers=headers, body=body)
+
+        try:
+            reply = timed(self.tell, "EHR", method, url, f"save the {response['status']} form", call)
+            kept = read_object(reply.body)
+        except (OutboundFailed, OutboundRefused, InvalidRequest) as error:
+            raise EhrUnavailable(str(error)) from None
+        if reply.status not in {200, 201} or kind(kept) != "QuestionnaireResponse":
+            raise EhrUnavailable(f"status {reply.status}")
+        return kept

@@ -1,0 +1,85 @@
+"""Which EHRs may launch the DTR app, and which payers does it ask for forms? ``dtr.yaml`` in the data folder says.
+
+::
+
+    client: dtr-app                       # our client_id at every payer
+    ehrs:
+      - {iss: "https://ehr.example.org/fhir", name: Riverside Clinic, client: priorauth-dtr}
+    payers:
+      - {name: Acme Health, base: "https://pa.acme.example/fhir/2.2", version: "2.2", identifiers: ["urn:oid:…|00099"]}
+
+No other server launches it, and no other payer hears of an order. Ours is one payer among them: the app finds it by
+the coverage as it finds any other (DTR 2.2, spec-1: no preference for one's own app).
+"""
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from jsonschema import Draft202012Validator
+
+from fhir_r4.generations import Generation
+from fhir_r4.resource import Identifier
+from rules.yaml_lines import FaultyFile, read_yaml
+
+SCOPES = "openid fhirUser launch launch/patient patient/*.rs patient/QuestionnaireResponse.cu"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredEhr:
+    """An EHR that launches the app. ``client`` is the app's client_id there; ``iss`` its FHIR base."""
+
+    iss: str
+    name: str
+    client: str
+    scopes: str = SCOPES
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredPayer:
+    """A payer that is asked for forms; ``identifiers`` are those of ``Coverage.payor``."""
+
+    name: str
+    base: str
+    generation: Generation
+    identifiers: frozenset[Identifier]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """All that the app knows of others."""
+
+    client: str
+    ehrs: tuple[RegisteredEhr, ...]
+    payers: tuple[RegisteredPayer, ...]
+
+    def ehr(self, iss: str) -> RegisteredEhr | None:
+        """Return the EHR with this FHIR base; a slash at the end does not matter."""
+        return next((one for one in self.ehrs if one.iss == iss.rstrip("/")), None)
+
+    def payer(self, held: frozenset[Identifier]) -> RegisteredPayer | None:
+        """Return the payer that has one of these identifiers."""
+        return next((one for one in self.payers if one.identifiers & held), None)
+
+
+def load_registered(file: Path) -> Registered:
+    """Return what ``dtr.yaml`` says; FaultyFile with every fault and its line."""
+    document = read_yaml(file.read_text(encoding="utf-8"), file.name)
+    schema = json.loads(resources.files("app.dtr").joinpath("dtr.schema.json").read_text("utf-8"))
+    errors = Draft202012Validator(schema).iter_errors(document.data)
+    if faults := [document.fault(tuple(error.absolute_path), error.message) for error in errors]:
+        raise FaultyFile(faults)
+    return Registered(
+        document.data["client"],
+        tuple(RegisteredEhr(**one) for one in document.data["ehrs"]),
+        tuple(
+            RegisteredPayer(
+                one["name"],
+                one["base"],
+                Generation(one["version"]),
+                frozenset(map(Identifier.parse, one["identifiers"])),
+            )
+            for one in document.data["payers"]
+        ),
+    )

@@ -1,0 +1,49 @@
+"""What of a response that was begun earlier stands when the app is launched again? What a person has touched.
+
+Source: DTR 2.0.1 and 2.2.0: on relaunch population runs again for what is empty or automatic, never for what was
+overridden or entered.
+"""
+
+from fhir_r4.resource import dicts, extension, reference, text_of, value_of
+from fhir_r4.systems import INFORMATION_ORIGIN
+
+PEOPLE = frozenset({"manual", "override"})
+_KEPT = ("id", "meta", "extension", "identifier", "subject", "encounter")
+
+
+def touched(draft: dict, resumed: dict) -> dict:
+    """Return the payer's draft with the answers that people gave in ``resumed``, and under its id."""
+    by_people = {link: item["answer"] for link, item in _items(resumed) if _people_s(item)}
+
+    def kept(item: dict) -> dict:
+        below = {"item": [kept(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
+        answer = by_people.get(text_of(item.get("linkId")) or "")
+        return item | ({"answer": answer} if answer else {}) | below
+
+    mine = {name: resumed[name] for name in _KEPT if name in resumed}
+    return draft | mine | {"item": [kept(item) for item in dicts(draft.get("item"))]}
+
+
+def origin_of(answer: dict) -> str | None:
+    """Return the code that says where an answer came from."""
+    return text_of(value_of(extension(extension(answer, INFORMATION_ORIGIN), "source")))
+
+
+def author_of(answer: dict) -> str | None:
+    """Return the reference to who answered."""
+    author = extension(extension(answer, INFORMATION_ORIGIN), "author")
+    return reference(value_of(extension(author, "practitioner")))
+
+
+def _people_s(item: dict) -> bool:
+    return any(origin_of(answer) in PEOPLE for answer in dicts(item.get("answer")))
+
+
+def _items(response: dict) -> list[tuple[str, dict]]:
+    found: list[tuple[str, dict]] = []
+    waiting = dicts(response.get("item"))
+    while waiting:
+        item = waiting.pop(0)
+        found.append((text_of(item.get("linkId")) or "", item))
+        waiting = dicts(item.get("item")) + waiting
+    return found

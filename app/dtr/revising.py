@@ -1,0 +1,109 @@
+"""What did the clinician change? Values from the page become answers that say where each came from.
+
+What renders a form gives values only and forgets origins, so they are worked out here, by comparison with what was
+filled in and what stood there before: an answer left alone keeps its origin and author, a filled one that was changed
+is an override, anything else is manual (DTR 2.0.1 and 2.2, information-origin; dtrx-1: both name their author).
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from app.dtr.resuming import origin_of
+from fhir_r4.resource import as_dict, dicts, text_of, value_of
+from questionnaires.catalog import questions
+from questionnaires.populate import information_origin
+
+Key = tuple[tuple[str, int], ...]
+"""The way to an item: linkId and its how-manyth, from the top."""
+
+MAX_DEPTH = 20
+
+
+def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) -> dict:
+    """Return ``current`` with the answers of ``sent``.
+
+    Args:
+        form: the Questionnaire; items that it does not have are left out.
+        filled: the response as population left it.
+        current: the response as it stands, with everybody's answers so far.
+        sent: a QuestionnaireResponse of which only linkIds and values are believed.
+        author: reference to who sits before the page.
+    """
+    known = questions(form)
+    before, first = dict(_answers(current)), dict(_answers(filled))
+
+    def item(one: dict, key: Key) -> dict:
+        link = key[-1][0]
+        given = [answer(each, key) for each in dicts(one.get("answer")) if value_of(each) is not None]
+        below = list(items(one, key))
+        text = text_of(known[link].get("text"))
+        return (
+            {"linkId": link}
+            | ({"text": text} if text else {})
+            | ({"answer": given} if given else {})
+            | ({"item": below} if below else {})
+        )
+
+    def answer(one: dict, key: Key) -> dict:
+        value = value_of(one)
+        kept = next((old for old in (*before.get(key, []), *first.get(key, [])) if same(value_of(old), value)), None)
+        below = list(items(one, key))
+        by_record = any(origin_of(old) != "manual" for old in first.get(key, []))
+        origin = information_origin("override" if by_record else "manual", author=author)
+        said = kept or {"extension": [origin], **_value(one)}
+        return {name: held for name, held in said.items() if name != "item"} | ({"item": below} if below else {})
+
+    def items(parent: dict, above: Key) -> Iterator[dict]:
+        if len(above) < MAX_DEPTH:
+            for one, key in _numbered(parent, above):
+                if key[-1][0] in known:
+                    yield item(one, key)
+
+    return {name: value for name, value in current.items() if name != "item"} | {"item": list(items(sent, ()))}
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two values are the same answer: a coding by system and code, a quantity by number and unit.
+
+    >>> same({"code": "%", "value": 87}, {"code": "%", "value": Decimal("87.0"), "unit": "percent"})
+    True
+    """
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(same(one.get(name), other.get(name)) for name in _telling(one, other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, int | float | Decimal) and isinstance(other, int | float | Decimal):
+        return Decimal(str(one)) == Decimal(str(other))
+    return bool(one == other)
+
+
+def _telling(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the elements that tell two complex values apart; what is for display only does not."""
+    if "value" in one or "value" in other:
+        return ("value", "code") if "code" in one and "code" in other else ("value", "unit")
+    if "code" in one or "code" in other:
+        return ("system", "code")
+    return tuple({*one, *other} - {"display"})
+
+
+def _value(answer: dict) -> dict:
+    return {name: value for name, value in answer.items() if name.startswith("value")}
+
+
+def _answers(response: dict, above: Key = ()) -> Iterator[tuple[Key, list[dict]]]:
+    if len(above) < MAX_DEPTH:
+        for one, key in _numbered(response, above):
+            given = dicts(one.get("answer"))
+            yield key, given
+            yield from _answers(one, key)
+            for each in given:
+                yield from _answers(each, key)
+
+
+def _numbered(parent: dict, above: Key) -> Iterator[tuple[dict, Key]]:
+    seen: dict[str, int] = {}
+    for one in dicts(as_dict(parent).get("item")):
+        link = text_of(one.get("linkId")) or ""
+        seen[link] = seen.get(link, 0) + 1
+        yield one, (*above, (link, seen[link]))

@@ -1,0 +1,172 @@
+"""How does the app get from an EHR's launch to a token and its context? SMART App Launch, with PKCE.
+
+Source: SMART App Launch 2.2, "App Launch: Launch and Authorization"; OpenID Connect Core 1.0, 3.1.3.7.
+"""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from app.clients.outbound import Door, OutboundFailed, OutboundRefused
+from app.dtr.registered import RegisteredEhr
+from fhir_r4.problems import InvalidRequest
+from fhir_r4.resource import dicts, text_of
+from fhir_r4.wire import read_object
+
+_ALGORITHMS = ["ES384", "ES256", "RS384", "RS256"]
+
+
+class LaunchFailed(Exception):
+    """The launch did not come to its end; the message is for the person who launched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A launch on its way through the EHR's authorization server; kept on the desk until the browser is back."""
+
+    iss: str
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    state: str
+    verifier: str
+    nonce: str
+    redirect: str
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What a launch leaves us with.
+
+    Attributes:
+        iss: the EHR's FHIR base.
+        patient: bare id.
+        user: reference to who launched, below ``iss``.
+        about: references from fhirContext: an order, a Coverage, a QuestionnaireResponse, a Task.
+    """
+
+    iss: str
+    access_token: str
+    patient: str
+    user: str
+    about: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Launched({self.iss!r})"
+
+    def to_json(self) -> dict:
+        return asdict(self) | {"about": list(self.about)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Launched":
+        return cls(**{**data, "about": tuple(data["about"])})
+
+
+def begin(door: Door, ehr: RegisteredEhr, launch: str | None, redirect: str) -> tuple[Started, str]:
+    """Return what to remember, and where to send the browser.
+
+    Args:
+        launch: the EHR's opaque handle; None for a standalone launch.
+        redirect: our callback's URL.
+
+    Raises:
+        LaunchFailed: the EHR's configuration cannot be had or cannot be used.
+    """
+    found = _json(door, "GET", f"{ehr.iss}/.well-known/smart-configuration", ehr.iss)
+    authorize, token = (text_of(found.get(f"{name}_endpoint")) or "" for name in ("authorization", "token"))
+    jwks = text_of(found.get("jwks_uri")) or ""
+    if not all(_same_origin(url, ehr.iss) for url in (authorize, token, *([jwks] if jwks else []))):
+        raise LaunchFailed("the EHR's authorization server is not where its FHIR server is")
+    verifier, state, nonce = (secrets.token_urlsafe(48) for _ in range(3))
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    asked = {
+        "response_type": "code",
+        "client_id": ehr.client,
+        "redirect_uri": redirect,
+        "scope": ehr.scopes,
+        "state": state,
+        "nonce": nonce,
+        "aud": ehr.iss,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    } | ({"launch": launch} if launch else {})
+    issuer = text_of(found.get("issuer")) or ehr.iss
+    separator = "&" if urlsplit(authorize).query else "?"
+    started = Started(ehr.iss, issuer, token, jwks, state, verifier, nonce, redirect)
+    return started, f"{authorize}{separator}{urlencode(asked)}"
+
+
+def finish(door: Door, ehr: RegisteredEhr, started: Started, code: str, now: datetime) -> Launched:
+    """Exchange the code for a token and return the launch's context; LaunchFailed."""
+    form = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": started.redirect,
+        "client_id": ehr.client,
+        "code_verifier": started.verifier,
+    }
+    given = _json(door, "POST", started.token_endpoint, _origin(started.token_endpoint), urlencode(form).encode())
+    token, patient = text_of(given.get("access_token")), text_of(given.get("patient"))
+    if not token or not patient:
+        raise LaunchFailed("the EHR gave no token for a patient's record")
+    about = tuple(found for one in dicts(given.get("fhirContext")) if (found := text_of(one.get("reference"))))
+    return Launched(ehr.iss, token, patient, _user(door, ehr, started, given, now), about)
+
+
+def _user(door: Door, ehr: RegisteredEhr, started: Started, given: dict, now: datetime) -> str:
+    """Return who launched: the ``fhirUser`` of the id_token, after its signature and claims were checked."""
+    said = text_of(given.get("id_token"))
+    if not said or not started.jwks_uri:
+        raise LaunchFailed("the EHR did not say who launched the app")
+    keys = _json(door, "GET", started.jwks_uri, _origin(started.jwks_uri))
+    try:
+        claims = jwt.decode(said, KeySet.import_key_set(keys), algorithms=_ALGORITHMS).claims  # type: ignore[arg-type]
+        registry = jwt.JWTClaimsRegistry(
+            now=int(now.timestamp()),
+            leeway=60,
+            iss={"essential": True, "value": started.issuer},
+            aud={"essential": True, "value": ehr.client},
+            exp={"essential": True},
+            nonce={"essential": True, "value": started.nonce},
+        )
+        registry.validate(claims)
+    except (JoseError, ValueError, KeyError, TypeError):
+        raise LaunchFailed("the EHR's word on who launched the app does not hold") from None
+    user = (text_of(claims.get("fhirUser")) or "").removeprefix(f"{ehr.iss}/")
+    if user.count("/") != 1:
+        raise LaunchFailed("the EHR did not say who launched the app")
+    return user
+
+
+def _json(door: Door, method: str, url: str, allowed: str, body: bytes | None = None) -> dict:
+    headers = {"Accept": "application/json"}
+    if body is not None:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+    try:
+        reply = door.send(method, url, allowed=[allowed], headers=headers, body=body)
+        if reply.status != 200:
+            raise LaunchFailed("the EHR refused the launch")
+        return read_object(reply.body)
+    except (OutboundFailed, OutboundRefused, InvalidRequest):
+        raise LaunchFailed("the EHR does not answer as it should") from None
+
+
+def _same_origin(url: str, other: str) -> bool:
+    return bool(url) and _origin(url) == _origin(other)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

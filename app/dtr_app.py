@@ -1,0 +1,38 @@
+"""Is the DTR app part of this installation? It is where the data folder has a ``dtr.yaml``.
+
+The app gets what any client of EHR and payer needs, and nothing of the service: a way out, a key pair of its own, and
+a safe that it alone can open.
+"""
+
+from pathlib import Path
+
+from flask import Flask
+
+from app.current import service_of
+from app.dtr.credentials import Credentials
+from app.dtr.pages import pages
+from app.dtr.registered import load_registered
+from app.dtr.sessions import Desks
+from app.dtr.smart_app import SmartApp
+from app.storage.dtr_desks import StoredDesks
+
+RENDERER = Path(__file__).parent / "dtr" / "renderer"
+
+
+def init_app(app: Flask) -> None:
+    """Add the app's pages; FaultyFile where dtr.yaml cannot be used."""
+    service = service_of(app)
+    file = service.config.data / "dtr.yaml"
+    if not file.exists():
+        return
+    registered = load_registered(file)
+    made = SmartApp(
+        registered=registered,
+        door=service.door,
+        credentials=Credentials.in_folder(service.config.data / "dtr", registered.client),
+        desks=Desks(StoredDesks(service.database), service.now),
+        base_url=service.config.base_url,
+        renderer=RENDERER,
+        now=service.now,
+    )
+    app.register_blueprint(pages(made))

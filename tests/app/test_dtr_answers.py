@@ -1,0 +1,136 @@
+"""What a page sends becomes answers that say who gave them; how far a form is; what stands when it is opened again."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.dtr.progress import progress
+from app.dtr.rendering import rendered
+from app.dtr.resuming import author_of, origin_of, touched
+from app.dtr.revising import revised
+from fhir_r4.systems import INITIAL_EXPRESSION
+from questionnaires.populate import information_origin
+
+MARKUP = "http://hl7.org/fhir/StructureDefinition/rendering-xhtml"
+WHO = "Practitioner/lindqvist"
+FORM = {"resourceType": "Questionnaire", "item": [
+    {"linkId": "g", "type": "group", "text": "Group", "item": [
+        {"linkId": "a", "type": "string", "text": "A", "required": True},
+        {"linkId": "b", "type": "quantity", "text": "B"}]},
+    {"linkId": "c", "type": "boolean", "text": "C", "required": True},
+    {"linkId": "d", "type": "string", "text": "D", "required": True,
+     "enableWhen": [{"question": "c", "operator": "=", "answerBoolean": True}]},
+]}  # fmt: skip
+
+
+def response(**answers):
+    """A response with answers by linkId; ``a`` and ``b`` are in the group."""
+
+    def item(link):
+        return {"linkId": link, "answer": answers[link]}
+
+    grouped = [item(link) for link in ("a", "b") if link in answers]
+    top = [item(link) for link in ("c", "d") if link in answers]
+    return {"status": "in-progress", "item": ([{"linkId": "g", "item": grouped}] if grouped else []) + top}
+
+
+def auto(**value):
+    return [{"extension": [information_origin("auto")], **value}]
+
+
+def answer_in(found, link):
+    every = [one for item in found["item"] for one in [item, *item.get("item", [])]]
+    return next(one["answer"][0] for one in every if one["linkId"] == link)
+
+
+def test_an_answer_left_alone_keeps_its_origin():
+    filled = response(a=auto(valueString="x"))
+    assert (
+        answer_in(revised(FORM, filled, filled, response(a=[{"valueString": "x"}]), WHO), "a")
+        == auto(valueString="x")[0]
+    )
+
+
+def test_a_filled_answer_that_was_changed_is_an_override_by_its_author():
+    filled = response(a=auto(valueString="x"))
+    made = answer_in(revised(FORM, filled, filled, response(a=[{"valueString": "y"}]), WHO), "a")
+    assert (origin_of(made), author_of(made), made["valueString"]) == ("override", WHO, "y")
+
+
+def test_what_nobody_had_filled_is_manual():
+    made = answer_in(revised(FORM, response(), response(), response(c=[{"valueBoolean": False}]), WHO), "c")
+    assert (origin_of(made), author_of(made)) == ("manual", WHO)
+
+
+def test_what_was_changed_back_is_the_record_s_again():
+    filled = response(a=auto(valueString="x"))
+    changed = revised(FORM, filled, filled, response(a=[{"valueString": "y"}]), WHO)
+    assert origin_of(answer_in(revised(FORM, filled, changed, response(a=[{"valueString": "x"}]), WHO), "a")) == "auto"
+
+
+def test_a_colleague_s_answer_keeps_its_author_until_it_is_changed():
+    theirs = [{"extension": [information_origin("manual", author="Practitioner/other")], "valueString": "x"}]
+    filled = response(a=theirs)
+    kept = answer_in(revised(FORM, filled, filled, response(a=[{"valueString": "x"}]), WHO), "a")
+    changed = answer_in(revised(FORM, filled, filled, response(a=[{"valueString": "y"}]), WHO), "a")
+    assert (author_of(kept), author_of(changed), origin_of(changed)) == ("Practitioner/other", WHO, "manual")
+
+
+def test_the_digits_of_a_quantity_that_the_page_rewrote_stay_as_the_record_has_them():
+    held = {"value": Decimal("87.0"), "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
+    filled = response(b=auto(valueQuantity=held))
+    sent = response(b=[{"valueQuantity": {"value": 87, "unit": "percent", "code": "%"}}])
+    assert str(answer_in(revised(FORM, filled, filled, sent, WHO), "b")["valueQuantity"]["value"]) == "87.0"
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda below: st.lists(below, max_size=3) | st.dictionaries(
+        st.sampled_from(["item", "answer", "linkId", "valueString", "valueBoolean", "extension"]), below, max_size=4),
+    max_leaves=30,
+))  # fmt: skip
+def test_whatever_the_page_sends_only_the_form_s_questions_are_answered(sent):
+    made = revised(FORM, response(), response(), {"item": sent} if not isinstance(sent, dict) else sent, WHO)
+    assert {one["linkId"] for one in made["item"]} <= {"g", "a", "b", "c", "d"}
+    progress(FORM, made)
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked", "missing"),
+    [
+        ({}, 3, ["A", "C"]),
+        ({"c": [{"valueBoolean": False}]}, 3, ["A"]),
+        ({"c": [{"valueBoolean": True}]}, 4, ["A", "D"]),
+        ({"a": auto(valueString="x"), "c": [{"valueBoolean": True}], "d": [{"valueString": "y"}]}, 4, []),
+    ],
+    ids=["nothing", "no", "yes", "all"],
+)
+def test_a_question_counts_when_it_is_asked(answers, asked, missing):
+    now = progress(FORM, response(**answers))
+    assert (now.asked, [one.text for one in now.missing]) == (asked, missing)
+
+
+def test_what_a_person_answered_stands_when_the_form_is_opened_again_and_the_rest_is_asked_anew():
+    manual = [{"extension": [information_origin("manual", author=WHO)], "valueBoolean": True}]
+    begun = response(a=auto(valueString="old"), c=manual) | {"id": "q1", "subject": {"reference": "Patient/p"}}
+    draft = {"resourceType": "QuestionnaireResponse", "status": "in-progress", "item": [
+        {"linkId": "g", "item": [{"linkId": "a"}, {"linkId": "b"}]}, {"linkId": "c"}, {"linkId": "d"}]}  # fmt: skip
+    made = touched(draft, begun)
+    assert made["id"] == "q1"
+    assert answer_in(made, "c") == manual[0]
+    assert "answer" not in made["item"][0]["item"][0]
+
+
+def test_the_page_sees_neither_expressions_nor_markup_and_asks_nobody_for_options():
+    value_set = {"resourceType": "ValueSet", "url": "https://x/vs", "version": "1", "expansion": {"contains": [
+        {"system": "s", "code": "1", "display": "One", "designation": []}]}}  # fmt: skip
+    form = {"text": {"div": "<script/>"}, "contained": [{}], "item": [{
+        "linkId": "a", "answerValueSet": "https://x/vs|1",
+        "_text": {"extension": [{"url": MARKUP, "valueString": "b"}]},
+        "extension": [{"url": INITIAL_EXPRESSION, "valueExpression": {"expression": "%patient"}}],
+    }]}  # fmt: skip
+    assert rendered(form, [value_set]) == {
+        "item": [{"linkId": "a", "answerOption": [{"valueCoding": {"system": "s", "code": "1", "display": "One"}}]}]
+    }

@@ -1,0 +1,271 @@
+"""The DTR app's doors: who may launch it, what a browser may send, and what the payer cannot see."""
+
+import re
+import shutil
+import threading
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests  # noqa: TID251 a browser of somebody else
+from werkzeug.serving import make_server
+
+from app.config import Config
+from app.registration import Registration, register
+from app.sandbox.keys import Keys
+from app.sandbox.server import RECORDS, create_sandbox
+from app.sandbox.smart import Context
+from app.storage import tables
+from app.web import create_app
+from app.wiring import build
+
+SCOPES = ("system/Questionnaire.rs", "system/ValueSet.rs", "system/Library.rs")
+ORDER = "DeviceRequest/home-oxygen"
+
+
+class Town:
+    """Payer and EHR behind sockets, and a way to take one of the EHR's doors away."""
+
+    def __init__(self, data):
+        self.closed = frozenset()
+        self.ehr_server, self.payer_server = (make_server("127.0.0.1", 0, self.nobody, threaded=True) for _ in "ab")
+        self.ehr, self.payer = (f"http://127.0.0.1:{one.server_port}" for one in (self.ehr_server, self.payer_server))
+        file = data / "dtr.yaml"
+        text = file.read_text().replace("http://127.0.0.1:8001", self.ehr)
+        file.write_text(text.replace("http://127.0.0.1:8000", self.payer))
+        config = Config(data=data, base_url=self.payer, allow_loopback_http=True)
+        self.service = build(config)
+        self.payer_server.app = create_app(config, self.service)
+        self.sandbox = create_sandbox(self.ehr, self.payer, RECORDS)
+        self.ehr_server.app = self.watched
+        said = Registration(name="dtr-app", scopes=SCOPES, jwks=str(data / "dtr" / "jwks.json"))
+        register(config, said)
+        for server in (self.ehr_server, self.payer_server):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    @staticmethod
+    def nobody(_environ, _start):
+        return []
+
+    def watched(self, environ, start):
+        if environ["PATH_INFO"] in self.closed:
+            start("403 Forbidden", [("Content-Type", "application/fhir+json")])
+            return [b"{}"]
+        return self.sandbox(environ, start)
+
+    def close(self):
+        for server in (self.ehr_server, self.payer_server):
+            server.shutdown()
+        self.service.database.engine.dispose()
+
+
+@dataclass
+class Browser:
+    """A browser with cookies; follows redirects as a person's does."""
+
+    town: Town
+
+    def __post_init__(self):
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def get(self, path, **more):
+        return self.session.get(path if "://" in path else f"{self.town.payer}/dtr/{path}", timeout=20, **more)
+
+    def launch(self, context=None):
+        """Launch from the EHR and return the page that the clinician then sees."""
+        ehr = self.town.sandbox.extensions["ehr"]
+        context = context or Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER))
+        return self.get("launch", params={"iss": f"{self.town.ehr}/fhir", "launch": ehr.authorization.launch(context)})
+
+    def post(self, path, body, page, **headers):
+        token = re.search(r'name="(?:csrf-token|csrf_token)" (?:content|value)="([^"]+)"', page.text)[1]
+        sent = {"X-CSRFToken": token, "Referer": page.url} | headers
+        return self.session.post(f"{self.town.payer}/dtr/{path}", json=body, headers=sent, timeout=20)
+
+
+@pytest.fixture(scope="module")
+def town(opened, tmp_path_factory):
+    data = tmp_path_factory.mktemp("town") / "data"
+    shutil.copytree(opened, data)
+    made = Town(data)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def browser(town):
+    town.closed = frozenset()
+    return Browser(town)
+
+
+def answers(link, value, above):
+    return {"resourceType": "QuestionnaireResponse", "item": [{"linkId": above, "item": [
+        {"linkId": link, "answer": [{"valueString": value}]}]}]}  # fmt: skip
+
+
+def test_a_launch_from_the_ehr_opens_the_form(browser):
+    page = browser.launch()
+    assert (page.status_code, page.url) == (200, f"{browser.town.payer}/dtr/")
+    assert "Home oxygen" in page.text
+    state = browser.get("form.json").json()["state"]
+    assert (state["asked"], state["answered"]) == (9, 5)
+    assert state["marks"]["1.3"] == {"kind": "record", "words": "Practitioner's entry"}
+
+
+def test_the_page_runs_no_script_but_ours_and_is_framed_by_nobody(browser):
+    policy = browser.launch().headers["Content-Security-Policy"]
+    assert "script-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_an_ehr_that_is_not_registered_is_not_contacted(browser):
+    seen = []
+    elsewhere = make_server("127.0.0.1", 0, lambda environ, _: seen.append(environ) or [])
+    threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+    answer = browser.get("launch", params={"iss": f"http://127.0.0.1:{elsewhere.server_port}/fhir", "launch": "x"})
+    elsewhere.shutdown()
+    assert (answer.status_code, seen) == (409, [])
+    assert "not registered" in answer.text
+
+
+@pytest.mark.parametrize("query", ["code=x&state=forged", "code=x", "state=x", "error=access_denied"])
+def test_a_callback_that_was_not_asked_for_opens_nothing(browser, query):
+    browser.get("launch", params={"iss": f"{browser.town.ehr}/fhir"}, allow_redirects=False)
+    assert browser.get(f"callback?{query}").status_code == 409
+    assert browser.get("form.json").status_code == 409
+
+
+def test_another_browser_cannot_finish_a_launch(browser):
+    started = browser.get("launch", params={"iss": f"{browser.town.ehr}/fhir"}, allow_redirects=False)
+    state = parse_qs(urlsplit(started.headers["Location"]).query)["state"][0]
+    assert Browser(browser.town).get(f"callback?code=x&state={state}").status_code == 409
+
+
+def test_a_code_is_worth_nothing_the_second_time(browser):
+    browser.launch()
+    again = [one.url for one in browser.get("").history]
+    assert again == []
+    assert browser.get("callback?code=x&state=x").status_code == 409
+
+
+@pytest.mark.parametrize("wrong", ["issuer", "audience", "nonce", "user", "signature"])
+def test_a_word_on_who_launched_that_does_not_hold_ends_the_launch(browser, monkeypatch, wrong):
+    ehr = browser.town.sandbox.extensions["ehr"]
+
+    def id_token(issuer, audience, user, nonce, at):
+        said = {"issuer": issuer, "audience": audience, "user": user, "nonce": nonce} | {wrong: "https://else.example"}
+        keys = Keys() if wrong == "signature" else ehr.keys
+        return Keys.id_token(keys, said["issuer"], said["audience"], said["user"], said["nonce"], at)
+
+    monkeypatch.setattr(ehr.keys, "id_token", id_token, raising=False)
+    page = browser.launch()
+    assert page.status_code == 409
+    assert "who launched" in page.text
+
+
+def test_who_launches_without_an_order_chooses_one(browser):
+    page = browser.launch(Context("amy-baxter", "Practitioner/lindqvist"))
+    assert "What is to be documented?" in page.text
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
+    chosen = {"csrf_token": token, "order": ORDER, "coverage": "Coverage/amy-baxter-acme"}
+    url = f"{browser.town.payer}/dtr/choose"
+    stranger = browser.session.post(url, data=chosen | {"order": "DeviceRequest/home-oxygen-okoye"}, timeout=20)
+    assert stranger.status_code == 409
+    opened = browser.session.post(url, data=chosen, timeout=20)
+    assert "Home oxygen" in opened.text
+
+
+def test_a_standalone_launch_asks_the_ehr_for_the_patient(browser):
+    welcome = browser.get("launch")
+    link = re.search(r'href="(/dtr/launch\?iss=[^"]+)"', welcome.text)[1]
+    choice = browser.get(f"{browser.town.payer}{link}")
+    assert "For which patient?" in choice.text
+    link = re.search(r'href="(/auth/authorize\?[^"]*patient=amy-baxter[^"]*)"', choice.text)[1].replace("&amp;", "&")
+    assert "What is to be documented?" in browser.get(f"{browser.town.ehr}{link}").text
+
+
+@pytest.mark.parametrize("about", ["DeviceRequest/home-oxygen-okoye", "QuestionnaireResponse/strange"])
+def test_what_belongs_to_another_patient_is_not_opened(browser, about):
+    records = browser.town.sandbox.extensions["ehr"].records
+    records.put({"resourceType": "QuestionnaireResponse", "id": "strange", "status": "in-progress",
+                 "subject": {"reference": "Patient/bernard-okoye"}})  # fmt: skip
+    page = browser.launch(Context("amy-baxter", "Practitioner/lindqvist", (about,)))
+    assert page.status_code == 409
+    assert "another patient" in page.text
+    assert "okoye" not in page.text.lower()
+
+
+def test_what_the_ehr_refuses_is_said_and_the_rest_is_filled(browser):
+    browser.town.closed = frozenset({"/fhir/Observation"})
+    page = browser.launch()
+    assert "did not let this app read Observation" in page.text
+    state = browser.get("form.json").json()["state"]
+    assert state["marks"]["1.2"]["kind"] == "record"
+    assert "2.1" in {link for link, mark in state["marks"].items() if mark["kind"] == "empty"}
+
+
+def test_what_is_typed_stays_on_the_desk_and_counts(browser):
+    page = browser.launch()
+    state = browser.post("draft", answers("1.2", "Somebody Else", "1"), page).json()
+    assert state["marks"]["1.2"] == {"kind": "changed", "words": "by you; the record says otherwise"}
+    assert state["answered"] == 1
+    held = browser.get("form.json").json()["response"]
+    assert held["item"][0]["item"][0]["answer"][0]["valueString"] == "Somebody Else"
+
+
+def test_script_in_an_answer_is_text_and_an_unknown_question_is_left_out(browser):
+    page = browser.launch()
+    hostile = answers("1.2", "<script>alert(1)</script>", "1")
+    hostile["item"].append({"linkId": "evil", "answer": [{"valueString": "x"}]})
+    browser.post("draft", hostile, page)
+    assert "<script>alert" not in browser.get("").text
+    assert [one["linkId"] for one in browser.get("form.json").json()["response"]["item"]] == ["1"]
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"item": 1}', b'{"item": ' * 500 + b"1" + b"}" * 500])
+def test_a_body_that_is_no_form_changes_nothing(browser, body):
+    page = browser.launch()
+    token = re.search(r'name="csrf-token" content="([^"]+)"', page.text)[1]
+    headers = {"X-CSRFToken": token, "Content-Type": "application/json", "Referer": page.url}
+    answer = browser.session.post(f"{browser.town.payer}/dtr/draft", data=body, headers=headers, timeout=20)
+    assert answer.status_code in {200, 409}
+
+
+@pytest.mark.parametrize("action", ["draft", "save", "complete", "close", "choose"])
+def test_nothing_is_done_for_a_request_that_another_site_made(browser, action):
+    page = browser.launch()
+    assert browser.post(action, {}, page, **{"X-CSRFToken": "x"}).status_code == 400
+
+
+def test_a_form_is_not_sent_before_it_is_complete_and_attested(browser):
+    page = browser.launch()
+    refused = browser.post("complete", answers("1.2", "A", "1") | {"attested": True}, page)
+    assert refused.status_code == 422
+    assert {one["link_id"] for one in refused.json()["missing"]} == {"1.1", "1.3", "2.3", "2.4", "3.2"}
+    assert not browser.town.sandbox.extensions["ehr"].records.search("QuestionnaireResponse", "status=completed")
+
+
+def test_an_ehr_that_does_not_take_the_form_loses_nothing(browser):
+    page = browser.launch()
+    browser.town.closed = frozenset({"/fhir/QuestionnaireResponse"})
+    refused = browser.post("save", answers("1.2", "Kept", "1"), page)
+    assert refused.status_code == 409
+    assert "still here" in refused.json()["error"]
+    assert "Kept" in browser.get("form.json").text
+
+
+def test_the_payer_s_database_holds_nothing_that_it_can_read(browser):
+    browser.launch()
+    with browser.town.service.database.reading() as connection:
+        rows = connection.execute(tables.dtr_desks.select()).all()
+    assert rows
+    assert not any(word in row.sealed for row in rows for word in (b"amy", b"Lindqvist", b"access_token", b"linkId"))
+
+
+def test_who_closes_the_form_leaves_nothing_behind(browser):
+    page = browser.launch()
+    secret = browser.session.cookies["priorauth_dtr"]
+    browser.post("close", {}, page)
+    browser.session.cookies.set("priorauth_dtr", secret, path="/dtr")
+    assert browser.get("form.json").status_code == 409
