@@ -5,7 +5,7 @@ and answer in one transaction. Where somebody else changes the case meanwhile, i
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -25,7 +25,7 @@ from prior_auth.authorization import Authorization, Move
 from prior_auth.case_file import CaseFile
 from prior_auth.change import Change, Wish
 from prior_auth.claim_response import Case, Writer
-from prior_auth.parties import BusinessError, Parties, parties, requestors_of
+from prior_auth.parties import BusinessError, Parties, parties, requestors_of, senders_of
 from prior_auth.request_bundle import unwrapped
 from prior_auth.submission import Submission
 from prior_auth.submit import submit
@@ -124,6 +124,7 @@ def _unanswered(request: Request) -> _Outcome:
     if submission.change or payer is None:
         raise Unavailable("the payer's own systems do not answer", headers={"Retry-After": "30"})
     waiting = unanswered(submission, payer, _knowledge(service), request.client.id, request.now)
+    waiting = replace(waiting, requestors=waiting.requestors | _own_senders(request))
     bundle = _writer(request).response_bundle(Case(waiting, submission, payer.time_zone))
     return _Outcome(None, waiting, "authorization.submitted", bundle)
 
@@ -169,9 +170,16 @@ def _refused(request: Request, error: BusinessError) -> _Outcome:
 
 
 def _told(request: Request, known: Parties, before: Authorization | None, after: Authorization, event: str) -> _Outcome:
+    after = replace(after, requestors=after.requestors | _own_senders(request))
     listed = frozenset(item.sequence for item in request.submission.items)
     case = Case(after, request.submission, known.payer.time_zone, listed if before else None)
     return _Outcome(before, after, event, _writer(request).response_bundle(case))
+
+
+def _own_senders(request: Request) -> frozenset[str]:
+    """Return under which of its client's own names the request was sent; a name of others opens nothing to them."""
+    own = {one.value for one in request.client.organizations}
+    return senders_of(request.submission) & own
 
 
 def _keep(request: Request, outcome: _Outcome) -> Received:

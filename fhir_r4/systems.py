@@ -23,6 +23,7 @@ ITEM_PREAUTH_ISSUE_DATE = f"{PAS}/StructureDefinition/extension-itemPreAuthIssue
 ITEM_PREAUTH_PERIOD = f"{PAS}/StructureDefinition/extension-itemPreAuthPeriod"
 ADMINISTRATION_REFERENCE_NUMBER = f"{PAS}/StructureDefinition/extension-administrationReferenceNumber"
 AUTHORIZATION_NUMBER = f"{PAS}/StructureDefinition/extension-authorizationNumber"
+TRANSMISSION_IDENTIFIERS = f"{PAS}/StructureDefinition/extension-TransmissionIdentifiers"  # PAS 2.2
 CERTIFICATION_TYPE = f"{PAS}/StructureDefinition/extension-certificationType"
 LEVEL_OF_SERVICE = f"{PAS}/StructureDefinition/extension-levelOfServiceCode"
 REQUESTED_SERVICE = f"{PAS}/StructureDefinition/extension-requestedService"

@@ -9,8 +9,8 @@ from datetime import datetime
 from itertools import islice
 
 from fhir_r4.bundle import Entry
-from fhir_r4.resource import Identifier, dicts, identifier, identifiers, kind, reference, text_of
-from fhir_r4.systems import NPI
+from fhir_r4.resource import Identifier, dicts, extension, identifier, identifiers, kind, reference, text_of, value_of
+from fhir_r4.systems import NPI, TRANSMISSION_IDENTIFIERS
 from prior_auth.change import Wish
 from prior_auth.submission import MOST_NUMBERS, Submission
 from rules.directory import Member, Payer
@@ -124,3 +124,13 @@ def requestor(submission: Submission) -> Iterator[Entry]:
 def requestors_of(submission: Submission) -> frozenset[str]:
     """Return ``system|value`` of all in whose name it was submitted."""
     return frozenset(str(one) for entry in requestor(submission) for one in identifiers(entry.resource))
+
+
+def senders_of(submission: Submission) -> frozenset[str]:
+    """Return how the sending system names itself (2.2.1 spec-58: what a subscription filters by)."""
+    said = extension(submission.claim.resource, TRANSMISSION_IDENTIFIERS)
+    held = (value_of(one) for one in dicts(said.get("extension")) if one.get("url") in _SENDER)
+    return frozenset(one for one in held if isinstance(one, str))
+
+
+_SENDER = frozenset({"interchangeSenderID", "applicationSenderCode"})

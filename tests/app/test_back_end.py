@@ -212,6 +212,7 @@ def a_case(own, fake):
     return case
 
 
+@pytest.mark.requirement("pas-2.0.1@72")
 def test_a_pended_case_is_handed_over_with_its_request(own, fake):
     case = a_case(own, fake)
     assert (case["memberId"], case["version"], case["items"][0]["action"]) == (AMY.member_id, 1, "A4")

@@ -151,6 +151,7 @@ def test_a_claim_is_read_as_it_was_sent(house):
 
 
 @BOTH
+@pytest.mark.requirement("pas-2.0.1@3")
 def test_an_answer_is_read_again_byte_for_byte(house, version):
     answer = house.submit(a_submission_bundle(), version)
     again = read(house, f"{version}/Bundle/{read_json(answer.data)['id']}")

@@ -5,6 +5,7 @@ from flask import Flask
 
 from app.api import door
 from app.api.capability import UnknownOperation, does
+from app.config import BadSettings, Config
 from app.security.jwt import ALGORITHMS
 from tests.second_opinion import assert_profiled
 
@@ -137,3 +138,41 @@ def test_every_scope_that_it_names_can_be_granted(house, version):
     register(house.config, Registration(name="all", organizations=("1",), scopes=tuple(said), jwks=keys))
     answer = house.ask_for_token(" ".join(said), client_assertion=house.assertion("all"))
     assert set(answer.json["scope"].split()) == set(said)
+
+
+@pytest.mark.requirement("pas-2.2.1@conf-2", "pas-2.2.1@conf-3", "pas-2.2.1@spec-5")
+def test_there_is_one_base_a_version_whatever_the_coverage(house):
+    """All plans of all payers of an installation are reached at the same address."""
+    bases = {
+        rule.rule.partition("/Claim/")[0]
+        for rule in house.web.application.url_map.iter_rules()
+        if rule.rule.endswith("/Claim/$submit")
+    }
+    assert bases == {"/fhir/<generation:generation>"}
+    urls = [capability(house, version)["implementation"]["url"] for version in ("2.0", "2.2")]
+    assert len(set(urls)) == 2
+
+
+OPEN = {"metadata", ".well-known/smart-configuration"}
+
+
+@BOTH
+@pytest.mark.requirement("pas-2.2.1@spec-4", "pas-2.0.1@196", "pas-2.0.1@56")
+def test_nothing_of_a_patient_is_reached_without_proof_of_who_asks_and_each_attempt_is_recorded(house, version):
+    """HRex "Security and Privacy": authenticated and authorized exchanges, recorded, over TLS."""
+    paths = set()
+    for rule in house.web.application.url_map.iter_rules():
+        prefix, _, path = rule.rule.partition("<generation:generation>/")
+        if prefix == "/fhir/" and path not in OPEN:
+            shape = "/".join("x" if piece.startswith("<") else piece for piece in path.split("/"))
+            paths |= {(method, shape) for method in rule.methods - {"HEAD", "OPTIONS"}}
+    assert len(paths) >= 15
+    for method, path in sorted(paths):
+        for token in (None, "Bearer nobody"):
+            headers = {"Authorization": token} if token else {}
+            answer = house.web.open(f"/fhir/{version}/{path}", method=method, headers=headers)
+            assert answer.status_code == 401, path
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert {one["issues"][0]["code"] for one in house.refusals()} == {"login"}
+    with pytest.raises(BadSettings, match="https"):
+        Config.from_env({"PRIORAUTH_BASE_URL": "http://pa.example.org"})

@@ -9,6 +9,7 @@ from app.cli import main
 from app.deliveries import deliveries, retry
 from app.jobs import notify
 from app.jobs.runner import ATTEMPTS
+from app.registration import Registration, register
 from app.storage import tables
 from app.storage.sealing import Keyring, NoKey, new_key, read_keys
 from fhir_r4.problems import Unknown
@@ -25,6 +26,7 @@ from tests.app.subscribers import (
     subscription,
 )
 from tests.app.test_pages import Person
+from tests.given import a_form_response, a_submission_bundle, entry
 from tests.prior_auth.test_subscription import a_subscription, asking, parameters
 from tests.second_opinion import assert_profiled
 
@@ -175,10 +177,41 @@ def test_the_right_to_read_is_not_the_right_to_ask(house, endpoint):
     assert call(house, "POST", "2.0/Subscription", body, scope="system/Subscription.rs").status_code == 403
 
 
+def sent_by(bundle, sender):
+    """Return the bundle with the sending system's own name on its Claim."""
+    parts = [
+        {"url": "applicationSenderCode", "valueString": sender},
+        {"url": "applicationReceiverCode", "valueString": "ACME"},
+        {"url": "interchangeSenderID", "valueString": sender},
+    ]
+    url = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-TransmissionIdentifiers"
+    entry(bundle, "Claim").setdefault("extension", []).append({"url": url, "extension": parts})
+    return bundle
+
+
+@pytest.mark.parametrize(("sender", "told_of"), [("RIVERSIDE01", [1]), ("SOMEBODY01", [])])
+def test_a_sending_system_is_watched_by_its_own_name_and_by_no_other_s(house, endpoint, sender, told_of):
+    """2.2.1 calls what is filtered by the sending system's identifier; naming another's opens nothing to it."""
+    keys = str(house.config.data / "keys.json")
+    scopes = ("system/Claim.crus", "system/Subscription.cruds")
+    known = ("1234567893", "urn:x12:isa06|RIVERSIDE01")
+    register(house.config, Registration(name="riverside-ehr", organizations=known, scopes=scopes, jwks=keys))
+    others = ("urn:x12:isa06|SOMEBODY01", "urn:x12:isa06|RIVERSIDE01")
+    register(house.config, Registration(name="watcher", organizations=others, scopes=scopes, jwks=keys))
+    body = a_subscription("2.2", f"org-identifier={sender}", endpoint=endpoint.url)
+    assert call(house, "POST", "2.2/Subscription", body, "watcher").status_code == 201
+    run_all(house)
+    house.submit(sent_by(a_submission_bundle(form=a_form_response({"2.1": None})), sender))
+    decide(house, house.rows(tables.authorizations)[-1]["id"])
+    run_all(house)
+    assert endpoint.numbers() == told_of
+
+
 # Questions afterwards
 
 
 @BOTH
+@pytest.mark.requirement("pas-2.0.1@141")
 def test_status_says_how_subscriptions_stand(house, endpoint, version):
     identity = subscribe(house, endpoint, version)
     told(house, identity, 2)
