@@ -1,0 +1,103 @@
+"""What the schema itself promises holds on PostgreSQL as on SQLite: append-only tables, purges, holds, jobs."""
+
+import shutil
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy import delete, update
+from sqlalchemy.exc import DatabaseError
+
+from app.config import Config
+from app.payers import load_payers
+from app.registration import Registration, register
+from app.retention import purge
+from app.storage import holds, outbox, tables
+from app.storage.database import Database
+from app.storage.directory import load
+from app.storage.migrate import migrate
+from app.web import create_app
+from app.wiring import build
+from tests.app.fixtures import BASE, House
+from tests.app.subscribers import Endpoint, a_pended_case, decide, may_subscribe, run_all, subscribe
+from tests.app.test_feeds import feed
+from tests.given import a_hook, an_inquiry_bundle
+
+pytestmark = pytest.mark.journey
+
+
+@pytest.fixture
+def house(opened, tmp_path, signer, postgres_server):
+    """A service of its own on a new database of the one PostgreSQL."""
+    data = tmp_path / "data"
+    shutil.copytree(opened, data)
+    config = Config(data=data, base_url=BASE, allow_loopback_http=True, database_url=postgres_server.new_database())
+    database = Database(config.database)
+    migrate(database)
+    with database.writing() as connection:
+        load(connection, data, load_payers(data / "payer.yaml"))
+    database.engine.dispose()
+    keys, scopes = str(data / "keys.json"), ("system/Claim.crus", "system/ClaimResponse.rs")
+    for name in ("riverside-ehr", "other-ehr"):
+        hooks = {"hook_issuer": "https://ehr.example.org", "hook_jwks": keys} if name == "riverside-ehr" else {}
+        register(config, Registration(name=name, organizations=("1234567893",), scopes=scopes, jwks=keys, **hooks))
+    clock = SimpleNamespace(now=datetime(2026, 3, 1, 17, 0, tzinfo=UTC))
+    service = replace(build(config), now=lambda: clock.now)
+    yield House(config, service, create_app(config, service).test_client(), signer, clock)
+    service.database.engine.dispose()
+
+
+def test_a_case_is_told_asked_about_fed_held_and_purged(house):
+    with house.service.database.writing() as connection:
+        scopes = "system/Claim.crus system/ClaimResponse.rs system/Subscription.cruds"
+        connection.execute(update(tables.clients).values(scopes=scopes))
+    endpoint = Endpoint()
+    subscribe(house, endpoint)
+    house.call(a_hook())
+    case = a_pended_case(house)
+    decide(house, case)
+    run_all(house)
+    assert endpoint.taken() == [("handshake", 0), ("event-notification", 1)]
+    assert b"ClaimResponse" in house.inquire(an_inquiry_bundle()).data
+    house.clock.now += timedelta(seconds=10)
+    assert [line["case"] for line in feed(house)[0]] == [case]
+    for table in (tables.events, tables.decisions):
+        with pytest.raises(DatabaseError, match="only grows"), house.service.database.writing() as connection:
+            connection.execute(delete(table))
+    house.clock.now += timedelta(days=3660)
+    with house.service.database.writing() as connection:
+        reference = house.rows(tables.authorizations)[0]["reference"]
+        held, _ = holds.place(connection, "member", reference, "matter 7", "counsel", house.clock.now)
+    done = purge(house.service.database, house.config, "operator", house.clock.now)
+    assert (done.cases, done.hooks) == (0, 0)
+    with house.service.database.writing() as connection:
+        holds.lift(connection, held, "counsel", house.clock.now)
+    done = purge(house.service.database, house.config, "operator", house.clock.now)
+    assert (done.cases, done.hooks > 0, done.audit > 0) == (1, True, True)
+    assert house.rows(tables.authorizations) == house.rows(tables.decisions) == []
+    endpoint.server.shutdown()
+
+
+def test_many_who_ask_for_the_same_job_at_once_leave_it_to_be_done(house):
+    """One that waits is enough; one that is being done does not count."""
+    may_subscribe(house)
+    database, now = house.service.database, house.clock.now
+
+    def ask():
+        with database.writing() as connection:
+            outbox.put_once(connection, "x", "one", now)
+
+    with database.writing() as connection:
+        outbox.put(connection, "x", "one", now)
+    asking = [threading.Thread(target=ask) for _ in range(8)]
+    for one in asking:
+        one.start()
+    for one in asking:
+        one.join()
+    assert len(house.rows(tables.outbox)) == 1
+    with database.writing() as connection:
+        outbox.take(connection, now, timedelta(seconds=60))
+    ask()
+    assert len(house.rows(tables.outbox)) == 2
