@@ -71,6 +71,7 @@ class ActivePolicies:
 
     def start(self) -> None:
         """Make what was read at the start the active book, and keep looking."""
+        log.info("policies.read", digest=self.edition.digest, count=len(self.edition.book))
         self._thread.start()
 
     def stop(self) -> None:

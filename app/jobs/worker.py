@@ -42,6 +42,7 @@ def celery_app(broker_url: str) -> Celery:
         accept_content=["json"],
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,  # else what our processes log is swallowed
         broker_connection_retry_on_startup=True,
         broker_transport_options={
             "visibility_timeout": int(LEASE.total_seconds() * 10),
