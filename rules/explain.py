@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from rules.decisions import Answer, Because, Cell, Row, Then
+from rules.decisions import Answer, Because, Cell, Row, Then, units
 from rules.facts import Fact, FactType
 from rules.policy import Criterion, Policy
-from rules.trace import Trace
+from rules.trace import Origin, Trace
 from rules.wording import in_words, listed, spoken, spoken_unit
 
 _PLACES = {
     "question": "the form, question",
-    "record": "the patient's record,",
+    "record": "the patient's record",
     "order": "the order",
     "coverage": "the coverage",
     "patient": "the patient's data",
@@ -27,6 +27,7 @@ _PLACES = {
     "request": "the other orders of the request",
     "given": "given in the case",
 }
+_SPOKEN = frozenset({"requester", "performer", "on-file"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +111,13 @@ def explain(policy: Policy, trace: Trace) -> Explanation:
     if (policy.id, policy.version) != (trace.policy, trace.version) or not 0 < trace.row <= len(policy.rows):
         raise ValueError(f"the trace is not {policy}'s")
     won = policy.rows[trace.row - 1]
+    left = _left(won, trace)
     return Explanation(
         title=policy.title,
         policy=policy.id,
         version=policy.version,
-        then=won.then,
-        follows=f"Row {trace.row} holds: {outcome_in_words(won)}.",
+        then=Then.PEND if won.amount and not left else won.then,
+        follows=f"Row {trace.row} holds: {outcome_in_words(won)}{_counted(won, left)}.",
         facts=tuple(_fact_line(fact, trace) for fact in policy.facts),
         criteria=tuple(
             CriterionLine(one.name, criterion_in_words(one, policy), _answer(trace, one.name))
@@ -127,6 +129,22 @@ def explain(policy: Policy, trace: Trace) -> Explanation:
         notes=trace.notes,
         promise=trace.promise,
     )
+
+
+def _left(row: Row, trace: Trace) -> Decimal | None:
+    """Return how many units the row certifies; None where it does not count them, or the facts do not tell."""
+    if row.amount is None:
+        return None
+    try:
+        return units(row.amount.ask({}, {name: [] for name in row.amount.facts} | dict(trace.facts)))
+    except Exception:  # noqa: BLE001 fhirpathpy raises bare Exceptions; the weighing has noted it
+        return None
+
+
+def _counted(row: Row, left: Decimal | None) -> str:
+    if row.amount is None:
+        return ""
+    return f" (here {left.normalize():f})" if left else " (here nothing is left to certify: a person decides)"
 
 
 def criterion_in_words(criterion: Criterion, policy: Policy) -> str:
@@ -193,8 +211,17 @@ def _fact_line(fact: Fact, trace: Trace) -> FactLine:
     if fact.name not in trace.facts:
         return FactLine(fact.name, None, "")
     origin = trace.origins.get(fact.name)
-    source = f"{_PLACES.get(origin.place, origin.place)} {origin.at}".strip(" ,") if origin else "not recorded"
+    source = _source(origin) if origin else "not recorded"
     return FactLine(fact.name, value_in_words(trace.facts[fact.name], fact.unit), source)
+
+
+def _source(origin: Origin) -> str:
+    """Return where a value came from, in words."""
+    place = _PLACES.get(origin.place, origin.place)
+    if origin.place == "question":
+        return f"{place} {origin.at}".strip()
+    said = spoken(origin.at) if origin.place in _SPOKEN else origin.at
+    return f"{place}, {said}" if said and origin.place != "request" else place
 
 
 def _row_line(number: int, row: Row, trace: Trace) -> RowLine:

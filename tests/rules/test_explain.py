@@ -6,6 +6,8 @@ import pytest
 
 from rules.casework import casework, explain_case
 from rules.difference import difference
+from rules.evaluate import evaluate
+from rules.evidence import Asked
 from rules.explain import explain
 from rules.load import load_policy
 from rules.policy import Case
@@ -13,6 +15,8 @@ from rules.reading import reading
 from rules.trace import Origin, Trace
 from rules.wording import in_words
 from tests.given import BOOK, ROOT
+from tests.rules.given import DAY, POLICY, on
+from tests.rules.test_decisions import with_table
 
 OXYGEN = BOOK.version("home-oxygen", "2026.1")
 TEXT = (ROOT / "rules" / "policies" / "home-oxygen" / "2026.1.yaml").read_text()
@@ -168,3 +172,48 @@ def test_every_policy_can_be_read_as_words(policy):
     assert len(sections["Decisions"]) == len(policy.rows)
     assert sections["Decisions"][-1].words.startswith("Otherwise: ")
     assert sections["Applies to"]
+
+
+# a policy that uses all of the language
+
+
+def test_rows_that_count_say_how_many_here():
+    told = explain(POLICY, on().trace())
+    assert told.follows == (
+        "Row 5 holds: certify up to 20 minus used for 6 months; for the rest, a person decides, in the queue"
+        " “therapists” (here 12)."
+    )
+    spent = explain(POLICY, replace(on().trace(), facts={"used": 20}))
+    assert spent.follows.endswith("(here nothing is left to certify: a person decides).")
+    assert spent.then == "pend"
+
+
+def test_each_place_that_a_fact_comes_from_is_said():
+    lines = {line.name: line.source for line in explain(POLICY, on().trace()).facts}
+    assert lines["weight"] == "the form, question 1"
+    assert lines["since"] == "the patient's record, Condition/c1"
+    assert lines["trusted"] == "the requester, gold card"
+    assert lines["used"] == "what is on file, used"
+    assert lines["with_wheelchair"] == "the other orders of the request"
+
+
+def test_what_is_missing_is_asked_for():
+    told = explain(POLICY, on(answers={}, records=(), asked=Asked(None, "11")).trace())
+    assert told.asked == ("The patient's weight",)
+
+
+def test_rows_of_a_table_are_read_as_words_and_say_why_they_were_passed_over(tmp_path):
+    policy = with_table(tmp_path)
+    words = [one.words for section in reading(policy) if section.title == "Decisions" for one in section.statements]
+    assert "If “minor” is no or missing and weight is 56 to 59 or 61: certify up to 5 for 2 months" in words[5]
+    told = explain(policy, evaluate(policy, {"place": "11", "used": 1, "age": 40, "weight": 60}, DAY, DAY).trace())
+    assert told.rows[4].because == "“weight” is 60, and the row asks for > 350"
+
+
+def test_all_of_the_language_can_be_read_as_words():
+    told = {one.title: {part.name: part.words for part in one.statements} for one in reading(POLICY)}
+    assert told["What is asked"]["weight"].startswith(
+        "a number from 1 to 400 in kg: question 1 of the form; else the patient's record of the 90 days before"
+    )
+    assert told["What is asked"]["place"] == "a code: the order's place of service"
+    assert told["When it is ordered"]["companion 97535"].startswith("If “in network” is yes")
