@@ -51,7 +51,7 @@ def policies() -> str:
     return render_template(
         "policies.html",
         person=g.person,
-        found=found[(number - 1) * EACH : number * EACH],
+        found=[(row, _opened(service, row)) for row in found[(number - 1) * EACH : number * EACH]],
         total=len(found),
         number=number,
         last=_pages(len(found)),
@@ -76,7 +76,6 @@ def policy(identity: str, version: str) -> str:
         policy=one,
         shelf=row,
         state=_state(row, one),
-        before=_before(row, one),
         sections={section.title: section.statements for section in reading(one)},
         asked=_asked(service, one),
         form=_form_title(service, one),
@@ -129,13 +128,12 @@ def _shelf(service: Service, one: Policy) -> Shelf:
 
 
 def _state(row: Shelf, one: Policy) -> State:
-    return next(version.state for version in row.versions if version.policy is one)
+    return next(version.state for version in row.versions if version.policy.version == one.version)
 
 
-def _before(row: Shelf, one: Policy) -> Policy | None:
-    """Return the version before this one."""
-    versions = [version.policy for version in row.versions]
-    return next(iter(versions[versions.index(one) + 1 :]), None)
+def _opened(service: Service, row: Shelf) -> Policy:
+    """Return the version of a shelf that is to be read."""
+    return _version(service, row.present.policy.id, row.present.policy.version)
 
 
 def _asked(service: Service, one: Policy) -> list[Asked]:
