@@ -143,26 +143,41 @@ def test_what_there_is_not_is_a_page_that_says_so(silva, path):
     assert "<script" not in answer.text
 
 
+def write_hostile(folder, *changes):
+    text = (folder / OXYGEN).read_text().replace('"2026.1"', '"2026.2"').replace("2026-01-01", "2026-02-01")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "home-oxygen" / "2026.2.yaml").write_text(text)
+
+
 def test_hostile_words_in_a_policy_are_words(silva, house, folder):
-    file = folder / OXYGEN
-    hostile = folder / "home-oxygen" / "2026.2.yaml"
-    words = file.read_text().replace('"2026.1"', '"2026.2"').replace("2026-01-01", "2026-02-01")
-    words = words.replace("Home oxygen, stationary system\n", '"<script>alert(1)</script>"\n', 1)
-    words = words.replace("A nurse reviews this request; the values", "<img src=x onerror=alert(1)> the values")
-    words = words.replace("https://www.cms.gov/medicare", "javascript:alert(1)//www.cms.gov/medicare")
-    hostile.write_text(words)
+    write_hostile(
+        folder,
+        ("title:     Home oxygen, stationary system", 'title: "<script>alert(1)</script>"'),
+        ("A nurse reviews this request; the values", "<img src=x onerror=alert(1)> the values"),
+        ("name: 92 percent,", 'name: "<script>case</script>",'),
+    )
     looks(house)
-    if house.service.policies.refusal is None:
-        for path in ("", "/home-oxygen/2026.2", "/home-oxygen/differences?old=2026.1&new=2026.2"):
-            page = silva.browser.get(f"/policies{path}").text
-            assert "<script" not in page
-            assert "<img src=x" not in page
-            assert 'href="javascript:' not in page
-        tried = silva.post("/policies/home-oxygen/2026.2/try", {"fact-spo2": "<script>"}).text
-        assert "<script" not in tried
-        assert "<img src=x" not in tried
-    else:
-        assert "javascript" in str(house.service.policies.refusal.faults)
+    assert house.service.policies.refusal is None
+    for path in ("", "/home-oxygen/2026.2", "/home-oxygen/differences?old=2026.1&new=2026.2"):
+        page = silva.browser.get(f"/policies{path}").text
+        assert "<script" not in page
+        assert "<img src=x" not in page
+    tried = silva.post("/policies/home-oxygen/2026.2/try", {"fact-spo2": "<script>"}).text
+    assert "<script" not in tried
+    assert "<img src=x" not in tried
+    found = silva.browser.get(f"/lookup?code=E0424&plan={PLAN}&on=2026-03-01").text
+    assert "&lt;script&gt;" in found
+    assert "<img src=x" not in found
+
+
+def test_an_address_that_runs_something_is_no_link(silva, house, folder):
+    """Whether the loader refuses it or not: what reaches a page as a link is http."""
+    write_hostile(folder, ('url: "https://www.cms.gov/medicare', 'url: "javascript:alert(1)//www.cms.gov/medicare'))
+    looks(house)
+    for path in ("/policies/home-oxygen/2026.2", f"/lookup?code=E0424&plan={PLAN}&on=2026-03-01"):
+        assert 'href="javascript:' not in silva.browser.get(path).text
 
 
 # trying
