@@ -15,7 +15,7 @@ import structlog
 LOGGABLE = frozenset(
     {"event", "level", "timestamp", "request_id", "endpoint", "method", "status", "ms", "client", "hook", "service"}
     | {"generation", "policy", "version", "row", "authorization", "assertion", "job", "attempt", "issue", "reason"}
-    | {"host", "count", "pid", "fault", "frames", "database", "address", "logger", "digest"}
+    | {"host", "count", "pid", "fault", "frames", "database", "address", "logger", "digest", "of"}
 )
 
 

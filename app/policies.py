@@ -30,9 +30,13 @@ from questionnaires.catalog import Catalog, load_catalog, questions
 from rules.book import PolicyBook
 from rules.load import load_book
 from rules.published import unkept
+from rules.shelf import Shelf
 from rules.yaml_lines import Fault, FaultyFile
 
 log = get_logger()
+SHELF = "policy-shelf"
+"""Folder in the data folder; it may be emptied at any time, and the next start takes longer."""
+_MANY = 500
 Stamp = frozenset[tuple[str, int, int]]
 """Path, time of change and size of each file: cheap to look at, and another one when something was changed."""
 
@@ -59,6 +63,7 @@ class ActivePolicies:
 
     def __init__(self, config: Config, database: Database, now: Callable[[], datetime] = clock.now) -> None:
         self._folders = {"policies": config.policies, "forms": config.forms}
+        self._shelf = Shelf(config.data / SHELF)
         self._poll = config.policies_poll_seconds
         self._database, self._now = database, now
         self._ending = threading.Event()
@@ -155,14 +160,14 @@ class ActivePolicies:
             return None
 
     def _loaded_here(self, digest: str) -> Edition:
-        return load_edition(digest, self._folders["policies"], self._folders["forms"])
+        return load_edition(digest, self._folders["policies"], self._folders["forms"], self._shelf)
 
     def _stored(self, digest: str) -> Edition | None:
         """Return an edition from the database; None where this version of priorauth cannot read it any more."""
         with self._database.reading() as connection:
             files = kept.files_of(connection, digest)
         try:
-            return unpacked(files)
+            return unpacked(files, self._shelf)
         except FaultyFile as faulty:
             log.warning("policies.unreadable", digest=digest, count=len(faulty.faults))
             return None
@@ -200,26 +205,32 @@ class ActivePolicies:
             self._ending.wait(self._poll)
 
 
-def load_edition(digest: str, policies: Path, forms: Path) -> Edition:
-    """Return the edition of two folders.
+def load_edition(digest: str, policies: Path, forms: Path, shelf: Shelf | None = None) -> Edition:
+    """Return the edition of two folders; ``shelf`` is where policies are kept once they were checked.
 
     Raises:
         FaultyFile: any file has a fault, or a policy asks for a form or a question that is not there.
     """
-    book, catalog = load_book(policies), _forms(forms)
+    book, catalog = load_book(policies, shelf, _told), _forms(forms)
     if faults := missing_forms(book, catalog):
         raise FaultyFile(faults)
     return Edition(digest, book, catalog)
 
 
-def unpacked(files: Files) -> Edition:
+def _told(count: int, of: int) -> None:
+    """Say from time to time how far a large book is read."""
+    if of > _MANY and count % _MANY == 0:
+        log.info("policies.reading", count=count, of=of)
+
+
+def unpacked(files: Files, shelf: Shelf | None = None) -> Edition:
     """Return the edition of these files; FaultyFile as above."""
     with tempfile.TemporaryDirectory(prefix="priorauth-policies-") as folder:
         for place, content in files.items():
             file = Path(folder, place)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        return load_edition(kept.digest_of(files), Path(folder, "policies"), Path(folder, "forms"))
+        return load_edition(kept.digest_of(files), Path(folder, "policies"), Path(folder, "forms"), shelf)
 
 
 def _forms(folder: Path) -> Catalog:
@@ -246,19 +257,18 @@ def _unreadable(folder: Path) -> Iterator[Path]:
 def missing_forms(book: PolicyBook, catalog: Catalog) -> list[Fault]:
     """Return a fault for each form and question that a policy asks for and the catalog does not have."""
     faults = []
-    for policy in book:
-        name, file = policy.at_order_time.questionnaire, f"{policy.id}/{policy.version}.yaml"
-        if name is None:
+    for entry in book.entries:
+        if entry.questionnaire is None:
             continue
         try:
-            asked = questions(catalog.named(name))
+            asked = questions(catalog.named(entry.questionnaire))
         except KeyError:
-            faults.append(Fault(file, 1, f"there is no form {name}"))
+            faults.append(Fault(entry.file, 1, f"there is no form {entry.questionnaire}"))
             continue
         faults += [
-            Fault(file, 1, f"form {name} has no question {fact.question} for '{fact.name}'")
-            for fact in policy.facts
-            if fact.question is not None and fact.question not in asked
+            Fault(entry.file, 1, f"form {entry.questionnaire} has no question {question} for '{fact}'")
+            for fact, question in entry.questions.items()
+            if question not in asked
         ]
     return faults
 

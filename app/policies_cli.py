@@ -1,4 +1,4 @@
-"""What can policy staff do at the command line? ``priorauth policies``: test, explain, diff, simulate.
+"""What can policy staff do at the command line? ``priorauth policies``: check, test, explain, diff, simulate.
 
 Heavy rooms are imported by the command that needs them.
 """
@@ -37,6 +37,37 @@ _SHOWN_IDS = 20
 @click.group()
 def policies() -> None:
     """What the payer's policy staff write."""
+
+
+@policies.command("check")
+@_FOLDER
+def check(folder: Path | None) -> None:
+    """Say everything that is wrong or doubtful, with file, line and what to write; exit code 1 where a fault is.
+
+    Warnings, such as a source that has expired, refuse nothing.
+    """
+    from app.clock import now
+    from app.policies import SHELF
+    from rules.check import check as found_in
+    from rules.shelf import Shelf
+
+    config, out = Config.from_env(), _console()
+    where = folder or config.policies
+    with Console(stderr=True).status("reading policies") as status:
+
+        def tell(count: int, of: int) -> None:
+            status.update(f"{count:,} of {of:,} policies read")
+
+        found = found_in(where, now().date(), Shelf(config.data / SHELF) if config.data.is_dir() else None, tell)
+    for fault in found:
+        colour = "yellow" if fault.warning else "red"
+        hint = f"\n    {escape(fault.suggestion)}" if fault.suggestion else ""
+        out.print(f"[{colour}]{escape(fault.file)}:{fault.line}[/]: {escape(fault.message)}{hint}", soft_wrap=True)
+    faults = sum(not fault.warning for fault in found)
+    said = f"{faults} faults, {len(found) - faults} warnings"
+    out.print(f"[bold red]{said}[/]" if faults else f"[bold green]{said}[/]")
+    if faults:
+        raise SystemExit(1)
 
 
 @policies.command("test")

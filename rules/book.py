@@ -5,25 +5,35 @@ from datetime import date
 
 from fhir_r4.resource import Coding
 from rules.codes import Key, Pattern, keys_of
+from rules.entry import Entry
 from rules.policy import Policy
 from rules.scope import Enrolment
 
 
 class PolicyBook:
-    """All versions of all policies, found by code in constant time."""
+    """All versions of all policies, found by code in constant time and opened when they are asked for."""
 
-    def __init__(self, policies: Iterable[Policy]) -> None:
-        self._versions = {(policy.id, policy.version): policy for policy in policies}
-        self._by_key: dict[Key, list[tuple[Pattern, Policy]]] = {}
-        for policy in sorted(self._versions.values(), key=_rank, reverse=True):
-            for pattern in policy.applies_to.codes.patterns:
-                self._by_key.setdefault(pattern.key, []).append((pattern, policy))
+    def __init__(self, policies: Iterable[Policy | Entry]) -> None:
+        entries = (one if isinstance(one, Entry) else Entry.of(one) for one in policies)
+        self._versions = {(entry.id, entry.version): entry for entry in entries}
+        self._by_key: dict[Key, list[tuple[Pattern, Entry]]] = {}
+        for entry in self._versions.values():
+            for pattern in entry.patterns:
+                self._by_key.setdefault(pattern.key, []).append((pattern, entry))
 
     def __iter__(self) -> Iterator[Policy]:
-        return iter(self._versions.values())
+        """Open all policies, one after another; ``entries`` tells what they are without opening any."""
+        return (entry.open() for entry in self._versions.values())
 
     def __len__(self) -> int:
         return len(self._versions)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(self._versions.values())
+
+    def entry(self, policy: str, version: str) -> Entry | None:
+        return self._versions.get((policy, version))
 
     def in_force(
         self, codes: Iterable[Coding], on: date, *, under: Enrolment | None = None, order: str | None = None
@@ -40,27 +50,24 @@ class PolicyBook:
         """
         for coding in codes:
             found = [
-                policy
+                entry
                 for key in keys_of(coding)
-                for pattern, policy in self._by_key.get(key, ())
+                for pattern, entry in self._by_key.get(key, ())
                 if pattern.holds(on)
-                and policy.in_force(on)
-                and (under is None or policy.scope.has(under))
-                and (order is None or not policy.applies_to.orders or order in policy.applies_to.orders)
+                and entry.in_force(on)
+                and (under is None or entry.scope.has(under))
+                and (order is None or not entry.orders or order in entry.orders)
             ]
             if found:
-                return max(found, key=_rank), coding
+                return max(found, key=lambda entry: entry.rank).open(), coding
         return None
 
     def knows(self, codes: Iterable[Coding], under: Enrolment) -> bool:
         """Tell whether any policy of theirs has any of these codes, in force or not."""
-        found = (policy for one in codes for key in keys_of(one) for _, policy in self._by_key.get(key, ()))
-        return any(policy.scope.has(under) for policy in found)
+        found = (entry for one in codes for key in keys_of(one) for _, entry in self._by_key.get(key, ()))
+        return any(entry.scope.has(under) for entry in found)
 
     def version(self, policy: str, version: str) -> Policy | None:
         """Return a version by name, in force or not: what was decided under it must stay explicable."""
-        return self._versions.get((policy, version))
-
-
-def _rank(policy: Policy) -> tuple[int, date, str, str]:
-    return policy.priority, policy.effective, policy.version, policy.id
+        found = self._versions.get((policy, version))
+        return found.open() if found else None

@@ -1,16 +1,16 @@
 """How does checked data become a Policy? One function for each part; nothing is looked for here."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from fhir_r4.path import bounded
+from fhir_r4.path import Evaluate, bounded
 from fhir_r4.resource import Coding
 from rules.codes import SYSTEMS
 from rules.decisions import Amount, Answer, Because, Rest, Row, Then, When
-from rules.facts import Fact, FactType, Place, Whence
+from rules.facts import Fact, FactType, Place, Whence, is_path
 from rules.periods import Span
 from rules.policy import (
     AppliesTo,
@@ -43,10 +43,17 @@ _NEEDS = {  # what is missing where a fact of this place is
 }
 
 
-def policy_from(data: dict[str, Any], value_sets: ValueSets) -> Policy:
-    """Return the policy of a document that schema and contradictions have passed."""
+Compile = Callable[[str], Evaluate]
+
+
+def policy_from(data: dict[str, Any], value_sets: ValueSets, compiled: Compile = bounded) -> Policy:
+    """Return the policy of a document that schema and contradictions have passed.
+
+    Args:
+        compiled: how an expression becomes a function; a policy that was kept brings its parsed expressions along.
+    """
     card = data.get("guideline")
-    facts = {name: fact_from(name, fact, value_sets) for name, fact in data.get("facts", {}).items()}
+    facts = {name: fact_from(name, fact, value_sets, compiled) for name, fact in data.get("facts", {}).items()}
     return Policy(
         id=data["policy"],
         version=data["version"],
@@ -62,8 +69,8 @@ def policy_from(data: dict[str, Any], value_sets: ValueSets) -> Policy:
         guideline=Guideline(**card) if card else None,
         suggestions=tuple(_suggestion(one) for one in data.get("suggestions", ())),
         facts=tuple(facts.values()),
-        criteria=tuple(_criterion(name, question) for name, question in data.get("criteria", {}).items()),
-        rows=tuple(_row(row, facts) for row in data["decisions"]),
+        criteria=tuple(_criterion(name, question, compiled) for name, question in data.get("criteria", {}).items()),
+        rows=tuple(_row(row, facts, compiled) for row in data["decisions"]),
         cases=tuple(Case(case["name"], case["given"], case["expect"]) for case in data["cases"]),
     )
 
@@ -112,9 +119,9 @@ def _suggestion(card: dict[str, Any]) -> Suggestion:
     )
 
 
-def fact_from(name: str, data: dict[str, Any], value_sets: ValueSets) -> Fact:
+def fact_from(name: str, data: dict[str, Any], value_sets: ValueSets, compiled: Compile = bounded) -> Fact:
     least, most = data.get("from-to", (None, None))
-    whence = tuple(_whence(one, value_sets) for one in data.get("from", [data]))
+    whence = tuple(_whence(one, value_sets, compiled) for one in data.get("from", [data]))
     return Fact(
         name=name,
         whence=whence,
@@ -128,8 +135,9 @@ def fact_from(name: str, data: dict[str, Any], value_sets: ValueSets) -> Fact:
     )
 
 
-def _whence(data: dict[str, Any], value_sets: ValueSets) -> Whence:
+def _whence(data: dict[str, Any], value_sets: ValueSets, compiled: Compile) -> Whence:
     place = next(place for place in Place if place in data)
+    path = data.get("path") or (data[place] if is_path(place, data[place]) else None)
     return Whence(
         place=place,
         what=data[place],
@@ -137,6 +145,7 @@ def _whence(data: dict[str, Any], value_sets: ValueSets) -> Whence:
         path=data.get("path"),
         within=Span.parse(data["within"]) if "within" in data else None,
         among=code_set(data["among"], value_sets) if "among" in data else None,
+        read=compiled(path) if path else None,
     )
 
 
@@ -149,8 +158,8 @@ def _need(first: Whence) -> Need:
     return _NEEDS.get(first.place, Need.CLINICAL)
 
 
-def _criterion(name: str, question: str) -> Criterion:
-    return Criterion(name, question, bounded(question), asked_about(question))
+def _criterion(name: str, question: str, compiled: Compile) -> Criterion:
+    return Criterion(name, question, compiled(question), asked_about(question))
 
 
 def asked_about(expression: str) -> tuple[str, ...]:
@@ -165,7 +174,7 @@ def _when(data: dict[str, Any]) -> When:
     }
 
 
-def _row(row: dict[str, Any], facts: Mapping[str, Fact]) -> Row:
+def _row(row: dict[str, Any], facts: Mapping[str, Fact], compiled: Compile) -> Row:
     amount = str(row["quantity"]) if "quantity" in row else None
     rest = row.get("rest")
     return Row(
@@ -173,7 +182,7 @@ def _row(row: dict[str, Any], facts: Mapping[str, Fact]) -> Row:
         then=Then(row["then"]),
         period=Span.parse(row["for"]) if "for" in row else None,
         say=row.get("say"),
-        amount=Amount(amount, bounded(amount), asked_about(amount)) if amount else None,
+        amount=Amount(amount, compiled(amount), asked_about(amount)) if amount else None,
         rest=Rest(rest["say"], rest.get("to")) if rest else None,
         queue=row.get("to"),
         because=Because(row["because"]) if "because" in row else None,

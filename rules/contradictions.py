@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
-from fhir_r4.path import compiled
+from fhir_r4.path import PathError, compiled
 from rules.build import fact_from
 from rules.codes import SYSTEMS, patterns
 from rules.fact_faults import fact_findings
@@ -38,17 +38,22 @@ def contradictions(document: Document, value_sets: ValueSets) -> Found:
     yield from _suggestions(data.get("suggestions", ()), criteria)
     wrong = [finding for name, fact in written.items() for finding in fact_findings(name, fact, value_sets)]
     yield from wrong
-    yield from (
-        Finding(("facts", name), f"%{name} is known to every policy", "call it otherwise")
-        for name in DAYS
-        if name in written
-    )
+    yield from (finding for name in written for finding in _name(name))
     if not wrong:
         facts = {name: fact_from(name, fact, value_sets) for name, fact in written.items()}
         for name, question in criteria.items():
             yield from _unaskable(question, facts, ("criteria", name))
         yield from row_findings(data["decisions"], criteria, facts, DAYS)
     yield from _cases(data["cases"], [*written, *DAYS])
+
+
+def _name(name: str) -> Found:
+    if name in DAYS:
+        yield Finding(("facts", name), f"%{name} is known to every policy", "call it otherwise")
+    try:
+        compiled(f"%{name}")
+    except PathError:
+        yield Finding(("facts", name), f"'{name}' is a word of FHIRPath", f"call it otherwise, such as care_{name}")
 
 
 def _cases(cases: list[dict[str, Any]], known: list[str]) -> Found:

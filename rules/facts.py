@@ -14,13 +14,14 @@ them::
     request       whether another order of the same request has one of certain codes
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from math import isfinite
 from typing import Any
 
+from fhir_r4.path import Evaluate
 from rules.codes import CodeSet
 from rules.periods import Span
 from rules.search import Search
@@ -60,6 +61,10 @@ PATHS = frozenset({Place.ORDER, Place.COVERAGE, Place.PATIENT})
 """Places that understand any FHIRPath beside their words."""
 
 
+def is_path(place: Place, what: str) -> bool:
+    return place in PATHS and what not in WORDS.get(place, frozenset())
+
+
 @dataclass(frozen=True, slots=True)
 class Whence:
     """One place that a fact may come from.
@@ -68,6 +73,7 @@ class Whence:
         what: a linkId, a word or a FHIRPath; of a record its search as written.
         search: of a record.
         path: FHIRPath in each resource of a record; without one, that there is such a resource, or how many.
+        read: the FHIRPath, of a record or in ``what``.
         within: how long before the service it may lie.
         among: codes; the fact is then whether one of them is there.
     """
@@ -78,11 +84,11 @@ class Whence:
     path: str | None = None
     within: Span | None = None
     among: CodeSet | None = None
+    read: Evaluate | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_path(self) -> bool:
-        """Tell whether ``what`` is a FHIRPath."""
-        return self.place in PATHS and self.what not in WORDS.get(self.place, frozenset())
+        return is_path(self.place, self.what)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,24 @@
 All faults of a file are collected, each with its line, and told at once: a faulty policy never half-loads.
 """
 
-from collections.abc import Collection, Iterator
+import hashlib
+from collections.abc import Callable, Collection, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+from fhir_r4.path import tree
+from fhir_r4.wire import write_json
 from rules.book import PolicyBook
 from rules.build import policy_from
 from rules.contradictions import DAYS, Found, contradictions
+from rules.entry import Entry
 from rules.evaluate import Outcome, evaluate
 from rules.overlaps import overlaps
 from rules.policy import Case, Policy
-from rules.read_codes import VALUE_SETS, ValueSets
+from rules.read_codes import VALUE_SETS, ValueSets, value_sets_named
 from rules.schema_faults import row_faults, schema_findings
+from rules.shelf import Packed, Shelf
 from rules.tables import with_tables
 from rules.value_sets import load_value_sets
 from rules.yaml_lines import Document, Fault, FaultyFile, Finding, read_yaml
@@ -23,30 +29,99 @@ CASE_AUTHORED = date(2026, 3, 1)
 """The day on which the orders of the policies' own cases are written."""
 
 
-def load_book(folder: Path, *, cases: bool = True) -> PolicyBook:
+Progress = Callable[[int, int], None]
+"""Told how many policies are read, and of how many."""
+
+
+def load_book(
+    folder: Path, shelf: Shelf | None = None, progress: Progress | None = None, *, cases: bool = True
+) -> PolicyBook:
     """Return the book of all ``<id>/<version>.yaml`` below ``folder``, with its value sets.
 
     Args:
-        folder: of policies.
+        shelf: where checked policies are kept; what it has costs a read and no check.
         cases: whether a policy that does not decide its own cases as it says is faulty; an author at work asks not.
 
     Raises:
         FaultyFile: any file has a fault, or two policies contradict each other; then nothing of the folder is used.
     """
-    value_sets = load_value_sets(folder)
-    policies: list[Policy] = []
+    entries, faults = read_folder(folder, shelf, progress, cases=cases)
+    if faults := faults or overlaps(entries):
+        raise FaultyFile(faults)
+    return PolicyBook(entries)
+
+
+def read_folder(
+    folder: Path, shelf: Shelf | None = None, progress: Progress | None = None, *, cases: bool = True
+) -> tuple[list[Entry], list[Fault]]:
+    """Return the policies of a folder that have no fault, and the faults of the others."""
+    try:
+        value_sets = load_value_sets(folder)
+    except FaultyFile as faulty:
+        return [], faulty.faults
+    reader = _Reader(folder, value_sets, shelf if cases else None, cases=cases)
+    files = [file for file in sorted(folder.glob("*/*.yaml")) if file.parent.name != VALUE_SETS]
+    entries: list[Entry] = []
     faults: list[Fault] = []
-    for file in sorted(folder.glob("*/*.yaml")):
-        if file.parent.name == VALUE_SETS:
-            continue
+    for count, file in enumerate(files, start=1):
         try:
-            text, name = file.read_text(encoding="utf-8"), file.relative_to(folder).as_posix()
-            policies.append(load_policy(text, name, value_sets, file.parent, cases=cases))
+            entries.append(reader.entry(file))
         except FaultyFile as faulty:
             faults.extend(faulty.faults)
-    if faults := faults or overlaps(policies):
-        raise FaultyFile(faults)
-    return PolicyBook(policies)
+        if progress:
+            progress(count, len(files))
+    return entries, faults
+
+
+class _Reader:
+    """Reads the files of one folder, each once."""
+
+    def __init__(self, folder: Path, value_sets: ValueSets, shelf: Shelf | None, *, cases: bool) -> None:
+        self._folder, self._value_sets, self._shelf, self._cases = folder, value_sets, shelf, cases
+        self._digests: dict[str, str | None] = {}
+
+    def entry(self, file: Path) -> Entry:
+        name, text = file.relative_to(self._folder).as_posix(), file.read_bytes()
+        if self._shelf and (kept := self._shelf.get(name, text, self._digest)):
+            return kept
+        try:
+            policy, data = _checked(text.decode(), name, self._value_sets, file.parent, cases=self._cases)
+        except UnicodeDecodeError:
+            raise FaultyFile([Fault(name, 1, "not a text in UTF-8", "save it as UTF-8")]) from None
+        if self._shelf is None:
+            return Entry.of(policy, _weighed(data))
+        packed = Packed.of(data, {one: self._value_sets[one] for one in value_sets_named(data)}, _trees(policy))
+        entry = Entry.of(policy, _weighed(data), packed.open)
+        depends = {one: self._digest(one) or "" for one in _named(data, file.parent.name)}
+        self._shelf.put(name, text, entry, packed, depends)
+        return entry
+
+    def _digest(self, name: str) -> str | None:
+        """Return the digest of a file of the folder, read once."""
+        if name not in self._digests:
+            file = self._folder / name
+            self._digests[name] = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else None
+        return self._digests[name]
+
+
+def _weighed(data: dict[str, Any]) -> str:
+    """Return the digest of all that weighing depends on; value sets are the same files for all."""
+    aside = {"cases", "expires", "status", "owner", "approved", "published-at"}
+    weighed = {key: value for key, value in data.items() if key not in aside}
+    return "" if value_sets_named(data) else hashlib.sha256(write_json(weighed)).hexdigest()
+
+
+def _trees(policy: Policy) -> dict[str, Any]:
+    """Return all expressions of a policy, parsed."""
+    return {expression: tree(expression) for expression in policy.expressions}
+
+
+def _named(data: dict[str, Any], folder: str) -> set[str]:
+    """Return the files beside its own that a policy's data were made of."""
+    tables = {
+        f"{folder}/{row['table'].rpartition('/')[2].partition(':')[0]}" for row in data["decisions"] if "table" in row
+    }
+    return tables | {f"{VALUE_SETS}/{name}.yaml" for name in value_sets_named(data)}
 
 
 def load_policy(
@@ -62,14 +137,21 @@ def load_policy(
     Raises:
         FaultyFile: with every fault and its line.
     """
-    document, shared = read_yaml(text, file), value_sets or {}
+    return _checked(text, file, value_sets or {}, tables, cases=cases)[0]
+
+
+def _checked(
+    text: str, file: str, value_sets: ValueSets, tables: Path | None, *, cases: bool
+) -> tuple[Policy, dict[str, Any]]:
+    """Return the policy, and the data that it was made of with its tables' rows in their place."""
+    document = read_yaml(text, file)
     _refuse(document, schema_findings(document.data))
     expanded = with_tables(document, tables, row_faults)
-    _refuse(expanded, contradictions(expanded, shared))
-    policy = policy_from(expanded.data, shared)
+    _refuse(expanded, contradictions(expanded, value_sets))
+    policy = policy_from(expanded.data, value_sets)
     if cases:
-        _refuse(document, _failing_cases(policy))
-    return policy
+        _refuse(expanded, _failing_cases(policy))
+    return policy, expanded.data
 
 
 def run_case(policy: Policy, case: Case) -> Outcome:

@@ -3,22 +3,23 @@
 from collections.abc import Iterable, Iterator
 
 from rules.codes import Key, Pattern
-from rules.policy import Policy, Status
+from rules.entry import Entry
+from rules.policy import Status
 from rules.yaml_lines import Fault
 
 _LONGEST = 19  # characters of a code; SNOMED has 18
 
 
-def overlaps(policies: Iterable[Policy]) -> list[Fault]:
+def overlaps(policies: Iterable[Entry]) -> list[Fault]:
     """Return a fault for each two active policies of one priority for the same code, people and day."""
-    active = [policy for policy in policies if policy.identity.status is Status.ACTIVE]
-    by_key: dict[Key, list[tuple[Pattern, Policy]]] = {}
+    active = [policy for policy in policies if policy.status is Status.ACTIVE]
+    by_key: dict[Key, list[tuple[Pattern, Entry]]] = {}
     for policy in active:
-        for pattern in policy.applies_to.codes.patterns:
+        for pattern in policy.patterns:
             by_key.setdefault(pattern.key, []).append((pattern, policy))
     faults: dict[tuple[str, str], Fault] = {}
     for policy in active:
-        for pattern in policy.applies_to.codes.patterns:
+        for pattern in policy.patterns:
             for other_pattern, other in _sharing(pattern, by_key):
                 pair = min(policy.id, other.id), max(policy.id, other.id)
                 if policy.id != other.id and pair not in faults and _both(policy, pattern, other, other_pattern):
@@ -26,7 +27,7 @@ def overlaps(policies: Iterable[Policy]) -> list[Fault]:
     return list(faults.values())
 
 
-def _sharing(pattern: Pattern, by_key: dict[Key, list[tuple[Pattern, Policy]]]) -> Iterator[tuple[Pattern, Policy]]:
+def _sharing(pattern: Pattern, by_key: dict[Key, list[tuple[Pattern, Entry]]]) -> Iterator[tuple[Pattern, Entry]]:
     """Yield the patterns that have a code in common with this one and are as long or shorter."""
     system, prefix, length = pattern.key
     sizes = {None, length} if length else {None, *range(len(prefix), _LONGEST)}
@@ -35,8 +36,8 @@ def _sharing(pattern: Pattern, by_key: dict[Key, list[tuple[Pattern, Policy]]]) 
             yield from by_key.get((system, prefix[:end], size), ())
 
 
-def _both(one: Policy, mine: Pattern, other: Policy, theirs: Pattern) -> bool:
-    orders = one.applies_to.orders, other.applies_to.orders
+def _both(one: Entry, mine: Pattern, other: Entry, theirs: Pattern) -> bool:
+    orders = one.orders, other.orders
     return (
         one.priority == other.priority
         and one.scope.meets(other.scope)
@@ -56,8 +57,8 @@ def _meet(spans: list[tuple]) -> bool:
     return not starts or not ends or max(starts) <= min(ends)
 
 
-def _fault(pattern: Pattern, one: Policy, other: Policy) -> Fault:
+def _fault(pattern: Pattern, one: Entry, other: Entry) -> Fault:
     _, prefix, length = pattern.key
     code = prefix if length == len(prefix) else f"{prefix}*"
     say = f"{one} and {other} are both for {code}, for the same people and days"
-    return Fault(f"{one.id}/{one.version}.yaml", 1, say, "give one of them a higher 'priority', or part their scopes")
+    return Fault(one.file, 1, say, "give one of them a higher 'priority', or part their scopes")

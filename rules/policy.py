@@ -194,6 +194,13 @@ class Policy:
         """
         return tuple(sorted({f"patient/{one.type}.rs" for one in self.searches}))
 
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """Return its FHIRPath expressions, each once."""
+        paths = (one.path or one.what for fact in self.facts for one in fact.whence if one.read)
+        amounts = (row.amount.written for row in self.rows if row.amount)
+        return tuple(dict.fromkeys([*(one.question for one in self.criteria), *amounts, *paths]))
+
     def fact(self, name: str) -> Fact | None:
         return next((fact for fact in self.facts if fact.name == name), None)
 

@@ -8,6 +8,7 @@ own. A draft may change as often as its authors like.
 from dataclasses import replace
 
 from rules.book import PolicyBook
+from rules.entry import Entry
 from rules.policy import Identity, Policy, Status
 from rules.yaml_lines import Fault
 
@@ -16,20 +17,20 @@ _ANYBODY = Identity(Status.ACTIVE)
 
 def unkept(before: PolicyBook, after: PolicyBook) -> list[Fault]:
     """Return a fault for each version of ``before`` that ``after`` has changed or left out."""
-    published = (policy for policy in before if policy.identity.status is not Status.DRAFT)
-    return [fault for policy in published for fault in _unkept(policy, after.version(policy.id, policy.version))]
+    published = (entry for entry in before.entries if entry.status is not Status.DRAFT)
+    return [fault for entry in published for fault in _unkept(entry, after.entry(entry.id, entry.version))]
 
 
-def _unkept(policy: Policy, now: Policy | None) -> list[Fault]:
-    file = f"{policy.id}/{policy.version}.yaml"
+def _unkept(entry: Entry, now: Entry | None) -> list[Fault]:
     if now is None:
-        return [Fault(file, 1, f"{policy} was published and is gone", "put it back; 'expires' says when it ends")]
-    if _weighed(policy) != _weighed(now):
+        return [Fault(entry.file, 1, f"{entry} was published and is gone", "put it back; 'expires' says when it ends")]
+    same = bool(entry.digest) and entry.digest == now.digest
+    if not same and _weighed(entry.open()) != _weighed(now.open()):
         suggestion = "put it back, and give the change a version of its own"
-        return [Fault(file, 1, f"{policy} is published and never changes", suggestion)]
+        return [Fault(entry.file, 1, f"{entry} is published and never changes", suggestion)]
     return []
 
 
 def _weighed(policy: Policy) -> Policy:
     """Return what cannot be changed: all but the author's examples, who answers for it, and how and when it ends."""
-    return replace(policy, cases=(), expires=None, identity=Identity(Status.ACTIVE))
+    return replace(policy, cases=(), expires=None, identity=_ANYBODY)

@@ -46,6 +46,15 @@ def as_written(data: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return named | ({VALUE_SETS: tuple(data[VALUE_SETS])} if VALUE_SETS in data else {})
 
 
+def value_sets_named(data: Any) -> set[str]:
+    """Return the value sets that a policy's data name anywhere."""
+    if isinstance(data, list):
+        return set().union(*map(value_sets_named, data))
+    if not isinstance(data, dict):
+        return set()
+    return set().union(*map(value_sets_named, data.values()), data.get(VALUE_SETS, ()))
+
+
 def code_findings(data: Mapping[str, Any], where: Where, value_sets: ValueSets) -> Iterator[Finding]:
     """Yield what is wrong with codes that the schema has passed."""
     for name in SYSTEMS.keys() & data.keys():

@@ -10,7 +10,6 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from fhir_r4.path import compiled
 from fhir_r4.resource import Coding, codings, local_reference, text_of
 from rules.directory import Provider
 from rules.evidence import Evidence
@@ -88,10 +87,9 @@ def _record(fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -> 
         ]
     if not resources:
         return []
-    if whence.path is None:
+    if whence.read is None:
         return [(len(resources) if fact.type is FactType.NUMBER else True, local_reference(resources[0]))]
-    read = compiled(whence.path)
-    return [(value, local_reference(one)) for one in resources for value in read(one, {})]
+    return [(value, local_reference(one)) for one in resources for value in whence.read(one, {})]
 
 
 def _order(_fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -> Iterable[Seen]:
@@ -105,12 +103,12 @@ def _order(_fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -> 
             return [(one, "modifiers") for one in asked.modifiers]
         case "diagnoses":
             return _among(whence, evidence, asked.diagnoses, "diagnoses")
-        case path:
-            return _path(path, evidence.order)
+        case _:
+            return _path(whence, evidence.order)
 
 
 def _coverage(_fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -> Iterable[Seen]:
-    return _path(whence.what, evidence.coverage)
+    return _path(whence, evidence.coverage)
 
 
 def _patient(_fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -> Iterable[Seen]:
@@ -120,7 +118,7 @@ def _patient(_fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -
     if whence.what == "age":
         born = text_of(patient.get("birthDate")) or ""
         return [(_age(date.fromisoformat(born), evidence.day), "birthDate")] if len(born) == len("2026-01-31") else []
-    return _path(whence.what, evidence.patient)
+    return _path(whence, evidence.patient)
 
 
 def _requester(_fact: Fact, whence: Whence, policy: Policy, evidence: Evidence) -> Iterable[Seen]:
@@ -173,8 +171,8 @@ _PLACES: Mapping[Place, Callable[[Fact, Whence, Policy, Evidence], Iterable[Seen
 }
 
 
-def _path(path: str, resource: dict | None) -> Iterable[Seen]:
-    return [(value, path) for value in compiled(path)(resource, {})] if resource else []
+def _path(whence: Whence, resource: dict | None) -> Iterable[Seen]:
+    return [(value, whence.what) for value in whence.read(resource, {})] if resource and whence.read else []
 
 
 def _among(whence: Whence, evidence: Evidence, codes: Iterable[Coding], where: str) -> Iterable[Seen]:

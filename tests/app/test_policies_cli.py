@@ -29,6 +29,30 @@ def run(*words, data=None, fails=False):
     return answer.output
 
 
+def test_the_shipped_policies_are_without_fault():
+    assert "0 faults" in run("check")
+
+
+def test_every_fault_is_told_with_file_line_and_what_to_write(folder):
+    file = folder / OXYGEN
+    file.write_text(
+        file.read_text().replace("%spo2 <= 88", "%spo <= 88").replace("- when: {group I: yes}", "- when: {}")
+    )
+    (folder / "lumbar-mri" / "2026.1.yaml").write_text("policy: [")
+    out = run("check", "--folder", folder, fails=True)
+    assert "home-oxygen/2026.1.yaml:" in out
+    assert "lumbar-mri/2026.1.yaml:1: not YAML" in out
+    assert "2 faults, 0 warnings" in out
+
+
+def test_a_warning_refuses_nothing(folder):
+    file = folder / OXYGEN
+    file.write_text(file.read_text().replace("owner:  ", "# owner:  "))
+    out = run("check", "--folder", folder)
+    assert "nobody owns it\n    add 'owner'" in out
+    assert "0 faults, 1 warnings" in out
+
+
 def test_the_cases_of_all_policies_go_as_expected():
     out = run("test")
     assert "home-oxygen 2026.1" in out

@@ -8,6 +8,7 @@ import pytest
 from fhir_r4.resource import Coding
 from fhir_r4.systems import HCPCS
 from rules.book import PolicyBook
+from rules.entry import Entry
 from rules.load import load_book, load_policy
 from rules.overlaps import overlaps
 from rules.policy import Status
@@ -118,10 +119,10 @@ def test_value_sets_ship_with_the_policies(tmp_path):
 ], ids=str)  # fmt: skip
 def test_two_policies_for_the_same_order_need_a_priority(codes, more):
     both = [a_policy("a"), a_policy("b", codes, more)]
-    (fault,) = overlaps(both)
+    (fault,) = overlaps(map(Entry.of, both))
     assert "are both for E02" in fault.message
     assert "priority" in fault.suggestion
-    assert overlaps(both[::-1])
+    assert overlaps(map(Entry.of, both[::-1]))
 
 
 @pytest.mark.parametrize(("codes", "more", "mine"), [
@@ -137,7 +138,7 @@ def test_two_that_never_meet_do_not(codes, more, mine):
     other = a_policy(
         "a", '{orders: [ServiceRequest], HCPCS: ["E0240"]}' if mine is None else '{HCPCS: ["E0240"]}', mine or ""
     )
-    assert overlaps([other, a_policy("b", codes, more)]) == []
+    assert overlaps(map(Entry.of, [other, a_policy("b", codes, more)])) == []
 
 
 def test_a_book_in_which_two_policies_contradict_is_refused(tmp_path):

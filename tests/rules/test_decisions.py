@@ -221,6 +221,7 @@ VISITS = "    rest: {to: therapists, say: More than twenty visits a year are loo
     ('question: "1"', 'question: "1"\n        order: quantity', "one key says where", "write one of question"),
     ("type: date, record", "type: date, recrod", "where a fact comes from", "write one of"),
     ("  age: ", "  service: {type: number, patient: age}\n  age: ", "%service is known", "call it"),
+    ("  age: ", "  weeks: {type: number, patient: age}\n  age: ", "'weeks' is a word of FHIRPath", "call it"),
     ('"%age < 18"', '"%age"', "it answers neither yes nor no", "compare it with something"),
     ('"%age < 18"', '"%age < %since"', "cannot be answered with facts of these types", "compare a number with"),
     ('"20 - %used"', '"20 - %usd"', "no fact is called 'usd'", "did you mean 'used'?"),

@@ -1,0 +1,86 @@
+"""What is doubtful is told before a folder is published, with file and line; only faults refuse it."""
+
+import json
+import shutil
+from datetime import date
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from rules.check import check
+from rules.load import load_book
+from rules.yaml_lines import read_yaml
+from tests.given import ROOT
+from tests.rules.test_book import CHAIR
+
+TODAY = date(2026, 3, 1)
+OWNED = "owner: Policy\napproved: [{by: Ada Lin, on: 2025-11-03}, {by: Bo Diaz, on: 2025-11-05}]\n"
+
+
+def checked(tmp_path, more="", source="", **files):
+    (tmp_path / "a").mkdir(exist_ok=True)
+    text = CHAIR.format(id="a", codes='{HCPCS: ["E0240"]}', more=more)
+    (tmp_path / "a" / "1.yaml").write_text(text.replace('/a"}]', f'/a"{source}}}]'))
+    for name, content in files.items():
+        (tmp_path / "a" / f"{name}.yaml").write_bytes(content)
+    return check(tmp_path, TODAY)
+
+
+def test_a_policy_without_doubt_is_told_nothing(tmp_path):
+    assert checked(tmp_path, OWNED) == []
+
+
+@pytest.mark.parametrize(("source", "told"), [
+    (", until: 2026-02-28", "the source 'A document' has expired"),
+    (", dated: 2022-01-01", "more than three years old"),
+])  # fmt: skip
+def test_a_source_that_has_expired_or_grown_old_is_a_warning_and_refuses_nothing(tmp_path, source, told):
+    (fault,) = checked(tmp_path, OWNED, source)
+    assert told in fault.message
+    assert fault.warning
+    assert str(fault).startswith("a/1.yaml:5: warning: ")
+    assert len(load_book(tmp_path)) == 1
+
+
+def test_a_source_that_holds_today_is_no_doubt(tmp_path):
+    assert checked(tmp_path, OWNED, ", dated: 2025-01-01, until: 2026-03-01") == []
+
+
+def test_an_active_policy_that_nobody_approved_is_told_and_a_draft_is_not(tmp_path):
+    assert [one.suggestion[:12] for one in checked(tmp_path)] == ["add 'owner'", "add 'approve"]
+    assert checked(tmp_path, "status: draft") == []
+    assert checked(tmp_path, "expires: 2026-02-01") == []
+
+
+def test_faults_and_warnings_of_all_files_are_told_in_order(tmp_path):
+    found = checked(tmp_path, b2=b"policy: [", c3=b"\xff")
+    assert [(one.file, one.warning) for one in found] == [
+        ("a/1.yaml", True), ("a/1.yaml", True), ("a/b2.yaml", False), ("a/c3.yaml", False)]  # fmt: skip
+
+
+def test_the_shipped_policies_have_no_fault():
+    """Warnings are of the calendar: a source grows old while nobody looks."""
+    assert [one for one in check(ROOT / "rules" / "policies", TODAY) if not one.warning] == []
+
+
+def test_the_published_schema_accepts_the_shipped_policies_and_describes_each_key():
+    schema = json.loads((ROOT / "rules" / "policy.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    files = [one for one in (ROOT / "rules" / "policies").glob("*/*.yaml") if one.parent.name != "value-sets"]
+    for file in files:
+        Draft202012Validator(schema).validate(read_yaml(file.read_text(), file.name).data)
+    assert len(files) >= 3
+
+
+def test_an_editor_is_told_of_the_schema():
+    for file in (ROOT / "rules" / "policies").glob("*/*.yaml"):
+        first = file.read_text().splitlines()[0]
+        name = first.removeprefix("# yaml-language-server: $schema=")
+        assert (file.parent / name).resolve().is_file()
+
+
+def test_a_folder_is_not_changed_by_looking_at_it(tmp_path):
+    shutil.copytree(ROOT / "rules" / "policies", tmp_path / "policies")
+    before = sorted((one, one.stat().st_mtime_ns) for one in tmp_path.rglob("*"))
+    check(tmp_path / "policies", TODAY)
+    assert sorted((one, one.stat().st_mtime_ns) for one in tmp_path.rglob("*")) == before
