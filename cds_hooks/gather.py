@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from cds_hooks.evidence import wanted_by_policies
+from cds_hooks.evidence import requesters_wanted, wanted_by_policies
 from cds_hooks.insured import Insured, insured, member_numbers, patients_numbers, payors, same_person
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.known import Known
@@ -35,6 +35,7 @@ class Circumstances:
             be, one whose payer could not be found out.
         providers: performers by reference, as the payer's directory has them; absent where it has them not.
         known: every resource that came with the request or from the EHR.
+        patient_id: whom all of it is about.
         unlisted: where the EHR has no coverage with us, the payers that know the patient by number and birth date.
     """
 
@@ -42,6 +43,7 @@ class Circumstances:
     insured: tuple[Insured, ...]
     providers: dict[str, Provider]
     known: Known
+    patient_id: str = ""
     unlisted: tuple[tuple[Payer, Member], ...] = ()
 
 
@@ -67,12 +69,13 @@ def gather(request: HookRequest, ehr: Ehr, directory: Directory, knowledge: Know
     orders = tuple(read_order(one, known.find, request.context.performer) for one in resources)
     found = (insured(one, request.patient_id, known, directory) for one in _coverages(known))
     ours = _ours([one for one in found if one])
-    known.ask(ehr, wanted_by_policies(orders, ours, request, knowledge, now))
+    known.ask(ehr, wanted_by_policies(orders, ours, request, known, knowledge, now))
     return Circumstances(
         orders=orders,
         insured=ours,
-        providers=network_of(orders, known, directory),
+        providers=network_of(orders, requesters_wanted(orders, ours, knowledge, now), known, directory),
         known=known,
+        patient_id=request.patient_id,
         unlisted=() if ours else tuple(_unlisted(request, known, directory, knowledge)),
     )
 

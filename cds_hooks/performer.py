@@ -32,9 +32,11 @@ def wanted_of(resource: dict, request: HookRequest, known: Known) -> Iterator[st
         yield from (one for one in _behind(held) if known.find(one) is None)
 
 
-def network_of(orders: Iterable[Order], known: Known, directory: Directory) -> dict[str, Provider]:
-    """Return the performers that the directory has, by the reference under which orders name them."""
-    named = dict.fromkeys(order.performer for order in orders if order.performer)
+def network_of(
+    orders: Iterable[Order], others: Iterable[str], known: Known, directory: Directory
+) -> dict[str, Provider]:
+    """Return the performers, and ``others``, that the directory has, by the reference under which orders name them."""
+    named = dict.fromkeys([*(order.performer for order in orders if order.performer), *others])
     found = {target: (directory.provider(npi) for npi in _npis(target, known)) for target in named}
     return {target: one for target, every in found.items() if (one := next(filter(None, every), None))}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from cds_hooks.evidence import policy_for
+from cds_hooks.facts import evidence_of
 from cds_hooks.gather import Circumstances
 from cds_hooks.insured import Insured
 from cds_hooks.knowledge import Knowledge
@@ -28,8 +29,10 @@ from fhir_r4.resource import Coding, local_reference
 from fhir_r4.systems import BILLING, canonical_system
 from rules.assertion import CoverageAssertion
 from rules.directory import Member, Plan
-from rules.policy import Policy
+from rules.order_time import at_order_time
+from rules.policy import AtOrderTime, Policy
 from rules.ports import Standing
+from rules.weigh import weigh as weighed_by
 
 _EXTENSION = {Generation.V2_0: extension_2_0, Generation.V2_2: extension_2_2}
 _UNKNOWN_CODE = Coding("", "")
@@ -87,8 +90,9 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
         phone=payer.phone if payer else None,
     )
     if not insured.unavailable:
+        says = _said(policy, order, insured, code, scene, today) if policy and member else None
         statement = _not_a_member(statement, insured, day) or _by_policy(
-            statement, policy, code, _number_on_file(order, member, code, day, scene), scene, plan
+            statement, policy, code, _number_on_file(order, member, code, day, scene), scene, plan, says
         )
     statement = replace(statement, dependencies=_dependencies(order, scene))
     expires = today + timedelta(days=plan.assertion_days if plan else 0)
@@ -133,6 +137,7 @@ def _by_policy(
     number: str | None,
     scene: Scene,
     plan: Plan | None,
+    says: AtOrderTime | None,
 ) -> CoverageInformation:
     """Say what the policy says at order time; where none has the code, what the plan says by default."""
     if policy is None and canonical_system(code.system) not in BILLING:
@@ -144,13 +149,12 @@ def _by_policy(
             info_needed=("detail-code",),
             reasons=(reason,),
         )
-    if policy is None:
+    if policy is None or says is None:
         otherwise = plan.otherwise if plan else None
         reason = Reason("The plan has no policy of its own for this code.")
         return replace(
             statement, covered="covered", pa_needed=otherwise, billing_codes=_billing(code), reasons=(reason,)
         )
-    says = policy.at_order_time
     read = (Detail("policy-link", "Url", policy.sources[0].url),)
     said = replace(statement, covered=says.covered, billing_codes=policy.applies_to.billing_codes(code), details=read)
     if number and says.covered != "not-covered":
@@ -161,9 +165,17 @@ def _by_policy(
         said,
         pa_needed=says.pa_needed,
         doc_needed=says.doc_needed,
+        info_needed=says.info_needed,
         questionnaires=(form,) if form else (),
         reasons=(Reason(says.reason or f"See the plan's policy: {policy.title}."),),
     )
+
+
+def _said(policy: Policy, order: Order, insured: Insured, code: Coding, scene: Scene, today: date) -> AtOrderTime:
+    """Return what the policy says of this very order, on what is known when it is written."""
+    standing = scene.standing.get(insured.member, ()) if insured.member else ()
+    evidence = evidence_of(order, insured, code, scene.circumstances, standing, today)
+    return at_order_time(policy, weighed_by(policy, evidence))
 
 
 def _billing(code: Coding) -> tuple[Coding, ...]:

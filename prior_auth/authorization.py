@@ -23,6 +23,7 @@ from typing import Any
 
 from fhir_r4.resource import Coding, Identifier
 from fhir_r4.systems import code_key
+from prior_auth.quantity import quantity_of
 from rules.ports import Standing
 
 
@@ -261,7 +262,7 @@ class Authorization:
     def standing(self) -> tuple[Standing, ...]:
         """Return what a hook may call satisfied: the certified items."""
         return tuple(
-            Standing(decided.number, item.codes, decided.starts, decided.ends)
+            Standing(decided.number, item.codes, decided.starts, decided.ends, quantity_of(item.asked) or Decimal(1))
             for item in self.items
             if (decided := item.decision).action is ReviewAction.CERTIFIED
             and decided.number

@@ -3,8 +3,8 @@
 Found in the payer's directory, or said as a business error that the submitter can mend (pas.md §3.5).
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
@@ -13,7 +13,7 @@ from fhir_r4.resource import Identifier, dicts, extension, identifier, identifie
 from fhir_r4.systems import NPI, TRANSMISSION_IDENTIFIERS
 from prior_auth.change import Wish
 from prior_auth.submission import MOST_NUMBERS, Submission
-from rules.directory import Member, Payer
+from rules.directory import Member, Payer, Provider
 from rules.ports import Directory
 
 
@@ -38,10 +38,17 @@ class BusinessError:
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """Who is involved, as the payer knows them."""
+    """Who is involved, as the payer knows them.
+
+    Attributes:
+        providers: who asks and who is to do it, by NPI.
+        requester: who asks.
+    """
 
     payer: Payer
     member: Member
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    requester: Provider | None = None
 
 
 def parties(submission: Submission, directory: Directory, now: datetime) -> Parties | BusinessError:
@@ -50,12 +57,18 @@ def parties(submission: Submission, directory: Directory, now: datetime) -> Part
     if payer is None:
         path = f"{submission.insurer.path}.identifier"
         return BusinessError("79", "C", "2010A-NM109", path, "The insurer is none that is served here.")
-    if not any(directory.provider(npi) for npi in islice(_requestor_npis(submission), MOST_NUMBERS)):
+    asking = islice(_requestor_npis(submission), MOST_NUMBERS)
+    requester = next((found for npi in asking if (found := directory.provider(npi))), None)
+    if requester is None:
         path = f"{submission.provider.path}.identifier"
         return BusinessError("51", "C", "2010B-NM109", path, "The requesting provider is not on file.")
     error = _coverage_error(submission, payer, directory)
     member = error or _member(submission, payer, directory, now)
-    return member if isinstance(member, BusinessError) else Parties(payer, member)
+    if isinstance(member, BusinessError):
+        return member
+    others = {npi for item in submission.items if (npi := item.along.performer)} - {requester.npi}
+    performers = (directory.provider(npi) for npi in sorted(others)[:MOST_NUMBERS])
+    return Parties(payer, member, {one.npi: one for one in (requester, *performers) if one}, requester)
 
 
 def speaks_for(submission: Submission, organizations: Iterable[Identifier]) -> bool:

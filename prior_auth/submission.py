@@ -38,10 +38,32 @@ from fhir_r4.systems import (
 from prior_auth.change import Change, Wish, changes_another, read_change, wish_of, withdrawn
 from prior_auth.request_bundle import day, read_bundle, unwrapped
 from questionnaires.answers import responses_in
+from rules.search import CODED
 
 MOST_NUMBERS = 5
 _ORDER_CODES = ("codeCodeableConcept", "code", "medicationCodeableConcept")
 _URGENT_LEVELS = ("U", "03")  # urgent, emergency
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What came along with an item, all about its patient; facts of policies are read from it.
+
+    Attributes:
+        order: the request behind the item.
+        records: resources of the EHR.
+        diagnoses: of the item, else of the Claim, and the reasons of the order.
+        others: the codes of the other items.
+        performer: NPI of who is to do it, where the order names somebody.
+    """
+
+    order: dict | None = None
+    patient: dict | None = None
+    coverage: dict | None = None
+    records: tuple[dict, ...] = ()
+    diagnoses: tuple[Coding, ...] = ()
+    others: tuple[Coding, ...] = ()
+    performer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +80,7 @@ class RequestedItem:
         assertion_ids: promises that the order carries (CRD).
         information: sequences of the supportingInfo that belongs to it; empty means all.
         doubts: what a person has to look at before anything is certified, in sentences.
+        along: what came with it.
     """
 
     sequence: int
@@ -70,6 +93,7 @@ class RequestedItem:
     doubts: tuple[str, ...]
     asked: dict[str, Any] = field(default_factory=dict)
     wish: Wish = Wish.NEW
+    along: Along = Along()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +181,7 @@ def _submission(bundle: dict, entries: Entries) -> Submission:
         member_ids=member_ids(patient.resource, coverage.resource),
         npis=frozenset(provider_npis(entries)),
         urgent=_is_urgent(resource),
-        items=tuple(_item(item, entries, patient) for item in dicts(resource["item"])),
+        items=tuple(_item(item, entries, patient, coverage) for item in dicts(resource["item"])),
         forms=tuple(_forms(entries, patient)),
         emergency=_is_emergency(resource),
         withdrawn=frozenset(withdrawn(resource)),
@@ -235,7 +259,7 @@ def _is_emergency(claim: dict) -> bool:
     return has_coding(level, X12_LEVEL_OF_SERVICE, "03")
 
 
-def _item(item: dict, entries: Entries, patient: Entry) -> RequestedItem:
+def _item(item: dict, entries: Entries, patient: Entry, coverage: Entry) -> RequestedItem:
     order = entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), entries[0])
     behind = order.resource if order else {}
     starts, ends = service_days(item)
@@ -250,20 +274,58 @@ def _item(item: dict, entries: Entries, patient: Entry) -> RequestedItem:
         assertion_ids=assertion_ids(behind),
         information=frozenset(one for one in as_list(item.get("informationSequence")) if isinstance(one, int)),
         doubts=(*_doubts(item), *(_doubts_of_order(order, item, entries, patient) if order else ())),
+        along=_along(item, order, entries, patient, coverage),
         asked=item,
         wish=wish_of(item) if changes_another(entries[0].resource) else Wish.NEW,
     )
 
 
 def _doubts(item: dict) -> Iterator[str]:
-    """Say what no policy weighs yet, and would be certified unseen."""
+    """Say what no policy can weigh, and would be certified unseen."""
     billed = {code_key(one.system, one.code) for one in codings(item.get("productOrService"))}
     if len({key for key in billed if key[0] in BILLING}) > 1:
         yield "The item names more than one service."
-    if item.get("modifier"):
-        yield "The item has a modifier, which no policy weighs."
-    if as_dict(item.get("quantity")).get("value", 1) != 1:
-        yield "The item asks for a quantity, which no policy weighs."
+
+
+def _along(item: dict, order: Entry | None, entries: Entries, patient: Entry, coverage: Entry) -> Along:
+    behind, claim = order.resource if order else {}, entries[0].resource
+    performer = order and next(
+        (one for name in _listed(behind.get("performer")) if (one := entries.resolve(reference(name), order))), None
+    )
+    return Along(
+        order=order.resource if order else None,
+        patient=patient.resource,
+        coverage=coverage.resource,
+        records=tuple(_records(entries, patient)),
+        diagnoses=(
+            *_diagnoses(claim, item),
+            *(code for one in dicts(behind.get("reasonCode")) for code in codings(one)),
+        ),
+        others=tuple(
+            code for one in dicts(claim.get("item")) if one is not item for code in codings(one.get("productOrService"))
+        ),
+        performer=next((one.value for one in identifiers(performer.resource) if one.system == NPI), None)
+        if performer
+        else None,
+    )
+
+
+def _diagnoses(claim: dict, item: dict) -> Iterator[Coding]:
+    """Yield the diagnoses to which the item points; all of the Claim's where it points to none."""
+    wanted = as_list(item.get("diagnosisSequence"))
+    for one in dicts(claim.get("diagnosis")):
+        if not wanted or one.get("sequence") in wanted:
+            yield from codings(one.get("diagnosisCodeableConcept"))
+
+
+def _records(entries: Entries, patient: Entry) -> Iterator[dict]:
+    """Yield what of the EHR was sent about the patient and nobody else."""
+    for entry in entries:
+        if kind(entry.resource) in CODED:
+            about = entry.resource.get("subject") or entry.resource.get("patient")
+            subject = entries.resolve(reference(about), entry)
+            if subject is not None and subject.full_url == patient.full_url:
+                yield entry.resource
 
 
 def _doubts_of_order(order: Entry, item: dict, entries: Entries, patient: Entry) -> Iterator[str]:

@@ -5,23 +5,25 @@ by the plan's own default. What a policy does not certify waits for a person; so
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from fhir_r4.resource import Coding, text_of
 from fhir_r4.systems import BILLING, canonical_system
 from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
+from prior_auth.evidence import evidence_of, unweighed, within
 from prior_auth.parties import Parties
 from prior_auth.submission import Form, RequestedItem
-from questionnaires.answers import facts_from
+from questionnaires.answers import answers_by_question, facts_from, finished
 from questionnaires.catalog import Catalog
 from rules.assertion import CoverageAssertion
 from rules.book import PolicyBook
 from rules.decisions import Then
-from rules.evaluate import Outcome, evaluate
+from rules.evaluate import Outcome
+from rules.evidence import Answers
 from rules.policy import Policy
 from rules.ports import Standing
+from rules.weigh import weigh as weighed
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,11 @@ class OnFile:
     promises: tuple[CoverageAssertion, ...] = ()
     authorizations: tuple[Authorization, ...] = ()
     elsewhere: tuple[Standing, ...] = ()
+
+    def standing(self, *, without: str | None) -> tuple[Standing, ...]:
+        """Return all that is certified for the member, but for the case that is weighed."""
+        others = (one for one in self.authorizations if one.id != without)
+        return (*(standing for one in others for standing in one.standing()), *self.elsewhere)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +86,18 @@ def weigh(item: RequestedItem, weighing: Weighing) -> Item:
     if found is None:
         return Item(item.sequence, item.codes, item.starts, item.ends, _by_default(item, weighing), item.asked)
     policy, code, promise = found
-    evidence = _evidence(policy, item, weighing)
-    outcome = evaluate(policy, evidence.facts, item.authored, weighing.today)
-    doubts = (*item.doubts, *evidence.doubts, *_twice(item, code, weighing), *_after_the_fact(item, weighing))
-    decision = _decision(outcome, item, doubts, evidence.notes, weighing)
-    decision.trace.update(outcome.trace(promise=promise, notes=evidence.notes).to_json())
+    said = _said(policy, item, weighing)
+    standing = weighing.on_file.standing(without=weighing.own)
+    outcome = weighed(policy, evidence_of(item, code, said.answers, weighing.known, standing, weighing.today))
+    doubts = (
+        *item.doubts,
+        *unweighed(item, policy),
+        *said.doubts,
+        *_twice(item, code, weighing),
+        *_after_the_fact(item, weighing),
+    )
+    decision = _decision(outcome, item, doubts, (*outcome.notes, *said.notes), weighing)
+    decision.trace.update(outcome.trace(promise=promise, notes=said.notes).to_json())
     return Item(item.sequence, (code,), item.starts, item.ends, decision, item.asked)
 
 
@@ -93,7 +107,8 @@ def _by_default(item: RequestedItem, weighing: Weighing) -> Decision:
     by, book = f"plan {weighing.known.member.plan}", weighing.knowledge.book
     billed = bool(item.codes) and all(canonical_system(one.system) in BILLING for one in item.codes)
     known = book.knows(item.codes, weighing.known.payer.enrolment(weighing.known.member.plan))
-    if plan and plan.otherwise == "no-auth" and billed and not item.doubts and not known:
+    unseen = (*item.doubts, *unweighed(item, None))
+    if plan and plan.otherwise == "no-auth" and billed and not unseen and not known:
         return Decision(
             action=ReviewAction.NOT_REQUIRED,
             basis=Basis.PLAN,
@@ -102,7 +117,7 @@ def _by_default(item: RequestedItem, weighing: Weighing) -> Decision:
             reason="The plan asks for no prior authorization of this service.",
         )
     reason = "The plan has no policy of its own for this service; a person looks at the request."
-    doubts = (*item.doubts, *(said for code in item.codes[:1] for said in _twice(item, code, weighing)))
+    doubts = (*unseen, *(said for code in item.codes[:1] for said in _twice(item, code, weighing)))
     return _pended(Basis.PLAN, by, " ".join((*doubts, reason)), weighing.now)
 
 
@@ -146,18 +161,18 @@ def _after_the_fact(item: RequestedItem, weighing: Weighing) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Evidence:
-    """What the forms say: facts, notes on what does not count, and what a person has to look at."""
+class _Said:
+    """What the forms say: answers by question, notes on what does not count, and what a person has to look at."""
 
-    facts: dict[str, Any]
+    answers: Answers = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
 
 
-def _evidence(policy: Policy, item: RequestedItem, weighing: Weighing) -> _Evidence:
-    """Read the policy's facts from the forms that belong to the item; forms that disagree are left to a person."""
+def _said(policy: Policy, item: RequestedItem, weighing: Weighing) -> _Said:
+    """Read the forms that belong to the item and are the policy's; forms that disagree are left to a person."""
     if policy.at_order_time.questionnaire is None:
-        return _Evidence({})
+        return _Said()
     wanted = weighing.knowledge.catalog.canonical(policy.at_order_time.questionnaire)
     forms = [
         form.response
@@ -165,14 +180,17 @@ def _evidence(policy: Policy, item: RequestedItem, weighing: Weighing) -> _Evide
         if form.belongs_to(item) and text_of(form.response.get("questionnaire")) == wanted
     ]
     if not forms:
-        return _Evidence({}, ("the policy's form, in the version it asks for, was not sent",))
-    said = [facts_from(form, policy.facts) for form in forms if not _ahead(form, weighing.now)]
-    complete = [one for one in said if one[0]] or said
+        return _Said(notes=("the policy's form, in the version it asks for, was not sent",))
+    now = [form for form in forms if not _ahead(form, weighing.now)]
+    if not now:
+        return _Said(notes=("the form is dated ahead",))
+    facts = [facts_from(form, policy.facts)[0] for form in now]
+    complete = [(form, found) for form, found in zip(now, facts, strict=True) if found]
     if not complete:
-        return _Evidence({}, ("the form is dated ahead",))
-    facts, notes = complete[0]
-    disagree = any(other != facts for other, _ in complete)
-    return _Evidence(facts, notes, ("Forms that were sent disagree.",) if disagree else ())
+        return _Said(notes=() if finished(now[0]) else ("the form is not completed",))
+    form, found = complete[0]
+    disagree = any(other != found for _, other in complete)
+    return _Said(answers_by_question(form), (), ("Forms that were sent disagree.",) if disagree else ())
 
 
 def _ahead(form: dict, now: datetime) -> bool:
@@ -194,7 +212,7 @@ def _decision(
     """Make the outcome a decision; where there is doubt, nothing is certified by software."""
     by, now = f"policy {outcome.policy} {outcome.version}, row {outcome.row}", weighing.now
     match outcome.then:
-        case Then.CERTIFY if outcome.period and not doubts:
+        case Then.CERTIFY if outcome.period and not doubts and within(outcome, item):
             starts = item.starts or weighing.today
             granted = outcome.period.last_day(starts)
             return Decision(
@@ -211,6 +229,11 @@ def _decision(
             return Decision(
                 action=ReviewAction.NOT_CERTIFIED, basis=Basis.PLAN, decided_by=by, decided_at=now, reason=outcome.say
             )
+        case Then.NO_AUTH if not doubts:
+            return Decision(
+                action=ReviewAction.NOT_REQUIRED, basis=Basis.PLAN, decided_by=by, decided_at=now, reason=outcome.say
+            )
         case _:
-            said = " ".join(doubts) if doubts else outcome.say
+            more = outcome.rest.say if outcome.rest and not within(outcome, item) else outcome.say
+            said = " ".join(doubts) if doubts else more
             return _pended(Basis.POLICY, by, f"{said} ({'; '.join(notes)})" if notes else said, now)

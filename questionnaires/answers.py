@@ -20,7 +20,7 @@ def facts_from(response: dict, wanted: Iterable[Fact]) -> tuple[dict[str, Any], 
     Numbers come in the fact's unit, dates as ISO strings, codes bare. What was not asked or not answered is
     absent.
     """
-    if text_of(response.get("status")) not in FINISHED:
+    if not finished(response):
         return {}, ("the form is not completed",)
     answers = answers_by_question(response)
     facts: dict[str, Any] = {}
@@ -36,6 +36,10 @@ def facts_from(response: dict, wanted: Iterable[Fact]) -> tuple[dict[str, Any], 
             else:
                 facts[fact.name] = value
     return facts, tuple(notes)
+
+
+def finished(response: dict) -> bool:
+    return text_of(response.get("status")) in FINISHED
 
 
 def answers_by_question(response: dict) -> dict[str, list[Any]]:

@@ -134,6 +134,8 @@ class Row:
     ) -> frozenset[str] | None:
         """Return the missing facts on which it depends whether the row holds.
 
+        Where a row that does not pend allows a criterion to be missing, nobody need be asked: it does without.
+
         Args:
             about: the facts of each criterion.
 
@@ -144,7 +146,12 @@ class Row:
         known = [(name, allowed) for name, allowed in self.when.items() if answers[name] is not Answer.MISSING]
         if Answer.NO in cells.values() or any(answers[name] not in allowed for name, allowed in known):
             return None
-        unsaid = [name for name in self.when if answers[name] is Answer.MISSING]
+        does_without = self.then is not Then.PEND
+        unsaid = [
+            name
+            for name, allowed in self.when.items()
+            if answers[name] is Answer.MISSING and not (does_without and Answer.MISSING in allowed)
+        ]
         asked = {fact for name in unsaid for fact in about[name] if facts.get(fact) is None}
         asked |= {fact for fact, answer in cells.items() if answer is Answer.MISSING}
         return None if unsaid and not asked else frozenset(asked)  # what no fact would tell is not asked for

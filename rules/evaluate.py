@@ -74,6 +74,8 @@ class Outcome:
             self.missing,
             (*self.notes, *notes),
             promise,
+            None if self.quantity is None else f"{self.quantity.normalize():f}",
+            self.queue,
         )
 
 

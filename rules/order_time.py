@@ -35,7 +35,7 @@ def at_order_time(policy: Policy, outcome: Outcome) -> AtOrderTime:
 def _by_outcome(policy: Policy, outcome: Outcome) -> AtOrderTime:
     says = policy.at_order_time
     match outcome.then:
-        case Then.NOT_COVERED:
+        case Then.NOT_COVERED if says.covered != "not-covered":
             return AtOrderTime(covered="not-covered", reason=outcome.say or says.reason)
         case Then.NO_AUTH:
             return AtOrderTime(covered=says.covered, pa_needed="no-auth", reason=outcome.say)

@@ -14,7 +14,7 @@ from fhir_r4.resource import Coding
 from fhir_r4.systems import code_key
 from rules.codes import CodeSet
 from rules.decisions import Row, When
-from rules.facts import Fact
+from rules.facts import Fact, Place
 from rules.scope import Scope
 from rules.search import Search
 
@@ -200,6 +200,10 @@ class Policy:
         paths = (one.path or one.what for fact in self.facts for one in fact.whence if one.read)
         amounts = (row.amount.written for row in self.rows if row.amount)
         return tuple(dict.fromkeys([*(one.question for one in self.criteria), *amounts, *paths]))
+
+    def asks_of(self, place: Place) -> bool:
+        """Tell whether any fact may come from there."""
+        return any(one.place is place for fact in self.facts for one in fact.whence)
 
     def fact(self, name: str) -> Fact | None:
         return next((fact for fact in self.facts if fact.name == name), None)

@@ -11,6 +11,7 @@ As JSON, kept with each decision; keys may be added and never change their meani
      "origins": {"spo2": {"place": "question", "at": "2.1"}},    where each value came from
      "missing": [{"fact": "pao2", "need": "clinical", "ask": "...", "question": "2.2"}],
      "notes":   ["pao2: answered more than once"],               what did not count, and never its value
+     "quantity": "20", "queue": "nurses",                        where a row says them
      "promise": "..."}                                           the coverage assertion that pinned the version, if any
 """
 
@@ -85,6 +86,8 @@ class Trace:
     missing: tuple[Missing, ...] = ()
     notes: tuple[str, ...] = ()
     promise: str | None = None
+    quantity: str | None = None
+    queue: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON that is kept."""
@@ -102,7 +105,8 @@ class Trace:
             ],
             "notes": list(self.notes),
         }
-        return kept | ({"promise": self.promise} if self.promise else {})
+        said = {"promise": self.promise, "quantity": self.quantity, "queue": self.queue}
+        return kept | {name: value for name, value in said.items() if value}
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "Trace | None":
@@ -126,4 +130,6 @@ class Trace:
             ),
             notes=tuple(kept.get("notes", [])),
             promise=kept.get("promise"),
+            quantity=kept.get("quantity"),
+            queue=kept.get("queue"),
         )

@@ -17,6 +17,7 @@ from tests.given import (
     ACME,
     AMY,
     BOOK,
+    CLINIC,
     FORM,
     NOW,
     OXYGEN,
@@ -279,7 +280,7 @@ def test_an_emergency_is_told_apart():
 
 
 def test_payer_and_member_are_found():
-    assert found() == KNOWN
+    assert (found().payer, found().member, found().requester) == (ACME, AMY, CLINIC)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""At order time the policy is weighed on what is known then: it is asked of the EHR, and what is missing is said."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from cds_hooks.gather import gather
+from cds_hooks.request import read_request
+from cds_hooks.respond import respond
+from cds_hooks.services import SERVICES
+from cds_hooks.weigh import Scene
+from fhir_r4.generations import Generation
+from fhir_r4.resource import extension, value_of
+from fhir_r4.systems import COVERAGE_INFORMATION, NPI
+from rules.book import PolicyBook
+from rules.directory import GoldCard
+from rules.load import load_policy
+from tests.given import AMY, CLINIC, NOW, FakeDirectory, FakeEhr, a_hook, a_record, an_order, hook_knowledge
+from tests.given_policy import BY_RECORD, TEXT, saturation
+from tests.hook_answer import assert_answer
+
+KNOWLEDGE = replace(hook_knowledge(), book=BY_RECORD)
+SEARCH = "Observation?patient=amy-baxter&code=http://loinc.org|20564-1&_sort=-date&_count=1"
+
+
+def called(*records, order=None, knowledge=KNOWLEDGE, providers=(CLINIC,), standing=()):
+    """Return what is said of the order, and the EHR that was asked."""
+    held = a_record()
+    for record in records:
+        held.put(record)
+    ehr, body = FakeEhr(held), a_hook(order=an_order(**(order or {})), version="2.2")
+    request = read_request(body, SERVICES["order-sign-crd"], Generation.V2_2)
+    known = gather(request, ehr, FakeDirectory(providers=providers), knowledge, NOW)
+    given = respond(Scene(request, known, {AMY: tuple(standing)}, knowledge, NOW))
+    assert_answer(body, given.to_json(), Generation.V2_2)
+    written = extension(given.system_actions[0]["resource"], COVERAGE_INFORMATION)
+    return {part["url"]: value_of(part) for part in written["extension"]}, ehr
+
+
+def test_what_the_policy_wants_to_know_is_asked_of_the_ehr():
+    assert SEARCH in called()[1].asked
+
+
+def test_a_policy_that_asks_nothing_of_the_ehr_reads_nothing_there():
+    assert not any("Observation" in one for one in called(knowledge=hook_knowledge())[1].asked)
+
+
+def test_a_missing_value_becomes_documentation_and_one_that_is_there_does_not():
+    assert called()[0]["doc-needed"] == "clinical"
+    assert "doc-needed" not in called(saturation(86))[0]
+
+
+def test_a_missing_performer_becomes_information_needed():
+    asks = TEXT.replace('"%trusted"', "\"%network = 'in'\"").replace(
+        "trusted: {type: boolean, requester: gold-card}", "network: {type: code, performer: network}"
+    )
+    asks = asks.replace("given: {trusted: true}", "given: {network: in}")
+    book = PolicyBook([load_policy(asks, "oxygen-by-record/1.yaml")])
+    said, _ = called(knowledge=replace(KNOWLEDGE, book=book), order={"performer": None})
+    assert (said["pa-needed"], said["info-needed"]) == ("conditional", "performer")
+
+
+def test_a_gold_card_needs_no_authorization():
+    """Who orders is read from the EHR, because the policy asks about them."""
+    record = a_record()
+    requester = record.get("DeviceRequest/home-oxygen")["requester"]["reference"]
+    npi = next(one["value"] for one in record.get(requester)["identifier"] if one["system"] == NPI)
+    trusted = replace(CLINIC, npi=npi, gold_cards=(GoldCard("*", date(2026, 1, 1)),))
+    said, ehr = called(providers=(trusted,))
+    assert said["pa-needed"] == "no-auth"
+    assert requester in ehr.asked
+
+
+def test_what_is_only_being_ordered_is_no_record():
+    drafted = saturation(86) | {"status": "draft"}
+    assert called(drafted)[0]["doc-needed"] == "clinical"
+
+
+@pytest.mark.parametrize("patient", ["Patient/somebody-else", "Organization/acme"])
+def test_a_record_of_somebody_else_says_nothing(patient):
+    assert called(saturation(86, patient=patient))[0]["doc-needed"] == "clinical"
