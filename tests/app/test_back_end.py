@@ -301,3 +301,12 @@ def test_an_address_that_will_not_do_stops_the_start(url):
 def test_the_operator_s_own_systems_may_live_inside_but_not_just_anywhere(address, reached):
     assert may_connect(address, loopback=False, private=True) is reached
     assert may_connect(address, loopback=False) is False
+
+
+@pytest.mark.parametrize("knobs", [{"seconds": 1.5}, {"status": 500}])
+def test_a_hook_is_answered_in_time_whatever_they_do(own, fake, knobs):
+    """Nothing is claimed of a member whom nobody could look up."""
+    fake.turn(**knobs)
+    answer = own.call(a_hook())
+    assert answer.status_code in {200, 503}
+    assert b"coverage-assertion-id" not in answer.data
