@@ -13,6 +13,7 @@ from app.clients.jwks import JwksCache
 from app.clients.outbound import Door
 from app.clock import now
 from app.config import Config
+from app.gold_cards import load_gold_cards
 from app.payers import load_payers
 from app.policies import ActivePolicies, Edition
 from app.ration import Ration
@@ -84,7 +85,7 @@ def build(config: Config) -> Service:
         timeout_seconds=config.outbound_timeout_seconds,
         limit_bytes=config.outbound_limit_bytes,
     )
-    own_systems = _own_systems(config, payers) or TableDirectory(database, payers)
+    own_systems = _own_systems(config, payers) or TableDirectory(database, payers, load_gold_cards(config.data))
     return Service(
         config=config,
         database=database,

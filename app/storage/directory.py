@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, select
 from app.storage.database import Database
 from app.storage.tables import members, providers
 from fhir_r4.resource import Identifier
-from rules.directory import Member, Payer, Provider
+from rules.directory import GoldCard, Member, Payer, Provider
 from rules.ports import Standing
 
 BATCH = 5_000
@@ -30,12 +30,18 @@ class BadTable(ValueError):
 
 
 class TableDirectory:
-    """The directory port over the two tables, and the back end that is none; payers come from payer.yaml."""
+    """The directory port over the two tables, and the back end that is none.
+
+    Payers come from payer.yaml, gold cards by NPI from gold-cards.csv.
+    """
 
     takes_cases = False
 
-    def __init__(self, database: Database, payers: Iterable[Payer]) -> None:
+    def __init__(
+        self, database: Database, payers: Iterable[Payer], gold_cards: Mapping[str, tuple[GoldCard, ...]] | None = None
+    ) -> None:
         self._database = database
+        self._gold_cards = gold_cards or {}
         self._payers = {payer.id: payer for payer in payers}
         self._by_identifier = {one: payer for payer in self._payers.values() for one in payer.identifiers}
 
@@ -59,7 +65,7 @@ class TableDirectory:
     def provider(self, npi: str) -> Provider | None:
         with self._database.reading() as connection:
             row = connection.execute(_PROVIDER_CALLED, {"npi": npi}).mappings().one_or_none()
-        return Provider(**row) if row else None
+        return Provider(**row, gold_cards=self._gold_cards.get(npi, ())) if row else None
 
 
 def load(connection: Connection, folder: Path, payers: Iterable[Payer]) -> dict[str, int]:

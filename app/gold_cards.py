@@ -1,0 +1,50 @@
+"""Which providers are trusted with which services? ``gold-cards.csv`` in the data folder, where there is one.
+
+Columns: npi, policy (its id; ``*`` stands for any characters), from, to (may be empty; both days are included). A
+policy asks for it with a fact ``requester: gold-card`` or ``performer: gold-card``.
+"""
+
+import csv
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from rules.directory import GoldCard
+from rules.yaml_lines import Fault, FaultyFile
+
+FILE = "gold-cards.csv"
+_COLUMNS = ("npi", "policy", "from", "to")
+
+
+def load_gold_cards(folder: Path) -> Mapping[str, tuple[GoldCard, ...]]:
+    """Return the cards by NPI; none where there is no such file.
+
+    Raises:
+        FaultyFile: with every line that cannot be read; it never quotes one.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        return {}
+    cards: dict[str, tuple[GoldCard, ...]] = {}
+    faults = []
+    with file.open(newline="", encoding="utf-8-sig") as opened:
+        reader = csv.DictReader(opened, restval="")
+        if missing := set(_COLUMNS) - set(reader.fieldnames or ()):
+            raise FaultyFile([Fault(FILE, 1, f"no column {', '.join(sorted(missing))}", "add it")])
+        for row in reader:
+            try:
+                npi, card = _read(row)
+            except ValueError:
+                faults.append(Fault(FILE, reader.line_num, "an NPI, a policy and days such as 2026-01-31", "mend it"))
+            else:
+                cards[npi] = (*cards.get(npi, ()), card)
+    if faults:
+        raise FaultyFile(faults)
+    return cards
+
+
+def _read(row: Mapping[str, str]) -> tuple[str, GoldCard]:
+    npi, policy, starts, ends = (row[name].strip() for name in _COLUMNS)
+    if not (npi.isdigit() and policy):
+        raise ValueError
+    return npi, GoldCard(policy, date.fromisoformat(starts), date.fromisoformat(ends) if ends else None)
