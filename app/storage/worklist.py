@@ -71,15 +71,20 @@ def open_due(connection: Connection, before: Iterable[datetime]) -> dict[Place, 
     By the decision rows at which they wait; the last number of each list counts what is due later than all moments.
     """
     moments = list(before)
-    case = func.count(cases.c.id.distinct())
-    counts = [case.filter(cases.c.due_at < moment) for moment in moments]
-    query = (
-        select(*_PLACE, case, *counts)
+    waiting = (  # a query of its own: PostgreSQL takes an expression with parameters for another each time
+        select(
+            *(column.label(name) for name, column in zip(Place._fields, _PLACE, strict=True)),
+            cases.c.id,
+            cases.c.due_at,
+        )
         .select_from(decisions.join(cases, cases.c.id == decisions.c.authorization_id))
         .where(cases.c.open == true(), *_waits())
-        .group_by(*_PLACE)
-        .order_by(*_PLACE)
+        .subquery()
     )
+    place = [waiting.c[name] for name in Place._fields]
+    case = func.count(waiting.c.id.distinct())
+    counts = [case.filter(waiting.c.due_at < moment) for moment in moments]
+    query = select(*place, case, *counts).group_by(*place).order_by(*place)
     found = {}
     for policy, version, row, total, *upto in connection.execute(query):
         edges = [0, *upto, total]

@@ -10,16 +10,19 @@ import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.exc import DatabaseError
 
+from app import simulation
 from app.config import Config
 from app.payers import load_payers
 from app.registration import Registration, register
 from app.retention import purge
 from app.storage import holds, outbox, tables
+from app.storage import policies as kept
 from app.storage.database import Database
 from app.storage.directory import load
 from app.storage.migrate import migrate
 from app.web import create_app
 from app.wiring import build
+from tests.app.browsing import Person
 from tests.app.fixtures import BASE, House
 from tests.app.subscribers import Endpoint, a_pended_case, decide, may_subscribe, run_all, subscribe
 from tests.app.test_feeds import feed
@@ -101,3 +104,22 @@ def test_many_who_ask_for_the_same_job_at_once_leave_it_to_be_done(house):
         outbox.take(connection, now, timedelta(seconds=60))
     ask()
     assert len(house.rows(tables.outbox)) == 2
+
+
+def test_staff_see_their_lists_and_all_processes_one_book(house):
+    """Counts by queue and due date, filters, and the book of policies kept by content."""
+    reference = a_pended_case(house)
+    silva = Person(house).is_in()
+    assert "no queue named: 1 later" in silva.browser.get("/").text
+    assert "1 case waits" in silva.browser.get("/worklist?queue=no+queue+named&due=&urgent=").text
+    assert "0 cases wait" in silva.browser.get("/worklist?queue=nurses").text
+    assert reference in silva.browser.get("/worklist").text
+    policies = house.service.policies
+    policies.look()
+    with house.service.database.reading() as connection:
+        active = kept.active(connection)
+        files = kept.files_of(connection, active.digest)
+    assert active.digest == policies.edition.digest == kept.digest_of(files)
+    report = simulation.Report()
+    assert list(simulation.simulate(house.service, house.service.edition, None, report)) == [1]
+    assert (report.items, dict(report.changes)) == (1, {})
