@@ -75,6 +75,7 @@ ifdef INQUIRE
 	$(BIN)/python -m bench.inquiries $(if $(SMALL),--small)
 else
 	$(BIN)/python -m bench $(if $(SMALL),--small)
+	$(BIN)/python -m bench.hooks $(if $(SMALL),--small)
 	$(BIN)/python -m bench.cql $(if $(SMALL),--small)
 	$(BIN)/python -m bench.validation $(if $(SMALL),--small)
 	$(BIN)/python -m bench.policies $(if $(SMALL),--small)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from app import deliveries_cli, policies_cli, profiles_cli, retention_cli
+from app import deliveries_cli, hooks_cli, policies_cli, profiles_cli, retention_cli
 from app.config import BadSettings, Config
 from app.logging import configure
 from rules.yaml_lines import FaultyFile
@@ -246,6 +246,7 @@ def demo(once: bool, port: int) -> None:
 main.add_command(policies_cli.policies)
 main.add_command(profiles_cli.profiles)
 main.add_command(profiles_cli.validate)
+main.add_command(hooks_cli.hooks)
 main.add_command(deliveries_cli.deliveries)
 main.add_command(deliveries_cli.secrets)
 main.add_command(retention_cli.purge)

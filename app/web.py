@@ -9,6 +9,7 @@ from app import current, dtr_app
 from app import metrics as counted
 from app.api import (
     back_end,
+    cds_feedback,
     cds_hooks,
     claims,
     door,
@@ -40,6 +41,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     door.init_app(app)
     errors.init_app(app)
     app.register_blueprint(cds_hooks.door)
+    app.register_blueprint(cds_feedback.door)
     app.register_blueprint(questionnaires.door)
     app.register_blueprint(claims.door)
     app.register_blueprint(inquiries.door)

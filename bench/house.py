@@ -50,11 +50,18 @@ class House:
         return jwt.encode({"alg": "RS384", "kid": "bench", "typ": "JWT"}, claims, self.key, algorithms=["RS384"])
 
 
-def furnish(folder: Path, port: int, members: int, settings: Mapping[str, str] = MappingProxyType({})) -> House:
+def furnish(
+    folder: Path,
+    port: int,
+    members: int,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    ehrs: Iterable[str] = (),
+) -> House:
     """Make the data folder: schema, payer, that many members, one client with an RS384 key and a token.
 
     Args:
         settings: of the service, beside those of the demo.
+        ehrs: FHIR servers that may be read with the hook's token.
     """
     here = parties(port, folder / "data", settings)
     shutil.copytree(HOUSE / "fixtures" / "payer", here.data)
@@ -68,7 +75,8 @@ def furnish(folder: Path, port: int, members: int, settings: Mapping[str, str] =
     here.operate("migrate")
     here.operate("directory", "load")
     here.operate("client", "add", CLIENT, "--organization", "1234567893", "--jwks", str(keys), "--scope", SCOPES,
-                 "--hook-issuer", ISSUER, "--hook-jwks", str(keys))  # fmt: skip
+                 "--hook-issuer", ISSUER, "--hook-jwks", str(keys),
+                 *(word for ehr in ehrs for word in ("--ehr", ehr)))  # fmt: skip
     return House(here, key, here.operate("client", "token", CLIENT, "--minutes", "240"))
 
 

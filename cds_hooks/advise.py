@@ -58,7 +58,7 @@ def _from_policies(scene: Scene, weighed: Sequence[Weighed]) -> Iterator[dict]:
     found: dict[tuple[str, Counsel], _Advised] = {}
     for one in weighed:
         if one.policy and one.insured.payer and one.insured.member and one.information.covered != "indeterminate":
-            for said in counsel(one.policy):
+            for said in counsel(one.policy, one.outcome):
                 if _applies(said, one):
                     kept = found.setdefault((one.insured.payer.id, said), _Advised(said, one, []))
                     if one.order not in kept.orders:
@@ -85,10 +85,10 @@ def _card(scene: Scene, advised: _Advised) -> Iterator[dict]:
         case Instruction() if wants(said.topic):
             yield cards.instructions(_topic(scene, said.topic, payer, advised.orders), said.summary, said.detail)
         case Alternative() if wants(code := _alternative_topic(said)) and scene.request.service.ordering:
-            for order in filter(can_propose, advised.orders):
+            for order in advised.orders if can_propose(said.kind) else ():
                 topic = _topic(scene, code, payer, [order])
                 yield cards.suggestions(topic, said.summary, said.detail, [(said.title, alternative(order, said))])
-        case Companion() if wants("guideline") and scene.request.service.ordering:
+        case Companion() if wants("guideline") and scene.request.service.ordering and can_propose(said.kind):
             for order in advised.orders:
                 if not _is_ordered(said, scene):
                     topic = _topic(scene, "guideline", payer, [order])

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fhir_r4.resource import Coding
-from rules.policy import Policy
+from rules.evaluate import Outcome
+from rules.policy import Policy, Suggests
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,11 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """Another service of the same kind, that the plan covers better, or asks to be tried first."""
+    """Another order, that the plan covers better, or asks to be tried first; ``kind`` is its resource type."""
 
     summary: str
     detail: str
+    kind: str
     code: Coding
     title: str
     required: bool = False
@@ -66,8 +68,14 @@ class App:
 Counsel = ExternalReference | Instruction | Alternative | Companion | App
 
 
-def counsel(policy: Policy) -> Iterator[Counsel]:
-    """Yield what a policy advises, the most pressing first."""
+def counsel(policy: Policy, outcome: Outcome | None) -> Iterator[Counsel]:
+    """Yield what a policy advises, the most pressing first; which suggestions hold is told by how it was weighed."""
+    for one in outcome.suggestions if outcome else ():
+        title = one.code.display or one.code.code
+        if one.suggests is Suggests.ALTERNATIVE:
+            yield Alternative(one.summary, one.detail, one.order, one.code, title)
+        else:
+            yield Companion(one.summary, one.detail, one.order, one.code, title)
     card = policy.guideline
     if card:
         yield ExternalReference(card.summary, card.detail, card.label, card.url)

@@ -1,22 +1,49 @@
-"""What do the policies that match want to know, that only the EHR can tell?
+"""What do the policies that match want to know, and what is known of it?
 
-Nothing is asked for before a member of ours and a policy for the order are found: what no matched policy asks for
-is never read (HIPAA minimum necessary; CRD 2.0.1 #42).
+Nothing is asked of the EHR before a member of ours and a policy for the order are found: what no matched policy asks
+for is never read (HIPAA minimum necessary; CRD 2.0.1 #42).
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
 
+from cds_hooks.circumstances import Circumstances
 from cds_hooks.forms import question
 from cds_hooks.insured import Insured
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.known import Known
 from cds_hooks.order import Order
+from cds_hooks.performer import provider_of, role_searches
 from cds_hooks.request import HookRequest
-from fhir_r4.resource import Coding, kind, reference
+from fhir_r4.resource import Coding, as_dict, codings, dicts, kind, local_reference, reference, text_of
 from rules.book import PolicyBook
+from rules.evidence import Asked, Evidence
 from rules.facts import Place
 from rules.policy import Policy
+from rules.ports import Standing
+from rules.search import CODED
+
+PLACE_OF_SERVICE = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
+_PERSON = ("subject", "patient")
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A policy that is for an order under a coverage, and the code by which it was found."""
+
+    policy: Policy
+    code: Coding
+
+
+def policy_for(order: Order, insured: Insured, day: date, book: PolicyBook) -> Matched | None:
+    """Return the policy in force for an order under a coverage."""
+    payer, member = insured.payer, insured.member
+    under = payer.enrolment(member.plan if member else None) if payer else None
+    found = book.in_force(order.codes, day, under=under, order=kind(order.resource))
+    return Matched(*found) if found else None
 
 
 def wanted_by_policies(
@@ -27,34 +54,113 @@ def wanted_by_policies(
     knowledge: Knowledge,
     now: datetime,
 ) -> Iterator[str]:
-    """Yield the searches of the policies that match, who orders where they ask, and whether forms are there already."""
-    orders, insured = tuple(orders), tuple(insured)
-    yield from (one for one in requesters_wanted(orders, insured, knowledge, now) if known.find(one) is None)
+    """Yield the searches of the policies that match, who their facts are about, and whether forms are there."""
     members = [one for one in insured if one.member and one.payer]
     for order in orders:
         for one in members:
             found = policy_for(order, one, order.day or now.date(), knowledge.book)
             if found:
-                yield from (search.for_patient(request.patient_id) for search in found[0].searches)
-            form = found[0].at_order_time.questionnaire if found else None
-            if form and not request.has_dtr and request.wants("claim"):
-                yield question(knowledge.catalog.canonical(form))
+                yield from (search.for_patient(request.patient_id) for search in found.policy.searches)
+                yield from _people(order, found.policy, known)
+                yield from _reasons(order, found.policy, known)
+                form = found.policy.at_order_time.questionnaire
+                if form and not request.has_dtr and request.wants("claim"):
+                    yield question(knowledge.catalog.canonical(form))
 
 
-def requesters_wanted(
-    orders: Iterable[Order], insured: Iterable[Insured], knowledge: Knowledge, now: datetime
-) -> Iterator[str]:
-    """Yield who orders, where a policy that matches asks about them."""
-    members = [one for one in insured if one.member and one.payer]
-    for order in orders:
-        found = (policy_for(order, one, order.day or now.date(), knowledge.book) for one in members)
-        asked = any(one[0].asks_of(Place.REQUESTER) for one in found if one)
-        if asked and (target := reference(order.resource.get("requester"))):
-            yield target
+def _people(order: Order, policy: Policy, known: Known) -> Iterator[str]:
+    """Yield who orders and who performs, where a fact is about them."""
+    places = {whence.place for fact in policy.facts for whence in fact.whence}
+    if Place.REQUESTER in places and order.requester:
+        yield from role_searches(order.requester, known)
+    if Place.PERFORMER in places and order.performer:
+        yield from role_searches(order.performer, known)
 
 
-def policy_for(order: Order, insured: Insured, day: date, book: PolicyBook) -> tuple[Policy, Coding] | None:
-    """Return the policy for an order under a coverage, and the code by which it was found."""
-    payer, member = insured.payer, insured.member
-    under = payer.enrolment(member.plan if member else None) if payer else None
-    return book.in_force(order.codes, day, under=under, order=kind(order.resource))
+def _reasons(order: Order, policy: Policy, known: Known) -> Iterator[str]:
+    """Yield the Conditions for which it is ordered, where a fact is about the diagnoses."""
+    if any(one.place is Place.ORDER and one.what == "diagnoses" for fact in policy.facts for one in fact.whence):
+        targets = (reference(one) for one in dicts(order.resource.get("reasonReference")))
+        yield from (one for one in targets if one and one.startswith("Condition/") and known.find(one) is None)
+
+
+def evidence(
+    order: Order,
+    insured: Insured,
+    matched: Matched,
+    there: Circumstances,
+    on_file: tuple[Standing, ...],
+    patient_id: str,
+    today: date,
+) -> Evidence:
+    """Return all that is known of an order, for the policy's facts."""
+    patient, known, providers = f"Patient/{patient_id}", there.known, there.providers
+    return Evidence(
+        authored=_written(order) or order.day or today,
+        received=today,
+        service=order.day,
+        code=matched.code,
+        records=tuple(_records(there, patient)),
+        order=order.resource,
+        asked=_asked(order, known),
+        coverage=insured.coverage,
+        patient=known.find(patient),
+        requester=provider_of(order.requester, providers),
+        performer=provider_of(order.performer, providers),
+        on_file=on_file,
+        others=tuple(code for other in there.orders if other.reference != order.reference for code in other.codes),
+    )
+
+
+def unread(matched: Matched, known: Known, request: HookRequest) -> frozenset[str]:
+    """Return the facts that a search might have told, had the EHR answered it."""
+    return frozenset(
+        fact.name
+        for fact in matched.policy.facts
+        if any(known.failed(search.for_patient(request.patient_id)) for search in fact.searches)
+    )
+
+
+def _records(there: Circumstances, patient: str) -> Iterator[dict]:
+    """Yield what the EHR has of this patient; what is only now being ordered is no record."""
+    ordered = {one.reference for one in there.orders}
+    for one in there.known.all():
+        new = local_reference(one) in ordered or one.get("status") == "draft"
+        if kind(one) in CODED and not new and _is_about(one, patient, there.known):
+            yield one
+
+
+def _is_about(resource: dict, patient: str, known: Known) -> bool:
+    targets = [known.local(target) for name in _PERSON if (target := reference(resource.get(name)))]
+    return targets == [patient]
+
+
+def _asked(order: Order, known: Known) -> Asked:
+    resource = order.resource
+    reasons = [one for concept in dicts(resource.get("reasonCode")) for one in codings(concept)]
+    for one in dicts(resource.get("reasonReference")):
+        reasons += codings((known.find(reference(one) or "") or {}).get("code"))
+    places = [one for concept in dicts(resource.get("locationCode")) for one in codings(concept)]
+    return Asked(
+        quantity=_quantity(resource),
+        place_of_service=next((one.code for one in places if one.system == PLACE_OF_SERVICE), None),
+        diagnoses=tuple(reasons),
+    )
+
+
+def _quantity(resource: dict) -> Decimal | None:
+    holders = (resource.get("quantityQuantity"), as_dict(resource.get("dispenseRequest")).get("quantity"))
+    for holder in holders:
+        value: Any = as_dict(holder).get("value")
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            return Decimal(value)
+    return None
+
+
+def _written(order: Order) -> date | None:
+    for name in ("authoredOn", "dateTime", "dateWritten", "created"):
+        try:
+            return date.fromisoformat((text_of(order.resource.get(name)) or "")[:10])
+        except ValueError:
+            continue
+    return None

@@ -5,46 +5,24 @@ wanted (a Coverage its payer, an order its Medication). What was asked for once 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
-from cds_hooks.evidence import requesters_wanted, wanted_by_policies
+from cds_hooks.circumstances import Circumstances
+from cds_hooks.evidence import wanted_by_policies
 from cds_hooks.insured import Insured, insured, member_numbers, patients_numbers, payors, same_person
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.known import Known
-from cds_hooks.order import ORDERS, Order, basis, coded_by, is_spoken_about, is_wanted, read_order
-from cds_hooks.performer import network_of, wanted_of
+from cds_hooks.order import ORDERS, basis, coded_by, is_spoken_about, is_wanted, read_order
+from cds_hooks.performer import dispatched_to, providers_of
 from cds_hooks.prefetch import COVERAGE_QUERY
 from cds_hooks.request import HookRequest
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Issue, PreconditionFailed
 from fhir_r4.resource import kind, local_reference
-from rules.directory import Member, Payer, Provider
+from rules.directory import Member, Payer
 from rules.ports import Directory, Ehr
 
 ROUNDS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What is known when orders are weighed.
-
-    Attributes:
-        orders: what is spoken about, in the order received.
-        insured: the patient's coverages with payers of this installation, the primary first; where none is known to
-            be, one whose payer could not be found out.
-        providers: performers by reference, as the payer's directory has them; absent where it has them not.
-        known: every resource that came with the request or from the EHR.
-        patient_id: whom all of it is about.
-        unlisted: where the EHR has no coverage with us, the payers that know the patient by number and birth date.
-    """
-
-    orders: tuple[Order, ...]
-    insured: tuple[Insured, ...]
-    providers: dict[str, Provider]
-    known: Known
-    patient_id: str = ""
-    unlisted: tuple[tuple[Payer, Member], ...] = ()
 
 
 def gather(request: HookRequest, ehr: Ehr, directory: Directory, knowledge: Knowledge, now: datetime) -> Circumstances:
@@ -69,13 +47,14 @@ def gather(request: HookRequest, ehr: Ehr, directory: Directory, knowledge: Know
     orders = tuple(read_order(one, known.find, request.context.performer) for one in resources)
     found = (insured(one, request.patient_id, known, directory) for one in _coverages(known))
     ours = _ours([one for one in found if one])
-    known.ask(ehr, wanted_by_policies(orders, ours, request, known, knowledge, now))
+    for _ in range(2):  # a role may lead to a practitioner
+        if not known.ask(ehr, wanted_by_policies(orders, ours, request, known, knowledge, now)):
+            break
     return Circumstances(
         orders=orders,
         insured=ours,
-        providers=network_of(orders, requesters_wanted(orders, ours, knowledge, now), known, directory),
+        providers=providers_of(orders, known, directory),
         known=known,
-        patient_id=request.patient_id,
         unlisted=() if ours else tuple(_unlisted(request, known, directory, knowledge)),
     )
 
@@ -94,6 +73,7 @@ def _wanted(request: HookRequest, known: Known) -> Iterator[str]:
     yield from _wanted_of_person(request, known)
     for coverage in _coverages(known):
         yield from (target for target in payors(coverage) if known.find(target) is None)
+    yield from dispatched_to(request, known)
     resources = list(_spoken_about(request, known))
     found = {local_reference(one) for one in resources}
     if request.hook == "order-dispatch" or not known.none("encounter"):
@@ -103,7 +83,6 @@ def _wanted(request: HookRequest, known: Known) -> Iterator[str]:
         behind = basis(one) if kind(one) not in ORDERS else ()
         needed = (*behind, *filter(None, (coded_by(held) for held in (one, *_found(known, behind)))))
         yield from (target for target in needed if known.find(target) is None)
-        yield from wanted_of(one, request, known)
 
 
 def _wanted_of_person(request: HookRequest, known: Known) -> Iterator[str]:

@@ -38,6 +38,9 @@ class Known:
             return None
         return local_part(target)
 
+    def all(self) -> tuple[dict, ...]:
+        return tuple(self._held.values())
+
     def of_kind(self, wanted: str) -> list[dict]:
         return [one for one in self._held.values() if kind(one) == wanted]
 

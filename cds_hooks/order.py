@@ -50,6 +50,7 @@ _DAYS = (
     "period.start", "dateTime", "authoredOn", "dateWritten", "created",
 )  # fmt: skip
 _PERFORMERS = ("performer", "dispenseRequest.performer", "participant.individual", "participant.actor", "recipient")
+_REQUESTERS = ("requester", "orderer", "prescriber")
 _NOBODY = frozenset({"Patient", "RelatedPerson", "Location"})
 _OVER = frozenset({"revoked", "entered-in-error", "completed", "cancelled", "stopped"})
 
@@ -64,6 +65,7 @@ class Order:
         codes: its codings, in the resource's own sequence, billing options last.
         day: the service date, else the day it was written; None where it says neither.
         performer: reference to who shall do it, if named.
+        requester: reference to who orders, if named.
         title: what a person calls it.
         insurances: the Coverages that it names, as ``Type/id``.
         based_on: the orders that it stands on.
@@ -77,6 +79,7 @@ class Order:
     title: str = ""
     insurances: tuple[str, ...] = ()
     based_on: tuple[str, ...] = ()
+    requester: str | None = None
 
 
 def read_order(resource: dict, find: Find, performer: str | None = None) -> Order:
@@ -93,6 +96,9 @@ def read_order(resource: dict, find: Find, performer: str | None = None) -> Orde
         title=next((name for name in named if name), kind(resource)),
         insurances=tuple(dict.fromkeys(_targets(resource, "insurance"))),
         based_on=basis(resource),
+        requester=next(
+            (who for one in (resource, *behind) for path in _REQUESTERS for who in _targets(one, path)), None
+        ),
     )
 
 

@@ -1,7 +1,7 @@
-"""Who performs, and is that a provider of the plan's network? Asked of the payer's directory by NPI.
+"""Who orders and who performs, and are they providers of the plan? Asked of the payer's directory by NPI.
 
-The performer is read from the EHR at order-dispatch alone, where it is what is new; at other hooks what was sent
-has to do (minimum necessary).
+They are read from the EHR where a matched policy asks about them, and the performer at order-dispatch, where it is
+what is new; elsewhere what was sent has to do (minimum necessary).
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,27 +18,32 @@ _INCLUDE = "&_include=PractitionerRole:practitioner&_include=PractitionerRole:or
 _READ = frozenset({"Practitioner", "PractitionerRole", "Organization"})
 
 
-def wanted_of(resource: dict, request: HookRequest, known: Known) -> Iterator[str]:  # noqa: ARG001 one for each order
+def dispatched_to(request: HookRequest, known: Known) -> Iterator[str]:
     """Yield what tells who performs an order that was dispatched."""
     target = request.context.performer
-    if target is None or not request.wants("network") or known.none("performer"):
-        return
+    if target and request.wants("network") and not known.none("performer"):
+        yield from role_searches(target, known)
+
+
+def role_searches(target: str, known: Known) -> Iterator[str]:
+    """Yield what is still to be read until an NPI is known of somebody, or nothing more can be."""
     kind_of, _, identity = target.partition("/")
     held = known.find(target)
     if held is None and kind_of in _READ:
-        role = f"PractitionerRole?_id={identity}{_INCLUDE}"
-        yield role if kind_of == "PractitionerRole" else target
+        yield f"PractitionerRole?_id={identity}{_INCLUDE}" if kind_of == "PractitionerRole" else target
     elif held is not None and not _npis(target, known):
         yield from (one for one in _behind(held) if known.find(one) is None)
 
 
-def network_of(
-    orders: Iterable[Order], others: Iterable[str], known: Known, directory: Directory
-) -> dict[str, Provider]:
-    """Return the performers, and ``others``, that the directory has, by the reference under which orders name them."""
-    named = dict.fromkeys([*(order.performer for order in orders if order.performer), *others])
+def providers_of(orders: Iterable[Order], known: Known, directory: Directory) -> dict[str, Provider]:
+    """Return who orders and performs, as far as the directory has them, by the reference under which orders do."""
+    named = dict.fromkeys(one for order in orders for one in (order.performer, order.requester) if one)
     found = {target: (directory.provider(npi) for npi in _npis(target, known)) for target in named}
     return {target: one for target, every in found.items() if (one := next(filter(None, every), None))}
+
+
+def provider_of(target: str | None, providers: dict[str, Provider]) -> Provider | None:
+    return providers.get(target) if target else None
 
 
 def is_identified(performer: str, known: Known) -> bool:

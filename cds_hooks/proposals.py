@@ -11,7 +11,7 @@ from typing import Any
 from cds_hooks.cards import create, delete, update
 from cds_hooks.counsel import Alternative, Companion
 from cds_hooks.order import Order
-from fhir_r4.resource import kind
+from fhir_r4.resource import Coding, kind
 from fhir_r4.systems import COVERAGE_INFORMATION
 
 _CODED = {
@@ -20,34 +20,42 @@ _CODED = {
     "ServiceRequest": ("code", ""),
 }
 _SHARED = ("encounter", "requester", "authoredOn", "insurance", "reasonCode", "reasonReference")
-_ALWAYS = {"status": "draft", "intent": "order"}
 
 
-def can_propose(order: Order) -> bool:
+def can_propose(kind_of_order: str) -> bool:
     """Tell whether we know where such an order has its code."""
-    return kind(order.resource) in _CODED
+    return kind_of_order in _CODED
 
 
 def alternative(order: Order, wanted: Alternative) -> list[dict]:
-    """Return the one action that puts another service in the order's place; all else of it stays."""
-    element, by_reference = _CODED[kind(order.resource)]
-    concept = {"coding": [wanted.code.to_fhir()], "text": wanted.title}
+    """Return what puts another service in the order's place.
+
+    One update where it is of the same kind, and all else of the order stays; else the order is given up and another
+    made.
+    """
+    if kind(order.resource) != wanted.kind:
+        new = _new(order, wanted.kind, wanted.code, wanted.title)
+        gone = delete(f"Give up {order.title}", order.reference)
+        return [gone, create(f"Order {wanted.title} instead", new)]
+    element, by_reference = _CODED[wanted.kind]
     kept = {name: value for name, value in order.resource.items() if name not in {by_reference, "extension"}}
     others = [one for one in order.resource.get("extension", []) if one.get("url") != COVERAGE_INFORMATION]
-    changed = kept | {element: concept} | ({"extension": others} if others else {})
+    changed = kept | {element: _concept(wanted.code, wanted.title)} | ({"extension": others} if others else {})
     return [update(f"Order {wanted.title} instead", changed)]
 
 
 def companion(order: Order, wanted: Companion) -> list[dict]:
     """Return the action that makes one more order, for the same patient and reason."""
-    element, _ = _CODED[wanted.kind]
-    new: dict[str, Any] = {"resourceType": wanted.kind} | _ALWAYS
-    new[element] = {"coding": [wanted.code.to_fhir()], "text": wanted.title}
-    new["subject"] = order.resource.get("subject")
-    new |= {name: order.resource[name] for name in _SHARED if name in order.resource}
-    return [create(f"Order {wanted.title} as well", new)]
+    return [create(f"Order {wanted.title} as well", _new(order, wanted.kind, wanted.code, wanted.title))]
 
 
-def replacement(order: Order, new: dict, title: str) -> list[dict]:
-    """Return the two actions that put an order of another kind in this one's place."""
-    return [delete(f"Give up {order.title}", order.reference), create(f"Order {title} instead", new)]
+def _new(order: Order, kind_of_order: str, code: Coding, title: str) -> dict:
+    element, _ = _CODED[kind_of_order]
+    new: dict[str, Any] = {"resourceType": kind_of_order, "status": "draft", "intent": "order"}
+    new[element] = _concept(code, title)
+    new["subject"] = order.resource.get("subject") or order.resource.get("patient")
+    return new | {name: order.resource[name] for name in _SHARED if name in order.resource}
+
+
+def _concept(code: Coding, title: str) -> dict:
+    return {"coding": [code.to_fhir()], "text": title}

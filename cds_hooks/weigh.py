@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from cds_hooks.evidence import policy_for
-from cds_hooks.facts import evidence_of
-from cds_hooks.gather import Circumstances
+from cds_hooks.circumstances import Circumstances
+from cds_hooks.evidence import Matched, evidence, policy_for, unread
 from cds_hooks.insured import Insured
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.order import Order
@@ -29,10 +28,11 @@ from fhir_r4.resource import Coding, local_reference
 from fhir_r4.systems import BILLING, canonical_system
 from rules.assertion import CoverageAssertion
 from rules.directory import Member, Plan
+from rules.evaluate import Outcome
 from rules.order_time import at_order_time
-from rules.policy import AtOrderTime, Policy
+from rules.policy import Policy
 from rules.ports import Standing
-from rules.weigh import weigh as weighed_by
+from rules.weigh import weigh as weigh_policy
 
 _EXTENSION = {Generation.V2_0: extension_2_0, Generation.V2_2: extension_2_2}
 _UNKNOWN_CODE = Coding("", "")
@@ -56,7 +56,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """One order under one coverage: what is said of it, what that promises, and by which policy."""
+    """One order under one coverage: what is said of it, what that promises, and by which policy, weighed how."""
 
     order: Order
     insured: Insured
@@ -64,6 +64,7 @@ class Weighed:
     information: CoverageInformation
     policy: Policy | None
     today: date
+    outcome: Outcome | None = None
 
     def written(self, generation: Generation) -> dict:
         return _EXTENSION[generation](self.information)
@@ -79,7 +80,9 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
     member, payer = insured.member, insured.payer
     today = payer.today(scene.now) if payer else scene.now.date()
     day = order.day or today
-    policy, code = _policy_for(order, insured, day, scene)
+    matched = policy_for(order, insured, day, scene.knowledge.book)
+    policy, code = (matched.policy, matched.code) if matched else (None, next(iter(order.codes), _UNKNOWN_CODE))
+    outcome = _outcome(order, insured, matched, today, scene)
     plan = payer.plan(member.plan) if payer and member else None
     statement = CoverageInformation(
         coverage=local_reference(insured.coverage),
@@ -90,9 +93,11 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
         phone=payer.phone if payer else None,
     )
     if not insured.unavailable:
-        says = _said(policy, order, insured, code, scene, today) if policy and member else None
-        statement = _not_a_member(statement, insured, day) or _by_policy(
-            statement, policy, code, _number_on_file(order, member, code, day, scene), scene, plan, says
+        number = _number_on_file(order, member, code, day, scene)
+        statement = (
+            _not_a_member(statement, insured, day)
+            or (matched and outcome and _by_policy(statement, matched, outcome, number, scene))
+            or _without_policy(statement, code, plan)
         )
     statement = replace(statement, dependencies=_dependencies(order, scene))
     expires = today + timedelta(days=plan.assertion_days if plan else 0)
@@ -111,12 +116,18 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
     )
     dated = replace(statement, expiry_date=expires) if plan else statement
     said = dated if scene.request.service.primary else _without_documents(dated)
-    return Weighed(order, insured, assertion, said, policy, today)
+    return Weighed(order, insured, assertion, said, policy, today, outcome)
 
 
-def _policy_for(order: Order, insured: Insured, day: date, scene: Scene) -> tuple[Policy | None, Coding]:
-    found = policy_for(order, insured, day, scene.knowledge.book)
-    return found or (None, next(iter(order.codes), _UNKNOWN_CODE))
+def _outcome(order: Order, insured: Insured, matched: Matched | None, today: date, scene: Scene) -> Outcome | None:
+    """Weigh the policy on what is known when the order is written; None where there is none, or nobody to weigh for."""
+    if matched is None or insured.member is None:
+        return None
+    on_file, patient = scene.standing.get(insured.member, ()), scene.request.patient_id
+    return weigh_policy(
+        matched.policy,
+        evidence(order, insured, matched, scene.circumstances, on_file, patient, today),
+    )
 
 
 def _not_a_member(statement: CoverageInformation, insured: Insured, day: date) -> CoverageInformation | None:
@@ -130,37 +141,35 @@ def _not_a_member(statement: CoverageInformation, insured: Insured, day: date) -
     return replace(statement, covered="not-covered", reasons=(reason,))
 
 
-def _by_policy(
-    statement: CoverageInformation,
-    policy: Policy | None,
-    code: Coding,
-    number: str | None,
-    scene: Scene,
-    plan: Plan | None,
-    says: AtOrderTime | None,
-) -> CoverageInformation:
-    """Say what the policy says at order time; where none has the code, what the plan says by default."""
-    if policy is None and canonical_system(code.system) not in BILLING:
+def _without_policy(statement: CoverageInformation, code: Coding, plan: Plan | None) -> CoverageInformation:
+    """Say what the plan says by default, if the code is one that could have had a policy."""
+    if canonical_system(code.system) not in BILLING:
         reason = Reason("The plan could not look up the order's code; name a HCPCS or CPT code.", "detail-code")
-        return replace(
-            statement,
-            covered=CONDITIONAL,
-            pa_needed=CONDITIONAL,
-            info_needed=("detail-code",),
-            reasons=(reason,),
-        )
-    if policy is None or says is None:
-        otherwise = plan.otherwise if plan else None
-        reason = Reason("The plan has no policy of its own for this code.")
-        return replace(
-            statement, covered="covered", pa_needed=otherwise, billing_codes=_billing(code), reasons=(reason,)
-        )
+        unsure = replace(statement, covered=CONDITIONAL, info_needed=("detail-code",), reasons=(reason,))
+        return replace(unsure, pa_needed=CONDITIONAL)
+    reason = Reason("The plan has no policy of its own for this code.")
+    otherwise = plan.otherwise if plan else None
+    return replace(statement, covered="covered", pa_needed=otherwise, billing_codes=(code,), reasons=(reason,))
+
+
+def _by_policy(
+    statement: CoverageInformation, matched: Matched, outcome: Outcome, number: str | None, scene: Scene
+) -> CoverageInformation:
+    """Say what the policy says at order time, on the facts that are known by now."""
+    policy, says = matched.policy, at_order_time(matched.policy, outcome)
     read = (Detail("policy-link", "Url", policy.sources[0].url),)
-    said = replace(statement, covered=says.covered, billing_codes=policy.applies_to.billing_codes(code), details=read)
+    said = replace(
+        statement, covered=says.covered, billing_codes=policy.applies_to.billing_codes(matched.code), details=read
+    )
     if number and says.covered != "not-covered":
         reason = Reason("Prior authorization is on file.")
         return replace(said, pa_needed="satisfied", satisfied_pa_id=number, reasons=(reason,))
-    form = scene.knowledge.catalog.canonical(says.questionnaire) if says.questionnaire else None
+    if _hangs_on_what_was_not_read(matched, outcome, scene):
+        reason = Reason(
+            "The record could not be read in time; whether authorization is needed is not known.", "technical"
+        )
+        return replace(said, pa_needed=INDETERMINATE, reasons=(reason,))
+    form = scene.knowledge.catalog.canonical(says.questionnaire) if says.questionnaire and says.doc_needed else None
     return replace(
         said,
         pa_needed=says.pa_needed,
@@ -171,16 +180,10 @@ def _by_policy(
     )
 
 
-def _said(policy: Policy, order: Order, insured: Insured, code: Coding, scene: Scene, today: date) -> AtOrderTime:
-    """Return what the policy says of this very order, on what is known when it is written."""
-    standing = scene.standing.get(insured.member, ()) if insured.member else ()
-    evidence = evidence_of(order, insured, code, scene.circumstances, standing, today)
-    return at_order_time(policy, weighed_by(policy, evidence))
-
-
-def _billing(code: Coding) -> tuple[Coding, ...]:
-    """Return the code as one under which the statement holds; a clinical code is none to bill by."""
-    return (code,) if canonical_system(code.system) in BILLING else ()
+def _hangs_on_what_was_not_read(matched: Matched, outcome: Outcome, scene: Scene) -> bool:
+    """Tell whether the decision could be another, had the EHR answered; a form may still be asked for then."""
+    lost = unread(matched, scene.circumstances.known, scene.request)
+    return any(one.fact in lost for one in outcome.missing)
 
 
 def _number_on_file(order: Order, member: Member | None, code: Coding, day: date, scene: Scene) -> str | None:
@@ -203,4 +206,5 @@ def _dependencies(order: Order, scene: Scene) -> tuple[str, ...]:
 
 def _without_documents(said: CoverageInformation) -> CoverageInformation:
     """Leave out what is to be documented: at a secondary hook it is too early for that (CRD 2.2.1 hook-19)."""
-    return replace(said, doc_needed=(), questionnaires=())
+    conditional = CONDITIONAL in {said.covered, said.pa_needed}
+    return replace(said, doc_needed=(), questionnaires=(), info_needed=said.info_needed if conditional else ())

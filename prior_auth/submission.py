@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from fhir_r4.bundle import Entries, Entry
+from fhir_r4.bundle import Entries, Entry, local_part
 from fhir_r4.coverage_information import assertion_ids
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import (
@@ -21,6 +21,7 @@ from fhir_r4.resource import (
     identifiers,
     identifiers_of_type,
     kind,
+    local_reference,
     reference,
     text_of,
 )
@@ -78,6 +79,8 @@ class RequestedItem:
         starts, ends: the days of service, where the item says them.
         authored: the day on which the order behind it was written, else the Claim; the submitter's word.
         assertion_ids: promises that the order carries (CRD).
+        coverage, performer: ``Type/id`` of the Coverage, and of who is to do it where the order says, on the
+            submitter's own server; what a promise was made for.
         information: sequences of the supportingInfo that belongs to it; empty means all.
         doubts: what a person has to look at before anything is certified, in sentences.
         along: what came with it.
@@ -91,6 +94,8 @@ class RequestedItem:
     assertion_ids: tuple[str, ...]
     information: frozenset[int]
     doubts: tuple[str, ...]
+    coverage: str | None = None
+    performer: str | None = None
     asked: dict[str, Any] = field(default_factory=dict)
     wish: Wish = Wish.NEW
     along: Along = Along()
@@ -272,12 +277,21 @@ def _item(item: dict, entries: Entries, patient: Entry, coverage: Entry) -> Requ
         ends=ends,
         authored=day(behind.get("authoredOn")) or created,
         assertion_ids=assertion_ids(behind),
+        coverage=local_reference(coverage.resource) if text_of(coverage.resource.get("id")) else None,
+        performer=_performer(behind),
         information=frozenset(one for one in as_list(item.get("informationSequence")) if isinstance(one, int)),
         doubts=(*_doubts(item), *(_doubts_of_order(order, item, entries, patient) if order else ())),
         along=_along(item, order, entries, patient, coverage),
         asked=item,
         wish=wish_of(item) if changes_another(entries[0].resource) else Wish.NEW,
     )
+
+
+def _performer(order: dict) -> str | None:
+    """Return who is to do it, where the order says: the first of them, as the hook took it."""
+    named = order.get("performer")
+    target = reference(next(iter(dicts(named)), {}) if isinstance(named, list) else named)
+    return local_part(target) or target
 
 
 def _doubts(item: dict) -> Iterator[str]:

@@ -130,7 +130,13 @@ def _policy_for(item: RequestedItem, weighing: Weighing) -> tuple[Policy, Coding
             and promise.policy
             and promise.version
             and promise.payer == known.payer.id
-            and promise.honoured(member_id=known.member.member_id, codes=item.codes, on=weighing.today)
+            and promise.honoured(
+                member_id=known.member.member_id,
+                codes=item.codes,
+                on=weighing.today,
+                coverage=item.coverage,
+                performer=item.performer,
+            )
             and (pinned := book.version(promise.policy, promise.version))
         ):
             return pinned, promise.code, promise.id

@@ -1,8 +1,8 @@
 """What did we promise when the order was written?
 
 A coverage assertion pins policy version, code, coverage, member and performer for a number of days. DTR finds
-the form by it; PAS weighs the request by that version. A changed code or member voids it (decisions.md §4;
-CRD 2.2.1 found-11: coverage guidance is retained and honoured).
+the form by it; PAS weighs the request by that version. A changed code, member, coverage or performer voids it
+(decisions.md §4; CRD 2.2.1 found-11: coverage guidance is retained and honoured).
 """
 
 from collections.abc import Iterable
@@ -39,8 +39,23 @@ class CoverageAssertion:
     performer: str | None
     expires_on: date
 
-    def honoured(self, *, member_id: str, codes: Iterable[Coding], on: date) -> bool:
-        """Tell whether the promise holds for this member and these codes on that day."""
+    def honoured(
+        self,
+        *,
+        member_id: str,
+        codes: Iterable[Coding],
+        on: date,
+        coverage: str | None = None,
+        performer: str | None = None,
+    ) -> bool:
+        """Tell whether the promise holds for what is asked on that day.
+
+        Args:
+            coverage, performer: ``Type/id`` as the request names them; None where it does not. A promise that was
+                made before anybody was to perform holds for whoever does.
+        """
         mine = code_key(self.code.system, self.code.code)
         same_code = any(code_key(code.system, code.code) == mine for code in codes)
-        return self.member_id == member_id and same_code and on <= self.expires_on
+        same_coverage = coverage in {None, self.coverage}
+        same_performer = performer in {None, self.performer} or self.performer is None
+        return self.member_id == member_id and same_code and same_coverage and same_performer and on <= self.expires_on

@@ -20,7 +20,8 @@ from app.storage import authorizations, clients, hooks
 from app.storage.hooks import Invocation
 from app.wiring import Service as House
 from app.wiring import new_id
-from cds_hooks.gather import Circumstances, gather
+from cds_hooks.circumstances import Circumstances
+from cds_hooks.gather import gather
 from cds_hooks.insured import Insured
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.prefetch import Needs

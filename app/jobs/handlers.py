@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from app.jobs import back_end, notify, standing
+from app.jobs import back_end, hook_measures, notify, standing
 from app.storage import authorizations
 from app.storage.outbox import Job
 from app.wiring import Service
@@ -19,6 +19,7 @@ HANDLERS: Mapping[tuple[str, int], Callable[[Service, Job], list[int]]] = {
     (notify.DELIVER, 1): notify.deliver,
     (notify.HEARTBEAT, 1): notify.beat,
     (standing.RETENTION, 1): standing.retain,
+    (hook_measures.MEASURE, 1): hook_measures.measure,
     (back_end.LOOK_UP, 1): back_end.look_up,
     (back_end.HAND_OVER, 1): back_end.hand_over,
 }

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.jobs.hook_measures import MEASURE
 from app.logging import get_logger
 from app.retention import purge
 from app.storage import outbox
@@ -21,6 +22,7 @@ def begin(service: Service) -> None:
     try:
         with service.database.writing() as connection:
             outbox.put_once(connection, RETENTION, EVERYBODY, service.now())
+            outbox.put_once(connection, MEASURE, EVERYBODY, service.now())
     except SQLAlchemyError as error:
         log.warning("database.away", exc_info=error)
 

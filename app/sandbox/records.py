@@ -100,8 +100,8 @@ def _test(name: str, value: str) -> Callable[[dict], bool]:
             for category in dicts(one.get("category"))
             for c in codings(category)
         )
-    if name == "status":
-        return lambda one: one.get("status") in wanted
+    if name in {"status", "url", "version"}:
+        return lambda one: one.get(name) in wanted
     if name == "identifier":
         return lambda one: any(str(i) in wanted or i.value in wanted for i in identifiers(one))
     raise BadSearch(name)

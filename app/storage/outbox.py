@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from app.storage.tables import outbox
 
@@ -73,6 +73,11 @@ def put_once(connection: Connection, kind: str, subject: str, now: datetime, not
     )
     found = connection.execute(select(outbox.c.id).where(waits).limit(1).with_for_update()).scalar_one_or_none()
     return int(found) if found is not None else put(connection, kind, subject, now, not_before)
+
+
+def forget_done(connection: Connection, kind: str) -> None:
+    """Delete the done jobs of a kind that is done again and again."""
+    connection.execute(delete(outbox).where(outbox.c.kind == kind, outbox.c.done_at.is_not(None)))
 
 
 def take(connection: Connection, now: datetime, lease: timedelta, job_id: int | None = None) -> Job | None:

@@ -17,7 +17,9 @@ from app.storage.tables import (
     coverage_assertions,
     decisions,
     events,
+    hook_feedback,
     hook_invocations,
+    hook_orders,
     items,
     metadata,
     outbox,
@@ -53,6 +55,8 @@ def purge_hooks(connection: Connection, before: datetime, today: date, actor: st
     over = select(hook_invocations.c.id).where(free, hook_invocations.c.id.not_in(alive)).limit(BATCH)
     ids = list(connection.execute(over).scalars())
     connection.execute(delete(coverage_assertions).where(coverage_assertions.c.invocation_id.in_(ids)))
+    connection.execute(delete(hook_orders).where(hook_orders.c.invocation_id.in_(ids)))
+    connection.execute(delete(hook_feedback).where(hook_feedback.c.received_at < before))
     gone = connection.execute(delete(hook_invocations).where(hook_invocations.c.id.in_(ids))).rowcount
     _note(connection, "hooks", before, max(count, gone), actor, now)
     return Batch(max(count, gone))

@@ -74,6 +74,7 @@ def test_a_hook_that_is_not_the_service_s_is_400_and_named(house):
         b'{"a":' * 101 + b"1" + b"}" * 101,
     ],
 )  # fmt: skip
+@pytest.mark.requirement("crd-2.0.1@162")
 def test_what_is_not_a_json_object_is_400(house, body):
     assert only_issue(house.call(body), 400)["code"] == "structure"
 
@@ -111,6 +112,7 @@ def test_without_coverage_2_2_is_400_and_2_0_says_nothing(house):
     assert house.call(a_hook(prefetch=prefetch)).json == {"cards": [], "systemActions": []}
 
 
+@pytest.mark.requirement("crd-2.0.1@163")
 def test_a_version_that_is_not_spoken_is_422(house):
     only_issue(house.call(a_hook(version="1.0")), 422)
 
@@ -246,6 +248,7 @@ def test_an_absolute_reference_to_elsewhere_is_not_followed_with_the_token(with_
     assert "conditional" in answer.text
 
 
+@pytest.mark.requirement("crd-2.0.1@23", "crd-2.0.1@24", "crd-2.2.1@found-9")
 def test_a_hook_fired_after_certification_is_satisfied(house):
     from tests.given import a_submission_bundle  # noqa: PLC0415
 
@@ -259,6 +262,7 @@ def test_a_path_that_tries_to_climb_is_no_service(house):
     assert answer.status_code in {404, 405}
 
 
+@pytest.mark.requirement("cds-hooks-2.0@199")
 def test_time_moves_on_and_a_fresh_token_is_good(house):
     house.clock.now += timedelta(days=1)
     assert house.call(a_hook()).status_code == 200

@@ -14,6 +14,8 @@ from bench import validation
 from bench.bodies import SUBMISSION_BYTES, bodies
 from bench.cql import Times, section
 from bench.echo import create_echo
+from bench.hooks import Hooks
+from bench.hooks import section as hooks_section
 from bench.jobs import Latency
 from bench.load import Cost, Web
 from bench.report import Measured, page, with_section
@@ -110,3 +112,11 @@ def test_the_section_on_validation_says_which_targets_are_met():
     assert "| 250 ms | ≤ 300 ms | met |" in said
     assert "| 310 ms | ≤ 300 ms | **missed** |" in said
     assert "1.02 ×: met" in said
+
+
+def test_the_section_on_hooks_says_which_targets_are_met():
+    found = Hooks([80.0] * 20, [300.0] * 19 + [3000.0], [5.0] * 20, [8.0] * 20, {1: 2.0, 10: 9.0, 50: 40.0})
+    written = hooks_section(found)
+    assert written.count("| met |") == 6
+    assert "**missed**" in hooks_section(replace(found, beside=[11.0] * 20))
+    assert "| 10 | 21.00 ms | 2.10 ms | **missed** |" in hooks_section(replace(found, orders={1: 2.0, 10: 21.0}))

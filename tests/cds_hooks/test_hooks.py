@@ -57,6 +57,7 @@ def faults(body):
 
 @EVERY
 @BOTH
+@pytest.mark.requirement("crd-2.0.1@164", "crd-2.0.1@279", "crd-2.2.1@resp-14")
 def test_every_hook_says_what_the_plan_requires(hook, version):
     given = answer(a_hook_of(hook, version=version))
     assert (said(given)["covered"], said(given)["pa-needed"]) == ("covered", "auth-needed")
@@ -64,17 +65,20 @@ def test_every_hook_says_what_the_plan_requires(hook, version):
 
 @pytest.mark.parametrize("hook", sorted(PRIMARY))
 @BOTH
+@pytest.mark.requirement("crd-2.2.1@hook-16", "crd-2.2.1@resp-26", "crd-2.0.1@226")
 def test_a_primary_hook_asks_for_documents(hook, version):
     assert said(answer(a_hook_of(hook, version=version)))["doc-needed"] == "clinical"
 
 
 @pytest.mark.parametrize("hook", sorted(set(HOOKS) - PRIMARY))
 @BOTH
+@pytest.mark.requirement("crd-2.0.1@167", "crd-2.2.1@hook-19")
 def test_a_secondary_hook_asks_for_none(hook, version):
     given = said(answer(a_hook_of(hook, version=version)))
     assert not {"doc-needed", "questionnaire", "doc-purpose"} & given.keys()
 
 
+@pytest.mark.requirement("crd-2.0.1@208")
 def test_order_select_speaks_about_the_selected_orders_alone():
     body = a_hook_of("order-select")
     body["context"]["draftOrders"]["entry"].append({"resource": an_order(id="other")})
@@ -92,6 +96,7 @@ def test_order_select_speaks_about_the_selected_orders_alone():
     ],
 )
 @BOTH
+@pytest.mark.requirement("crd-2.0.1@204", "crd-2.0.1@207", "crd-2.2.1@hook-33")
 def test_order_dispatch_is_understood_in_its_three_spellings(spelt, version):
     body = a_hook_of("order-dispatch", version=version)
     del body["context"]["dispatchedOrders"]
@@ -117,6 +122,7 @@ def test_dispatched_orders_that_nobody_gives_are_412():
     assert refused.value.issues[0].expression == "context.dispatchedOrders"
 
 
+@pytest.mark.requirement("crd-2.0.1@184", "crd-2.2.1@hook-26", "crd-2.0.1@272")
 def test_an_appointment_for_an_order_annotates_the_order_in_2_2_and_the_appointment_in_2_0():
     booked = an_appointment(basedOn=[{"reference": "ServiceRequest/lumbar-mri"}], serviceType=[{"text": "imaging"}])
     ehr = FakeEhr()
@@ -136,6 +142,7 @@ def test_an_appointment_for_a_device_names_it_by_the_alternate_reference():
     assert about(answer(a_hook_of("appointment-book", about=booked, version="2.2"))) == ["DeviceRequest/home-oxygen"]
 
 
+@pytest.mark.requirement("crd-2.0.1@185", "crd-2.0.1@196")
 def test_an_encounter_that_nobody_gives_leaves_nothing_to_annotate():
     body = a_hook_of("encounter-start")
     del body["prefetch"]["encounter"]
@@ -173,12 +180,14 @@ def an_order_of(kind, code):
     "kind", ["CommunicationRequest", "MedicationRequest", "NutritionOrder", "ServiceRequest", "VisionPrescription"]
 )
 @BOTH
+@pytest.mark.requirement("crd-2.0.1@153", "crd-2.0.1@273", "crd-2.2.1@resp-47")
 def test_every_kind_of_order_is_answered(kind, version):
     given = answer(a_hook_of("order-sign", about=an_order_of(kind, OXYGEN), version=version))
     assert about(given) == [f"{kind}/one"]
     assert said(given)["pa-needed"] == "auth-needed"
 
 
+@pytest.mark.requirement("crd-2.0.1@274")
 def test_a_code_in_a_device_or_medication_is_found_contained_sent_or_read():
     drug = {"resourceType": "Medication", "id": "m", "code": {"coding": [OXYGEN.to_fhir()]}}
     order = an_order_of("MedicationRequest", OXYGEN)
@@ -196,6 +205,7 @@ def test_a_code_in_a_device_or_medication_is_found_contained_sent_or_read():
     assert said(answer(body, FakeEhr(down=True)))["pa-needed"] == "auth-needed"
 
 
+@pytest.mark.requirement("crd-2.2.1@billopt-2", "crd-2.2.1@billopt-3")
 def test_billing_options_are_considered_and_not_needed():
     option = {
         "url": "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-billing-options",
@@ -224,5 +234,6 @@ def test_billing_options_are_considered_and_not_needed():
         ("order-sign", {"encounterId": "a b"}, "context.encounterId"),
     ],
 )
+@pytest.mark.requirement("crd-2.0.1@158", "crd-2.0.1@168")
 def test_each_fault_of_a_context_names_its_element(hook, changes, element):
     assert element in faults(a_hook_of(hook, **changes))

@@ -35,6 +35,7 @@ def orders(body):
     return gather(read(body), FakeEhr(), FakeDirectory(), hook_knowledge(), NOW).orders
 
 
+@pytest.mark.requirement("crd-2.0.1@217")
 def test_orders_are_read_with_codes_and_day():
     (order,) = orders(a_hook())
     assert order.reference == "DeviceRequest/home-oxygen"
@@ -73,7 +74,7 @@ def test_draft_orders_are_a_bundle_of_resources_with_ids():
     assert faults(body) == ["context.draftOrders"]
 
 
-@pytest.mark.requirement("crd-2.2.1@found-33", "crd-2.2.1@hook-23")
+@pytest.mark.requirement("crd-2.2.1@found-33", "crd-2.2.1@hook-23", "crd-2.0.1@169")
 def test_unknown_elements_are_ignored():
     body = a_hook(unheardOf={"a": 1})
     body["context"]["unheardOf"] = True
@@ -96,7 +97,7 @@ def test_a_version_that_we_do_not_speak_is_422():
         read(a_hook(version="3.0"))
 
 
-@pytest.mark.requirement("crd-2.2.1@dev-15", "crd-2.2.1@dev-17")
+@pytest.mark.requirement("crd-2.2.1@dev-15", "crd-2.2.1@dev-17", "crd-2.0.1@129")
 def test_configuration_is_optional_and_what_is_unusable_in_it_is_ignored():
     body = a_hook()
     body["extension"]["davinci-crd.configuration"] = {"coverage-info": "no", "max-cards": True, "alt-drug": False}

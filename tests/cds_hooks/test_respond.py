@@ -158,7 +158,7 @@ def test_a_code_that_no_policy_has_is_answered_with_the_plan_s_default():
     assert (given["covered"], given["pa-needed"]) == ("covered", "no-auth")
 
 
-@pytest.mark.requirement("crd-2.2.1@found-34", "crd-2.2.1@conf-12")
+@pytest.mark.requirement("crd-2.2.1@found-34", "crd-2.2.1@conf-12", "crd-2.0.1@63")
 def test_an_order_without_a_code_a_day_or_a_performer_is_answered_all_the_same():
     assert said(answer(order=an_order(codeCodeableConcept=None, authoredOn=None)))["covered"] == "conditional"
 
@@ -195,6 +195,7 @@ def test_a_promise_pins_policy_version_code_and_member():
 
 
 @BOTH
+@pytest.mark.requirement("crd-2.0.1@267")
 def test_an_order_that_says_it_already_gets_no_action(version):
     first = answer(version).system_actions[0]["resource"]
     assert answer(version, order=first).system_actions == ()

@@ -140,6 +140,7 @@ def test_where_no_policy_matches_the_plan_s_default_decides(bundle, otherwise, a
     assert decision.number is None
 
 
+@pytest.mark.requirement("crd-2.2.1@found-11")
 def test_a_promise_that_holds_pins_the_version_of_the_policy():
     """A newer version came into force between order and submission; the promise is kept."""
     oxygen = BOOK.version("home-oxygen", "2026.1")
@@ -154,7 +155,8 @@ def test_a_promise_that_holds_pins_the_version_of_the_policy():
     assert decided(bundle, knowledge=under).items[0].decision.trace["version"] == "2026.2"
     kept = decided(bundle, [a_promise()], knowledge=under).items[0].decision
     assert (kept.trace["version"], kept.trace["promise"]) == ("2026.1", "promise-1")
-    for void in ({"member_id": "X"}, {"payer": "other"}, {"expires_on": date(2026, 2, 1)}):
+    voids = ({"member_id": "X"}, {"payer": "other"}, {"expires_on": date(2026, 2, 1)}, {"coverage": "Coverage/other"})
+    for void in voids:
         assert decided(bundle, [a_promise(**void)], knowledge=under).items[0].decision.trace["version"] == "2026.2"
 
 

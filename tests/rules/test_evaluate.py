@@ -89,3 +89,13 @@ def test_a_promise_holds_for_this_member_this_code_and_until_its_day():
     assert not promise.honoured(**same | {"member_id": "ACME0005678"})
     assert not promise.honoured(**same | {"codes": [Coding(HCPCS, "E0431")]})
     assert not promise.honoured(**same | {"on": date(2026, 5, 31)})
+
+
+def test_a_promise_holds_for_this_coverage_and_this_performer_as_far_as_both_are_told():
+    same = {"member_id": AMY.member_id, "codes": [OXYGEN], "on": TODAY}
+    promise = a_promise(performer="Organization/riverside")
+    for told in ({}, {"coverage": promise.coverage}, {"performer": "Organization/riverside"}):
+        assert promise.honoured(**same | told)
+    assert not promise.honoured(**same, coverage="Coverage/another")
+    assert not promise.honoured(**same, performer="Organization/another")
+    assert a_promise(performer=None).honoured(**same, performer="Organization/another")

@@ -1,0 +1,185 @@
+"""What is measured of a hook call? CRDMetricData, from what was kept of the call; patient data stays behind.
+
+Made off the request's path, in 2.2.1's shape, where answers are grouped by order; ``flat`` gives 2.0.1's.
+
+Source: CRD 2.0.1 and 2.2.1, logical model CRDMetricData.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from fhir_r4.resource import (
+    Identifier,
+    as_dict,
+    codings,
+    dicts,
+    extensions,
+    identifiers,
+    kind,
+    local_reference,
+    reference,
+    text_of,
+    value_of,
+)
+from fhir_r4.systems import COVERAGE_INFORMATION, NPI
+
+_CODES = ("codeCodeableConcept", "code", "medicationCodeableConcept", "serviceType", "type", "category")
+_ORDERS = frozenset(
+    {"Appointment", "CommunicationRequest", "DeviceRequest", "Encounter", "MedicationRequest", "NutritionOrder"}
+    | {"ServiceRequest", "VisionPrescription"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """One call as it was kept.
+
+    Attributes:
+        groups: identifiers of the organizations that the client speaks for.
+        payer: an identifier of the payer, where one was found.
+        reads: what became of the token, and how many resources were read from the EHR.
+    """
+
+    hook: str
+    hook_instance: str
+    received_at: datetime
+    answered_at: datetime
+    status: int
+    request: dict
+    response: dict
+    groups: tuple[Identifier, ...]
+    payer: Identifier | None
+    reads: Mapping
+
+
+def orders_of(request: dict) -> dict[str, dict]:
+    """Return what a call came with that can be ordered, booked or begun, by reference; no resource twice."""
+    found: dict[str, dict] = {}
+    for one in _resources([as_dict(request.get("context")), as_dict(request.get("prefetch"))]):
+        if kind(one) in _ORDERS and text_of(one.get("id")):
+            found.setdefault(local_reference(one), one)
+    return found
+
+
+def metric(call: Recorded) -> dict:
+    """Return the call's CRDMetricData, and under ``cards`` the uuids by which feedback is matched to its answers."""
+    told = {
+        "source": "payer-src",
+        "hookInstance": call.hook_instance,
+        "hookType": call.hook,
+        "providerId": _provider(call.request),
+        "groupId": (call.groups[0] if call.groups else Identifier("", "unknown")).to_fhir(),
+        "payerId": (call.payer or Identifier("", "unknown")).to_fhir(),
+        "requestTime": call.received_at.isoformat(),
+        "responseTime": call.answered_at.isoformat(),
+        "httpResponse": call.status,
+        "issue": [{"code": one.get("code")} for one in dicts(call.response.get("issue"))],
+        "tokenUse": call.reads.get("token", "not-used"),
+        "resources": list(_resource_counts(call)),
+        "request": list(_by_order(call)),
+    }
+    return {name: value for name, value in told.items() if value != []}
+
+
+def flat(told: dict) -> dict:
+    """Return 2.0.1's shape: orders and answers side by side at the root."""
+    requests = dicts(told.get("request"))
+    kept = {name: value for name, value in told.items() if name != "request"}
+    details = [one["orderDetail"] for one in requests]
+    answers = [answer for one in requests for answer in one.get("response", [])]
+    return kept | ({"orderDetail": details} if details else {}) | ({"response": answers} if answers else {})
+
+
+def engaged(told: dict, fates: Mapping[str, str]) -> dict:
+    """Return the metric with each card's fate (``accepted``, ``overridden``) in the guide's words."""
+    words = {"accepted": "accept", "overridden": "override"}
+    return told | {"request": [_with_fates(one, fates, words) for one in dicts(told.get("request"))]}
+
+
+def _with_fates(request: dict, fates: Mapping[str, str], words: Mapping[str, str]) -> dict:
+    answers = []
+    for answer in request.get("response", []):
+        card = answer.get("card")
+        kept = {name: value for name, value in answer.items() if name != "card"}
+        answers.append(kept | ({"engagement": words.get(fates.get(card, ""), "ignore")} if card else {}))
+    return request | {"response": answers}
+
+
+def _by_order(call: Recorded) -> Iterator[dict]:
+    orders = orders_of(call.request)
+    annotated = {
+        local_reference(resource): resource
+        for action in dicts(call.response.get("systemActions"))
+        for resource in [as_dict(action.get("resource"))]
+    }
+    for target in dict.fromkeys([*annotated, *orders]):
+        order = annotated.get(target) or orders[target]
+        answers = [*_coverage_answers(order if target in annotated else {}), *_cards(call.response, target)]
+        yield {"type": kind(order), "orderDetail": _detail(order)} | ({"response": answers} if answers else {})
+
+
+def _detail(order: dict) -> dict:
+    """Return the codes of an order; words of the clinic's own are left out."""
+    for name in _CODES:
+        concepts = order.get(name)
+        for concept in concepts if isinstance(concepts, list) else [concepts]:
+            if found := codings(concept):
+                return {"coding": [{"system": one.system, "code": one.code} for one in found]}
+    return {"text": "not coded"}
+
+
+def _coverage_answers(resource: dict) -> Iterator[dict]:
+    written = extensions(resource, COVERAGE_INFORMATION)
+    if written:
+        yield {"type": "coverage-info", "focus": [kind(resource)], "coverageInfo": list(map(_coverage, written))}
+
+
+def _coverage(written: dict) -> dict:
+    said: dict[str, list] = {}
+    for part in dicts(written.get("extension")):
+        said.setdefault(str(part.get("url")), []).append(value_of(part))
+    names = {"covered": "covered", "pa-needed": "paNeeded", "doc-needed": "docNeeded", "info-needed": "infoNeeded"}
+    names |= {"coverage-assertion-id": "assertionId", "satisfied-pa-id": "satisfiedId"}
+    found = {ours: said[theirs][0] for theirs, ours in names.items() if theirs in said}
+    forms = [{"reference": one, "adaptive": False, "response": False} for one in said.get("questionnaire", [])]
+    return found | ({"questionnaire": forms} if forms else {})
+
+
+def _cards(response: dict, target: str) -> Iterator[dict]:
+    for card in dicts(response.get("cards")):
+        related = dicts(as_dict(card.get("extension")).get("davinci-crd.associated-resource"))
+        if not related or target in map(reference, related):
+            topic = as_dict(as_dict(card.get("source")).get("topic")).get("code")
+            yield {"type": topic, "focus": [target.partition("/")[0]], "card": card.get("uuid")}
+
+
+def _provider(request: dict) -> dict:
+    """Return the NPI of the user where the call tells it, else the reference."""
+    user = text_of(as_dict(request.get("context")).get("userId")) or "unknown"
+    for one in _resources([as_dict(request.get("prefetch"))]):
+        if local_reference(one) == user:
+            for number in identifiers(one):
+                if number.system == NPI:
+                    return number.to_fhir()
+    return {"value": user}
+
+
+def _resource_counts(call: Recorded) -> Iterator[dict]:
+    sent: dict[str, int] = {}
+    for one in _resources([as_dict(call.request.get("prefetch"))]):
+        sent[kind(one)] = sent.get(kind(one), 0) + 1
+    for name, count in sorted(sent.items()):
+        yield {"type": name, "count": count, "prefetch": True}
+    for name, count in sorted(dict(call.reads.get("resources", {})).items()):
+        yield {"type": name, "count": count, "prefetch": False}
+
+
+def _resources(values: Iterable[dict]) -> Iterator[dict]:
+    """Yield the resources that stand in the fields of some objects, alone or in Bundles."""
+    for held in values:
+        for value in held.values():
+            if kind(value) == "Bundle":
+                yield from (as_dict(entry.get("resource")) for entry in dicts(as_dict(value).get("entry")))
+            elif kind(value):
+                yield value
