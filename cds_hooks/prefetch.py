@@ -10,8 +10,10 @@ where. What only some orders need is read when such an order comes (CRD 2.0.1 #4
 
 import json
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
+
+from rules.book import PolicyBook
 
 PROFILES = ("portable", "crd-2.0", "crd-2.2")
 COVERAGE_QUERY = "Coverage?patient={{context.patientId}}&status=active"
@@ -33,10 +35,21 @@ _ORDERS_2_0 = {  # what gives a code by reference, and who performs
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What policies want to know of every order: who performs it, and where."""
+    """What policies want to know of every order: who performs it, and where; and of some, by which scopes."""
 
     performer: bool = True
     location: bool = False
+    scopes: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=2)  # a book is as it is; one more while it is exchanged
+def needs_of(book: PolicyBook) -> Needs:
+    """Return what is wanted of every order, and the scopes that the searches of single policies need.
+
+    Who performs is wanted always: the plan's network is asked about them. No policy is opened for this.
+    """
+    types = {search.partition("?")[0] for entry in book.entries for search in entry.searches}
+    return Needs(scopes=tuple(sorted(f"patient/{name}.rs" for name in types)))
 
 
 def templates(hook: str, profile: str, needs: Needs) -> dict[str, str]:

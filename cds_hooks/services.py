@@ -27,10 +27,10 @@ USAGE = (
     "about: HTTP 412. With access, needs patient/Patient.rs and patient/Coverage.rs (who is insured), "
     "user/Organization.rs, user/Practitioner.rs and user/PractitionerRole.rs (payer and performer), what is ordered "
     "(patient/DeviceRequest.rs, patient/MedicationRequest.rs, patient/ServiceRequest.rs, patient/Device.rs, "
-    "user/Medication.rs, patient/Encounter.rs), patient/Questionnaire.rs (whether a form is there), and for the facts "
-    "that a matching policy asks about patient/Observation.rs, patient/Condition.rs, patient/Procedure.rs and "
-    "patient/MedicationRequest.rs. Where these are not given, the answer names what is missing."
+    "user/Medication.rs, patient/Encounter.rs), and patient/Questionnaire.rs (whether a form is there)."
 )
+FACTS = " For what single policies ask about, read when such an order comes: {}."
+DEGRADED = " Where these are not given, the answer names what is missing."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Service:
             "id": self.id,
             "title": self.title,
             "description": self.description,
-            "usageRequirements": USAGE,
+            "usageRequirements": USAGE + (FACTS.format(", ".join(needs.scopes)) if needs.scopes else "") + DEGRADED,
             "prefetch": templates(self.hook, prefetch, needs),
             "extension": {
                 "davinci-crd.version": list(VERSIONS),

@@ -24,7 +24,7 @@ from cds_hooks.circumstances import Circumstances
 from cds_hooks.gather import gather
 from cds_hooks.insured import Insured
 from cds_hooks.knowledge import Knowledge
-from cds_hooks.prefetch import Needs
+from cds_hooks.prefetch import needs_of
 from cds_hooks.request import HookRequest, read_request, without_token
 from cds_hooks.respond import respond
 from cds_hooks.services import SERVICES, Service, discovery
@@ -47,7 +47,8 @@ SPARE_SECONDS = 0.3
 
 @door.get("")
 def discover() -> Response:
-    return plain(discovery(the_service().config.crd_prefetch, Needs()))
+    house = the_service()
+    return plain(discovery(house.config.crd_prefetch, needs_of(house.book)))
 
 
 @door.post("/<service_id>")

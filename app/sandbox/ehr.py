@@ -53,17 +53,17 @@ class Ehr:
     def base(self) -> str:
         return f"{self.url}/fhir"
 
-    def sign(self, order_reference: str, version: str, leave_out: list[str], now: datetime) -> Caller:
-        """Fire order-sign for one draft order and take up what comes back into the record."""
+    def fire(self, hook: str, order_reference: str, version: str, leave_out: list[str], now: datetime) -> Caller:
+        """Fire order-select, order-sign or order-dispatch for one order; what comes back goes into the record."""
         caller, order = Caller("EHR"), self._order(order_reference)
         found = caller.get(f"{self.payer}/cds-services", "Which services do you have?")
-        service = next(one for one in found["services"] if one["hook"] == "order-sign")
+        service = next(one for one in found["services"] if one["hook"] == hook)
         url = f"{self.payer}/cds-services/{service['id']}"
         body = self._hook_body(service, order, version, leave_out, now)
         token = self.keys.hook_token(self.url, url, now)
         left_out = f", without prefetch of {', '.join(leave_out)}" if leave_out else ""
         answer = caller.post(
-            url, f"order-sign for {order_reference} (CRD {version}{left_out})", body, token, "application/json"
+            url, f"{hook} for {order_reference} (CRD {version}{left_out})", body, token, "application/json"
         )
         for action in dicts(as_dict(answer).get("systemActions")):
             if action.get("type") == "update":
@@ -180,15 +180,7 @@ class Ehr:
         return str(as_dict(answer).get("access_token", ""))
 
     def _hook_body(self, service: dict, order: dict, version: str, leave_out: list[str], now: datetime) -> dict:
-        context: dict[str, Any] = {
-            "userId": reference(order["requester"]),
-            "patientId": (reference(order["subject"]) or "").partition("/")[2],
-            "draftOrders": {
-                "resourceType": "Bundle",
-                "type": "collection",
-                "entry": [{"fullUrl": f"{self.base}/{local_reference(order)}", "resource": order}],
-            },
-        }
+        context = self._context(service["hook"], order)
         return {
             "hook": service["hook"],
             "hookInstance": str(uuid4()),
@@ -208,6 +200,16 @@ class Ehr:
             },
             "extension": {"davinci-crd.requestedVersion": version},
         }
+
+    def _context(self, hook: str, order: dict) -> dict[str, Any]:
+        """Return the hook's context, as the CDS Hooks library has it."""
+        patient = {"patientId": (reference(order["subject"]) or "").partition("/")[2]}
+        if hook == "order-dispatch":
+            return patient | {"dispatchedOrders": [local_reference(order)], "performer": self.provider}
+        entry = {"fullUrl": f"{self.base}/{local_reference(order)}", "resource": order}
+        drafts = {"resourceType": "Bundle", "type": "collection", "entry": [entry]}
+        selected = {"selections": [local_reference(order)]} if hook == "order-select" else {}
+        return {"userId": reference(order["requester"])} | patient | selected | {"draftOrders": drafts}
 
     def _prefetched(self, template: str, context: dict[str, Any]) -> dict | None:
         filled = _TOKEN.sub(lambda found: str(context.get(found[1], "")), template)

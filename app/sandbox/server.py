@@ -151,10 +151,12 @@ def _smart_doors(app: Flask, ehr: Ehr) -> None:
 def _buttons(app: Flask, ehr: Ehr) -> None:
     """What a clinician or a clerk clicks; the answer tells every call that the EHR made for it."""
 
-    @app.post("/clinician/sign")
-    def sign() -> Response:
+    @app.post("/clinician/sign", defaults={"hook": "order-sign"})
+    @app.post("/clinician/select", defaults={"hook": "order-select"})
+    @app.post("/clinician/dispatch", defaults={"hook": "order-dispatch"})
+    def fire(hook: str) -> Response:
         asked = read_object(request.get_data())
-        caller = ehr.sign(asked["order"], asked["version"], asked.get("leaveOut", []), _now())
+        caller = ehr.fire(hook, asked["order"], asked["version"], asked.get("leaveOut", []), _now())
         return _answer({"exchanges": [one.to_json() for one in caller.exchanges]})
 
     @app.post("/clinician/launch")
