@@ -100,7 +100,7 @@ class Entries:
 
         ``leave`` names fullUrls that are not followed. Circles end where they began.
         """
-        seen = {entry.full_url for entry in self._entries if entry.full_url in set(leave)}
+        seen = set(leave)
         reached: list[Entry] = []
         waiting = list(roots)
         while waiting:
@@ -109,7 +109,7 @@ class Entries:
                 continue
             seen.add(entry.full_url)
             reached.append(entry)
-            waiting.extend(target for target in self._followed(entry) if target)
+            waiting.extend(filter(None, self._followed(entry)))
         return reached
 
 

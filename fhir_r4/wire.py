@@ -100,6 +100,6 @@ def _refuse_what_is_deep_or_vast(value: Any) -> None:
             for member in (container.values() if type(container) is dict else container)
             if type(member) is not str  # most are
         ]
-        if any(type(member) is int and not -_MAX_INTEGER <= member <= _MAX_INTEGER for member in members):
+        if [member for member in members if type(member) is int and not -_MAX_INTEGER <= member <= _MAX_INTEGER]:
             raise InvalidRequest(Issue("value", "an integer is beyond 64 bits"))
         level = [member for member in members if type(member) is dict or type(member) is list]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from fhir_r4.bundle import Entries, Entry, local_part
@@ -113,20 +114,14 @@ class Form:
         return not self.sequence or not item.information or self.sequence in item.information
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Submission:
-    """A request as it was received, and what we read in it.
+    """A request as it was received, and what we read in it: who is who at once, the rest when it is asked for.
 
     Attributes:
         bundle: the very JSON received.
         identifier: Bundle.identifier, the submitter's transaction.
         claim, patient, insurer, provider, coverage: entries of the bundle.
-        member_ids: under which the patient may be known; numbers of one kind, the most trusted that is there.
-        npis: ordering and rendering providers.
-        forms: about this patient.
-        emergency: the level of service says so.
-        withdrawn: sequences of supportingInfo that no longer counts.
-        change: how it updates, renews or cancels an earlier request; None for a request of its own.
     """
 
     bundle: dict
@@ -137,15 +132,48 @@ class Submission:
     insurer: Entry
     provider: Entry
     coverage: Entry
-    claim_identifiers: tuple[Identifier, ...]
-    member_ids: tuple[str, ...]
-    npis: frozenset[str]
-    urgent: bool
-    items: tuple[RequestedItem, ...]
-    forms: tuple[Form, ...]
-    emergency: bool
-    withdrawn: frozenset[int]
-    change: Change | None
+
+    @cached_property
+    def claim_identifiers(self) -> tuple[Identifier, ...]:
+        return identifiers(self.claim.resource)
+
+    @cached_property
+    def member_ids(self) -> tuple[str, ...]:
+        """Numbers under which the patient may be known, of one kind: the most trusted that is there."""
+        return member_ids(self.patient.resource, self.coverage.resource)
+
+    @cached_property
+    def npis(self) -> frozenset[str]:
+        """Ordering and rendering providers."""
+        return frozenset(provider_npis(self.entries))
+
+    @cached_property
+    def urgent(self) -> bool:
+        return _is_urgent(self.claim.resource)
+
+    @cached_property
+    def emergency(self) -> bool:
+        """Tell whether the level of service says so."""
+        return _is_emergency(self.claim.resource)
+
+    @cached_property
+    def items(self) -> tuple[RequestedItem, ...]:
+        return tuple(_item(item, self.entries, self.patient, self.coverage) for item in dicts(self.claim.resource["item"]))
+
+    @cached_property
+    def forms(self) -> tuple[Form, ...]:
+        """Forms about this patient."""
+        return tuple(_forms(self.entries, self.patient))
+
+    @cached_property
+    def withdrawn(self) -> frozenset[int]:
+        """Sequences of supportingInfo that no longer counts."""
+        return frozenset(withdrawn(self.claim.resource))
+
+    @cached_property
+    def change(self) -> Change | None:
+        """How it updates, renews or cancels an earlier request; None for a request of its own."""
+        return read_change(self.entries) if changes_another(self.claim.resource) else None
 
 
 def read_submission(body: dict) -> Submission:
@@ -182,15 +210,6 @@ def _submission(bundle: dict, entries: Entries) -> Submission:
         insurer=_entry(entries, claim, resource.get("insurer"), "insurer", "Organization"),
         provider=_entry(entries, claim, resource.get("provider"), "provider", None),
         coverage=coverage,
-        claim_identifiers=identifiers(resource),
-        member_ids=member_ids(patient.resource, coverage.resource),
-        npis=frozenset(provider_npis(entries)),
-        urgent=_is_urgent(resource),
-        items=tuple(_item(item, entries, patient, coverage) for item in dicts(resource["item"])),
-        forms=tuple(_forms(entries, patient)),
-        emergency=_is_emergency(resource),
-        withdrawn=frozenset(withdrawn(resource)),
-        change=read_change(entries) if changes_another(resource) else None,
     )
 
 

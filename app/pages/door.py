@@ -3,7 +3,8 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Request, Response, g, redirect, render_template, request, url_for
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response as AnyResponse
@@ -17,6 +18,7 @@ COOKIE = "priorauth_staff"
 OPEN = frozenset({"pages.home", "pages.log_in", "pages.link", "pages.static"})
 READING = frozenset(f"pages.{name}" for name in ("policies", "policy", "policy_differences", "try_policy"))
 LOOKING_UP = frozenset({"pages.lookup", "pages.lookup_json"})
+_MACHINES = ("/fhir/", "/cds-services", "/oauth/")
 pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
 NAVIGATION = (
     ("pages.worklist", "Worklist"),
@@ -33,6 +35,13 @@ _HEADERS = {
 }
 
 
+class _PagesOnly(SecureCookieSessionInterface):
+    """A machine's call brings no session and opens none; to sign one costs as much as the rest of Flask."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return None if request.path.startswith(_MACHINES) else super().open_session(app, request)
+
+
 def init_app(app: Flask) -> None:
     service = service_of(app)
     key = service.config.secret_key_file
@@ -45,6 +54,7 @@ def init_app(app: Flask) -> None:
         WTF_CSRF_CHECK_DEFAULT=False,  # the machines' doors have tokens of their own
         WTF_CSRF_TIME_LIMIT=8 * 3600,
     )
+    app.session_interface = _PagesOnly()
     _csrf.init_app(app)
     app.register_blueprint(pages)
 

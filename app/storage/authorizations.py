@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, up
 
 from app.storage import outbox
 from app.storage.authorization_rows import authorization_of, decision_row, item_row
+from app.storage.prepared import Prepared
 from app.storage.tables import authorizations, decisions, items, submissions
 from fhir_r4.problems import Conflict, Issue
 from fhir_r4.resource import Identifier
@@ -49,8 +50,8 @@ class Received:
 def received_before(connection: Connection, client_id: str, transaction: Identifier) -> Received | None:
     """Return the submission that the client sent under this identifier, if any."""
     asked = {"client": client_id, "system": transaction.system, "value": transaction.value}
-    row = connection.execute(_RECEIVED, asked).one_or_none()
-    return _received(row) if row else None
+    found = _RECEIVED.rows(connection, asked)
+    return _received(found[0]) if found else None
 
 
 def keep_submission(connection: Connection, received: Received) -> None:
@@ -68,7 +69,7 @@ def keep_submission(connection: Connection, received: Received) -> None:
         "response": received.response,
         "bundle_id": received.bundle_id,
     }
-    connection.execute(_KEEP_SUBMISSION, row)
+    _KEEP_SUBMISSION.run(connection, row)
 
 
 def add(connection: Connection, authorization: Authorization) -> None:
@@ -93,9 +94,9 @@ def add(connection: Connection, authorization: Authorization) -> None:
         "open": authorization.pended,
         "changed_at": authorization.received_at,
     }
-    connection.execute(_ADD, row)
-    connection.execute(_ADD_ITEMS, [item_row(authorization.id, item) for item in authorization.items])
-    connection.execute(_ADD_DECISIONS, [decision_row(authorization.id, item, 1) for item in authorization.items])
+    _ADD.run(connection, row)
+    _ADD_ITEMS.run_each(connection, [item_row(authorization.id, item) for item in authorization.items])
+    _ADD_DECISIONS.run_each(connection, [decision_row(authorization.id, item, 1) for item in authorization.items])
 
 
 def save(connection: Connection, before: Authorization, after: Authorization, now: datetime) -> list[int]:
@@ -129,7 +130,7 @@ def save(connection: Connection, before: Authorization, after: Authorization, no
     news = [
         item for item in after.items if (old := before.item(item.sequence)) is None or old.decision != item.decision
     ]
-    connection.execute(_ADD_DECISIONS, [decision_row(after.id, item, after.version) for item in news])
+    _ADD_DECISIONS.run_each(connection, [decision_row(after.id, item, after.version) for item in news])
     return [outbox.put(connection, CHANGED, after.id, now)]
 
 
@@ -137,7 +138,7 @@ def _save_items(connection: Connection, before: Authorization, after: Authorizat
     """Add the items that are new, and write what is asked for with the others where it has changed."""
     added = [item for item in after.items if before.item(item.sequence) is None]
     if added:
-        connection.execute(_ADD_ITEMS, [item_row(after.id, item) for item in added])
+        _ADD_ITEMS.run_each(connection, [item_row(after.id, item) for item in added])
     for item in after.items:
         old = before.item(item.sequence)
         if old and (old.codes, old.starts, old.ends, old.asked) != (item.codes, item.starts, item.ends, item.asked):
@@ -147,7 +148,7 @@ def _save_items(connection: Connection, before: Authorization, after: Authorizat
 
 
 def find(connection: Connection, authorization_id: str) -> Authorization | None:
-    found = _authorizations(connection.execute(_BY_ID, {"id": authorization_id}))
+    found = _authorizations(_BY_ID.rows(connection, {"id": authorization_id}))
     return found[0] if found else None
 
 
@@ -160,7 +161,7 @@ def called(connection: Connection, ids: Sequence[str]) -> list[Authorization]:
 def of_member(connection: Connection, payer: str, member_ids: Iterable[str]) -> list[Authorization]:
     """Return the member's authorizations, newest first for each of the member's numbers."""
     asked = [{"payer": payer, "member": number} for number in sorted(member_ids)]
-    return [one for each in asked for one in _authorizations(connection.execute(_OF_MEMBER, each))]
+    return [one for each in asked for one in _authorizations(_OF_MEMBER.rows(connection, each))]
 
 
 def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standing, ...]:
@@ -208,17 +209,19 @@ def requests_of(connection: Connection, authorization_id: str) -> list[dict]:
 
 def request_of(connection: Connection, authorization_id: str) -> dict:
     """Return the request Bundle by which the authorization was last asked for."""
-    body: bytes = connection.execute(_REQUEST_OF, {"authorization": authorization_id}).scalar_one()
-    found: dict = read_own(body)
+    (row,) = _REQUEST_OF.rows(connection, {"authorization": authorization_id})
+    found: dict = read_own(row.request)
     return found
 
 
-_ADD, _ADD_ITEMS, _ADD_DECISIONS = insert(authorizations), insert(items), insert(decisions)
-_KEEP_SUBMISSION = insert(submissions)
-_RECEIVED = select(submissions).where(
-    submissions.c.client_id == bindparam("client"),
-    submissions.c.transaction_system == bindparam("system"),
-    submissions.c.transaction_value == bindparam("value"),
+_ADD, _ADD_ITEMS, _ADD_DECISIONS = map(Prepared, (insert(authorizations), insert(items), insert(decisions)))
+_KEEP_SUBMISSION = Prepared(insert(submissions))
+_RECEIVED = Prepared(
+    select(submissions).where(
+        submissions.c.client_id == bindparam("client"),
+        submissions.c.transaction_system == bindparam("system"),
+        submissions.c.transaction_value == bindparam("value"),
+    )
 )
 _NUMBERS_OF = select(decisions.c.authorization_id, decisions.c.number).where(
     decisions.c.authorization_id.in_(bindparam("ids", expanding=True)), decisions.c.number.is_not(None)
@@ -226,7 +229,7 @@ _NUMBERS_OF = select(decisions.c.authorization_id, decisions.c.number).where(
 _RESPONSE_CALLED = select(submissions.c.response).where(
     submissions.c.client_id == bindparam("client"), submissions.c.bundle_id == bindparam("bundle")
 )
-_REQUEST_OF = (
+_REQUEST_OF = Prepared(
     select(submissions.c.request)
     .where(submissions.c.authorization_id == bindparam("authorization"))
     .order_by(submissions.c.received_at.desc())
@@ -254,11 +257,13 @@ _WHOLE = (  # a row for each decision of each item
     )
 )
 _IN_ORDER = (authorizations.c.id, decisions.c.sequence, decisions.c.ordinal)
-_BY_ID = _WHOLE.where(authorizations.c.id == bindparam("id")).order_by(*_IN_ORDER)
+_BY_ID = Prepared(_WHOLE.where(authorizations.c.id == bindparam("id")).order_by(*_IN_ORDER))
 _BY_IDS = _WHOLE.where(authorizations.c.id.in_(bindparam("ids", expanding=True))).order_by(*_IN_ORDER)
-_OF_MEMBER = _WHOLE.where(
-    authorizations.c.payer == bindparam("payer"), authorizations.c.member_id == bindparam("member")
-).order_by(authorizations.c.received_at.desc(), *_IN_ORDER)
+_OF_MEMBER = Prepared(
+    _WHOLE.where(
+        authorizations.c.payer == bindparam("payer"), authorizations.c.member_id == bindparam("member")
+    ).order_by(authorizations.c.received_at.desc(), *_IN_ORDER)
+)
 
 
 def _authorizations(rows: Iterable[Row[Any]]) -> list[Authorization]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, select
 
+from app.storage.prepared import Prepared
 from app.storage.tables import access_tokens, client_ehrs, client_organizations, clients, spent_assertions
 from fhir_r4.resource import Identifier
 
@@ -74,7 +75,7 @@ def set_active(connection: Connection, client_id: str, *, active: bool) -> bool:
 
 def find(connection: Connection, client_id: str) -> Client | None:
     """Return the active client of this id."""
-    return _one(connection.execute(_BY_ID, {"client_id": client_id}))
+    return _one(_BY_ID.rows(connection, {"client_id": client_id}))
 
 
 def find_by_issuer(connection: Connection, issuer: str, jti: str) -> tuple[Client, bool] | None:
@@ -82,14 +83,14 @@ def find_by_issuer(connection: Connection, issuer: str, jti: str) -> tuple[Clien
 
     The transaction that keeps the answer spends the JWT and has the last word.
     """
-    rows = connection.execute(_BY_ISSUER, {"issuer": issuer, "jti": jti}).all()
+    rows = _BY_ISSUER.rows(connection, {"issuer": issuer, "jti": jti})
     client = _one(rows)
     return (client, rows[0].spent) if client else None
 
 
 def find_by_token(connection: Connection, digest: str, now: datetime) -> tuple[Client, tuple[str, ...]] | None:
     """Return who holds the access token of this SHA-256, and the scopes it was granted."""
-    rows = connection.execute(_BY_TOKEN, {"digest": digest, "now": now}).all()
+    rows = _BY_TOKEN.rows(connection, {"digest": digest, "now": now})
     client = _one(rows)
     return (client, tuple(rows[0].granted.split())) if client else None
 
@@ -102,7 +103,7 @@ def everyone(connection: Connection) -> list[Client]:
 def keep_token(connection: Connection, digest: str, client_id: str, scopes: tuple[str, ...], until: datetime) -> None:
     """Keep a token's digest until it expires."""
     row = {"digest": digest, "client_id": client_id, "scope": " ".join(scopes), "expires_at": until}
-    connection.execute(_KEEP_TOKEN, row)
+    _KEEP_TOKEN.run(connection, row)
 
 
 def spend(connection: Connection, issuer: str, jti: str, until: datetime) -> None:
@@ -111,7 +112,7 @@ def spend(connection: Connection, issuer: str, jti: str, until: datetime) -> Non
     Raises:
         IntegrityError: it was used before. The transaction is then good for nothing.
     """
-    connection.execute(_SPEND, {"issuer": issuer, "jti": jti, "expires_at": until})
+    _SPEND.run(connection, {"issuer": issuer, "jti": jti, "expires_at": until})
 
 
 def forget(connection: Connection, now: datetime) -> None:
@@ -126,15 +127,15 @@ _REGISTERED = (
     .outerjoin(client_ehrs, client_ehrs.c.client_id == clients.c.id)
 )  # a row for each pair of organization and EHR
 _ACTIVE = _REGISTERED.where(clients.c.active)
-_BY_ID = _ACTIVE.where(clients.c.id == bindparam("client_id"))
+_BY_ID = Prepared(_ACTIVE.where(clients.c.id == bindparam("client_id")))
 _SPENT = exists().where(spent_assertions.c.issuer == bindparam("issuer"), spent_assertions.c.jti == bindparam("jti"))
-_BY_ISSUER = _ACTIVE.add_columns(_SPENT.label("spent")).where(clients.c.hook_issuer == bindparam("issuer"))
-_BY_TOKEN = (
+_BY_ISSUER = Prepared(_ACTIVE.add_columns(_SPENT.label("spent")).where(clients.c.hook_issuer == bindparam("issuer")))
+_BY_TOKEN = Prepared(
     _ACTIVE.add_columns(access_tokens.c.scope.label("granted"))
     .join(access_tokens, access_tokens.c.client_id == clients.c.id)
     .where(access_tokens.c.digest == bindparam("digest"), access_tokens.c.expires_at > bindparam("now"))
 )
-_KEEP_TOKEN, _SPEND = insert(access_tokens), insert(spent_assertions)
+_KEEP_TOKEN, _SPEND = Prepared(insert(access_tokens)), Prepared(insert(spent_assertions))
 _FORGET_TOKENS = delete(access_tokens).where(access_tokens.c.expires_at <= bindparam("now"))
 _FORGET_SPENT = delete(spent_assertions).where(spent_assertions.c.expires_at <= bindparam("now"))
 

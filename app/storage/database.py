@@ -59,7 +59,7 @@ class Database:
         if held := getattr(self._held, "reading", None):
             yield held
             return
-        with self._readers.connect() as connection:
+        with self._readers.begin() as connection:
             self._held.reading = connection
             try:
                 yield connection

@@ -13,16 +13,17 @@ from typing import Any
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select
 
 from app.storage.database import Database
+from app.storage.prepared import Prepared
 from app.storage.tables import members, providers
 from fhir_r4.resource import Identifier
 from rules.directory import GoldCard, Member, Payer, Provider
 from rules.ports import Standing
 
 BATCH = 5_000
-_MEMBER_CALLED = select(members).where(
-    members.c.payer == bindparam("payer"), members.c.member_id == bindparam("number")
+_MEMBER_CALLED = Prepared(
+    select(members).where(members.c.payer == bindparam("payer"), members.c.member_id == bindparam("number"))
 )
-_PROVIDER_CALLED = select(providers).where(providers.c.npi == bindparam("npi"))
+_PROVIDER_CALLED = Prepared(select(providers).where(providers.c.npi == bindparam("npi")))
 
 
 class BadTable(ValueError):
@@ -53,8 +54,8 @@ class TableDirectory:
 
     def member(self, payer: Payer, member_id: str) -> Member | None:
         with self._database.reading() as connection:
-            row = connection.execute(_MEMBER_CALLED, {"payer": payer.id, "number": member_id}).mappings().one_or_none()
-        return Member(**row) if row else None
+            found = _MEMBER_CALLED.rows(connection, {"payer": payer.id, "number": member_id})
+        return Member(**found[0]._asdict()) if found else None
 
     def standing(self, payer: Payer, member_id: str) -> tuple[Standing, ...]:  # noqa: ARG002 nothing is elsewhere
         return ()
@@ -64,8 +65,8 @@ class TableDirectory:
 
     def provider(self, npi: str) -> Provider | None:
         with self._database.reading() as connection:
-            row = connection.execute(_PROVIDER_CALLED, {"npi": npi}).mappings().one_or_none()
-        return Provider(**row, gold_cards=self._gold_cards.get(npi, ())) if row else None
+            found = _PROVIDER_CALLED.rows(connection, {"npi": npi})
+        return Provider(**found[0]._asdict(), gold_cards=self._gold_cards.get(npi, ())) if found else None
 
 
 def load(connection: Connection, folder: Path, payers: Iterable[Payer]) -> dict[str, int]:

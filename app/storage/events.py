@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert
 
+from app.storage.prepared import Prepared
 from app.storage.tables import events
 
-_RECORD = insert(events)
+_RECORD = Prepared(insert(events))
 
 
 def record(
@@ -29,4 +30,4 @@ def record(
         "request_id": request_id,
         "detail": detail,
     }
-    connection.execute(_RECORD, row)
+    _RECORD.run(connection, row)

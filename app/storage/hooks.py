@@ -6,11 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from app.storage.prepared import Prepared
 from app.storage.tables import coverage_assertions, hook_invocations
 from fhir_r4.resource import Coding
 from rules.assertion import CoverageAssertion
 
-_KEEP_CALL, _KEEP_PROMISES = insert(hook_invocations), insert(coverage_assertions)
+_KEEP_CALL, _KEEP_PROMISES = Prepared(insert(hook_invocations)), Prepared(insert(coverage_assertions))
 _PROMISES = select(coverage_assertions).where(coverage_assertions.c.id.in_(bindparam("ids", expanding=True)))
 
 
@@ -41,7 +42,7 @@ class Invocation:
 
 def keep(connection: Connection, invocation: Invocation, assertions: Iterable[CoverageAssertion]) -> None:
     """Keep the call, the answer and the promises."""
-    connection.execute(_KEEP_CALL, {name: getattr(invocation, name) for name in Invocation.__slots__})
+    _KEEP_CALL.run(connection, {name: getattr(invocation, name) for name in Invocation.__slots__})
     rows = [
         {
             "id": one.id,
@@ -60,8 +61,7 @@ def keep(connection: Connection, invocation: Invocation, assertions: Iterable[Co
         }
         for one in assertions
     ]
-    if rows:
-        connection.execute(_KEEP_PROMISES, rows)
+    _KEEP_PROMISES.run_each(connection, rows)
 
 
 def assertions_called(connection: Connection, ids: Iterable[str]) -> tuple[CoverageAssertion, ...]:
