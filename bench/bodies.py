@@ -17,6 +17,7 @@ ORDER = "DeviceRequest/home-oxygen"
 RIVERSIDE = "Organization/riverside"
 SUBMISSION_BYTES = 24_000
 _AMY = b"ACME0001234"
+_SATURATION = b'"value":88,'
 _TRANSACTION = b"00000000-0000-4000-8000-000000000000"
 
 
@@ -41,6 +42,7 @@ class Bodies:
     def for_member(self, operation: str, number: int) -> bytes:
         """Return the operation's body, about this member, as a transaction of its own."""
         body: bytes = getattr(self, operation)
+        body = body.replace(_SATURATION, b'"value":%d,' % (88 - number % 15))  # what is weighed differs as well
         return body.replace(_AMY, member_number(number).encode()).replace(_TRANSACTION, str(uuid4()).encode())
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from rules.asking import ask
 from rules.decisions import Answer, Because, Rest, Row, Then, units
 from rules.periods import Span
 from rules.policy import Criterion, Policy, Suggestion
@@ -173,7 +174,7 @@ def missing(policy: Policy, answers: Mapping[str, Answer], known: Facts) -> tupl
 
 def _answer(criterion: Criterion, variables: Facts, notes: list[str]) -> Answer:
     try:
-        said = criterion.ask({}, variables)
+        said = ask(criterion, variables)
     except Exception as error:  # noqa: BLE001 fhirpathpy raises bare Exceptions: a value of the wrong type
         notes.append(f"{criterion.name}: {type(error).__name__}, taken as missing")
         return Answer.MISSING
