@@ -47,7 +47,9 @@ Each operation is measured against **the echo**: a bare Flask app (`bench/echo.p
 that loads and dumps the operation's own body, without token, validation or database. Echo and service take turns,
 {rounds} rounds each after one to warm up; every figure is the median. CPU is user and system time of the web processes
 alone (SQLite and its fsyncs included). Requests per second are with the client on the same cores and say little beyond
-this machine; the ratio is what carries over.
+this machine; the ratio is what carries over. At the end the machine's load average over five minutes was
+{os.getloadavg()[1]:.1f}; the measurement makes some 3 of it, and what is above that makes a large program dearer than
+a small one.
 
 | operation | body | echo, ms CPU | service, ms CPU | ratio | target | | requests/s |
 |---|--:|--:|--:|--:|--:|---|--:|

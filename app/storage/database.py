@@ -46,7 +46,6 @@ class Database:
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
-        self._readers = self.engine.execution_options(reading=True)
         self._held = threading.local()
 
     @contextmanager
@@ -59,7 +58,9 @@ class Database:
         if held := getattr(self._held, "reading", None):
             yield held
             return
-        with self._readers.begin() as connection:
+        with self.engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                _own(connection).execute("BEGIN")  # others begin by themselves; to close rolls back
             self._held.reading = connection
             try:
                 yield connection
@@ -96,6 +97,10 @@ def _configure_sqlite(connection: Any, _: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("reading")
-    own: Any = connection.connection.driver_connection  # sqlite3's
-    own.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
+    if not _own(connection).in_transaction:  # else a reading that has begun
+        _own(connection).execute("BEGIN IMMEDIATE")
+
+
+def _own(connection: Connection) -> Any:
+    """Return the driver's own connection."""
+    return connection.connection.driver_connection
