@@ -158,7 +158,8 @@ class Submission:
 
     @cached_property
     def items(self) -> tuple[RequestedItem, ...]:
-        return tuple(_item(item, self.entries, self.patient, self.coverage) for item in dicts(self.claim.resource["item"]))
+        listed = dicts(self.claim.resource["item"])
+        return tuple(_item(item, self.entries, self.patient, self.coverage) for item in listed)
 
     @cached_property
     def forms(self) -> tuple[Form, ...]:
