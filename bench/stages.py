@@ -47,12 +47,13 @@ STAGES = (  # a stage, and the files (or file:function) whose frames are it; the
     ("request judged and read", ("prior_auth/request_bundle.py", "prior_auth/submission.py", "prior_auth/inquiry.py",
                                  "cds_hooks/request.py", "cds_hooks/gather.py", "questionnaires/package.py:read",
                                  "fhir_r4/profiles/")),
-    ("policy weighed", ("rules/", "prior_auth/submit.py", "questionnaires/answers.py", "fhir_r4/path.py")),
+    ("policy weighed", ("rules/", "prior_auth/submit.py", "prior_auth/weigh.py", "prior_auth/parties.py",
+                        "questionnaires/answers.py", "fhir_r4/path.py")),
     ("answer written", ("prior_auth/claim_response.py", "cds_hooks/", "questionnaires/",
                         "fhir_r4/coverage_information.py")),
     ("log", ("structlog/", "app/logging.py")),
     ("metrics", ("prometheus_client/", "app/metrics.py")),
-    ("the door itself", ("app/api/",)),
+    ("the door itself", ("app/api/", "app/intake.py")),
     ("Flask", ("flask/", "werkzeug/", "app/web.py")),
 )  # fmt: skip
 
