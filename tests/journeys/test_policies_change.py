@@ -6,12 +6,10 @@ import time
 
 import pytest
 
-from app.demo import reading
-from app.demo.lumbar_mri import ANSWERS
 from app.demo.parties import loopback_door
 from fhir_r4.wire import read_object
 from tests.app.fixtures import ROOT
-from tests.journeys.test_killed import scenes
+from tests.journeys.test_killed import a_pended_case
 
 pytestmark = pytest.mark.journey
 WEB, WORKER = 2, 3  # processes with policies: two of the web; the sweep and two of Celery
@@ -49,11 +47,8 @@ def test_web_processes_and_workers_take_a_new_version_and_refuse_a_faulty_one(bu
     assert len(digests) == 1
     assert before not in digests
 
-    stage = scenes(town, "ServiceRequest/lumbar-mri")
-    stage.sign()
-    stage.fill(ANSWERS)
-    response = reading.first(stage.submit())
-    explained = town.here.operate("policies", "explain", "--authorization", reading.reference_number(response))
+    _, reference = a_pended_case(town)
+    explained = town.here.operate("policies", "explain", "--authorization", reference)
     assert "lumbar-mri 2026.2" in explained
 
     (folder / MRI).write_text("policy: [")
