@@ -8,7 +8,7 @@ Source: FHIR R4, "JSON Representation of Resources"; CQL 1.5 Author's Guide, "Da
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -178,7 +178,8 @@ def fhir_type(name: str) -> Type | None:
     base_name, code_path, elements = row
     base = fhir_type(base_name)
     properties = dict(base.properties) if base else {}
-    properties |= {element: _property(element, spelt) for element, spelt in elements.items()}
+    own = {element: _property(element, spelt) for element, spelt in elements.items()}
+    properties |= {key: named for one in own.values() for key, named in _by_key(one)} | own
     value = properties.get("value")
     system = value.keys[0][2] if value and value.keys[0][2].startswith("System.") else ""
     bases = frozenset((name, *(base.bases if base else ())))
@@ -200,6 +201,13 @@ def _property(name: str, spelt: str) -> Property:
         return Property(name, ((name, f"_{name}", kinds[0]),), spelt.startswith("*"))
     keys = tuple((key, f"_{key}", kind) for kind in kinds for key in (_key(name, kind),))
     return Property(name, keys, many=False)
+
+
+def _by_key(choice: Property) -> Iterator[tuple[str, Property]]:
+    """Yield a choice's kinds by the names that JSON gives them: a model info may say ``codeCodeableConcept``."""
+    if len(choice.keys) > 1:
+        for key, beside, kind in choice.keys:
+            yield key, Property(key, ((key, beside, kind),), many=False)
 
 
 def _key(name: str, kind: str) -> str:

@@ -274,3 +274,11 @@ def test_fhir_values_become_cqls_own(define, value):
     """Through the story's defines."""
     found = the_run().value("Story", define)
     assert (found.get("value") if isinstance(found, Element) else found) == value
+
+
+def test_a_choice_is_also_known_by_the_name_that_json_gives_it():
+    """The model info filters a DeviceRequest by codeCodeableConcept."""
+    order = resource({"resourceType": "DeviceRequest", "codeCodeableConcept": {"text": "oxygen"}})
+    assert order.get("codeCodeableConcept").get("text").get("value") == "oxygen"
+    assert order.get("code") == order.get("codeCodeableConcept")
+    assert order.get("codeReference") is None
