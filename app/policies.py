@@ -24,9 +24,10 @@ from app.logging import get_logger
 from app.storage import policies as kept
 from app.storage.database import Database
 from app.storage.policies import Activation, Files
+from cql import CqlError
 from fhir_r4.problems import Problem
 from fhir_r4.wire import read_object
-from questionnaires.catalog import Catalog, load_catalog, questions
+from questionnaires.catalog import ELM, Catalog, load_catalog, questions
 from rules.book import PolicyBook
 from rules.load import load_book
 from rules.published import unkept
@@ -236,7 +237,7 @@ def unpacked(files: Files, shelf: Shelf | None = None) -> Edition:
 def _forms(folder: Path) -> Catalog:
     try:
         return load_catalog(folder)
-    except (Problem, KeyError, TypeError) as error:
+    except (Problem, CqlError, OSError, KeyError, TypeError, ValueError) as error:
         faults = [
             Fault(file.name, 1, "not a form of FHIR JSON with url, id and version") for file in _unreadable(folder)
         ]
@@ -245,6 +246,8 @@ def _forms(folder: Path) -> Catalog:
 
 def _unreadable(folder: Path) -> Iterator[Path]:
     for file in sorted(folder.glob("*/*.json")):
+        if file.name.endswith(ELM):
+            continue
         try:
             form = read_object(file.read_bytes())
         except Problem:

@@ -54,6 +54,11 @@ ENABLE_WHEN_EXPRESSION = f"{SDC}/StructureDefinition/sdc-questionnaire-enableWhe
 ALTERNATIVE_EXPRESSION = f"{DTR}/StructureDefinition/alternativeExpression"  # DTR 2.2
 CQF_LIBRARY = "http://hl7.org/fhir/StructureDefinition/cqf-library"
 UNIT_OPTION = "http://hl7.org/fhir/StructureDefinition/questionnaire-unitOption"
+UNIT_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/questionnaire-unitValueSet"
+ADAPTIVE = f"{SDC}/StructureDefinition/sdc-questionnaire-questionnaireAdaptive"
+US_PH_ALTERNATIVE_EXPRESSION = (  # DTR 2.0.1
+    "http://hl7.org/fhir/us/ph-library/StructureDefinition/us-ph-alternative-expression-extension"
+)
 UNIT = "http://hl7.org/fhir/StructureDefinition/questionnaire-unit"
 VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
 

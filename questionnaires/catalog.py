@@ -1,22 +1,36 @@
-"""Which forms do we have, by canonical?"""
+"""Which forms do we have, by canonical, and what goes with each?"""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
-from fhir_r4.resource import as_dict, dicts, text_of
+from fhir_r4.problems import Issue
+from fhir_r4.resource import as_dict, dicts, extensions, kind, text_of
+from fhir_r4.systems import CQF_LIBRARY, UNIT_VALUE_SET
 from fhir_r4.wire import read_object
+from questionnaires.adaptive import twin
+from questionnaires.libraries import library_resource
+from questionnaires.logic import Logic, logic_of
+from questionnaires.value_sets import ValueSets
 
 
 class Catalog:
-    """All versions of all forms, as the Questionnaires they are."""
+    """All versions of all forms, as the Questionnaires they are, with the Libraries and ValueSets of this payer."""
 
-    def __init__(self, forms: Iterable[dict]) -> None:
+    def __init__(self, forms: Iterable[dict], libraries: Iterable[dict] = (), value_sets: Iterable[dict] = ()) -> None:
         self._by_url: dict[str, list[dict]] = {}
         self._by_name: dict[str, dict] = {}
-        for form in sorted(forms, key=lambda form: form["version"], reverse=True):
+        self._libraries = {f"{one['url']}|{one['version']}": one for one in libraries}
+        self.value_sets = ValueSets(value_sets)
+        self._logic: dict[str, Logic] = {}
+        for form in sorted(_with_twins(forms), key=lambda form: form["version"], reverse=True):
             self._by_url.setdefault(form["url"], []).append(form)
             self._by_name[f"{form['id']}|{form['version']}"] = form
+
+    def __iter__(self) -> Iterator[dict]:
+        return iter(self._by_name.values())
 
     def named(self, name: str) -> dict:
         """Return the form that a policy names, ``home-oxygen|2026.1``; KeyError where there is none."""
@@ -24,8 +38,7 @@ class Catalog:
 
     def canonical(self, name: str) -> str:
         """Return the versioned canonical of the form that a policy names."""
-        form = self.named(name)
-        return f"{form['url']}|{form['version']}"
+        return canonical_of(self.named(name))
 
     def find(self, canonical: str, on: date) -> dict | None:
         """Return the form of an explicit canonical: that version, else the newest that is in force on the day."""
@@ -34,6 +47,56 @@ class Catalog:
         if version:
             return next((form for form in versions if form["version"] == version), None)
         return next((form for form in versions if in_force(form, on)), None)
+
+    def knows(self, canonical: str) -> bool:
+        """Tell whether any version of ours has this url."""
+        return canonical.partition("|")[0] in self._by_url
+
+    def dependencies(self, form: dict) -> tuple[list[dict], list[dict], list[Issue]]:
+        """Return the form's Libraries and ValueSets, all the way down and each once, and what is not to be had.
+
+        Source: DTR 2.0.1 @309, @310, @311, @315; DTR 2.2.0 oper-12, oper-14.
+        """
+        libraries: dict[str, dict] = {}
+        value_sets: dict[str, dict] = {}
+        missing: list[str] = []
+        waiting = [*_named_libraries(form), *_named_value_sets(form)]
+        while waiting:
+            wanted = waiting.pop(0)
+            if wanted in libraries or wanted in value_sets or wanted in missing:
+                continue
+            if library := self._libraries.get(wanted):
+                libraries[wanted] = library
+                needed = dicts(library.get("relatedArtifact"))
+                waiting += [one["resource"] for one in needed if one.get("type") == "depends-on"]
+            elif value_set := self.value_sets.find(wanted):
+                value_sets[wanted] = value_set
+                waiting += _included(value_set)
+            else:
+                missing.append(wanted)
+        issues = [
+            Issue("not-found", f"{form['title']}: something that the form depends on is not here", one, "warning")
+            for one in missing
+        ]
+        return list(libraries.values()), list(value_sets.values()), issues
+
+    def logic(self, form: dict) -> Logic:
+        """Return the form's CQL, compiled when it is first asked for and kept."""
+        name = canonical_of(form)
+        if name not in self._logic:
+            libraries, value_sets, _ = self.dependencies(form)
+            self._logic[name] = logic_of([*libraries, *value_sets])
+        return self._logic[name]
+
+
+def _with_twins(forms: Iterable[dict]) -> Iterator[dict]:
+    for form in forms:
+        yield form
+        yield twin(form)
+
+
+def canonical_of(form: dict) -> str:
+    return f"{form['url']}|{form['version']}"
 
 
 def in_force(form: dict, on: date) -> bool:
@@ -55,6 +118,43 @@ def questions(form: dict) -> dict[str, dict]:
     return found
 
 
+def _named_libraries(form: dict) -> list[str]:
+    return [one["valueCanonical"] for one in extensions(form, CQF_LIBRARY)]
+
+
+def _named_value_sets(form: dict) -> list[str]:
+    named = []
+    for item in questions(form).values():
+        named += [found] if (found := text_of(item.get("answerValueSet"))) else []
+        named += [one["valueCanonical"] for one in extensions(item, UNIT_VALUE_SET)]
+    return named
+
+
+def _included(value_set: dict) -> list[str]:
+    compose = as_dict(value_set.get("compose"))
+    parts = dicts(compose.get("include")) + dicts(compose.get("exclude"))
+    return [one for part in parts for one in part.get("valueSet", ())]
+
+
 def load_catalog(folder: Path) -> Catalog:
-    """Return the catalog of all ``<id>/<version>.json`` below ``folder``."""
-    return Catalog(read_object(file.read_bytes()) for file in sorted(folder.glob("*/*.json")))
+    """Return the catalog of a folder of forms.
+
+    ``<form>/<version>.json`` is a Questionnaire, ``<version>.cql`` and ``<version>.elm.json`` beside it are its logic,
+    ``value-sets/*.json`` are ValueSets.
+    """
+    held: dict[str, list[dict]] = {"Questionnaire": [], "ValueSet": []}
+    for file in sorted(folder.glob("*/*.json")):
+        if not file.name.endswith(ELM):
+            resource = read_object(file.read_bytes())
+            held["ValueSet" if kind(resource) == "ValueSet" else "Questionnaire"].append(resource)
+    libraries = [_library(file) for file in sorted(folder.glob("*/*.cql"))]
+    return Catalog(held["Questionnaire"], libraries, held["ValueSet"])
+
+
+ELM = ".elm.json"
+
+
+def _library(file: Path) -> dict:
+    form = read_object(file.with_suffix(".json").read_bytes())
+    elm = json.loads(file.with_suffix(ELM).read_text(encoding="utf-8"), parse_float=Decimal)
+    return library_resource(file.read_text(encoding="utf-8"), elm, form["date"])

@@ -133,27 +133,33 @@ class _Population:
         self.empty: dict[str, str] = {}
 
     def of(self, response: dict) -> tuple[dict, tuple[Empty, ...]]:
-        filled = self._each(response, INITIAL_EXPRESSION, lambda item: not item.get("answer"))
+        filled = self._each(response, INITIAL_EXPRESSION)
         rounds = sum(bool(_expression(item, CALCULATED_EXPRESSION)) for item in self.items.values())
         for _ in range(rounds):
-            before, filled = filled, self._each(filled, CALCULATED_EXPRESSION, _is_ours)
+            before, filled = filled, self._each(filled, CALCULATED_EXPRESSION)
             if filled == before:
                 break
         else:
             filled = self._without_circles(filled, rounds)
         return filled, tuple(Empty(link_id, why) for link_id, why in self.empty.items())
 
-    def _each(self, response: dict, extension_url: str, wanted: Callable[[dict], bool]) -> dict:
-        """Ask one kind of expression of every item that is wanted; all see the response as it was before."""
+    def _each(self, response: dict, extension_url: str) -> dict:
+        """Ask one kind of expression of every item that no person has answered; all see the response as it was.
+
+        What an earlier filling brought, the payer's own perhaps, gives way to what is found now and stays where
+        nothing is (DTR 2.2.0: EHR data overrides payer answers unless empty); a calculation's gives way to nothing too.
+        """
         known = {**self.known, "resource": response}
 
         def filled(item: dict) -> dict:
             below = {"item": [filled(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
             question = self.items.get(text_of(item.get("linkId")) or "", {})
             expression = _expression(question, extension_url)
-            if not expression or not wanted(item):
+            if not expression or not _is_ours(item):
                 return item | below
             found, why = self._answers(question, expression, known)
+            if not found and item.get("answer") and extension_url == INITIAL_EXPRESSION:
+                return item | below
             self._note(item["linkId"], why)
             bare = {name: part for name, part in item.items() if name != "answer"}
             return bare | ({"answer": found} if found else {}) | below
@@ -181,7 +187,7 @@ class _Population:
         restless: set[str] = set()
         last = response
         for _ in range(rounds):
-            again = self._each(last, CALCULATED_EXPRESSION, _is_ours)
+            again = self._each(last, CALCULATED_EXPRESSION)
             before, after = _by_link(last), _by_link(again)
             restless |= {link for link, answer in before.items() if after.get(link) != answer}
             last = again

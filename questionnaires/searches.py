@@ -25,7 +25,9 @@ _BY_PATIENT = frozenset(
 )
 _BY_CODE = {  # the search parameter of an element, where it is one of codes
     "code": "code",
+    "codeCodeableConcept": "code",
     "medication": "code",
+    "medicationCodeableConcept": "code",
     "category": "category",
     "type": "type",
     "class": "class",

@@ -1,52 +1,173 @@
 """Which forms does a client get? Those it names, those its orders need, those that a promise spoke of; each once.
 
+A form is chosen by the day of service that the order tells, not by today: an order for July is documented by the form
+of July (decisions.md §4).
+
 Source: DTR 2.0.1 and 2.2.0, operation questionnaire-package.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 from fhir_r4.problems import Issue
-from fhir_r4.resource import Coding, codings
-from questionnaires.catalog import Catalog
-from questionnaires.package import PackageRequest
+from fhir_r4.resource import Coding, as_dict, codings, dicts, kind, local_reference, reference, text_of
+from questionnaires.catalog import Catalog, canonical_of, in_force
+from questionnaires.package_request import PackageRequest
 from rules.assertion import CoverageAssertion
 from rules.book import PolicyBook
+from rules.directory import Payer
+from rules.policy import Policy
+from rules.scope import Enrolment
+
+_CODES = ("codeCodeableConcept", "code", "medicationCodeableConcept", "itemCodeableConcept", "serviceType", "type")
+_DAY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Insured:
+    """One of the request's coverages that is of a member of ours."""
+
+    coverage: dict
+    payer: Payer
+    member_id: str
+    under: Enrolment
+    birth_date: date | None = None
+
+
+@dataclass(slots=True)
+class Chosen:
+    """A form, and for which of the client's coverages and orders it is to be completed."""
+
+    form: dict
+    coverages: list[dict] = field(default_factory=list)
+    orders: list[dict] = field(default_factory=list)
+
+    def concerns(self, coverage: dict, orders: Iterable[dict]) -> None:
+        self.coverages += [] if coverage in self.coverages else [coverage]
+        self.orders += [one for one in orders if one not in self.orders]
 
 
 def select(
-    request: PackageRequest, promises: Iterable[CoverageAssertion], book: PolicyBook, catalog: Catalog, today: date
-) -> tuple[list[dict], list[Issue]]:
-    """Return the forms in that order, and warnings about what was asked for and is not here."""
-    found: dict[str, dict] = {}
-    issues: list[Issue] = []
+    request: PackageRequest,
+    insured: Sequence[Insured],
+    promises: Iterable[CoverageAssertion],
+    book: PolicyBook,
+    catalog: Catalog,
+    today: date,
+) -> tuple[list[Chosen], list[Issue]]:
+    """Return the forms, and what the client is to know: what is not here, not understood, expired or not needed."""
+    return _Selection(request, insured, book, catalog, today).of(promises)
 
-    def take(form: dict | None) -> None:
-        if form is not None:
-            found.setdefault(f"{form['url']}|{form['version']}", form)
 
-    for index, canonical in enumerate(request.questionnaires):
-        form = catalog.find(canonical, today)
+class _Selection:
+    def __init__(
+        self, request: PackageRequest, insured: Sequence[Insured], book: PolicyBook, catalog: Catalog, today: date
+    ) -> None:
+        self.request, self.insured = request, insured
+        self.book, self.catalog, self.today = book, catalog, today
+        self.found: dict[str, Chosen] = {}
+        self.issues: list[Issue] = []
+
+    def of(self, promises: Iterable[CoverageAssertion]) -> tuple[list[Chosen], list[Issue]]:
+        promises = tuple(promises)
+        for promise in promises:
+            self._promised(promise)
+        for index, order in enumerate(self.request.orders):
+            self._ordered(index, order)
+        for index, canonical in enumerate(self.request.questionnaires):
+            self._named(index, canonical)
+        if not self.found and not self.issues:
+            self.issues.append(self._nothing(promises))
+        return list(self.found.values()), self.issues
+
+    def _take(self, form: dict, insured: Iterable[Insured], orders: Sequence[dict]) -> None:
+        chosen = self.found.setdefault(canonical_of(form), Chosen(form))
+        for one in insured:
+            chosen.concerns(one.coverage, orders)
+
+    def _promised(self, promise: CoverageAssertion) -> None:
+        """A promise pins the policy's version, and with it the form: also one that is no longer in force."""
+        pinned = self.book.version(promise.policy or "", promise.version or "")
+        if pinned and (name := pinned.at_order_time.questionnaire):
+            orders = [one for one in self.request.orders if local_reference(one) == promise.order]
+            insured = [one for one in self.insured if one.member_id == promise.member_id]
+            self._take(self.catalog.named(name), insured, orders or list(self.request.orders))
+
+    def _ordered(self, index: int, order: dict) -> None:
+        where = f"Parameters.parameter.where(name = 'order')[{index}].resource"
+        codes = tuple(_codes(order))
+        if not codes:
+            text = "the order has no code by which a policy could be found"
+            self.issues.append(Issue("incomplete", text, where, "warning"))
+            return
+        day = service_day(order) or self.today
+        for insured in self._insuring(order):
+            policy = self.book.in_force(codes, day, under=insured.under, order=kind(order))
+            if policy:
+                self._needed(policy[0], insured, order, day, where)
+
+    def _needed(self, policy: Policy, insured: Insured, order: dict, day: date, where: str) -> None:
+        name = policy.at_order_time.questionnaire
+        if name is None:
+            return
+        form = self.catalog.named(name)
+        if in_force(form, day):
+            self._take(form, [insured], [order])
+        elif canonical_of(form) not in self.found:
+            text = "the form for this order is not in force on the day of service; call the plan for what to document"
+            self.issues.append(Issue("expired", text, where, "warning"))
+
+    def _insuring(self, order: dict) -> Iterator[Insured]:
+        """Yield the coverages that the order names, or all where it names none of them."""
+        named = {reference(one) for one in dicts(order.get("insurance"))}
+        own = [one for one in self.insured if local_reference(one.coverage) in named]
+        yield from own or self.insured
+
+    def _named(self, index: int, canonical: str) -> None:
+        where = f"Parameters.parameter.where(name = 'questionnaire')[{index}].value"
+        days = [day for order in self.request.orders if (day := service_day(order))]
+        form = self.catalog.find(canonical, days[0] if days else self.today)
         if form is None:
-            where = f"Parameters.parameter.where(name = 'questionnaire')[{index}].value"
-            issues.append(Issue("not-found", "no form of ours has this canonical", where, "warning"))
-        take(form)
-    for promise in promises:
-        pinned = book.version(promise.policy or "", promise.version or "")
-        take(_form(pinned.at_order_time.questionnaire, catalog) if pinned else None)
-    for order in request.orders:
-        policy = book.in_force(_codes(order), today)
-        take(_form(policy[0].at_order_time.questionnaire, catalog) if policy else None)
-    if not found and not issues:
-        say = "No form is needed for this order under this coverage; nothing is to be documented now."
-        issues.append(Issue("informational", say, None, "information"))
-    return list(found.values()), issues
+            known = self.catalog.knows(canonical)
+            text = "no version of this form is in force" if known else "no form of ours has this canonical"
+            self.issues.append(Issue("expired" if known else "not-found", text, where, "warning"))
+            return
+        if not in_force(form, self.today):
+            text = "this version of the form is not in force; it was asked for by name"
+            self.issues.append(Issue("expired", text, where, "warning"))
+        self._take(form, self.insured, list(self.request.orders))
+
+    def _nothing(self, promises: tuple[CoverageAssertion, ...]) -> Issue:
+        """Say what to do where no form is to be had (DTR 2.2.0 oper-8)."""
+        pinned = [self.book.version(one.policy or "", one.version or "") for one in promises]
+        payer = self.insured[0].payer
+        if any(policy and policy.at_order_time.doc_needed for policy in pinned):
+            call = f" at {payer.phone}" if payer.phone else ""
+            text = f"Documentation is needed, and there is no form for it: call {payer.name}{call}, or send the notes."
+            return Issue("informational", text, None, "warning")
+        text = "No form is needed for this order under this coverage; nothing is to be documented now."
+        return Issue("informational", text, None, "information")
 
 
-def _form(name: str | None, catalog: Catalog) -> dict | None:
-    return catalog.named(name) if name else None
+def service_day(order: dict) -> date | None:
+    """Return the day for which the service is ordered, else that on which the order was written.
+
+    >>> service_day({"occurrencePeriod": {"start": "2026-07-01"}, "authoredOn": "2026-03-01"}).isoformat()
+    '2026-07-01'
+    """
+    occurrence, period = as_dict(order.get("occurrencePeriod")), as_dict(order.get("period"))
+    told = (order.get("occurrenceDateTime"), occurrence.get("start"), period.get("start"), order.get("start"))
+    for value in (*told, order.get("authoredOn"), order.get("dateWritten"), order.get("dateTime")):
+        try:
+            return date.fromisoformat((text_of(value) or "")[:_DAY])
+        except ValueError:
+            continue  # a year or a month alone is no day
+    return None
 
 
-def _codes(order: dict) -> tuple[Coding, ...]:
-    elements = ("codeCodeableConcept", "code", "medicationCodeableConcept")
-    return next((found for element in elements if (found := codings(order.get(element)))), ())
+def _codes(order: dict) -> Iterator[Coding]:
+    for element in _CODES:
+        held = order.get(element)
+        for concept in held if isinstance(held, list) else [held]:
+            yield from codings(concept)

@@ -1,67 +1,162 @@
-"""DTR's door: the forms that a policy asks for. The payer never reads the EHR here."""
+"""DTR's door: forms, the next questions, value sets, and what went wrong. The payer never reads the EHR here."""
 
-from datetime import date
+from datetime import datetime, time
+from typing import Any
 
 from flask import Blueprint, Response, g, request
 
 from app.api.door import fhir, read_body
 from app.current import the_service
 from app.security import bearer
-from app.storage import hooks
+from app.storage import form_errors, hooks
 from app.wiring import Service
 from fhir_r4.generations import Generation
-from fhir_r4.problems import Issue, Unprocessable
-from fhir_r4.resource import dicts, identifier
+from fhir_r4.problems import InvalidRequest, Issue, Unprocessable
+from fhir_r4.resource import dicts, identifier, kind, text_of
 from prior_auth.submission import member_ids
-from questionnaires.package import Package, PackageRequest, draft_response, read_parameters, to_parameters
-from questionnaires.select import select
+from questionnaires.draft import draft
+from questionnaires.next_question import next_questions, read_response
+from questionnaires.package import Package, content, to_parameters
+from questionnaires.package_request import PackageRequest, read_parameters
+from questionnaires.reported import acknowledged, read_report
+from questionnaires.select import Chosen, Insured, select
 from rules.assertion import CoverageAssertion
-from rules.directory import Payer
 
-door = Blueprint("questionnaires", __name__, url_prefix="/fhir/<generation:generation>/Questionnaire")
+door = Blueprint("questionnaires", __name__, url_prefix="/fhir/<generation:generation>")
 
 
-@door.post("/$questionnaire-package")
+@door.post("/Questionnaire/$questionnaire-package")
 def questionnaire_package(generation: Generation) -> Response:
+    service = _for_client()
+    asked = read_parameters(read_body(service.config.fhir_limit_bytes), generation)
+    edition, now, base = service.edition, service.now(), service.fhir_base(generation)
+    insured, strangers = _insured(service, asked)
+    promises = _promises(service, asked, insured)
+    today = insured[0].payer.today(now)
+    forms, issues = select(asked, insured, promises, edition.book, edition.catalog, today)
+    midnight = datetime.combine(today, time(), insured[0].payer.time_zone)
+
+    def packaged(chosen: Chosen) -> Package:
+        name = f"{chosen.form['id']}|{chosen.form['version']}"
+        held = content(edition.catalog, name, generation, base, midnight)
+        logic = edition.catalog.logic(chosen.form)
+        return Package(held, draft(chosen, asked, insured, logic, now, generation, base))
+
+    packages = [packaged(chosen) for chosen in forms]
+    changed = [one for one in packages if _has_changed(one, asked)]
+    told = [*strangers, *issues]
+    if packages and not changed and not told:
+        told.append(Issue("informational", "nothing has changed since then", None, "information"))
+    return fhir(to_parameters(changed, told, now, generation))
+
+
+@door.post("/Questionnaire/$next-question")
+def next_question(generation: Generation) -> Response:
+    """Answer with the bare response: that is what FHIR makes of a single parameter ``return``."""
+    service = _for_client()
+    response = read_response(read_body(service.config.fhir_limit_bytes))
+    edition, base = service.edition, service.fhir_base(generation)
+    today = service.payers[0].today(service.now())
+    return fhir(next_questions(response, edition.catalog, edition.book, today, generation, base))
+
+
+@door.post("/Questionnaire/$log-questionnaire-errors")
+def log_questionnaire_errors(generation: Generation) -> Response:  # noqa: ARG001 both spellings on each base
+    service = _for_client()
+    reported = read_report(read_body(service.config.fhir_limit_bytes))
+    with service.database.writing() as connection:
+        kept = form_errors.keep(connection, g.client_id, reported, service.now())
+    return fhir(acknowledged(kept))
+
+
+@door.route("/ValueSet/$expand", methods=["GET", "POST"])
+def expand(generation: Generation) -> Response:  # noqa: ARG001 the same on each base
+    service = _for_client()
+    given = _from_query() if request.method == "GET" else _from_body(read_body(service.config.fhir_limit_bytes))
+    url, version = given.get("url"), given.get("valueSetVersion")
+    if not url:
+        raise InvalidRequest(Issue("required", "the parameter 'url'", "Parameters.parameter"))
+    canonical = f"{url}|{version}" if version and "|" not in url else url
+    offset, count = _whole(given, "offset"), _whole(given, "count")
+    value_sets = service.edition.catalog.value_sets
+    return fhir(
+        value_sets.expand(canonical, service.now(), text=given.get("filter", ""), offset=offset or 0, count=count)
+    )
+
+
+def _for_client() -> Service:
+    """Return the service to a client that may use DTR's operations, or raise."""
     service = the_service()
     client = bearer.require(
         service, request.headers.get("Authorization"), ("Questionnaire", "r"), ("Questionnaire", "s")
     )
     g.client_id = client.id
-    asked = read_parameters(read_body(service.config.fhir_limit_bytes))
-    payer, member_id = _insured(service, asked)
-    promises = _promises(service, asked, member_id)
-    now = service.now()
-    edition = service.edition
-    forms, issues = select(asked, promises, edition.book, edition.catalog, _today(payer, service))
-    packages = [Package(form, draft_response(form, asked, now, generation)) for form in forms]
-    return fhir(to_parameters(packages, issues, now, generation))
+    return service
 
 
-def _insured(service: Service, asked: PackageRequest) -> tuple[Payer, str]:
-    """Return payer and member of the coverage (DTR 2.2 spec-130: coverage not found is a 4xx)."""
-    named = [found for one in dicts(asked.coverage.get("payor")) if (found := identifier(one.get("identifier")))]
+def _insured(service: Service, asked: PackageRequest) -> tuple[tuple[Insured, ...], list[Issue]]:
+    """Return whose coverages are ours, and a warning for each other one (DTR 2.2 spec-130: none at all is a 4xx)."""
+    found, strangers = [], []
+    for place, coverage in enumerate(asked.coverages):
+        where = f"Parameters.parameter.where(name = 'coverage')[{place}].resource"
+        if insured := _member(service, coverage):
+            found.append(insured)
+        else:
+            strangers.append(Issue("not-found", "no member of ours has this coverage", where, "warning"))
+    if not found:
+        where = "Parameters.parameter.where(name = 'coverage').resource"
+        raise Unprocessable(Issue("not-found", "no member of ours has this coverage", where))
+    return tuple(found), strangers
+
+
+def _member(service: Service, coverage: dict) -> Insured | None:
+    named = [one for payor in dicts(coverage.get("payor")) if (one := identifier(payor.get("identifier")))]
     payer = service.directory.payer(named)
-    candidates = [payer] if payer else list(service.payers)  # a payor by reference alone is on the EHR's server
-    for candidate in candidates:
-        for number in member_ids({}, asked.coverage):
-            if service.directory.member(candidate, number):
-                return candidate, number
-    where = "Parameters.parameter.where(name = 'coverage').resource"
-    raise Unprocessable(Issue("not-found", "no member of ours has this coverage", where))
+    for candidate in [payer] if payer else service.payers:  # a payor by reference alone is on the EHR's server
+        for number in member_ids({}, coverage):
+            if member := service.directory.member(candidate, number):
+                return Insured(coverage, candidate, number, candidate.enrolment(member.plan), member.birth_date)
+    return None
 
 
-def _promises(service: Service, asked: PackageRequest, member_id: str) -> tuple[CoverageAssertion, ...]:
+def _promises(service: Service, asked: PackageRequest, insured: tuple[Insured, ...]) -> tuple[CoverageAssertion, ...]:
     """Return the promise that ``context`` names (DTR 2.2 spec-130: an unknown or unrelated one is a 4xx)."""
     if asked.context is None:
         return ()
     with service.database.reading() as connection:
         found = hooks.assertions_called(connection, [asked.context])
-    if not any(one.member_id == member_id for one in found):
+    if not {one.member_id for one in found} & {one.member_id for one in insured}:
         where = "Parameters.parameter.where(name = 'context').value"
         raise Unprocessable(Issue("not-found", "no coverage assertion of ours for this coverage has this id", where))
     return found
 
 
-def _today(payer: Payer, service: Service) -> date:
-    return payer.today(service.now())
+def _has_changed(package: Package, asked: PackageRequest) -> bool:
+    """Tell whether anything of the package is of the day asked about, or later."""
+    since = asked.changed_since
+    return since is None or package.content.changed >= since.date().isoformat()
+
+
+def _from_query() -> dict[str, str]:
+    return {name: value for name, value in request.args.items() if value}
+
+
+def _from_body(body: dict) -> dict[str, str]:
+    """Return the Parameters' values by name; a ValueSet that comes along whole is not expanded here."""
+    if kind(body) != "Parameters":
+        raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
+    found: dict[str, str] = {}
+    for one in dicts(body.get("parameter")):
+        value: Any = next((held for key, held in one.items() if key.startswith("value")), None)
+        if (name := text_of(one.get("name"))) and isinstance(value, str | int) and not isinstance(value, bool):
+            found[name] = str(value)
+    return found
+
+
+def _whole(given: dict[str, str], name: str) -> int | None:
+    """Return a parameter that counts; InvalidRequest where it does not."""
+    if name not in given:
+        return None
+    if not given[name].isdecimal() or len(given[name]) > 6:
+        raise InvalidRequest(Issue("value", f"the parameter '{name}' is a number from 0", "Parameters.parameter"))
+    return int(given[name])

@@ -30,14 +30,14 @@ class Chapter(Protocol):
 
 
 def chapters(here: Parties) -> tuple[Chapter, ...]:
-    at_rest_without_edema = {"2.4": {"valueBoolean": True}, "3.2": {"valueBoolean": False}}
-    known = frozenset({"1.1", "1.2", "1.3", "2.1", "2.3"})
+    at_rest = {"2.4": {"valueBoolean": True}}
+    known = frozenset({"1.1", "1.2", "1.3", "1.4", "2.1", "2.3"})
     return (
         HomeOxygen(
             Generation.V2_0,
             "Amy Baxter, saturation 87 %",
             "DeviceRequest/home-oxygen",
-            at_rest_without_edema,
+            at_rest,
             known,
             months=12,
         ),
@@ -45,7 +45,7 @@ def chapters(here: Parties) -> tuple[Chapter, ...]:
             Generation.V2_2,
             "Bernard Okoye, saturation 89 % and a hematocrit of 57.8 %",
             "DeviceRequest/home-oxygen-okoye",
-            at_rest_without_edema,
+            at_rest | {"3.2": {"valueBoolean": False}},
             known | {"3.1"},
             months=3,
         ),

@@ -18,12 +18,13 @@ from app.dtr.record import Record
 from app.dtr.resuming import touched
 from app.dtr.told import Teller
 from fhir_r4.generations import Generation
-from fhir_r4.resource import dicts
+from fhir_r4.resource import dicts, reference
+from questionnaires.dialects import CLIENT_ORIGIN
 from questionnaires.populate import information_origin
+from rules.ports import EhrUnavailable
 
 ROUNDS = 4
 """How often searches are looked for that what was found makes possible."""
-_AUTO = {Generation.V2_0: "auto", Generation.V2_2: "auto-client"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class DtrClient:
         record = self._record(launch)
         wanted = {"order": launch.order, "coverage": launch.coverage, "patient": f"Patient/{launch.patient}"}
         context: dict[str, Any] = dict(record.read(wanted | {"user": launch.user}))
+        context |= _requester(record, context["order"])
         api = PayerApi(self.door, self.payer, self.generation, self.credentials, self.tell)
         packages = api.packages(context["order"], context["coverage"], now)
         held = next((one for one in packages if _same_form(one.form, resumed)), packages[0])
@@ -145,10 +147,19 @@ class DtrClient:
         return found, tuple(sorted(set(refused.values())))
 
     def _fill(self, held: Packaged, draft: dict, variables: Mapping[str, Any], now: datetime) -> Filled:
-        origin = information_origin(_AUTO[self.generation])
+        origin = information_origin(CLIENT_ORIGIN[self.generation])
         return fill(held.form, draft, variables, origin, now=now, logic=held.logic)
 
 
 def _same_form(form: dict, response: dict | None) -> bool:
     said = str((response or {}).get("questionnaire", ""))
     return bool(said) and said.partition("|")[0] == form.get("url")
+
+
+def _requester(record: Record, order: dict) -> dict[str, dict]:
+    """Read who wrote the order; where the EHR does not tell, the form asks."""
+    target = reference(order.get("requester"))
+    try:
+        return record.read({"requester": target}) if target else {}
+    except EhrUnavailable:
+        return {}

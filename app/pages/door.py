@@ -23,6 +23,7 @@ pages = Blueprint("pages", __name__, template_folder="templates", static_folder=
 NAVIGATION = (
     ("pages.worklist", "Worklist"),
     ("pages.policies", "Policies"),
+    ("pages.form_list", "Forms"),
     ("pages.lookup", "Look up a code"),
     ("pages.delivery_list", "Deliveries"),
 )

@@ -106,7 +106,7 @@ class House:
     def post(self, path, body, *, token=None, client="riverside-ehr", content_type="application/fhir+json", **headers):
         """Post to a FHIR base, with a fresh token of the client unless one is given."""
         raw = body if isinstance(body, bytes) else write_json(body)
-        scope = "system/Questionnaire.rs" if "Questionnaire" in path else "system/Claim.crus"
+        scope = "system/Questionnaire.rs" if "Questionnaire" in path or "ValueSet" in path else "system/Claim.crus"
         token = token or self.token(scope, client)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type} | headers
         return self._kept(self.web.post(f"/fhir/{path}", data=raw, headers=headers))

@@ -2,15 +2,27 @@
 
 import pytest
 
+from app.storage import form_errors, tables
+from fhir_r4.generations import Generation
+from fhir_r4.resource import contained
 from fhir_r4.wire import read_json
+from questionnaires.catalog import questions
+from tests.app.browsing import Person
 from tests.given import a_coverage, a_hook, an_order
-from tests.second_opinion import assert_fhir
+from tests.questionnaires.given import bundles, outcome
+from tests.questionnaires.test_next_question import FLAGS, PAIN, YES, answering
+from tests.second_opinion import assert_fhir, assert_profiled
+
+FORMS = "https://forms.priorauth.example.org"
+OXIMETRY = f"{FORMS}/ValueSet/oximetry"
+BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
 
 
-def parameters(order=None, coverage=None, context=None):
+def parameters(order=None, coverage=None, context=None, more=()):
     given = [
         {"name": "coverage", "resource": coverage or a_coverage(payor=[{"reference": "Organization/acme"}])},
         {"name": "order", "resource": order or an_order()},
+        *more,
     ]
     given += [{"name": "context", "valueString": context}] if context else []
     return {"resourceType": "Parameters", "parameter": given}
@@ -53,3 +65,165 @@ def test_what_cannot_be_read_is_400(house, body):
     answer = house.package(body)
     assert answer.status_code == 400
     assert read_json(answer.data)["resourceType"] == "OperationOutcome"
+
+
+@BOTH
+@pytest.mark.requirement("dtr-2.0.1@294", "dtr-2.2.0@spec-40")
+def test_what_leaves_the_door_keeps_to_its_profiles(house, version):
+    """With the member's age, which the payer knows."""
+    body = read_json(house.package(parameters(), version).data)
+    assert_profiled(body, Generation(version), references="open")
+    assert "valueInteger" in str(bundles(body)[0]["entry"][1]["resource"])
+
+
+def test_a_coverage_of_nobody_beside_one_of_ours_is_a_warning(house):
+    stranger = {"name": "coverage", "resource": a_coverage(id="x", identifier=[], subscriberId="X1")}
+    body = read_json(house.package(parameters(more=[stranger]), "2.0").data)
+    assert len(bundles(body)) == 1
+    (issue,) = outcome(body)
+    assert (issue["code"], issue["severity"]) == ("not-found", "warning")
+    assert issue["expression"] == ["Parameters.parameter.where(name = 'coverage')[1].resource"]
+
+
+@BOTH
+@pytest.mark.parametrize(("since", "number"), [("2025-12-01T00:00:00Z", 1), ("2026-02-01T00:00:00Z", 0)])
+def test_who_has_the_form_already_is_told_that_nothing_has_changed(house, version, since, number):
+    """The forms are of January 2026."""
+    since = {"name": "changedsince", "valueInstant": since}
+    body = read_json(house.package(parameters(more=[since]), version).data)
+    assert len(bundles(body)) == number
+    assert [one["severity"] for one in outcome(body)] == ["information"] * (1 - number)
+
+
+@BOTH
+def test_an_adaptive_form_is_walked_to_its_end(house, version):
+    """Package, two calls, done: a red flag was found, and the earlier care was never asked for."""
+    named = {"name": "questionnaire", "valueCanonical": f"{FORMS}/Questionnaire/lumbar-mri-adaptive|2026.1"}
+    packages = bundles(read_json(house.package(parameters(more=[named]), version).data))
+    drafts = [one["entry"][1]["resource"] for one in packages]
+    (response,) = [one for one in drafts if "contained" in one]
+    for answers in ({}, FLAGS | {"0.1": PAIN, "1.3": YES}):
+        sent = answering(response, answers)
+        answer = house.post(f"{version}/Questionnaire/$next-question", sent)
+        assert answer.status_code == 200
+        response = read_json(answer.data)
+        assert_profiled(response, Generation(version), references="open")
+    assert response["status"] == "completed"
+    assert "2.1" not in questions(contained(response, response["questionnaire"]))
+
+
+@pytest.mark.requirement("dtr-2.0.1@49", "dtr-2.0.1@346", "dtr-2.2.0@sec-10")
+def test_nothing_of_an_adaptive_form_is_kept(house):
+    """Not the answers, and not that somebody asked."""
+    before = {table.name: len(house.rows(table)) for table in tables.metadata.sorted_tables}
+    test_an_adaptive_form_is_walked_to_its_end(house, "2.2")
+    after = {table.name: len(house.rows(table)) for table in tables.metadata.sorted_tables}
+    grown = {name for name in after if after[name] > before[name]}
+    assert grown == {"access_tokens", "spent_assertions", "events"}
+    assert not any(row["kind"].startswith("questionnaire") for row in house.rows(tables.events))
+
+
+def test_an_answer_that_the_form_does_not_allow_is_400(house):
+    answer = house.post("2.2/Questionnaire/$next-question", {"resourceType": "QuestionnaireResponse"})
+    assert answer.status_code == 400
+    assert read_json(answer.data)["issue"][0]["expression"] == ["QuestionnaireResponse.questionnaire"]
+
+
+# ValueSet/$expand ------------------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_a_value_set_is_expanded_by_post_and_by_get(house, version):
+    url = f"{FORMS}/ValueSet/chronic-lung-disease"
+    given = [
+        {"name": "url", "valueUri": url},
+        {"name": "filter", "valueString": "emphysema"},
+        {"name": "count", "valueInteger": 2},
+    ]
+    posted = house.post(f"{version}/ValueSet/$expand", {"resourceType": "Parameters", "parameter": given})
+    headers = {"Authorization": f"Bearer {house.token('system/Questionnaire.rs')}"}
+    query = f"url={url}|2026.1&filter=emphysema&count=2&offset=0"
+    got = house.web.get(f"/fhir/{version}/ValueSet/$expand?{query}", headers=headers)
+    for answer in (posted, got):
+        expansion = read_json(answer.data)["expansion"]
+        assert (answer.status_code, expansion["total"], len(expansion["contains"])) == (200, 5, 2)
+        assert_fhir(read_json(answer.data))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "status"),
+    [
+        ([], 400),
+        ([{"name": "url", "valueUri": "https://elsewhere.example"}], 404),
+        ([{"name": "url", "valueUri": "x"}, {"name": "count", "valueString": "many"}], 400),
+        ([{"name": "url", "valueUri": "x"}, {"name": "offset", "valueInteger": -1}], 400),
+        ([{"name": "url", "valueUri": OXIMETRY}, {"name": "valueSetVersion", "valueString": "1"}], 404),
+    ],
+)
+def test_what_cannot_be_expanded_says_why(house, parameter, status):
+    answer = house.post("2.2/ValueSet/$expand", {"resourceType": "Parameters", "parameter": parameter})
+    assert answer.status_code == status
+    assert read_json(answer.data)["resourceType"] == "OperationOutcome"
+
+
+@pytest.mark.parametrize("operation", ["Questionnaire/$next-question", "ValueSet/$expand"])
+@pytest.mark.requirement("dtr-2.0.1@41", "dtr-2.0.1@23")
+def test_all_operations_are_under_one_base_and_take_the_same_token(house, operation):
+    """The token of $questionnaire-package reaches them, and one of another scope does not."""
+    refused = house.post(f"2.0/{operation}", {}, token=house.token("system/Claim.crus"))
+    assert refused.status_code == 403
+    assert house.post(f"2.0/{operation}", {}).status_code == 400
+    assert house.web.post(f"/fhir/2.0/{operation}", json={}).status_code == 401
+
+
+# $log-questionnaire-errors ---------------------------------------------------------------------------------------
+
+
+def a_report(words="HomeOxygen.Saturation failed for Patient/amy-baxter", names=("questionnaire", "operationOutcome")):
+    issue = {"severity": "error", "code": "processing", "diagnostics": words}
+    outcome = {"resourceType": "OperationOutcome", "issue": [issue]}
+    form = {"name": names[0], "valueCanonical": f"{FORMS}/Questionnaire/home-oxygen|2026.1"}
+    return {"resourceType": "Parameters", "parameter": [form, {"name": names[1], "resource": outcome}]}
+
+
+@pytest.mark.requirement("dtr-2.0.1@284")
+def test_what_went_wrong_with_a_form_is_kept_and_its_authors_see_it(house):
+    """Told twice in either spelling, shown once with a count; nothing of the patient is kept."""
+    spellings = {"2.0": ("Questionnaire", "OperationOutcome"), "2.2": ("questionnaire", "operationOutcome")}
+    for version, names in spellings.items():
+        answer = house.post(f"{version}/Questionnaire/$log-questionnaire-errors", a_report(names=names))
+        assert answer.status_code == 200
+        assert read_json(answer.data)["issue"][0]["severity"] == "information"
+    assert len(house.rows(tables.form_errors)) == 2
+    page = Person(house).comes_in().browser.get("/forms").text
+    assert page.count("HomeOxygen.Saturation failed for …") == 1
+    assert "amy-baxter" not in page
+    for words in ("Home oxygen", "2026-01-01 to 2027-12-31", "home-oxygen 2026.1", "HomeOxygen"):
+        assert words in page
+
+
+def test_script_in_a_report_is_words(house):
+    house.post("2.2/Questionnaire/$log-questionnaire-errors", a_report("<script>alert(1)</script>"))
+    page = Person(house).comes_in().browser.get("/forms").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_a_client_that_cannot_stop_complaining_fills_no_disk(house, monkeypatch):
+    monkeypatch.setattr(form_errors, "MOST_IN_A_DAY", 1)
+    for kept in (1, 1):
+        answer = house.post("2.2/Questionnaire/$log-questionnaire-errors", a_report())
+        assert answer.status_code == 200
+        assert len(house.rows(tables.form_errors)) == kept
+
+
+def test_the_forms_page_is_for_staff(house):
+    assert house.web.get("/forms").status_code == 302
+
+
+@BOTH
+def test_the_capability_statement_tells_all_of_it(house, version):
+    rest = read_json(house.web.get(f"/fhir/{version}/metadata").data)["rest"][0]
+    told = {one["type"]: {operation["name"] for operation in one.get("operation", [])} for one in rest["resource"]}
+    assert told["Questionnaire"] == {"questionnaire-package", "next-question", "log-questionnaire-errors"}
+    assert told["ValueSet"] == {"expand"}

@@ -1,31 +1,44 @@
 """A client gets its forms, each in a package of its own, named as its generation names it."""
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import extensions, reference
-from fhir_r4.systems import QR_CONTEXT, QR_COVERAGE
-from questionnaires.catalog import questions
-from questionnaires.package import Package, draft_response, read_parameters, to_parameters
-from questionnaires.select import select
-from tests.given import BOOK, CATALOG, FORM, NOW, TODAY, a_coverage, a_promise, an_order
+from fhir_r4.resource import extension, extensions, text_of, value_of
+from fhir_r4.systems import (
+    ADAPTIVE,
+    ALTERNATIVE_EXPRESSION,
+    CQF_LIBRARY,
+    INFORMATION_ORIGIN,
+    INITIAL_EXPRESSION,
+    QR_CONTEXT,
+    QR_COVERAGE,
+    US_PH_ALTERNATIVE_EXPRESSION,
+)
+from questionnaires.catalog import Catalog, questions
+from questionnaires.package import to_parameters
+from questionnaires.package_request import read_parameters
+from questionnaires.select import service_day
+from rules.book import PolicyBook
+from tests.given import BOOK, FORM, NOW, a_coverage, a_promise, a_record, an_order
+from tests.questionnaires.given import (
+    answered,
+    bundles,
+    given_answers,
+    held,
+    outcome,
+    parameters,
+    requester,
+    targets,
+    the_draft,
+)
 from tests.second_opinion import assert_profiled
 
 BOTH = pytest.mark.parametrize("generation", list(Generation))
-
-
-def parameters(*more, order=True, coverage=True):
-    given = [{"name": "coverage", "resource": a_coverage()}] if coverage else []
-    given += [{"name": "order", "resource": an_order()}] if order else []
-    return {"resourceType": "Parameters", "parameter": [*given, *more]}
-
-
-def answered(generation, *more, promises=(), **what):
-    asked = read_parameters(parameters(*more, **what))
-    forms, issues = select(asked, promises, BOOK, CATALOG, TODAY)
-    packages = [Package(form, draft_response(form, asked, NOW, generation)) for form in forms]
-    return to_parameters(packages, issues, NOW, generation)
+MRI = "https://forms.priorauth.example.org/Questionnaire/lumbar-mri"
 
 
 @pytest.mark.parametrize(("generation", "name"), [("2.0", "PackageBundle"), ("2.2", "packagebundle")])
@@ -38,8 +51,7 @@ def test_a_package_is_named_as_its_generation_names_it(generation, name):
 @BOTH
 @pytest.mark.requirement("dtr-2.0.1@308", "dtr-2.2.0@oper-12", "dtr-2.2.0@oper-18")
 def test_the_form_comes_first_and_its_draft_second(generation):
-    bundle = answered(generation)["parameter"][0]["resource"]
-    form, draft = (entry["resource"] for entry in bundle["entry"])
+    form, draft, *_ = (entry["resource"] for entry in bundles(answered(generation))[0]["entry"])
     assert (form["resourceType"], draft["resourceType"]) == ("Questionnaire", "QuestionnaireResponse")
     assert draft["questionnaire"] == f"{form['url']}|{form['version']}"
     assert draft["status"] == "in-progress"
@@ -52,17 +64,16 @@ def test_what_is_answered_keeps_to_its_generation_s_profiles(generation):
 
 @pytest.mark.requirement("dtr-2.0.1@321", "dtr-2.0.1@322", "dtr-2.0.1@323")
 def test_the_draft_of_2_0_has_subject_and_coverage_and_order_as_context():
-    draft = answered(Generation.V2_0)["parameter"][0]["resource"]["entry"][1]["resource"]
-    context = [reference(one["valueReference"]) for one in extensions(draft, QR_CONTEXT)]
-    assert context == ["Coverage/amy-baxter-acme", "DeviceRequest/home-oxygen"]
+    draft = the_draft(Generation.V2_0)
+    assert targets(extensions(draft, QR_CONTEXT)) == ["Coverage/amy-baxter-acme", "DeviceRequest/home-oxygen"]
     assert draft["subject"] == {"reference": "Patient/amy-baxter"}
 
 
 @pytest.mark.requirement("dtr-2.2.0@spec-122", "dtr-2.2.0@spec-139")
 def test_the_draft_of_2_2_has_the_coverage_apart_and_refers_to_the_client_s_resources():
-    draft = answered(Generation.V2_2)["parameter"][0]["resource"]["entry"][1]["resource"]
-    assert [reference(one["valueReference"]) for one in extensions(draft, QR_COVERAGE)] == ["Coverage/amy-baxter-acme"]
-    assert [reference(one["valueReference"]) for one in extensions(draft, QR_CONTEXT)] == ["DeviceRequest/home-oxygen"]
+    draft = the_draft(Generation.V2_2)
+    assert targets(extensions(draft, QR_COVERAGE)) == ["Coverage/amy-baxter-acme"]
+    assert targets(extensions(draft, QR_CONTEXT)) == ["DeviceRequest/home-oxygen"]
 
 
 @pytest.mark.requirement("dtr-2.0.1@299")
@@ -105,7 +116,7 @@ def test_an_order_that_needs_no_form_is_told_so(generation):
 
 def faults(body):
     with pytest.raises(InvalidRequest) as refused:
-        read_parameters(body)
+        read_parameters(body, Generation.V2_0)
     return [(issue.code, issue.expression) for issue in refused.value.issues]
 
 
@@ -130,22 +141,6 @@ def test_each_fault_names_its_parameter():
     ]
 
 
-@pytest.mark.requirement("dtr-2.0.1@313", "dtr-2.2.0@oper-16")
-def test_all_canonicals_of_a_form_are_versioned():
-    for name in ("home-oxygen|2026.1",):
-        form = CATALOG.named(name)
-        canonicals = [item["answerValueSet"] for item in questions(form).values() if "answerValueSet" in item]
-        assert all("|" in canonical for canonical in canonicals)
-        assert "|" in CATALOG.canonical(name)
-
-
-@pytest.mark.requirement("dtr-2.0.1@338", "dtr-2.2.0@sec-4")
-def test_no_question_that_is_filled_from_the_record_is_hidden_or_read_only():
-    for item in questions(CATALOG.named("home-oxygen|2026.1")).values():
-        assert not item.get("readOnly")
-        assert not any("hidden" in one["url"] for one in item.get("extension", []))
-
-
 @pytest.mark.parametrize("changed", [{"status": "active"}, {"note": [{"text": "at night"}]}, {"priority": "urgent"}])
 @pytest.mark.requirement("dtr-2.2.0@spec-128")
 def test_an_order_that_changed_a_little_since_the_hook_still_gets_its_form(changed):
@@ -156,3 +151,282 @@ def test_an_order_that_changed_a_little_since_the_hook_still_gets_its_form(chang
 def test_issues_keep_their_severity():
     body = to_parameters([], [Issue("not-found", "x", None, "warning")], NOW, Generation.V2_0)
     assert body["parameter"][0]["name"] == "operationOutcome"
+
+
+# What goes with a form -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("dtr-2.0.1@309", "dtr-2.0.1@311", "dtr-2.2.0@oper-14")
+@BOTH
+def test_all_that_the_form_needs_comes_with_it_and_each_once(generation):
+    """Its libraries, the value sets of its questions and those that its logic names."""
+    answer = answered(generation)
+    (library,) = held(answer, "Library")
+    sets = [one["id"] for one in held(answer, "ValueSet")]
+    assert library["name"] == "HomeOxygen"
+    assert sorted(sets) == sorted(set(sets)) == [
+        "chronic-lung-disease", "heart-failure-with-edema", "hematocrit", "home-oxygen-equipment", "oximetry"
+    ]  # fmt: skip
+
+
+@pytest.mark.requirement("dtr-2.0.1@310", "dtr-2.0.1@317", "dtr-2.0.1@320")
+def test_what_a_dependency_depends_on_comes_too():
+    """A library that includes another, which names a value set, which includes another; and each of them once."""
+    catalog = a_catalog(
+        libraries=[a_library("Top", "Deep"), a_library("Deep", value_sets=("outer",))],
+        value_sets=[a_value_set("outer", includes=("inner",)), a_value_set("inner")],
+    )
+    libraries, value_sets, issues = catalog.dependencies(catalog.named("one|1"))
+    assert [one["name"] for one in libraries] == ["Top", "Deep"]
+    assert [one["url"] for one in value_sets] == ["https://x/outer", "https://x/inner"]
+    assert issues == []
+
+
+@pytest.mark.requirement("dtr-2.0.1@315")
+def test_a_dependency_that_is_not_here_is_a_warning_and_the_form_comes_all_the_same():
+    catalog = a_catalog(libraries=[a_library("Top", "Gone")])
+    _, _, (issue,) = catalog.dependencies(catalog.named("one|1"))
+    assert (issue.severity, issue.code, issue.expression) == ("warning", "not-found", "https://x/Gone|1")
+
+
+@pytest.mark.requirement("dtr-2.0.1@316")
+def test_a_value_set_that_cannot_be_expanded_is_a_warning_and_comes_as_it_is():
+    by_filter = {"system": "https://loinc.org", "filter": [{"property": "CLASS", "op": "=", "value": "PULM"}]}
+    filtered = a_value_set("outer") | {"compose": {"include": [by_filter]}}
+    catalog = a_catalog(libraries=[a_library("Top", value_sets=("outer",))], value_sets=[filtered])
+    named = {"name": "questionnaire", "valueCanonical": "https://x/one|1"}
+    answer = answered(Generation.V2_0, named, order=False, catalog=catalog)
+    assert "expansion" not in held(answer, "ValueSet")[0]
+    assert [(one["severity"], one["code"]) for one in outcome(answer)] == [("warning", "not-supported")]
+
+
+@pytest.mark.requirement("dtr-2.0.1@312", "dtr-2.2.0@oper-15")
+def test_value_sets_are_expanded_as_of_today_and_2_2_leaves_long_ones_to_the_client():
+    """Forty codes are long (oper-15); 2.0.1 wants all of them expanded."""
+    whole = {one["id"]: one.get("expansion") for one in held(answered(Generation.V2_0), "ValueSet")}
+    short = {one["id"]: one.get("expansion") for one in held(answered(Generation.V2_2), "ValueSet")}
+    assert all(one["timestamp"].startswith("2026-03-01") for one in whole.values())
+    assert whole["chronic-lung-disease"]["total"] >= 40
+    assert [name for name, expansion in short.items() if expansion is None] == ["chronic-lung-disease"]
+
+
+@pytest.mark.requirement("dtr-2.0.1@313", "dtr-2.2.0@oper-16")
+@BOTH
+def test_every_reference_in_a_package_names_one_version(generation):
+    """A Library's url holds its version: 2.0.1's clients compare urls as they stand, 2.2 wants url|version too."""
+    answer = answered(generation)
+    form, library = held(answer, "Questionnaire", "Library")
+    (named,) = (one["valueCanonical"] for one in extensions(form, CQF_LIBRARY))
+    assert named.partition("|")[0] == library["url"]
+    assert library["url"].endswith(f"-{library['version']}")
+    assert (generation is Generation.V2_0) == ("|" not in named)
+    sets = [item["answerValueSet"] for item in questions(form).values() if "answerValueSet" in item]
+    needed = [one["resource"] for one in library["relatedArtifact"]]
+    assert sets
+    assert all("|2026.1" in one for one in [*sets, *needed])
+
+
+@pytest.mark.requirement("dtr-2.0.1@97", "dtr-2.2.0@spec-96")
+@BOTH
+def test_expressions_name_library_and_define_with_their_elm_beside_them(generation):
+    """2.0.1 calls the language text/cql; 2.2 has a name for a define's."""
+    form = held(answered(generation), "Questionnaire")[0]
+    asked = [extension(item, INITIAL_EXPRESSION).get("valueExpression") for item in questions(form).values()]
+    beside = {Generation.V2_0: US_PH_ALTERNATIVE_EXPRESSION, Generation.V2_2: ALTERNATIVE_EXPRESSION}[generation]
+    language = {Generation.V2_0: "text/cql", Generation.V2_2: "text/cql-identifier"}[generation]
+    for expression in filter(None, asked):
+        assert expression["language"] == language
+        assert text_of(expression["expression"]).startswith('"HomeOxygen".')
+        assert "ExpressionRef" in extension(expression, beside)["valueExpression"]["expression"]
+
+
+def test_changedsince_is_an_instant_or_a_dateTime_and_has_a_zone():  # noqa: N802 FHIR's word
+    """The profiles of both generations say one, 2.0.1's operation definition the other."""
+    later = {"name": "changedsince", "valueInstant": "2026-02-01T00:00:00Z"}
+    earlier = {"name": "changedsince", "valueDateTime": "2025-12-01"}
+    assert read_parameters(parameters(later), Generation.V2_2).changed_since.isoformat() == "2026-02-01T00:00:00+00:00"
+    assert (
+        read_parameters(parameters(earlier), Generation.V2_0).changed_since.isoformat() == "2025-12-01T00:00:00+00:00"
+    )
+    assert faults(parameters({"name": "changedsince", "valueInstant": "lately"}))[0][0] == "value"
+
+
+# Which form, for whom --------------------------------------------------------------------------------------------
+
+
+def test_the_form_is_of_the_day_of_service_and_not_of_today():
+    """An order for 2028 has no form yet, whatever is in force today; the client is told so."""
+    order = {"name": "order", "resource": an_order(occurrencePeriod={"start": "2028-02-01"})}
+    (issue,) = outcome(answered(Generation.V2_2, order, order=False))
+    assert (issue["code"], issue["severity"]) == ("expired", "warning")
+    assert bundles(answered(Generation.V2_2, today=date(2028, 2, 1)))
+
+
+@pytest.mark.parametrize(
+    ("order", "day"),
+    [
+        ({"occurrenceDateTime": "2026-07-01T10:00:00Z", "authoredOn": "2026-03-01"}, date(2026, 7, 1)),
+        ({"occurrencePeriod": {"start": "2026-07-02"}}, date(2026, 7, 2)),
+        ({"start": "2026-07-03T09:00:00Z"}, date(2026, 7, 3)),
+        ({"period": {"start": "2026-07-04"}}, date(2026, 7, 4)),
+        ({"authoredOn": "2026-03-01"}, date(2026, 3, 1)),
+        ({"authoredOn": "2026"}, None),
+        ({"authoredOn": 5}, None),
+        ({}, None),
+    ],
+)
+def test_the_day_of_service_is_read_from_the_order(order, day):
+    assert service_day(order) == day
+
+
+@pytest.mark.requirement("dtr-2.0.1@298", "dtr-2.0.1@306")
+def test_two_orders_have_each_its_own_form_for_itself():
+    """And each draft speaks of its own order alone."""
+    mri = {"name": "order", "resource": a_record().get("ServiceRequest/lumbar-mri-baxter")}
+    oxygen, back = bundles(answered(Generation.V2_0, mri))
+    context = [targets(extensions(one["entry"][1]["resource"], QR_CONTEXT))[1:] for one in (oxygen, back)]
+    assert context == [["DeviceRequest/home-oxygen"], ["ServiceRequest/lumbar-mri-baxter"]]
+
+
+def test_a_second_coverage_is_not_passed_over():
+    """2.0.1 takes several: the draft is for all that are ours. 2.2 takes one."""
+    second = {"name": "coverage", "resource": a_coverage(id="second")}
+    order = {"name": "order", "resource": an_order(insurance=[])}
+    draft = the_draft(Generation.V2_0, second, order, order=False)
+    assert targets(extensions(draft, QR_CONTEXT)) == [
+        "Coverage/amy-baxter-acme", "Coverage/second", "DeviceRequest/home-oxygen"
+    ]  # fmt: skip
+    with pytest.raises(InvalidRequest, match="one Coverage"):
+        read_parameters(parameters(second), Generation.V2_2)
+
+
+def test_an_order_is_for_the_coverage_that_it_names():
+    second = {"name": "coverage", "resource": a_coverage(id="second")}
+    draft = the_draft(Generation.V2_0, second)
+    assert targets(extensions(draft, QR_CONTEXT)) == ["Coverage/amy-baxter-acme", "DeviceRequest/home-oxygen"]
+
+
+@pytest.mark.requirement("dtr-2.0.1@302", "dtr-2.0.1@305")
+@BOTH
+def test_an_order_that_is_not_understood_is_a_warning_beside_the_forms(generation):
+    uncoded = {"name": "order", "resource": {"resourceType": "ServiceRequest", "id": "x"}}
+    answer = answered(generation, uncoded)
+    assert bundles(answer)
+    assert [(one["code"], one["severity"]) for one in outcome(answer)] == [("incomplete", "warning")]
+
+
+@pytest.mark.requirement("dtr-2.0.1@300")
+def test_an_old_version_that_is_asked_for_by_name_comes_with_a_warning():
+    """It is never chosen for an order."""
+    named = {"name": "questionnaire", "valueCanonical": f"{FORM}|2026.1"}
+    answer = answered(Generation.V2_2, named, order=False, today=date(2029, 1, 1))
+    assert bundles(answer)
+    assert outcome(answer)[0]["code"] == "expired"
+    unversioned = {"name": "questionnaire", "valueCanonical": FORM}
+    answer = answered(Generation.V2_2, unversioned, order=False, today=date(2029, 1, 1))
+    assert not bundles(answer)
+    assert outcome(answer)[0]["code"] == "expired"
+
+
+@pytest.mark.requirement("dtr-2.2.0@oper-8")
+def test_where_documents_are_needed_and_no_form_is_there_the_client_is_told_what_to_do():
+    """The promise said that documentation is needed; its policy names no form."""
+    policy = next(one for one in BOOK if one.id == "home-oxygen")
+    without = replace(policy, at_order_time=replace(policy.at_order_time, questionnaire=None))
+    context = {"name": "context", "valueString": "promise-1"}
+    book = PolicyBook([without])
+    answer = answered(Generation.V2_2, context, order=False, promises=[a_promise()], book=book)
+    assert "call Acme Health at +1-518-555-0100" in outcome(answer)[0]["diagnostics"]
+
+
+# What the payer knows --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("dtr-2.0.1@175")
+@pytest.mark.parametrize(("generation", "source"), [(Generation.V2_0, "auto"), (Generation.V2_2, "auto-server")])
+def test_the_payer_answers_what_the_request_and_its_own_books_tell(generation, source):
+    """The diagnosis from the order, who ordered from what came with it, the age from the member's row; no more."""
+    given = given_answers(the_draft(generation, requester(), birth_date=date(1950, 2, 1)))
+    assert given.keys() == {"1.1", "1.2", "1.3", "1.4"}
+    assert (given["1.3"][0]["valueString"], given["1.4"][0]["valueInteger"]) == ("1144221847", 76)
+    for (answer,) in given.values():
+        assert value_of(extension(extension(answer, INFORMATION_ORIGIN), "source")) == source
+
+
+@BOTH
+def test_a_filled_draft_keeps_to_its_profiles(generation):
+    assert_profiled(answered(generation, requester(), birth_date=date(1950, 2, 1)), generation, references="open")
+
+
+# Adaptive forms --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.requirement("dtr-2.0.1@37", "dtr-2.0.1@40", "dtr-2.2.0@spec-24")
+@BOTH
+def test_an_adaptive_form_comes_without_questions_and_says_where_the_next_ones_are(generation):
+    named = {"name": "questionnaire", "valueCanonical": f"{MRI}-adaptive|2026.1"}
+    order = {"name": "order", "resource": an_order(codeCodeableConcept={"coding": [{"system": "x", "code": "y"}]})}
+    answer = answered(generation, named, order, order=False)
+    (form,) = held(answer, "Questionnaire")
+    assert "item" not in form
+    assert form["meta"]["profile"][0].endswith("dtr-questionnaire-adapt-search")
+    assert extension(form, ADAPTIVE)["valueUrl"] == (
+        f"https://pas.example.org/fhir/{generation}/Questionnaire/$next-question"
+    )
+    assert_profiled(answer, generation, references="open")
+
+
+@pytest.mark.requirement("dtr-2.0.1@42", "dtr-2.2.0@spec-25")
+@BOTH
+def test_the_response_of_an_adaptive_form_contains_a_form_derived_from_it(generation):
+    named = {"name": "questionnaire", "valueCanonical": f"{MRI}-adaptive"}
+    draft = the_draft(generation, named, order=False)
+    (contained,) = draft["contained"]
+    assert draft["questionnaire"] == f"#{contained['id']}"
+    assert contained["derivedFrom"] == [f"{MRI}-adaptive|2026.1"]
+
+
+# Small catalogs --------------------------------------------------------------------------------------------------
+
+
+def a_catalog(libraries=(), value_sets=()):
+    form = {
+        "resourceType": "Questionnaire",
+        "id": "one",
+        "url": "https://x/one",
+        "version": "1",
+        "name": "One",
+        "title": "One",
+        "status": "active",
+        "date": "2026-01-01",
+        "text": {"status": "generated", "div": "<div>x</div>"},
+        "extension": [{"url": CQF_LIBRARY, "valueCanonical": "https://x/Top|1"}],
+        "item": [{"linkId": "1", "text": "?", "type": "string"}],
+    }
+    return Catalog([form], libraries, value_sets)
+
+
+def a_library(name, *includes, value_sets=()):
+    needed = [f"https://x/{one}|1" for one in (*includes, *value_sets)]
+    return {
+        "resourceType": "Library",
+        "url": f"https://x/{name}",
+        "version": "1",
+        "name": name,
+        "status": "active",
+        "relatedArtifact": [{"type": "depends-on", "resource": one} for one in needed],
+    }
+
+
+def a_value_set(name, includes=()):
+    include = [{"valueSet": [f"https://x/{one}|1" for one in includes]}] if includes else [
+        {"system": "https://x", "concept": [{"code": "a"}]}
+    ]  # fmt: skip
+    return {
+        "resourceType": "ValueSet",
+        "id": name,
+        "url": f"https://x/{name}",
+        "version": "1",
+        "status": "active",
+        "compose": {"include": include},
+    }

@@ -3,81 +3,113 @@
 import pytest
 
 from fhir_r4.generations import Generation
-from fhir_r4.resource import dicts, extension, value_of
+from fhir_r4.resource import extension, value_of
 from fhir_r4.systems import INFORMATION_ORIGIN
-from questionnaires.package import draft_response, read_parameters
+from questionnaires.logic import Clinical
 from questionnaires.populate import candidates, fill_query, information_origin, populate, queries
+from questionnaires.searches import searches
 from tests.given import CATALOG, NOW, a_record, an_order
-from tests.questionnaires.test_package import parameters
+from tests.questionnaires.given import given_answers, the_draft
 from tests.second_opinion import assert_fhir
 
 FORM = CATALOG.named("home-oxygen|2026.1")
-DRAFT = draft_response(FORM, read_parameters(parameters()), NOW, Generation.V2_0)
+LOGIC = CATALOG.logic(FORM)
+DRAFT = the_draft(Generation.V2_0)
 
 
-def found(records, **context):
-    """Return the launch context and what the form's queries find in a record."""
-    variables = {"patient": records.get("Patient/amy-baxter"), "resource": DRAFT} | context
-    for query in queries(FORM):
-        filled = fill_query(query.template, variables)
-        matches = records.search(*filled.split("?")) if filled else []
-        variables[query.name] = {"resourceType": "Bundle", "entry": [{"resource": one} for one in matches]}
-    return variables
+def found(records):
+    """Return the launch context and what the searches of the form's logic find in a record."""
+    context = {
+        "patient": records.get("Patient/amy-baxter"),
+        "order": records.get("DeviceRequest/home-oxygen"),
+        "requester": records.get("Practitioner/lindqvist"),
+    }
+    for number, query in enumerate(searches(LOGIC.requirements(FORM), LOGIC.terminology, "amy-baxter")):
+        matches = records.search(*query.split("?"))
+        context[f"cql {number}"] = {"resourceType": "Bundle", "entry": [{"resource": one} for one in matches]}
+    return context
 
 
-def filled(variables, form=FORM, draft=DRAFT):
+def from_record(records, draft=DRAFT):
+    context = found(records)
+    clinical = Clinical.over(LOGIC, FORM, context, NOW)
+    return populate(FORM, draft, context, lambda: information_origin("auto"), clinical)
+
+
+def filled(variables, form, draft):
     return populate(form, draft, variables, lambda: information_origin("auto"))
 
 
-def answers(response):
-    gathered, waiting = {}, dicts(response["item"])
-    while waiting:
-        item = waiting.pop(0)
-        waiting += dicts(item.get("item"))
-        gathered |= {item["linkId"]: item["answer"]} if "answer" in item else {}
-    return gathered
+answers = given_answers
 
 
 def test_the_record_answers_what_it_knows():
-    given = answers(filled(found(a_record()))[0])
-    assert {link: value_of({k: v for k, v in answer[0].items() if k != "extension"}) for link, answer in given.items()}[
-        "2.3"
-    ] == "2026-02-19"
-    assert given.keys() == {"1.1", "1.2", "1.3", "2.1", "2.3"}
+    given = answers(from_record(a_record())[0])
+    assert given.keys() == {"1.1", "1.2", "1.3", "1.4", "2.1", "2.3"}
     assert given["2.1"][0]["valueQuantity"]["value"] == 87
+    assert (given["2.3"][0]["valueDate"], given["1.4"][0]["valueInteger"]) == ("2026-02-19", 76)
 
 
 def test_each_answer_is_marked_with_its_origin():
-    for (answer,) in answers(filled(found(a_record()))[0]).values():
+    for (answer,) in answers(from_record(a_record())[0]).values():
         assert value_of(extension(extension(answer, INFORMATION_ORIGIN), "source")) == "auto"
 
 
 def test_the_filled_form_is_fhir():
-    assert_fhir(filled(found(a_record()))[0])
+    assert_fhir(from_record(a_record())[0])
 
 
 def test_an_empty_answer_says_why():
-    _, empty = filled(found(a_record()))
-    assert {one.link_id: one.why for one in empty} == {"2.2": "the record has nothing", "3.1": "the record has nothing"}
+    _, empty = from_record(a_record())
+    assert {one.link_id: one.why for one in empty} == dict.fromkeys(("2.2", "3.1", "3.2"), "the record has nothing")
 
 
-def test_an_answer_that_is_there_is_left_alone():
-    first, _ = filled(found(a_record()))
-    records = a_record()
-    records.put(records.get("Observation/amy-baxter-spo2") | {"valueQuantity": {"value": 60, "code": "%"}})
-    again, _ = filled(found(records), draft=first)
-    assert answers(again)["2.1"][0]["valueQuantity"]["value"] == 87
+def with_another_saturation(records, value):
+    quantity = {"value": value, "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"}
+    records.put(records.get("Observation/amy-baxter-spo2") | {"valueQuantity": quantity})
+    return records
+
+
+def test_what_no_person_touched_follows_the_record():
+    """A form is opened again after another test; so does a draft that the payer has filled."""
+    first, _ = from_record(a_record())
+    again, _ = from_record(with_another_saturation(a_record(), 60), first)
+    assert answers(again)["2.1"][0]["valueQuantity"]["value"] == 60
+
+
+@pytest.mark.parametrize("source", ["manual", "override"])
+def test_what_a_person_answered_is_left_alone(source):
+    own = {"extension": [information_origin(source, author="Practitioner/lindqvist")], "valueString": "Dr Lund"}
+    draft = {**DRAFT, "item": [{"linkId": "1", "item": [{"linkId": "1.2", "answer": [own]}]}]}
+    assert answers(from_record(a_record(), draft)[0])["1.2"] == [own]
+
+
+def test_what_the_payer_knew_stays_where_the_record_has_nothing():
+    """DTR 2.2.0: what the EHR has overrides what the payer answered, unless it has nothing."""
+    own = {"extension": [information_origin("auto-server")], "valueBoolean": True}
+    draft = {**DRAFT, "item": [{"linkId": "3", "item": [{"linkId": "3.2", "answer": [own]}]}]}
+    assert answers(from_record(a_record(), draft)[0])["3.2"] == [own]
 
 
 def test_an_expression_that_fails_takes_nothing_with_it():
-    variables = {name: value for name, value in found(a_record()).items() if name != "saturation"}
-    response, empty = filled(variables)
-    assert "1.2" in answers(response)
-    assert "failed" in {one.link_id: one.why for one in empty}["2.1"]
+    form = calculated(a="%gone.value", b="1")
+    response, empty = filled({}, form, a_draft(*"ab"))
+    assert answers(response).keys() == {"b"}
+    assert "failed" in {one.link_id: one.why for one in empty}["a"]
 
 
 def test_a_query_whose_token_has_no_value_is_not_asked():
     assert fill_query("Observation?patient={{%patient.id}}", {"patient": {"resourceType": "Patient"}}) is None
+
+
+def test_a_query_of_the_form_is_filled_from_the_launch_context():
+    """An x-fhir-query may ask for the order that the draft itself names."""
+    own = "{{%resource.extension('http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/qr-context').value.reference"
+    template = f"DeviceRequest?_id={own}.where(startsWith('DeviceRequest/')).replace('DeviceRequest/', '')}}}}"
+    variable = {"name": "order", "language": "application/x-fhir-query", "expression": template}
+    form = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/variable", "valueExpression": variable}]}
+    (wanted,) = queries(form)
+    assert fill_query(wanted.template, {"resource": DRAFT}) == f"DeviceRequest?_id={an_order()['id']}"
 
 
 @pytest.mark.parametrize("wrong", ["a string", 5, True])
@@ -106,12 +138,6 @@ def test_an_override_and_a_manual_answer_have_an_author():
     origin = information_origin("manual", author="Practitioner/lindqvist")
     who = extension(extension(origin, "author"), "practitioner")
     assert value_of(who) == {"reference": "Practitioner/lindqvist"}
-
-
-def test_the_form_asks_for_the_order_of_its_own_context():
-    wanted = next(query for query in queries(FORM) if query.name == "order")
-    asked = fill_query(wanted.template, {"resource": DRAFT, "patient": {"resourceType": "Patient", "id": "p"}})
-    assert asked == f"DeviceRequest?_id={an_order()['id']}&_include=DeviceRequest:requester"
 
 
 # Calculations and candidates ------------------------------------------------------------------------------------

@@ -1,0 +1,66 @@
+"""How does a form look when its questions come a few at a time? An adaptive form is the same form, asked for as needed.
+
+Every form has a twin whose url ends in ``-adaptive``: same questions, same policy. A client, or a policy, asks for
+the twin by name. In a package the twin has no questions; its response carries a contained form that grows with each
+call of $next-question.
+
+Source: DTR 2.0.1 @37, @40, @42; DTR 2.2.0 spec-23 to spec-25, spec-39; profiles dtr-questionnaire-adapt(-search).
+"""
+
+from fhir_r4.generations import Generation
+from fhir_r4.resource import extension, extensions
+from fhir_r4.systems import ADAPTIVE, CQF_LIBRARY, DTR, LAUNCH_CONTEXT
+from questionnaires.dialects import written
+
+SUFFIX = "-adaptive"
+CONTAINED = "form"
+"""The id of the contained form, which the response refers to as ``#form``."""
+START = {"linkId": "start", "text": "The questions follow as they are needed.", "type": "display"}
+LAST = {"linkId": "last", "text": "After these questions, no more clinical questions follow.", "type": "display"}
+_PROFILE = f"{DTR}/StructureDefinition/dtr-questionnaire-adapt"
+
+
+def twin(form: dict) -> dict:
+    """Return the adaptive twin of a form; its questions are still in it, for us alone."""
+    marked = [*form["extension"], {"url": ADAPTIVE, "valueBoolean": True}]
+    names = {"id": form["id"] + SUFFIX, "url": form["url"] + SUFFIX, "name": f"{form['name']}Adaptive"}
+    return form | names | {"title": f"{form['title']}, a few questions at a time", "extension": marked}
+
+
+def is_adaptive(form: dict) -> bool:
+    return bool(extension(form, ADAPTIVE))
+
+
+def searchable(form: dict, base: str) -> dict:
+    """Return the twin as a package shows it: without questions, and with the address of the next ones."""
+    kept = [one for one in form["extension"] if one["url"] != ADAPTIVE]
+    address = {"url": ADAPTIVE, "valueUrl": f"{base}/Questionnaire/$next-question"}
+    return {key: value for key, value in form.items() if key != "item"} | {"extension": [*kept, address]}
+
+
+def contained_form(form: dict, generation: Generation, base: str, items: list[dict] | None = None) -> dict:
+    """Return the elements of a response that carry an adaptive form with these questions so far."""
+    address = {"url": ADAPTIVE, "valueUrl": f"{base}/Questionnaire/$next-question"}
+    named = [*extensions(form, CQF_LIBRARY), *extensions(form, LAUNCH_CONTEXT)]
+    held = {
+        "resourceType": "Questionnaire",
+        "id": CONTAINED,
+        "meta": {"profile": [_PROFILE]},
+        "text": form["text"],
+        "extension": [*named, address],
+        "derivedFrom": [f"{form['url']}|{form['version']}"],
+        "title": form["title"],
+        "status": "active",
+        "subjectType": ["Patient"],
+    }
+    url = {"url": form["url"]} if generation is Generation.V2_2 else {}  # which 2.0.1 forbids
+    shown = written(held | url | ({"item": items} if items else {}), generation)
+    return {"contained": [shown], "questionnaire": f"#{CONTAINED}"}
+
+
+def first(form: dict, generation: Generation, base: str) -> dict:
+    """Return the same elements before any question was asked; 2.0.1 wants an item even then."""
+    if generation is Generation.V2_2:
+        return contained_form(form, generation, base)
+    item = {"linkId": START["linkId"], "text": START["text"]}
+    return contained_form(form, generation, base, [START]) | {"item": [item]}

@@ -1,0 +1,159 @@
+"""Which questions come next in an adaptive form? Only those on which the policy's decision still depends.
+
+::
+
+    first call      what the form asks beside the policy's facts, and the facts of the first row that is open
+    each call       the facts of the first decision row that is still open
+    decided         nothing new: the response comes back completed
+
+Rows are read down as the policy is weighed: one that cannot hold any more is passed over, one that holds ends the
+questions. What was asked and left blank stays missing. Nothing is kept of what is sent (DTR 2.2.0 sec-10).
+
+Source: SDC 4.0.0, operation Questionnaire-next-question; DTR 2.0.1 @218, @219; DTR 2.2.0 spec-36, spec-39, spec-147.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+
+from fhir_r4.generations import Generation
+from fhir_r4.problems import InvalidRequest, Issue
+from fhir_r4.resource import as_dict, as_list, contained, dicts, kind, text_of
+from questionnaires.adaptive import LAST, SUFFIX, contained_form, is_adaptive
+from questionnaires.answers import facts_from
+from questionnaires.catalog import Catalog, questions
+from questionnaires.check_answers import faults
+from questionnaires.draft import ADAPT_PROFILE
+from rules.book import PolicyBook
+from rules.evaluate import evaluate
+from rules.policy import Policy
+
+
+def read_response(body: dict) -> dict:
+    """Return the QuestionnaireResponse: bare, or the parameter ``questionnaire-response``; InvalidRequest."""
+    if kind(body) == "Parameters":
+        named = (one for one in dicts(body.get("parameter")) if one.get("name") == "questionnaire-response")
+        body = as_dict(next(named, {}).get("resource"))
+    if kind(body) != "QuestionnaireResponse":
+        where = "Parameters.parameter.where(name = 'questionnaire-response').resource"
+        raise InvalidRequest(Issue("structure", "a QuestionnaireResponse, bare or as that parameter", where))
+    return body
+
+
+def next_questions(
+    response: dict, catalog: Catalog, book: PolicyBook, today: date, generation: Generation, base: str
+) -> dict:
+    """Return the response with more questions in its contained form, or completed.
+
+    Raises:
+        InvalidRequest: no contained form of ours, or answers that the form does not allow; every fault at once.
+    """
+    form = _form_of(response, catalog)
+    asked = _asked(response)
+    if issues := faults(form, response, asked, catalog.value_sets):
+        raise InvalidRequest(*issues)
+    if response.get("status") == "completed":
+        return response
+    policy = _policy_for(form, book, today)
+    new, is_last = _wanted(form, policy, response, asked, today)
+    shown = [link for link in questions(form) if link in asked | new]
+    items = _items(form["item"], set(shown))
+    grown = response | {"item": _answered(items, _given(response))} | _profile(generation)
+    if not new:
+        return grown | {"status": "completed"} | contained_form(form, generation, base, items)
+    told = [*items, LAST] if is_last else items
+    return grown | {"status": "in-progress"} | contained_form(form, generation, base, told)
+
+
+def _form_of(response: dict, catalog: Catalog) -> dict:
+    """Return our adaptive form that the contained one is derived from: its own questions are not taken for ours."""
+    target = text_of(response.get("questionnaire")) or ""
+    derived = contained(response, target).get("derivedFrom") if target.startswith("#") else None
+    named = next((one for one in as_list(derived) if isinstance(one, str)), target)
+    form = catalog.find(named, date.max) if "|" in named else None
+    if form is None or not is_adaptive(form):
+        text = "a contained adaptive form, derivedFrom url|version of one of ours"
+        raise InvalidRequest(Issue("not-found", text, "QuestionnaireResponse.questionnaire"))
+    return form
+
+
+def _asked(response: dict) -> set[str]:
+    held = contained(response, text_of(response.get("questionnaire")) or "#")
+    return {link for link, item in questions(held).items() if item.get("type") not in {"group", "display"}}
+
+
+def _policy_for(form: dict, book: PolicyBook, today: date) -> Policy | None:
+    """Return the policy whose facts the form asks for: one in force, else the newest that names it."""
+    names = {f"{form['id']}|{form['version']}", f"{form['id'].removesuffix(SUFFIX)}|{form['version']}"}
+    found = [policy for policy in book if policy.at_order_time.questionnaire in names]
+    return max(found, key=lambda one: (one.in_force(today), one.effective), default=None)
+
+
+def _wanted(form: dict, policy: Policy | None, response: dict, asked: set[str], today: date) -> tuple[set[str], bool]:
+    """Return the linkIds to be asked now, and whether the policy has no others after them."""
+    every = {link for link, item in questions(form).items() if item.get("type") not in {"group", "display"}}
+    if policy is None:
+        return every - asked, True
+    of_facts = {fact.question for fact in policy.facts if fact.question}
+    beside = every - of_facts - asked
+    facts, _ = facts_from(response | {"status": "completed"}, policy.facts)
+    needed = {
+        fact.question for fact in policy.facts if fact.question and fact.name in _open(policy, facts, asked, today)
+    } & every
+    new = beside | needed
+    return new, bool(new) and of_facts & every <= asked | new
+
+
+def _open(policy: Policy, facts: dict, asked: set[str], today: date) -> set[str]:
+    """Return the facts, not asked for yet, on which it depends whether the first open row holds.
+
+    What no question asks (the plan, the order, what is on file) is not known here: a row that hangs on it alone is
+    passed over, and the rows after it are asked for too.
+    """
+    about = {one.name: one.facts for one in policy.criteria}
+    question = {fact.name: fact.question for fact in policy.facts}
+    said = evaluate(policy, facts, today, today)
+    for row in policy.rows:
+        told = row.asks_for(said.answers, said.facts, about)
+        if told is None:
+            continue
+        wanted = told & question.keys()  # criteria also speak of days, such as %authored
+        if new := {name for name in wanted if question[name] and question[name] not in asked}:
+            return new
+        if row.holds(said.answers, said.facts) and all(question[name] for name in wanted):
+            return set()
+    return set()
+
+
+def _items(items: Iterable[dict], shown: set[str]) -> list[dict]:
+    """Return the questions that are shown, in their groups; what is asked is needed, so nothing enables it."""
+    kept = []
+    for item in items:
+        below = _items(dicts(item.get("item")), shown)
+        if below or item.get("linkId") in shown:
+            bare = {key: value for key, value in item.items() if key not in {"item", "enableWhen", "enableBehavior"}}
+            kept.append(bare | ({"item": below} if below else {}))
+    return kept
+
+
+def _given(response: dict) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {}
+    waiting = dicts(response.get("item"))
+    while waiting:
+        item = waiting.pop()
+        if item.get("answer"):
+            found[text_of(item.get("linkId")) or ""] = item["answer"]
+        waiting += dicts(item.get("item"))
+    return found
+
+
+def _answered(items: list[dict], given: dict[str, list[dict]]) -> list[dict]:
+    return [
+        {"linkId": item["linkId"], "text": item["text"]}
+        | ({"answer": given[item["linkId"]]} if item["linkId"] in given else {})
+        | ({"item": _answered(item["item"], given)} if "item" in item else {})
+        for item in items
+    ]
+
+
+def _profile(generation: Generation) -> dict:
+    return {"meta": {"profile": [ADAPT_PROFILE]}} if generation is Generation.V2_2 else {}

@@ -1,0 +1,145 @@
+"""With what does a DTR client ask for its forms? ``Questionnaire/$questionnaire-package``: Parameters in.
+
+Source: DTR 2.0.1 and 2.2.0, OperationDefinition questionnaire-package, profile dtr-qpackage-input-parameters.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from fhir_r4.generations import Generation
+from fhir_r4.problems import InvalidRequest, Issue
+from fhir_r4.resource import as_dict, dicts, kind, reference, text_of
+
+ORDERS = frozenset(
+    {"Appointment", "Encounter", "CommunicationRequest", "DeviceRequest", "ImmunizationRecommendation"}
+    | {"MedicationRequest", "NutritionOrder", "ServiceRequest", "SupplyRequest", "VisionPrescription"}
+)
+_NAMED = {"coverage": "a Coverage", "order": "an order", "referenced": "a resource"}
+_Given = list[tuple[int, dict]]
+
+
+@dataclass(frozen=True, slots=True)
+class PackageRequest:
+    """What the client asked with.
+
+    Attributes:
+        coverages: the Coverage resources as received, at least one; in 2.2 exactly one.
+        orders: the order resources as received.
+        referenced: what the orders refer to, as far as the client sent it: Patient, Practitioner, ….
+        questionnaires: canonicals asked for by name.
+        context: a coverage-assertion-id of ours.
+        changed_since: aware; only packages that have changed since then are wanted.
+    """
+
+    coverages: tuple[dict, ...]
+    orders: tuple[dict, ...]
+    referenced: tuple[dict, ...]
+    questionnaires: tuple[str, ...]
+    context: str | None
+    changed_since: datetime | None
+
+    @property
+    def subject(self) -> str:
+        """Return the patient: of the orders, else the one whom the coverage is for."""
+        return next((one for order in self.orders if (one := subject_of(order))), None) or str(
+            reference(self.coverages[0].get("beneficiary"))
+        )
+
+
+def subject_of(order: dict) -> str | None:
+    """Return the patient of an order, which some kinds of order call by another name."""
+    named = (reference(order.get(name)) for name in ("subject", "patient"))
+    actors = (reference(one.get("actor")) for one in dicts(order.get("participant")))
+    return next((one for one in named if one), None) or next((one for one in actors if one and "Patient/" in one), None)
+
+
+def read_parameters(body: dict, generation: Generation) -> PackageRequest:
+    """Read the operation's Parameters.
+
+    Raises:
+        InvalidRequest: not Parameters, no coverage, none of order, questionnaire and context (dtr-1), or a
+            parameter of the wrong kind; every fault at once.
+    """
+    if kind(body) != "Parameters":
+        raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
+    given = list(enumerate(dicts(body.get("parameter"))))
+    issues: list[Issue] = []
+    coverages = tuple(_resources(given, "coverage", frozenset({"Coverage"}), issues))
+    orders = tuple(_resources(given, "order", ORDERS, issues))
+    referenced = tuple(_resources(given, "referenced", None, issues))
+    canonicals = tuple(_values(given, "questionnaire", ("valueCanonical",), issues))
+    contexts = tuple(_values(given, "context", ("valueString",), issues))
+    since = tuple(_moments(given, issues))
+    issues += _faults_of_coverages(given, coverages, generation)
+    issues += _repeated(given)
+    if coverages and not (_has_subject(coverages, orders)):
+        issues.append(
+            Issue("required", "a Coverage names its beneficiary", "Parameters.parameter.resource.beneficiary")
+        )
+    if not coverages and not issues:
+        issues.append(Issue("required", "a parameter 'coverage' with a Coverage", "Parameters.parameter"))
+    if not (orders or canonicals or contexts or issues):
+        rule = "dtr-1: at least one of the parameters order, questionnaire and context"
+        issues.append(Issue("invariant", rule, "Parameters.parameter"))
+    if issues:
+        raise InvalidRequest(*issues)
+    return PackageRequest(
+        coverages, orders, referenced, canonicals, contexts[0] if contexts else None, since[0] if since else None
+    )
+
+
+def _has_subject(coverages: tuple[dict, ...], orders: tuple[dict, ...]) -> bool:
+    return bool(any(map(subject_of, orders)) or reference(coverages[0].get("beneficiary")))
+
+
+def _faults_of_coverages(given: _Given, coverages: tuple[dict, ...], generation: Generation) -> Iterable[Issue]:
+    for index, one in given:
+        if one.get("name") == "coverage" and not text_of(as_dict(one.get("resource")).get("id")):
+            yield Issue("required", "the Coverage's id", f"Parameters.parameter[{index}].resource.id")
+    if generation is Generation.V2_2 and len(coverages) > 1:
+        yield Issue("structure", "one Coverage; DTR 2.2 takes no more", "Parameters.parameter.where(name = 'coverage')")
+
+
+def _repeated(given: _Given) -> Iterable[Issue]:
+    for name in ("context", "changedsince"):
+        if sum(one.get("name") == name for _, one in given) > 1:
+            where = f"Parameters.parameter.where(name = '{name}')"
+            yield Issue("structure", f"the parameter '{name}' once at most", where)
+
+
+def _resources(given: _Given, name: str, kinds: frozenset[str] | None, issues: list[Issue]) -> Iterable[dict]:
+    for index, parameter in given:
+        if parameter.get("name") != name:
+            continue
+        resource = as_dict(parameter.get("resource"))
+        if kind(resource) in kinds if kinds else kind(resource):
+            yield resource
+        else:
+            where = f"Parameters.parameter[{index}].resource"
+            issues.append(Issue("invalid", f"the resource is {_NAMED[name]}", where))
+
+
+def _values(given: _Given, name: str, elements: tuple[str, ...], issues: list[Issue]) -> Iterable[Any]:
+    for index, parameter in given:
+        if parameter.get("name") != name:
+            continue
+        value = next((found for element in elements if (found := text_of(parameter.get(element)))), None)
+        if value:
+            yield value
+        else:
+            where = f"Parameters.parameter[{index}].{elements[0]}"
+            issues.append(Issue("required", f"the parameter '{name}' has a {elements[0]}", where))
+
+
+def _moments(given: _Given, issues: list[Issue]) -> Iterable[datetime]:
+    """Yield changedsince: an instant in the profiles, a dateTime in 2.0.1's operation definition; a bare day begins."""
+    for text in _values(given, "changedsince", ("valueInstant", "valueDateTime"), issues):
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            where = "Parameters.parameter.where(name = 'changedsince').value"
+            issues.append(Issue("value", "an instant with its zone", where))
+            continue
+        yield moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,180 @@
+"""Our own forms: each agrees with its policy, runs without fault, and asks for no more than it needs."""
+
+import json
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from cql import Failure
+from fhir_r4.generations import Generation
+from fhir_r4.resource import dicts, extension, extensions, text_of
+from fhir_r4.systems import (
+    CALCULATED_EXPRESSION,
+    CANDIDATE_EXPRESSION,
+    CQF_LIBRARY,
+    INITIAL_EXPRESSION,
+    LAUNCH_CONTEXT,
+)
+from questionnaires.adaptive import is_adaptive
+from questionnaires.catalog import questions
+from questionnaires.dialects import written
+from questionnaires.drift import drift
+from questionnaires.logic import Clinical, expressions
+from tests.cql.translator import forms, translate
+from tests.given import BOOK, CATALOG, NOW
+from tests.second_opinion import assert_fhir
+
+FORMS = [form for form in CATALOG if not is_adaptive(form)]
+EACH = pytest.mark.parametrize("form", FORMS, ids=lambda form: form["id"])
+
+
+def policies_of(form):
+    name = f"{form['id']}|{form['version']}"
+    return [policy for policy in BOOK if policy.at_order_time.questionnaire == name]
+
+
+@EACH
+def test_a_form_asks_all_that_its_policies_weigh_in_their_kind(form):
+    assert policies_of(form)
+    assert [list(drift(policy.facts, form)) for policy in policies_of(form)] == [[] for _ in policies_of(form)]
+
+
+@pytest.mark.parametrize(
+    ("link", "changes", "says"),
+    [
+        ("2.1", {"linkId": "9"}, "no question 2.1 for 'spo2'"),
+        ("2.1", {"type": "decimal"}, "question 2.1 is a decimal; 'spo2' is a quantity in %"),
+        ("2.1", {"extension": []}, "question 2.1 does not offer %, the unit of 'spo2'"),
+        ("2.3", {"type": "string"}, "question 2.3 is a string; 'tested' is a date"),
+        ("2.4", {"repeats": True}, "question 2.4 repeats; 'at_rest' is one value"),
+    ],
+)
+def test_a_form_that_has_drifted_from_its_policy_is_told(link, changes, says):
+    """Before anything of it is used: the folder is refused."""
+    (policy,) = policies_of(CATALOG.named("home-oxygen|2026.1"))
+
+    def changed(item):
+        below = {"item": [changed(one) for one in item["item"]]} if "item" in item else {}
+        return item | below | (changes if item["linkId"] == link else {})
+
+    form = CATALOG.named("home-oxygen|2026.1")
+    assert says in list(drift(policy.facts, form | {"item": [changed(one) for one in form["item"]]}))
+
+
+def test_a_fact_that_no_question_asks_is_no_drift():
+    (policy,) = policies_of(CATALOG.named("home-oxygen|2026.1"))
+    elsewhere = replace(policy.facts[0], whence=())
+    assert list(drift([elsewhere], CATALOG.named("home-oxygen|2026.1"))) == []
+
+
+@pytest.mark.requirement("dtr-2.0.1@83", "dtr-2.0.1@84", "dtr-2.2.0@spec-87")
+@EACH
+def test_every_expression_of_a_form_names_a_define_that_runs(form):
+    """In a library that the form names and the package brings; over an empty record nothing fails."""
+    logic = CATALOG.logic(form)
+    assert extensions(form, CQF_LIBRARY)
+    assert (logic.package.unreadable, logic.package.without_elm) == ({}, ())
+    clinical = Clinical.over(logic, form, {"patient": {"resourceType": "Patient", "id": "p"}}, NOW)
+    for expression in expressions(form):
+        assert not isinstance(clinical.values(expression), Failure)
+
+
+@pytest.mark.requirement("dtr-2.0.1@57", "dtr-2.0.1@62", "dtr-2.2.0@spec-54")
+@EACH
+def test_a_form_is_filled_by_cql(form):
+    """Launch context, initial, calculated and candidate expressions, and questions that enable others."""
+    items = questions(form).values()
+    assert extensions(form, LAUNCH_CONTEXT)
+    for url in (INITIAL_EXPRESSION, CALCULATED_EXPRESSION, CANDIDATE_EXPRESSION):
+        assert any(extension(item, url) for item in items)
+    assert any("enableWhen" in item for item in items)
+    assert any("answerValueSet" in item for item in items)
+    assert date.fromisoformat(form["effectivePeriod"]["start"]) < date.fromisoformat(form["effectivePeriod"]["end"])
+
+
+@pytest.mark.requirement("dtr-2.0.1@64")
+@EACH
+def test_all_logic_of_a_form_is_cql_in_2_0(form):
+    told = written(form, Generation.V2_0)
+    assert {one["language"] for one in expressions(told)} == {"text/cql"}
+    assert "fhirpath" not in json.dumps(told)
+
+
+@pytest.mark.requirement("dtr-2.0.1@95", "dtr-2.0.1@101", "dtr-2.2.0@oper-13")
+@pytest.mark.parametrize("kind", ["text/cql", "application/elm+json"])
+@EACH
+def test_a_library_carries_cql_and_elm_as_data(form, kind):
+    for library in CATALOG.dependencies(form)[0]:
+        (content,) = [one for one in library["content"] if one["contentType"] == kind]
+        assert content["data"]
+        assert "url" not in content
+        assert_fhir(library)
+
+
+@pytest.mark.requirement("dtr-2.0.1@96", "dtr-2.0.1@102", "dtr-2.2.0@spec-99")
+@EACH
+def test_the_elm_of_a_library_is_that_of_its_cql(form):
+    """Its name and version are the text's; where the translator is installed, the whole of it is made anew."""
+    (library,) = CATALOG.dependencies(form)[0]
+    (elm,) = [one["library"] for one in CATALOG.logic(form).libraries.elms]
+    source = forms.sources()[library["name"]].read_text()
+    assert source.startswith(f"library {elm['identifier']['id']} version '{elm['identifier']['version']}'")
+    defined = {one["name"] for one in elm["statements"]["def"]} - {"Patient"}
+    assert all(f'"{name}"' in source for name in defined)
+
+
+@pytest.mark.slow
+def test_the_committed_elm_is_what_the_standard_translator_makes():
+    """``python -m tests.cql.translator.forms`` writes it."""
+    if not (translate.PACKAGES / "node_modules").is_dir():
+        pytest.skip("the translator is not installed: python -m tests.cql.translator.forms fetches it")
+    for path, text in forms.compiled().items():
+        assert path.read_text() == text
+
+
+@pytest.mark.requirement("dtr-2.0.1@92", "dtr-2.0.1@93", "dtr-2.2.0@spec-93")
+@EACH
+def test_the_context_of_a_library_is_the_patient(form):
+    (elm,) = [one["library"] for one in CATALOG.logic(form).libraries.elms]
+    assert {one["context"] for one in elm["statements"]["def"]} == {"Patient"}
+
+
+@pytest.mark.requirement("dtr-2.0.1@98", "dtr-2.2.0@spec-97")
+@EACH
+def test_every_expression_names_its_library(form):
+    (library,) = CATALOG.dependencies(form)[0]
+    assert all(one["expression"].startswith(f'"{library["name"]}".') for one in expressions(form))
+
+
+@pytest.mark.requirement("dtr-2.0.1@99", "dtr-2.2.0@spec-98")
+def test_no_two_libraries_have_one_name():
+    """Versions of one form's library aside."""
+    names = [(one["name"], form["id"]) for form in FORMS for one in CATALOG.dependencies(form)[0]]
+    assert len({name for name, _ in names}) == len(set(names))
+
+
+@pytest.mark.requirement("dtr-2.0.1@337", "dtr-2.2.0@sec-3")
+@EACH
+def test_a_form_reads_no_kind_of_thing_that_it_does_not_say(form):
+    """Minimum necessary: the order, the coded results, the problems, the care before; nobody's notes."""
+    read = {one.type for one in CATALOG.logic(form).requirements(form)}
+    assert read <= {
+        "Patient",
+        "DeviceRequest",
+        "ServiceRequest",
+        "Practitioner",
+        "Condition",
+        "Observation",
+        "Procedure",
+    }
+    uncoded = {one.type for one in CATALOG.logic(form).requirements(form) if not (one.codes or one.value_set)}
+    assert uncoded <= {"Patient", "Practitioner", "Condition"}
+
+
+@pytest.mark.requirement("dtr-2.0.1@338", "dtr-2.2.0@sec-4")
+@EACH
+def test_no_question_that_is_filled_from_the_record_is_hidden_or_read_only(form):
+    for item in questions(form).values():
+        assert not item.get("readOnly")
+        assert not any("hidden" in text_of(one["url"]) for one in dicts(item.get("extension")))
