@@ -8,6 +8,7 @@ Source: DTR 2.0.1 @175, @321 to @323; DTR 2.2.0 oper-18, spec-40, spec-122, spec
 
 from collections.abc import Callable
 from datetime import datetime
+from weakref import WeakKeyDictionary
 
 from fhir_r4.generations import Generation
 from fhir_r4.resource import kind, local_reference
@@ -16,8 +17,8 @@ from questionnaires.adaptive import first, is_adaptive
 from questionnaires.catalog import canonical_of
 from questionnaires.dialects import PAYER_ORIGIN
 from questionnaires.logic import Clinical, Logic
-from questionnaires.package_request import PackageRequest
-from questionnaires.populate import information_origin, populate
+from questionnaires.package_request import ORDERS, PackageRequest
+from questionnaires.populate import Asks, asks_of, information_origin, populate
 from questionnaires.select import Chosen, Insured
 
 QR_PROFILE = f"{DTR}/StructureDefinition/dtr-questionnaireresponse"
@@ -77,8 +78,21 @@ def filled(
     known = {f"known {number}": one for number, one in enumerate(_known(request, insured))}
     clinical = Clinical.over(logic, form, known, now)
     origin = information_origin(PAYER_ORIGIN[generation])
-    answered, _ = populate(form, response, {}, lambda: origin, clinical)
+    answered, _ = populate(form, response, {}, lambda: origin, clinical, _asks(logic, form))
     return answered
+
+
+_ASKS: WeakKeyDictionary[Logic, dict[str, Asks]] = WeakKeyDictionary()
+_AT_HAND = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Coverage"}) | ORDERS
+
+
+def _asks(logic: Logic, form: dict) -> Asks:
+    """Return the questions that may be answered without the record: those whose logic reads what a request brings."""
+    held = _ASKS.setdefault(logic, {})
+    name = canonical_of(form)
+    if name not in held:
+        held[name] = asks_of(form).only(lambda one: {need.type for need in logic.needs(form, one)} <= _AT_HAND)
+    return held[name]
 
 
 def _known(request: PackageRequest, insured: tuple[Insured, ...]) -> list[dict]:

@@ -90,17 +90,19 @@ class Logic:
         """Return what the form's expressions will ask the record for, each once, before any runs."""
         wanted: dict[Requirement, None] = {}
         for expression in expressions(form):
-            reference = read_identifier(text_of(expression.get("expression")) or "")
-            try:
-                if reference is None:
-                    elm = _alternative(expression, self.libraries)
-                    found = Libraries([elm], beside=self.libraries).requirements(_INLINE)
-                else:
-                    found = self._asked_by(self.library(form, reference.library), reference.define)
-            except CqlError:
-                continue  # its question says so itself, when it is filled
-            wanted |= dict.fromkeys(found)
+            wanted |= dict.fromkeys(self.needs(form, expression))
         return tuple(wanted)
+
+    def needs(self, form: dict, expression: dict) -> tuple[Requirement, ...]:
+        """Return what one expression will ask for; nothing where it cannot be found, which its question says itself."""
+        reference = read_identifier(text_of(expression.get("expression")) or "")
+        try:
+            if reference is None:
+                elm = _alternative(expression, self.libraries)
+                return Libraries([elm], beside=self.libraries).requirements(_INLINE)
+            return self._asked_by(self.library(form, reference.library), reference.define)
+        except CqlError:
+            return ()
 
     def _asked_by(self, library: Library, define: str) -> tuple[Requirement, ...]:
         return self.libraries.requirements(library.name, [define], library.identifier.version)

@@ -71,12 +71,38 @@ def fill_query(template: str, variables: Variables) -> str | None:
     return filled
 
 
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Which questions of a form are filled, and by which expression; each by linkId."""
+
+    questions: Mapping[str, dict]
+    initial: Mapping[str, dict]
+    calculated: Mapping[str, dict]
+
+    def only(self, wanted: Callable[[dict], bool]) -> "Asks":
+        """Return the same with the expressions that are wanted."""
+        initial, calculated = (
+            {link: one for link, one in held.items() if wanted(one)} for held in (self.initial, self.calculated)
+        )
+        return Asks(self.questions, initial, calculated)
+
+
+def asks_of(form: dict) -> Asks:
+    items = questions(form)
+    initial, calculated = (
+        {link: found for link, item in items.items() if (found := _expression(item, url))}
+        for url in (INITIAL_EXPRESSION, CALCULATED_EXPRESSION)
+    )
+    return Asks(items, initial, calculated)
+
+
 def populate(
     form: dict,
     response: dict,
     variables: Variables,
     origin: Callable[[], dict],
     clinical: Clinical | None = None,
+    asks: Asks | None = None,
 ) -> tuple[dict, tuple[Empty, ...]]:
     """Return ``response`` with every unanswered question filled whose expression finds something.
 
@@ -89,11 +115,12 @@ def populate(
         variables: launch context and query results by name, each a resource or a searchset Bundle.
         origin: makes the information-origin extension of an answer.
         clinical: the CQL that came with the form, over the same record; None where it has none.
+        asks: which of its questions to fill; all where it is left out.
 
     Returns:
         The filled response, and the questions that stayed empty with the reason.
     """
-    return _Population(form, variables, origin, clinical).of(response)
+    return _Population(form, asks or asks_of(form), variables, origin, clinical).of(response)
 
 
 def candidates(form: dict, variables: Variables, clinical: Clinical | None = None) -> dict[str, list[dict]]:
@@ -124,43 +151,48 @@ def values_of(expression: dict, variables: Variables, clinical: Clinical | None)
 class _Population:
     """One form on its way to being filled."""
 
-    def __init__(self, form: dict, variables: Variables, origin: Callable[[], dict], clinical: Clinical | None) -> None:
-        self.form = form
-        self.items = questions(form)
+    def __init__(
+        self, form: dict, asks: Asks, variables: Variables, origin: Callable[[], dict], clinical: Clinical | None
+    ) -> None:
+        self.asks = asks
         self.known = _known(form, variables, clinical)
         self.origin = origin
         self.clinical = clinical
         self.empty: dict[str, str] = {}
 
     def of(self, response: dict) -> tuple[dict, tuple[Empty, ...]]:
-        filled = self._each(response, INITIAL_EXPRESSION)
-        rounds = sum(bool(_expression(item, CALCULATED_EXPRESSION)) for item in self.items.values())
-        for _ in range(rounds):
-            before, filled = filled, self._each(filled, CALCULATED_EXPRESSION)
-            if filled == before:
-                break
-        else:
-            filled = self._without_circles(filled, rounds)
-        return filled, tuple(Empty(link_id, why) for link_id, why in self.empty.items())
+        filled = self._each(response, self.asks.initial, keeps=True)
+        if self.asks.calculated:
+            filled = self._each(filled, self.asks.calculated)
+        return self._settled(filled), tuple(Empty(link_id, why) for link_id, why in self.empty.items())
 
-    def _each(self, response: dict, extension_url: str) -> dict:
-        """Ask one kind of expression of every item that no person has answered; all see the response as it was.
+    def _settled(self, response: dict) -> dict:
+        """Calculate again what depends on answers, until nothing changes: CQL sees the record alone, and does not."""
+        moving = {link: one for link, one in self.asks.calculated.items() if one.get("language") not in LANGUAGES}
+        for _ in moving:
+            before, response = response, self._each(response, moving)
+            if response == before:
+                return response
+        return self._without_circles(response, moving) if moving else response
 
-        What an earlier filling brought, the payer's own perhaps, gives way to what is found now and stays where
-        nothing is (DTR 2.2.0: EHR data overrides payer answers unless empty); a calculation's gives way to nothing too.
+    def _each(self, response: dict, asked: Mapping[str, dict], *, keeps: bool = False) -> dict:
+        """Ask the expressions of every item that no person has answered; all see the response as it was.
+
+        What an earlier filling brought, the payer's own perhaps, gives way to what is found now and stays, with
+        ``keeps``, where nothing is (DTR 2.2.0: EHR data overrides payer answers unless empty).
         """
         known = {**self.known, "resource": response}
 
         def filled(item: dict) -> dict:
             below = {"item": [filled(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
-            question = self.items.get(text_of(item.get("linkId")) or "", {})
-            expression = _expression(question, extension_url)
-            if not expression or not _is_ours(item):
+            link = text_of(item.get("linkId")) or ""
+            expression = asked.get(link)
+            if expression is None or not _is_ours(item):
                 return item | below
-            found, why = self._answers(question, expression, known)
-            if not found and item.get("answer") and extension_url == INITIAL_EXPRESSION:
+            found, why = self._answers(self.asks.questions[link], expression, known)
+            if not found and item.get("answer") and keeps:
                 return item | below
-            self._note(item["linkId"], why)
+            self._note(link, why)
             bare = {name: part for name, part in item.items() if name != "answer"}
             return bare | ({"answer": found} if found else {}) | below
 
@@ -182,12 +214,12 @@ class _Population:
         if why:
             self.empty[link_id] = why
 
-    def _without_circles(self, response: dict, rounds: int) -> dict:
+    def _without_circles(self, response: dict, moving: Mapping[str, dict]) -> dict:
         """Take back what as many rounds again still change: those calculations never come to rest."""
         restless: set[str] = set()
         last = response
-        for _ in range(rounds):
-            again = self._each(last, CALCULATED_EXPRESSION)
+        for _ in moving:
+            again = self._each(last, moving)
             before, after = _by_link(last), _by_link(again)
             restless |= {link for link, answer in before.items() if after.get(link) != answer}
             last = again
