@@ -84,8 +84,9 @@ def _asked(response: dict) -> set[str]:
 def _policy_for(form: dict, book: PolicyBook, today: date) -> Policy | None:
     """Return the policy whose facts the form asks for: one in force, else the newest that names it."""
     names = {f"{form['id']}|{form['version']}", f"{form['id'].removesuffix(SUFFIX)}|{form['version']}"}
-    found = [policy for policy in book if policy.at_order_time.questionnaire in names]
-    return max(found, key=lambda one: (one.in_force(today), one.effective), default=None)
+    found = [entry for entry in book.entries if entry.questionnaire in names]
+    newest = max(found, key=lambda one: (one.in_force(today), one.rank), default=None)
+    return newest.open() if newest else None
 
 
 def _wanted(form: dict, policy: Policy | None, response: dict, asked: set[str], today: date) -> tuple[set[str], bool]:

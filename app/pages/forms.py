@@ -58,7 +58,7 @@ def _shown(form: dict, catalog: Catalog, book: PolicyBook, is_in_force: bool) ->
         len(asked),
         sum(bool(_expressions(one)) for one in asked),
         tuple(one["name"] for one in libraries),
-        tuple(str(policy) for policy in book if policy.at_order_time.questionnaire == name),
+        tuple(f"{entry.id} {entry.version}" for entry in book.entries if entry.questionnaire == name),
     )
 
 

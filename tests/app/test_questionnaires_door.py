@@ -29,7 +29,7 @@ def parameters(order=None, coverage=None, context=None, more=()):
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.2"])
-@pytest.mark.requirement("dtr-2.0.1@239", "dtr-2.0.1@292")
+@pytest.mark.requirement("dtr-2.0.1@239", "dtr-2.0.1@292", "dtr-2.0.1@169")
 def test_the_order_alone_leads_to_its_form(house, version):
     answer = house.package(parameters(), version)
     assert answer.status_code == 200
@@ -93,6 +93,16 @@ def test_who_has_the_form_already_is_told_that_nothing_has_changed(house, versio
     body = read_json(house.package(parameters(more=[since]), version).data)
     assert len(bundles(body)) == number
     assert [one["severity"] for one in outcome(body)] == ["information"] * (1 - number)
+
+
+@pytest.mark.requirement("dtr-2.0.1@343", "dtr-2.2.0@sec-9")
+def test_nothing_of_a_package_request_is_kept(house):
+    """Neither the order nor the coverage, nor whose they were."""
+    before = {table.name: len(house.rows(table)) for table in tables.metadata.sorted_tables}
+    assert house.package(parameters()).status_code == 200
+    grown = {table.name for table in tables.metadata.sorted_tables if len(house.rows(table)) > before[table.name]}
+    assert grown == {"access_tokens", "spent_assertions", "events"}
+    assert not any("ACME0001234" in str(row) for row in house.rows(tables.events))
 
 
 @BOTH
@@ -167,7 +177,7 @@ def test_what_cannot_be_expanded_says_why(house, parameter, status):
 
 
 @pytest.mark.parametrize("operation", ["Questionnaire/$next-question", "ValueSet/$expand"])
-@pytest.mark.requirement("dtr-2.0.1@41", "dtr-2.0.1@23")
+@pytest.mark.requirement("dtr-2.0.1@41", "dtr-2.0.1@23", "dtr-2.2.0@spec-6")
 def test_all_operations_are_under_one_base_and_take_the_same_token(house, operation):
     """The token of $questionnaire-package reaches them, and one of another scope does not."""
     refused = house.post(f"2.0/{operation}", {}, token=house.token("system/Claim.crus"))
@@ -221,8 +231,12 @@ def test_the_forms_page_is_for_staff(house):
     assert house.web.get("/forms").status_code == 302
 
 
+@pytest.mark.requirement("dtr-2.2.0@conf-1")
 @BOTH
 def test_the_capability_statement_tells_all_of_it(house, version):
+    """And that it does all that the guide's own statement for payers asks for."""
+    told = read_json(house.web.get(f"/fhir/{version}/metadata").data)["instantiates"]
+    assert any("davinci-dtr/CapabilityStatement/dtr-payer-service" in one for one in told)
     rest = read_json(house.web.get(f"/fhir/{version}/metadata").data)["rest"][0]
     told = {one["type"]: {operation["name"] for operation in one.get("operation", [])} for one in rest["resource"]}
     assert told["Questionnaire"] == {"questionnaire-package", "next-question", "log-questionnaire-errors"}

@@ -1,5 +1,6 @@
 """Our own forms: each agrees with its policy, runs without fault, and asks for no more than it needs."""
 
+import base64
 import json
 from dataclasses import replace
 from datetime import date
@@ -51,7 +52,7 @@ def test_a_form_asks_all_that_its_policies_weigh_in_their_kind(form):
     ],
 )
 def test_a_form_that_has_drifted_from_its_policy_is_told(link, changes, says):
-    """Before anything of it is used: the folder is refused."""
+    """In words for both authors."""
     (policy,) = policies_of(CATALOG.named("home-oxygen|2026.1"))
 
     def changed(item):
@@ -93,12 +94,40 @@ def test_a_form_is_filled_by_cql(form):
     assert date.fromisoformat(form["effectivePeriod"]["start"]) < date.fromisoformat(form["effectivePeriod"]["end"])
 
 
-@pytest.mark.requirement("dtr-2.0.1@64")
+@pytest.mark.requirement("dtr-2.0.1@64", "dtr-2.2.0@spec-18")
+@pytest.mark.parametrize("generation", list(Generation))
 @EACH
-def test_all_logic_of_a_form_is_cql_in_2_0(form):
-    told = written(form, Generation.V2_0)
-    assert {one["language"] for one in expressions(told)} == {"text/cql"}
+def test_all_logic_of_a_form_is_cql(form, generation):
+    """In either generation; 2.2 would also take FHIRPath."""
+    told = written(form, generation)
+    languages = {Generation.V2_0: {"text/cql"}, Generation.V2_2: {"text/cql-identifier"}}[generation]
+    assert {one["language"] for one in expressions(told)} == languages
     assert "fhirpath" not in json.dumps(told)
+
+
+MUST_SUPPORT = ("cqf-library", "launchContext", "initialExpression", "calculatedExpression", "candidateExpression")
+
+
+@pytest.mark.requirement("dtr-2.0.1@69", "dtr-2.2.0@spec-21")
+@EACH
+def test_a_form_relies_on_no_extension_that_a_client_may_leave_out(form):
+    """But for the one that says how its versions are counted, which changes nothing for who ignores it."""
+    held = [form, *questions(form).values()]
+    urls = {one["url"].rpartition("/")[2] for element in held for one in dicts(element.get("extension"))}
+    names = {one.removeprefix("sdc-questionnaire-") for one in urls}
+    assert names <= {*MUST_SUPPORT, "questionnaire-unitOption", "artifact-versionAlgorithm"}
+
+
+@pytest.mark.requirement("dtr-2.0.1@63", "dtr-2.2.0@spec-17")
+@EACH
+def test_a_question_that_does_not_matter_any_more_is_not_asked(form):
+    """By enableWhen over another question of the same form, of the kind that it compares with."""
+    items = questions(form)
+    conditions = [one for item in items.values() for one in item.get("enableWhen", ())]
+    assert conditions
+    for one in conditions:
+        (answer,) = (key.removeprefix("answer").lower() for key in one if key.startswith("answer"))
+        assert items[one["question"]]["type"] == answer
 
 
 @pytest.mark.requirement("dtr-2.0.1@95", "dtr-2.0.1@101", "dtr-2.2.0@oper-13")
@@ -133,11 +162,21 @@ def test_the_committed_elm_is_what_the_standard_translator_makes():
         assert path.read_text() == text
 
 
-@pytest.mark.requirement("dtr-2.0.1@92", "dtr-2.0.1@93", "dtr-2.2.0@spec-93")
+@pytest.mark.requirement("dtr-2.0.1@93", "dtr-2.2.0@spec-93")
 @EACH
 def test_the_context_of_a_library_is_the_patient(form):
     (elm,) = [one["library"] for one in CATALOG.logic(form).libraries.elms]
     assert {one["context"] for one in elm["statements"]["def"]} == {"Patient"}
+
+
+@pytest.mark.requirement("dtr-2.0.1@92", "dtr-2.2.0@spec-92", "dtr-2.2.0@spec-95")
+@EACH
+def test_a_library_holds_cql_1_5_and_what_the_standard_translator_made_of_it(form):
+    """The text that is sent is the file's; the ELM is of schema r1, which the translator for CQL 1.5 writes."""
+    (library,) = CATALOG.dependencies(form)[0]
+    text, elm = (base64.b64decode(one["data"]) for one in library["content"])
+    assert text == forms.sources()[library["name"]].read_bytes()
+    assert json.loads(elm)["library"]["schemaIdentifier"] == {"id": "urn:hl7-org:elm", "version": "r1"}
 
 
 @pytest.mark.requirement("dtr-2.0.1@98", "dtr-2.2.0@spec-97")
@@ -154,7 +193,7 @@ def test_no_two_libraries_have_one_name():
     assert len({name for name, _ in names}) == len(set(names))
 
 
-@pytest.mark.requirement("dtr-2.0.1@337", "dtr-2.2.0@sec-3")
+@pytest.mark.requirement("dtr-2.0.1@337", "dtr-2.2.0@sec-3", "dtr-2.2.0@conf-8")
 @EACH
 def test_a_form_reads_no_kind_of_thing_that_it_does_not_say(form):
     """Minimum necessary: the order, the coded results, the problems, the care before; nobody's notes."""

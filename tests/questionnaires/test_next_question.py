@@ -135,6 +135,17 @@ def test_the_answers_that_were_given_come_back_as_they_were():
     assert ["answer" in one for one in care["item"]] == [False, False]
 
 
+@pytest.mark.requirement("dtr-2.0.1@52", "dtr-2.2.0@spec-42", "dtr-2.2.0@spec-43")
+def test_an_adaptive_form_promises_nothing():
+    """Coverage is CRD's to tell and a number PAS's to give: whatever was answered, the response has neither."""
+    for answers in (FLAGS | {"0.1": PAIN, "1.2": YES}, FLAGS | {"0.1": PAIN, "2.1": {"valueInteger": 7}, "2.2": NO}):
+        _, end = walk(MRI, answers)
+        assert "coverage-information" not in str({**end, "contained": []}["extension"]).replace(
+            "coverage-information-codes", ""
+        )
+        assert "satisfied-pa-id" not in str(end)
+
+
 # What is refused -------------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from questionnaires.package import to_parameters
 from questionnaires.package_request import read_parameters
 from questionnaires.select import service_day
 from rules.book import PolicyBook
-from tests.given import BOOK, FORM, NOW, a_coverage, a_promise, a_record, an_order
+from tests.given import BOOK, CATALOG, FORM, NOW, a_coverage, a_promise, a_record, an_order
 from tests.questionnaires.given import (
     answered,
     bundles,
@@ -315,7 +315,30 @@ def test_an_order_that_is_not_understood_is_a_warning_beside_the_forms(generatio
     assert [(one["code"], one["severity"]) for one in outcome(answer)] == [("incomplete", "warning")]
 
 
-@pytest.mark.requirement("dtr-2.0.1@300")
+@pytest.mark.requirement("dtr-2.0.1@300", "dtr-2.2.0@oper-7")
+def test_two_versions_of_a_form_are_each_for_their_own_order():
+    """An order for 2026 and one for 2028: each version of the policy has its version of the form."""
+    old = next(one for one in BOOK if one.id == "home-oxygen")
+    then = replace(old.at_order_time, questionnaire="home-oxygen|2028.1")
+    book = PolicyBook(
+        [
+            replace(old, expires=date(2027, 12, 31)),
+            replace(old, version="2028.1", effective=date(2028, 1, 1), at_order_time=then),
+        ]
+    )
+    form = CATALOG.named("home-oxygen|2026.1")
+    newer = form | {"version": "2028.1", "effectivePeriod": {"start": "2028-01-01"}}
+    libraries, value_sets, _ = CATALOG.dependencies(form)
+    catalog = Catalog([form, newer], libraries, value_sets)
+    later = {"name": "order", "resource": an_order(id="later", occurrencePeriod={"start": "2028-02-01"})}
+    packages = bundles(answered(Generation.V2_2, later, book=book, catalog=catalog))
+    told = {
+        one["entry"][0]["resource"]["version"]: targets(extensions(one["entry"][1]["resource"], QR_CONTEXT))
+        for one in packages
+    }
+    assert told == {"2026.1": ["DeviceRequest/home-oxygen"], "2028.1": ["DeviceRequest/later"]}
+
+
 def test_an_old_version_that_is_asked_for_by_name_comes_with_a_warning():
     """It is never chosen for an order."""
     named = {"name": "questionnaire", "valueCanonical": f"{FORM}|2026.1"}
@@ -339,6 +362,16 @@ def test_where_documents_are_needed_and_no_form_is_there_the_client_is_told_what
     assert "call Acme Health at +1-518-555-0100" in outcome(answer)[0]["diagnostics"]
 
 
+@pytest.mark.requirement("dtr-2.2.0@conf-12")
+@BOTH
+def test_a_request_with_no_more_than_it_must_have_gets_its_form(generation):
+    """A Coverage of id, number and beneficiary; an order of id, code and subject."""
+    coverage = {name: a_coverage()[name] for name in ("resourceType", "id", "identifier", "beneficiary")}
+    order = {name: an_order()[name] for name in ("resourceType", "id", "codeCodeableConcept", "subject")}
+    given = [{"name": "coverage", "resource": coverage}, {"name": "order", "resource": order}]
+    assert len(bundles(answered(generation, *given, order=False, coverage=False))) == 1
+
+
 # What the payer knows --------------------------------------------------------------------------------------------
 
 
@@ -353,6 +386,7 @@ def test_the_payer_answers_what_the_request_and_its_own_books_tell(generation, s
         assert value_of(extension(extension(answer, INFORMATION_ORIGIN), "source")) == source
 
 
+@pytest.mark.requirement("dtr-2.0.1@364", "dtr-2.0.1@365")
 @BOTH
 def test_a_filled_draft_keeps_to_its_profiles(generation):
     assert_profiled(answered(generation, requester(), birth_date=date(1950, 2, 1)), generation, references="open")
@@ -376,7 +410,7 @@ def test_an_adaptive_form_comes_without_questions_and_says_where_the_next_ones_a
     assert_profiled(answer, generation, references="open")
 
 
-@pytest.mark.requirement("dtr-2.0.1@42", "dtr-2.2.0@spec-25")
+@pytest.mark.requirement("dtr-2.0.1@42", "dtr-2.2.0@spec-25", "dtr-2.2.0@spec-23")
 @BOTH
 def test_the_response_of_an_adaptive_form_contains_a_form_derived_from_it(generation):
     named = {"name": "questionnaire", "valueCanonical": f"{MRI}-adaptive"}
