@@ -103,7 +103,7 @@ def _in(unit: str, value: dict, mine: str | None) -> dict | None:
 
 def _choice(question: dict, value: Any) -> tuple[str, Any] | None:
     """A concept answers by the coding that is offered, else by its first; a bare code by the option that has it."""
-    offered = {(one.get("system"), one.get("code")): one for one in options(question)}
+    offered = {(one.get("system"), one.get("code")): one for one in options(question) if _is_coding(one)}
     if isinstance(value, dict):
         found = _codings(value)
         listed = next((one for one in found if (one.get("system"), one.get("code")) in offered), None)
@@ -120,8 +120,12 @@ def _open_choice(question: dict, value: Any) -> tuple[str, Any] | None:
 def _codings(value: dict) -> list[dict]:
     """Return the codings of a Coding or a CodeableConcept."""
     if "coding" in value:
-        return [one for one in dicts(value["coding"]) if text_of(one.get("code"))]
-    return [value] if text_of(value.get("code")) and "value" not in value else []
+        return [one for one in dicts(value["coding"]) if _is_coding(one)]
+    return [value] if _is_coding(value) and "value" not in value else []
+
+
+def _is_coding(value: dict) -> bool:
+    return bool(text_of(value.get("code"))) and isinstance(value.get("system"), str | None)
 
 
 def _reference(_question: dict, value: Any) -> tuple[str, Any] | None:

@@ -88,4 +88,4 @@ def _offered(question: dict, answer: dict, value_sets: ValueSets) -> bool:
 
 
 def _key(coding: dict) -> tuple[Any, Any]:
-    return coding.get("system"), coding.get("code")
+    return text_of(coding.get("system")), text_of(coding.get("code"))

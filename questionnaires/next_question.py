@@ -48,7 +48,7 @@ def next_questions(
         InvalidRequest: no contained form of ours, or answers that the form does not allow; every fault at once.
     """
     form = _form_of(response, catalog)
-    asked = _asked(response)
+    asked = _asked(response, form)
     if issues := faults(form, response, asked, catalog.value_sets):
         raise InvalidRequest(*issues)
     if response.get("status") == "completed":
@@ -76,9 +76,15 @@ def _form_of(response: dict, catalog: Catalog) -> dict:
     return form
 
 
-def _asked(response: dict) -> set[str]:
+def _asked(response: dict, form: dict) -> set[str]:
+    """Return which of our questions the contained form has; what else it has is not ours."""
     held = contained(response, text_of(response.get("questionnaire")) or "#")
-    return {link for link, item in questions(held).items() if item.get("type") not in {"group", "display"}}
+    return askable(form) & questions(held).keys()
+
+
+def askable(form: dict) -> set[str]:
+    """Return the linkIds of what can be answered: neither groups nor words."""
+    return {link for link, item in questions(form).items() if item.get("type") not in {"group", "display"}}
 
 
 def _policy_for(form: dict, book: PolicyBook, today: date) -> Policy | None:
@@ -91,7 +97,7 @@ def _policy_for(form: dict, book: PolicyBook, today: date) -> Policy | None:
 
 def _wanted(form: dict, policy: Policy | None, response: dict, asked: set[str], today: date) -> tuple[set[str], bool]:
     """Return the linkIds to be asked now, and whether the policy has no others after them."""
-    every = {link for link, item in questions(form).items() if item.get("type") not in {"group", "display"}}
+    every = askable(form)
     if policy is None:
         return every - asked, True
     of_facts = {fact.question for fact in policy.facts if fact.question}

@@ -193,6 +193,27 @@ def test_an_answer_to_what_was_not_asked_is_refused():
     ]
 
 
+@pytest.mark.parametrize("odd", [None, 5, [], ["x"], {}, {"coding": [5]}])
+def test_a_contained_form_of_the_wrong_shape_changes_nothing(odd):
+    """What a question is, our own form says."""
+    response = answering(step(opened(MRI)), FLAGS | {"0.1": PAIN})
+    for item in response["contained"][0]["item"]:
+        item["type"] = odd
+    assert asked_again(step(response)) == {"2.1", "2.2"}
+
+
+def asked_again(response):
+    return {one["linkId"] for one in response["item"][2]["item"]}
+
+
+@pytest.mark.parametrize("system", [5, {}, ["x"]])
+def test_a_coding_of_the_wrong_shape_is_no_answer(system):
+    odd = {"valueCoding": PAIN["valueCoding"] | {"system": system}}
+    assert ("value", "QuestionnaireResponse.item[0].item[0].answer[0].value") in faults(
+        step(opened(MRI)), FLAGS | {"0.1": odd}
+    )
+
+
 def test_two_answers_to_one_question_are_refused():
     response = answering(step(opened(MRI)), FLAGS | {"0.1": PAIN})
     response["item"][1]["item"][0]["answer"] *= 2
