@@ -6,8 +6,11 @@ them nor the record. Value sets of the package become answer options, so that th
 
 from collections.abc import Iterable, Iterator
 
+from cql import CqlError, PackageTerminology
+from cql.types import ValueSet
 from fhir_r4.resource import as_dict, dicts, text_of
 from fhir_r4.systems import CANDIDATE_EXPRESSION, INITIAL_EXPRESSION, LAUNCH_CONTEXT, SDC, VARIABLE
+from questionnaires.logic import LANGUAGES
 
 _UNSEEN = frozenset(
     {
@@ -27,10 +30,11 @@ def rendered(form: dict, logic: Iterable[dict]) -> dict:
 
     Narrative and marked-up labels of other makers are left out: the plain text beside them is shown.
     """
-    options = {canonical: list(_options(one)) for one in logic for canonical in _canonicals(one)}
+    resources = list(logic)
+    options = {canonical: _options(one, resources) for one in resources for canonical in _canonicals(one)}
 
     def shown(element: dict) -> dict:
-        kept = [one for one in dicts(element.get("extension")) if one.get("url") not in _UNSEEN]
+        kept = [one for one in dicts(element.get("extension")) if not _unseen(one)]
         made = {name: value for name, value in element.items() if name not in {"extension", "text", "contained"}}
         made |= {"text": element["text"]} if isinstance(element.get("text"), str) else {}
         made |= {"extension": kept} if kept else {}
@@ -51,6 +55,18 @@ def _canonicals(resource: dict) -> Iterator[str]:
             yield f"{url}|{version}"
 
 
-def _options(value_set: dict) -> Iterator[dict]:
-    for one in dicts(as_dict(value_set.get("expansion")).get("contains")):
-        yield {"valueCoding": {name: one[name] for name in ("system", "code", "display") if name in one}}
+def _options(value_set: dict, resources: list[dict]) -> list[dict]:
+    """Return the codes as options: of the expansion, or as the value set lists them; a long one comes unexpanded."""
+    wanted = ValueSet(value_set["url"], text_of(value_set.get("version")), None)
+    try:
+        listed = PackageTerminology(resources).codes(wanted).listed
+    except CqlError:
+        return []
+    told = ({"system": one.system, "code": one.code, "display": one.display} for one in listed)
+    return [{"valueCoding": {name: value for name, value in one.items() if value}} for one in told]
+
+
+def _unseen(held: dict) -> bool:
+    """Tell whether the page has no use for an extension: what was evaluated here, and what only CQL can evaluate."""
+    expression = as_dict(held.get("valueExpression"))
+    return held.get("url") in _UNSEEN or expression.get("language") in LANGUAGES
