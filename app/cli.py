@@ -198,15 +198,20 @@ def staff() -> None:
 @click.argument("name")
 @click.option("--role", required=True, type=click.Choice(["reviewer", "auditor", "admin"]))
 @click.option("--licence", metavar="STATE/NUMBER", help="Of a clinician; without one nobody refuses care.")
+@click.option("--npi", help="Of a clinician; told with the decision in 2.2.")
+@click.option("--specialty", metavar="CODE", help="Of a clinician, NUCC taxonomy; told with the decision in 2.2.")
 @_DATA
-def staff_add(name: str, role: str, licence: str | None, data: Path | None) -> None:
+def staff_add(
+    name: str, role: str, licence: str | None, npi: str | None, specialty: str | None, data: Path | None
+) -> None:
     """Add a person, or let one set a new password; prints a one-time link for that."""
     from app.clock import now
     from app.security.staff import invite
+    from app.storage.staff import Person
 
     config = Config.from_env(data=data)
     try:
-        click.echo(invite(config, name, role, licence, now()))
+        click.echo(invite(config, Person(name, role, licence, npi, specialty), now()))
     except ValueError as error:
         raise click.ClickException(str(error)) from None
 

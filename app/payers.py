@@ -52,7 +52,7 @@ def _payer(data: dict[str, Any]) -> Payer:
 
 
 def _document(data: dict[str, Any]) -> Document:
-    return Document(data["loinc"], data["text"], data.get("report-type", "M1"))
+    return Document(data["loinc"], data["text"], data.get("report-type", "M1"), data.get("modifier"))
 
 
 def _plan(data: dict[str, Any]) -> Plan:

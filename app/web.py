@@ -26,12 +26,12 @@ from app.api import (
 )
 from app.config import Config
 from app.logging import get_logger
-from app.pages import deliveries, forms, home, login, lookup, policies, review, worklist
+from app.pages import deliveries, forms, home, login, lookup, policies, review, verdict, worklist
 from app.pages import door as pages
 from app.wiring import Service, build
 
 log = get_logger()
-PAGES = (home, login, worklist, review, policies, forms, lookup, deliveries)  # each has its routes on the one blueprint
+PAGES = (home, login, worklist, review, verdict, policies, forms, lookup, deliveries)  # each registers its routes
 
 
 def create_app(config: Config, service: Service | None = None) -> Flask:

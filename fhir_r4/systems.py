@@ -16,6 +16,7 @@ OVERRIDE_REASONS = "https://forms.priorauth.example.org/CodeSystem/override-reas
 SDC_TEMP = f"{SDC}/CodeSystem/temp"
 
 PAS_TEMP = f"{PAS}/CodeSystem/PASTempCodes"
+TRANSMISSION_IDENTIFIERS = f"{PAS}/StructureDefinition/extension-TransmissionIdentifiers"  # PAS 2.2
 REVIEW_ACTION = f"{PAS}/StructureDefinition/extension-reviewAction"
 REVIEW_ACTION_CODE = f"{PAS}/StructureDefinition/extension-reviewActionCode"
 ITEM_TRACE_NUMBER = f"{PAS}/StructureDefinition/extension-itemTraceNumber"
@@ -37,6 +38,9 @@ ERROR_FOLLOWUP_ACTION = f"{PAS}/StructureDefinition/extension-errorFollowupActio
 X12_REVIEW_ACTION = "https://codesystem.x12.org/005010/306"
 X12_REJECT_REASON = "https://codesystem.x12.org/005010/901"
 X12_FOLLOWUP_ACTION = "https://codesystem.x12.org/005010/889"
+X12_REPORT_TYPE = "https://codesystem.x12.org/005010/755"
+X12_ENTITY = "https://codesystem.x12.org/005010/98"
+X12_DECISION_REASON = "https://codesystem.x12.org/external/886"
 X12_CERTIFICATION_TYPE = "https://codesystem.x12.org/005010/1322"
 X12_LEVEL_OF_SERVICE = "https://codesystem.x12.org/005010/1338"
 
@@ -63,6 +67,8 @@ UNIT = "http://hl7.org/fhir/StructureDefinition/questionnaire-unit"
 VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
 
 NPI = "http://hl7.org/fhir/sid/us-npi"
+NUCC_TAXONOMY = "http://nucc.org/provider-taxonomy"
+LOINC = "http://loinc.org"
 UCUM = "http://unitsofmeasure.org"
 IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 MEMBER_NUMBER = "MB"
@@ -78,6 +84,7 @@ ICD_10_PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
 NDC = "http://hl7.org/fhir/sid/ndc"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 SNOMED = "http://snomed.info/sct"
+NUCC_TAXONOMY = "http://nucc.org/provider-taxonomy"
 LOINC = "http://loinc.org"
 
 ALIASES = {  # one system, as it is spelt in the wild; the first column is what we compare with

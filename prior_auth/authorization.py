@@ -23,6 +23,7 @@ from typing import Any
 
 from fhir_r4.resource import Coding, Identifier
 from fhir_r4.systems import code_key
+from prior_auth.information import InformationRequest
 from prior_auth.quantity import quantity_of
 from rules.ports import Standing
 
@@ -149,6 +150,10 @@ class Item:
     decision: Decision
     asked: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def waits(self) -> bool:
+        return self.decision.action is ReviewAction.PENDED
+
     def days(self, received: datetime) -> tuple[date, date]:
         """Return the days that it is for: as granted, else as asked, else from the day on which it was received."""
         starts = self.decision.starts or self.starts or received.date()
@@ -170,6 +175,7 @@ class Authorization:
         retrospective: asked for after the service began.
         emergency: the provider calls it an emergency (level of service 03).
         first_number: the authorization number, once there has been one.
+        asks: what was asked for, in the order of asking, answered or not.
         version: counts changes, from 1.
     """
 
@@ -190,6 +196,7 @@ class Authorization:
     retrospective: bool = False
     emergency: bool = False
     first_number: str | None = None
+    asks: tuple[InformationRequest, ...] = ()
 
     @property
     def header(self) -> ReviewAction:

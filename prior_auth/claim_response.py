@@ -7,61 +7,37 @@ itself is the submitter's and is left out.
 Source: PAS 2.0.1 and 2.2.1, profile-claimresponse, profile-claiminquiryresponse, profile-pas-response-bundle.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from fhir_r4.bundle import Entry
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Issue, operation_outcome
-from fhir_r4.resource import as_dict, dicts, extensions
+from fhir_r4.resource import dicts, extension, kind, local_reference, references
 from fhir_r4.systems import (
-    ADJUDICATION,
-    ADMINISTRATION_REFERENCE_NUMBER,
     CLAIM_RESPONSE_REVIEWER,
     ERROR_ELEMENT,
     ERROR_FOLLOWUP_ACTION,
     ERROR_PATH,
-    ITEM_PREAUTH_ISSUE_DATE,
-    ITEM_PREAUTH_PERIOD,
-    ITEM_TRACE_NUMBER,
+    NPI,
+    NUCC_TAXONOMY,
     ORIGINAL_URN,
     PAS,
-    REVIEW_ACTION,
-    REVIEW_ACTION_CODE,
+    TRANSMISSION_IDENTIFIERS,
     X12_FOLLOWUP_ACTION,
     X12_REJECT_REASON,
-    X12_REVIEW_ACTION,
 )
-from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
+from prior_auth.authorization import Authorization, Basis, Item
+from prior_auth.case import Case as Case  # noqa: PLC0414 told from here by name
+from prior_auth.information_resources import communication_requests, tasks
 from prior_auth.inquiry import Inquiry
+from prior_auth.item_response import SAID, authorized_providers, granted_item, header_adjudication, item_response
 from prior_auth.parties import BusinessError
 from prior_auth.submission import Submission
 
-_SAID = {
-    ReviewAction.CERTIFIED: "Certified in total",
-    ReviewAction.PARTLY_CERTIFIED: "Certified, partial",
-    ReviewAction.NOT_CERTIFIED: "Not certified",
-    ReviewAction.PENDED: "Pended",
-    ReviewAction.MODIFIED: "Modified",
-    ReviewAction.CANCELLED: "Cancelled",
-    ReviewAction.NOT_REQUIRED: "No action required",
-}
 _RESPONSE, _INQUIRY = "profile-claimresponse", "profile-claiminquiryresponse"
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """An authorization with the request that it answers, and the zone in which its payer's days begin.
-
-    ``listed`` are the items that an update named, where it is an update that is answered.
-    """
-
-    authorization: Authorization
-    submission: Submission
-    zone: tzinfo
-    listed: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +54,14 @@ class Writer:
     now: datetime
 
     def response_bundle(self, case: Case) -> dict:
-        """Return what ``$submit`` answers."""
+        """Return what ``$submit`` answers, with what is asked for while anything is pended."""
         resource = self._claim_response(case, _RESPONSE)
-        return self._bundle(resource, case.submission, "profile-pas-response-bundle", case.authorization.id)
+        asked = communication_requests(case, self.base, self.generation)
+        if asked:
+            urls = [f"{self.base}/{local_reference(one)}" for one in asked]
+            resource["communicationRequest"] = [{"reference": url} for url in urls]
+        more = [*asked, *tasks(case, self.base, self.generation)]
+        return self._bundle(resource, case.submission, "profile-pas-response-bundle", case.authorization.id, more)
 
     def error_bundle(self, error: BusinessError, submission: Submission, identity: str) -> dict:
         """Return what ``$submit`` answers when a readable request cannot be worked on."""
@@ -107,8 +88,8 @@ class Writer:
 
     def inquiry_bundle(self, case: Case) -> dict:
         resource = self._claim_response(case, _INQUIRY)
-        identity = f"{case.authorization.id}#inquiry"
-        return self._bundle(resource, case.submission, "profile-pas-inquiry-response-bundle", identity)
+        identity, more = f"{case.authorization.id}#inquiry", tasks(case, self.base, self.generation)
+        return self._bundle(resource, case.submission, "profile-pas-inquiry-response-bundle", identity, more)
 
     def empty_bundle(self, inquiry: Inquiry, withheld: Issue | None = None) -> dict:
         """Return a Bundle that says "nothing found" and is valid all the same (2.0.1: entry 1..*)."""
@@ -130,7 +111,9 @@ class Writer:
         said = [item for item in items if item.decision.reason]
         note = {item.sequence: number for number, item in enumerate(said, start=1)}
 
-        resource = self._head(case.submission, authorization.id, profile) | _REVIEWER[self.generation](authorization)
+        resource = self._head(case.submission, authorization.id, profile)
+        if extensions_of_it := _ABOUT[self.generation](case):
+            resource["extension"] = extensions_of_it
         resource["outcome"] = _OUTCOME[self.generation](authorization)
         resource["disposition"] = _disposition(case)
         if authorization.number:
@@ -139,7 +122,10 @@ class Writer:
             resource["preAuthPeriod"] = period
         if len(items) < len(authorization.items):
             resource["meta"]["security"] = [_SUBSETTED]
-        resource["item"] = [_item(item, item.asked, case, note.get(item.sequence)) for item in items]
+        resource["item"] = [
+            item_response(item, case, note.get(item.sequence), self.generation, self.base) for item in items
+        ]
+        resource |= _BESIDE[self.generation](items, case)
         if said:
             resource["processNote"] = [
                 {"number": note[item.sequence], "type": "display", "text": item.decision.reason} for item in said
@@ -175,12 +161,23 @@ class Writer:
             "code": {"coding": [{"system": X12_REJECT_REASON, "code": error.code}], "text": error.say},
         }
 
-    def _bundle(self, resource: dict, submission: Submission, profile: str, identity: str) -> dict:
-        """Put the ClaimResponse first and the requester's own entries behind it."""
-        roots = [submission.patient, submission.insurer, submission.provider]
-        echoed = submission.entries.closure(roots, leave=[submission.claim.full_url])
-        first = {"fullUrl": f"{self.base}/ClaimResponse/{resource['id']}", "resource": resource}
-        return self._collection([first, *map(_echo, echoed)], profile, identity)
+    def _bundle(
+        self, resource: dict, submission: Submission, profile: str, identity: str, more: Sequence[dict] = ()
+    ) -> dict:
+        """Put the ClaimResponse first, what we ask for next, and the requester's own entries behind it.
+
+        The Claim is the submitter's and is left out, unless a Task leads to it. The Claim of an update never comes
+        along: ClaimResponse.request and Task.reasonReference may only lead to one without ``related``.
+        """
+        own = [resource, *more]
+        claim = submission.claim
+        named = (submission.entries.resolve(target, claim) for one in own for target, _ in references(one))
+        leads_to_claim = any(kind(one) == "Task" for one in more) and not claim.resource.get("related")
+        roots = [one for one in named if one and (leads_to_claim or one.full_url != claim.full_url)]
+        leave = [] if leads_to_claim else [claim.full_url]
+        echoed = submission.entries.closure(roots, leave=leave)
+        first = [{"fullUrl": f"{self.base}/{local_reference(one)}", "resource": one} for one in own]
+        return self._collection([*first, *map(_echo, echoed)], profile, identity)
 
     def _collection(self, entries: list[dict], profile: str, identity: str) -> dict:
         name = uuid5(NAMESPACE_URL, f"{self.base}/Bundle/{identity}#{self.now.isoformat()}")
@@ -224,15 +221,54 @@ def _with(bundle: dict, withheld: Issue | None, writer: Writer, inquiry: Inquiry
     return bundle | {"entry": [first, writer.said(withheld, inquiry), *rest]}
 
 
+def _nothing_about(_: Case) -> list[dict]:
+    return []
+
+
+def _about(case: Case) -> list[dict]:
+    """Say who sends it to whom, whether a person looked at it, and who is authorized for the whole (2.2)."""
+    return [*_transmission(case), _reviewer(case.authorization), *authorized_providers(case)]
+
+
+def _transmission(case: Case) -> Iterator[dict]:
+    """Yield the codes of sender and receiver, as the request has them, the other way round."""
+    asked = extension(case.submission.claim.resource, TRANSMISSION_IDENTIFIERS)
+    said = {one.get("url"): one.get("valueString") for one in dicts(asked.get("extension"))}
+    turned = [{"url": name, "valueString": said[_TURNED[name]]} for name in _TURNED if said.get(_TURNED[name])]
+    if turned:
+        yield {"url": TRANSMISSION_IDENTIFIERS, "extension": turned}
+
+
+_TURNED = {
+    "applicationSenderCode": "applicationReceiverCode",
+    "applicationReceiverCode": "applicationSenderCode",
+    "interchangeSenderID": "interchangeReceiverID",
+    "interchangeReceiverID": "interchangeSenderID",
+}
+
+
 def _reviewer(authorization: Authorization) -> dict:
-    """Say whether a person looked at it (2.2.1, claimResponseReviewer)."""
-    human = any(item.decision.basis is Basis.CLINICIAN for item in authorization.items)
-    flag = {"url": "wasHumanReviewedFlag", "valueBoolean": human}
-    return {"extension": [{"url": CLAIM_RESPONSE_REVIEWER, "extension": [flag]}]}
+    """Say whether a person looked at it, and who that was (2.2, claimResponseReviewer)."""
+    decided = [item.decision for item in authorization.items if item.decision.basis is Basis.CLINICIAN]
+    last = max(decided, key=lambda one: one.decided_at, default=None)
+    parts: list[dict] = [{"url": "wasHumanReviewedFlag", "valueBoolean": last is not None}]
+    if last and last.reviewer_npi:
+        parts.append({"url": "reviewerNPI", "valueIdentifier": {"system": NPI, "value": last.reviewer_npi}})
+    if last and last.reviewer_specialty:
+        specialty = {"coding": [{"system": NUCC_TAXONOMY, "code": last.reviewer_specialty}]}
+        parts.append({"url": "reviewerSpecialty", "valueCodeableConcept": specialty})
+    return {"url": CLAIM_RESPONSE_REVIEWER, "extension": parts}
 
 
-def _no_reviewer(_: Authorization) -> dict:
+def _nothing_beside(_: tuple[Item, ...], __: Case) -> dict:
     return {}
+
+
+def _beside(items: tuple[Item, ...], case: Case) -> dict:
+    """Say what was granted in place of modified items, and what several items say together (2.2)."""
+    granted = [granted_item(item, case) for item in items if item.decision.granted]
+    together = header_adjudication(case.authorization.header, case.authorization.number)
+    return ({"addItem": granted} if granted else {}) | ({"adjudication": [together]} if len(items) > 1 else {})
 
 
 def _listed(case: Case) -> tuple[Item, ...]:
@@ -262,7 +298,8 @@ def _error_element_2_2(element: str) -> dict:
 
 
 _INQUIRY_ANSWER = {Generation.V2_0: _one_bundle, Generation.V2_2: _bundle_each}
-_REVIEWER = {Generation.V2_0: _no_reviewer, Generation.V2_2: _reviewer}
+_ABOUT = {Generation.V2_0: _nothing_about, Generation.V2_2: _about}
+_BESIDE = {Generation.V2_0: _nothing_beside, Generation.V2_2: _beside}
 _SHOWN = {Generation.V2_0: _listed, Generation.V2_2: _all}
 _SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 _OUTCOME = {Generation.V2_0: _outcome_2_0, Generation.V2_2: _outcome_2_2}
@@ -278,7 +315,7 @@ def _disposition(case: Case) -> str:
     if authorization.pended:
         due = authorization.due_at.astimezone(case.zone)
         return f"Pended; a decision is due by {due.isoformat(timespec='minutes')}"
-    return "; ".join(dict.fromkeys(_SAID[item.decision.action] for item in authorization.items))
+    return "; ".join(dict.fromkeys(SAID[item.decision.action] for item in authorization.items))
 
 
 def _period(authorization: Authorization) -> dict | None:
@@ -286,40 +323,3 @@ def _period(authorization: Authorization) -> dict | None:
     starts = [item.decision.starts for item in authorization.items if item.decision.starts]
     ends = [item.decision.ends for item in authorization.items if item.decision.ends]
     return {"start": min(starts).isoformat(), "end": max(ends).isoformat()} if starts and ends else None
-
-
-def _item(item: Item, asked: dict, case: Case, note: int | None) -> dict:
-    pended = item.decision.action is ReviewAction.PENDED
-    reference = {"url": ADMINISTRATION_REFERENCE_NUMBER, "valueString": case.authorization.reference}
-    written = [
-        *extensions(as_dict(asked), ITEM_TRACE_NUMBER),
-        *_certification(item.decision, case.zone),
-        *([reference] if pended else []),
-    ]
-    return (
-        ({"extension": written} if written else {})
-        | {"itemSequence": item.sequence}
-        | ({"noteNumber": [note]} if note else {})
-        | {"adjudication": [_adjudication(item.decision)]}
-    )
-
-
-def _certification(decision: Decision, zone: tzinfo) -> list[dict]:
-    if not (decision.starts and decision.ends):
-        return []
-    period = {"start": decision.starts.isoformat(), "end": decision.ends.isoformat()}
-    return [
-        {"url": ITEM_PREAUTH_ISSUE_DATE, "valueDate": decision.decided_at.astimezone(zone).date().isoformat()},
-        {"url": ITEM_PREAUTH_PERIOD, "valuePeriod": period},
-    ]
-
-
-def _adjudication(decision: Decision) -> dict:
-    """Write the review action; X12 886 reason codes are licensed, so that the reason goes as a note."""
-    coding = {"system": X12_REVIEW_ACTION, "code": decision.action, "display": _SAID[decision.action]}
-    number = [{"url": "number", "valueString": decision.number}] if decision.number else []
-    code = {"url": REVIEW_ACTION_CODE, "valueCodeableConcept": {"coding": [coding]}}
-    return {
-        "extension": [{"url": REVIEW_ACTION, "extension": [*number, code]}],
-        "category": {"coding": [{"system": ADJUDICATION, "code": "submitted"}]},
-    }

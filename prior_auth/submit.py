@@ -6,6 +6,7 @@ item is weighed by itself.
 
 from datetime import datetime
 
+from prior_auth.ask import with_forms_asked
 from prior_auth.authorization import Authorization
 from prior_auth.deadlines import decision_due
 from prior_auth.parties import Parties, requestors_of
@@ -40,7 +41,7 @@ def submit(
         requestors=requestors,
         emergency=submission.emergency,
     )
-    return Authorization(
+    authorization = Authorization(
         id=knowledge.new_id(),
         reference=knowledge.new_number(),
         client=client,
@@ -57,3 +58,4 @@ def submit(
         retrospective=any(item.starts and item.starts < weighing.today for item in submission.items),
         emergency=submission.emergency,
     )
+    return with_forms_asked(authorization, knowledge, now)

@@ -13,9 +13,11 @@ from datetime import datetime
 from fhir_r4.bundle import local_part
 from fhir_r4.resource import extensions, identifier
 from fhir_r4.systems import ITEM_TRACE_NUMBER
+from prior_auth.ask import with_forms_asked
 from prior_auth.authorization import OPEN, Authorization, Basis, Decision, Item, Move, ReviewAction
 from prior_auth.change import Change, Wish
 from prior_auth.deadlines import decision_due
+from prior_auth.information import answered
 from prior_auth.parties import BusinessError, requestors_of
 from prior_auth.submission import RequestedItem, Submission
 from prior_auth.weigh import Weighing, weigh
@@ -62,7 +64,10 @@ def update(prior: Authorization, submission: Submission, change: Change, weighin
         moves = [one for item in submission.items for one in _moved(prior, item, weighing)]
     if not moves:
         return prior
-    return _with_what_is_new(prior.revised(moves), prior, submission, moves, weighing.now)
+    after = _with_what_is_new(prior.revised(moves), prior, submission, moves, weighing.now)
+    sent = submission.forms and any(move is Move.UPDATE for move, _ in moves)
+    asks = answered(after.asks, None, weighing.now) if sent else after.asks
+    return with_forms_asked(replace(after, asks=asks), weighing.knowledge, weighing.now)
 
 
 def _fault(prior: Authorization, submission: Submission) -> BusinessError | None:

@@ -13,6 +13,7 @@ from fhir_r4.systems import BILLING, canonical_system
 from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
 from prior_auth.evidence import evidence_of, unweighed, within
 from prior_auth.parties import Parties
+from prior_auth.review import reason_codes
 from prior_auth.submission import Form, RequestedItem
 from questionnaires.answers import answers_by_question, facts_from, finished
 from questionnaires.catalog import Catalog
@@ -118,7 +119,7 @@ def _by_default(item: RequestedItem, weighing: Weighing) -> Decision:
         )
     reason = "The plan has no policy of its own for this service; a person looks at the request."
     doubts = (*unseen, *(said for code in item.codes[:1] for said in _twice(item, code, weighing)))
-    return _pended(Basis.PLAN, by, " ".join((*doubts, reason)), weighing.now)
+    return _pended(Basis.PLAN, by, " ".join((*doubts, reason)), weighing)
 
 
 def _policy_for(item: RequestedItem, weighing: Weighing) -> tuple[Policy, Coding, str | None] | None:
@@ -208,8 +209,15 @@ def _ahead(form: dict, now: datetime) -> bool:
     return authored.tzinfo is not None and authored > now + timedelta(hours=1)
 
 
-def _pended(basis: Basis, by: str, reason: str | None, now: datetime) -> Decision:
-    return Decision(action=ReviewAction.PENDED, basis=basis, decided_by=by, decided_at=now, reason=reason)
+def _pended(basis: Basis, by: str, reason: str | None, weighing: Weighing) -> Decision:
+    return Decision(
+        action=ReviewAction.PENDED,
+        basis=basis,
+        decided_by=by,
+        decided_at=weighing.now,
+        reason=reason,
+        reason_codes=reason_codes(weighing.known.payer, ReviewAction.PENDED),
+    )
 
 
 def _decision(
@@ -233,7 +241,12 @@ def _decision(
             )
         case Then.NOT_COVERED:
             return Decision(
-                action=ReviewAction.NOT_CERTIFIED, basis=Basis.PLAN, decided_by=by, decided_at=now, reason=outcome.say
+                action=ReviewAction.NOT_CERTIFIED,
+                basis=Basis.PLAN,
+                decided_by=by,
+                decided_at=now,
+                reason=outcome.say,
+                reason_codes=reason_codes(weighing.known.payer, ReviewAction.NOT_CERTIFIED),
             )
         case Then.NO_AUTH if not doubts:
             return Decision(
@@ -242,4 +255,4 @@ def _decision(
         case _:
             more = outcome.rest.say if outcome.rest and not within(outcome, item) else outcome.say
             said = " ".join(doubts) if doubts else more
-            return _pended(Basis.POLICY, by, f"{said} ({'; '.join(notes)})" if notes else said, now)
+            return _pended(Basis.POLICY, by, f"{said} ({'; '.join(notes)})" if notes else said, weighing)

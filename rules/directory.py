@@ -48,11 +48,15 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A kind of document that may be asked for: a LOINC attachment code, and its X12 755 report type."""
+    """A kind of document that may be asked for: a LOINC attachment code, and its X12 755 report type.
+
+    ``modifier`` is LOINC's for the time span that is meant, such as the last three months.
+    """
 
     loinc: str
     text: str
     report_type: str
+    modifier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,10 @@ class Payer:
     phone: str | None = None
     reasons: tuple[Reason, ...] = ()
     documents: tuple[Document, ...] = ()
+
+    def reason_for(self, action: str) -> Reason | None:
+        """Return what is given where nobody chooses: the first that may be given with this action."""
+        return next((one for one in self.reasons if action in one.actions), None)
 
     def reason(self, code: str) -> Reason | None:
         return next((one for one in self.reasons if one.code == code), None)

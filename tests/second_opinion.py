@@ -21,4 +21,5 @@ def assert_profiled(resource, generation, profile=None, *, references="closed"):
     """
     assert_fhir(resource)
     faults = check(resource, profile, generation=generation, references=references)
-    assert [fault for fault in faults if fault.severity in {"error", "fatal"}] == []
+    wrong = [fault for fault in faults if fault.severity in {"error", "fatal"}]
+    assert wrong == [], wrong

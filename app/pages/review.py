@@ -1,27 +1,24 @@
-"""How does a reviewer look at a case and decide?"""
+"""How does a reviewer look at a case? What came, how the policy saw it, what happened, and what may be done now."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from flask import redirect as to
-from flask import render_template, request, url_for
-from werkzeug.wrappers import Response
+from flask import render_template, request
 
 from app.current import the_service
 from app.explained import explained
 from app.pages.door import pages, the_person
 from app.pages.worklist import ACTIONS, payer_of
-from app.security import staff
 from app.storage import authorizations, events
-from app.wiring import Service, new_number
-from fhir_r4.problems import Conflict, Problem, Unknown, Unprocessable
+from app.wiring import Service
+from fhir_r4.problems import Problem, Unknown
 from fhir_r4.resource import codings, dicts, text_of, value_of
-from prior_auth.authorization import Authorization, Item, ReviewAction
-from prior_auth.request_bundle import day
-from prior_auth.review import Reviewer, Verdict, record
+from prior_auth.authorization import SETTLED, Authorization
 from prior_auth.submission import Submission, stored_submission
 from rules.directory import Payer
+from rules.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,72 +42,21 @@ class CasePage:
     received_at: datetime
     due_at: datetime
 
-    @property
-    def pended(self) -> tuple[Item, ...]:
-        return tuple(one for one in self.authorization.items if one.decision.action is ReviewAction.PENDED)
-
 
 @pages.get("/authorizations/<identity>")
 def case(identity: str) -> str:
-    return _shown(identity)
+    return shown(identity)
 
 
-@pages.post("/authorizations/<identity>/verdict")
-def verdict(identity: str) -> Response | tuple[str, int]:
-    """Take a verdict; one that cannot stand is shown again with what is wrong, and nothing is changed."""
-    service = the_service()
-    person = staff.require(the_person(), "reviewer")
-    try:
-        said = _read_verdict()
-        _decide(service, identity, said, Reviewer(person.name, person.licence))
-    except (Conflict, Unprocessable) as refused:
-        return _shown(identity, refused), refused.status
-    return to(url_for("pages.case", identity=identity), 303)
-
-
-def _decide(service: Service, identity: str, said: Verdict, reviewer: Reviewer) -> None:
-    now = service.now()
-    with service.database.writing() as connection:
-        before = authorizations.find(connection, identity)
-        if before is None:
-            raise Unknown("there is no such case")
-        after = record(before, said, reviewer, new_number(), now)
-        jobs = authorizations.save(connection, before, after, now)
-        events.record(
-            connection,
-            "authorization.decided",
-            actor=reviewer.name,
-            at=now,
-            authorization_id=identity,
-            item=said.sequence,
-            action=said.action,
-            version=after.version,
-        )
-    service.runner.wake(jobs)
-
-
-def _read_verdict() -> Verdict:
-    form = request.form
-    try:
-        return Verdict(
-            sequence=int(form.get("sequence", "")),
-            action=ReviewAction(form.get("action", "")),
-            reason=text_of(form.get("reason")),
-            seen=int(form.get("seen", "")),
-            starts=day(form.get("starts")),
-            ends=day(form.get("ends")),
-        )
-    except ValueError:
-        raise Unprocessable("choose certify or refuse") from None
-
-
-def _shown(identity: str, refused: Problem | None = None) -> str:
+def shown(identity: str, refused: Problem | None = None) -> str:
+    """Return the page of a case, with what is wrong with the verdict that was refused."""
     service = the_service()
     with service.database.reading() as connection:
         found = authorizations.find(connection, identity)
         if found is None:
             raise Unknown("there is no such case")
         submission = stored_submission(authorizations.request_of(connection, identity))
+        history = events.history(connection, identity)
     return render_template(
         "case.html",
         person=the_person(),
@@ -119,9 +65,21 @@ def _shown(identity: str, refused: Problem | None = None) -> str:
         readable=_readable,
         issues=refused.issues if refused else (),
         said=request.form,
+        history=history,
+        form_of=partial(form_of, service),
         ACTIONS=ACTIONS,
+        SETTLED=SETTLED,
         explained=lambda item: explained(service, item.decision.trace),
     )
+
+
+def form_of(service: Service, case: Authorization, sequence: int) -> str | None:
+    """Return the canonical of the form that goes with the policy by which an item was weighed, if there is one."""
+    item = case.item(sequence)
+    trace = Trace.from_json(item.decision.trace) if item else None
+    policy = service.book.version(trace.policy, trace.version) if trace else None
+    name = policy.at_order_time.questionnaire if policy else None
+    return service.catalog.canonical(name) if name else None
 
 
 def _page(service: Service, found: Authorization, submission: Submission) -> CasePage:

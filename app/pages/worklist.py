@@ -32,6 +32,7 @@ ACTIONS = {
     ReviewAction.PENDED: "pended",
     ReviewAction.MODIFIED: "modified",
     ReviewAction.CANCELLED: "cancelled",
+    ReviewAction.NOT_REQUIRED: "not required",
 }
 
 

@@ -23,6 +23,7 @@ from fhir_r4.problems import Forbidden, Issue, NotAuthenticated, Unknown, Unproc
 LINK_LIFE = timedelta(hours=24)
 SHORTEST = 12
 TRIES, TRIES_SECONDS = 5, 300
+_NPI = re.compile(r"[0-9]{10}")
 _LICENCE = re.compile(r"[A-Z]{2}/[A-Za-z0-9-]{2,32}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _hasher = PasswordHasher()
@@ -39,20 +40,22 @@ def make_secret_key(file: Path) -> None:
     file.write_text(secrets.token_hex(32))
 
 
-def invite(config: Config, name: str, role: str, licence: str | None, now: datetime) -> str:
+def invite(config: Config, person: Person, now: datetime) -> str:
     """Add a person and return the link, good once and for a day, by which they set a password.
 
     Raises:
-        ValueError: a name or licence that is not one.
+        ValueError: a name, licence or NPI that is not one.
     """
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(person.name):
         raise ValueError("a name is made of letters, digits, '.', '_' and '-'")
-    if licence is not None and not _LICENCE.fullmatch(licence):
+    if person.licence is not None and not _LICENCE.fullmatch(person.licence):
         raise ValueError("a licence is STATE/NUMBER, such as NY/123456")
+    if person.npi is not None and not _NPI.fullmatch(person.npi):
+        raise ValueError("an NPI has ten digits")
     secret = secrets.token_urlsafe(32)
     with Database(config.database).writing() as connection:
-        staff.add(connection, Person(name, role, licence), secret, now + LINK_LIFE, now)
-        events.record(connection, "staff.invited", actor="operator", at=now, name=name, role=role)
+        staff.add(connection, person, secret, now + LINK_LIFE, now)
+        events.record(connection, "staff.invited", actor="operator", at=now, name=person.name, role=person.role)
     return f"{config.base_url}/staff/link/{secret}"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, update
 
-from app.storage import outbox
+from app.storage import information, outbox
 from app.storage.authorization_rows import authorization_of, decision_row, item_row
 from app.storage.prepared import Prepared
 from app.storage.tables import authorizations, decisions, items, submissions
@@ -97,6 +97,7 @@ def add(connection: Connection, authorization: Authorization) -> None:
     _ADD.run(connection, row)
     _ADD_ITEMS.run_each(connection, [item_row(authorization.id, item) for item in authorization.items])
     _ADD_DECISIONS.run_each(connection, [decision_row(authorization.id, item, 1) for item in authorization.items])
+    information.keep(connection, authorization.id, (), authorization.asks, authorization.received_at)
 
 
 def save(connection: Connection, before: Authorization, after: Authorization, now: datetime) -> list[int]:
@@ -124,6 +125,7 @@ def save(connection: Connection, before: Authorization, after: Authorization, no
     )
     if changed.rowcount != 1:
         raise Conflict(Issue("conflict", "somebody else has decided meanwhile; look at the case again"))
+    information.keep(connection, after.id, before.asks, after.asks, now)
     if after.version == before.version:
         return []
     _save_items(connection, before, after)
@@ -148,7 +150,7 @@ def _save_items(connection: Connection, before: Authorization, after: Authorizat
 
 
 def find(connection: Connection, authorization_id: str) -> Authorization | None:
-    found = _authorizations(_BY_ID.rows(connection, {"id": authorization_id}))
+    found = information.with_asks(connection, _authorizations(_BY_ID.rows(connection, {"id": authorization_id})))
     return found[0] if found else None
 
 
@@ -161,7 +163,8 @@ def called(connection: Connection, ids: Sequence[str]) -> list[Authorization]:
 def of_member(connection: Connection, payer: str, member_ids: Iterable[str]) -> list[Authorization]:
     """Return the member's authorizations, newest first for each of the member's numbers."""
     asked = [{"payer": payer, "member": number} for number in sorted(member_ids)]
-    return [one for each in asked for one in _authorizations(_OF_MEMBER.rows(connection, each))]
+    found = [one for each in asked for one in _authorizations(_OF_MEMBER.rows(connection, each))]
+    return information.with_asks(connection, found)
 
 
 def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standing, ...]:

@@ -1,14 +1,36 @@
 """What happened? The append-only record; written in the transaction of what it records."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, bindparam, insert, select
 
 from app.storage.prepared import Prepared
 from app.storage.tables import events
 
 _RECORD = Prepared(insert(events))
+_HISTORY = select(events).where(events.c.authorization_id == bindparam("authorization")).order_by(events.c.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One step in the life of a case: what, when (aware), by whom, and to which item."""
+
+    what: str
+    at: datetime
+    actor: str
+    item: int | None
+
+
+def history(connection: Connection, authorization_id: str) -> list[Happened]:
+    """Return what happened to a case: submitted, updated, decided, corrected, reopened, cancelled, asked, received."""
+    rows = connection.execute(_HISTORY, {"authorization": authorization_id})
+    return [
+        Happened(row.kind.partition(".")[2].replace("-", " "), row.at, row.actor, row.detail.get("item"))
+        for row in rows
+        if row.kind.startswith("authorization.")
+    ]
 
 
 def record(

@@ -15,11 +15,13 @@ LONGEST = timedelta(hours=8)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One of the payer's staff. ``licence`` is ``STATE/NUMBER``."""
+    """One of the payer's staff. ``licence`` is ``STATE/NUMBER``, ``specialty`` a code of the NUCC taxonomy."""
 
     name: str
     role: str
     licence: str | None
+    npi: str | None = None
+    specialty: str | None = None
 
 
 def add(connection: Connection, person: Person, link: str, until: datetime, now: datetime) -> None:
@@ -28,6 +30,8 @@ def add(connection: Connection, person: Person, link: str, until: datetime, now:
     values = {
         "role": person.role,
         "licence": person.licence,
+        "npi": person.npi,
+        "specialty": person.specialty,
         "password": None,
         "link": _digest(link),
         "link_until": until,
@@ -90,4 +94,4 @@ def _digest(secret: str) -> str:
 
 
 def _person(row: Row[Any]) -> Person:
-    return Person(row.name, row.role, row.licence)
+    return Person(row.name, row.role, row.licence, row.npi, row.specialty)

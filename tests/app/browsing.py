@@ -5,6 +5,7 @@ import re
 from app.pages.door import COOKIE
 from app.security.staff import invite
 from app.storage import staff
+from app.storage.staff import Person as Staff
 
 PASSWORD = "correct horse battery"
 
@@ -12,9 +13,11 @@ PASSWORD = "correct horse battery"
 class Person:
     """A person with a browser at the house."""
 
-    def __init__(self, house, name="dr-silva", role="reviewer", licence="NY/123456"):
+    def __init__(self, house, name="dr-silva", role="reviewer", licence="NY/123456", npi=None, specialty=None):
         self.house, self.name, self.browser = house, name, house.web.application.test_client()
-        self.link = invite(house.config, name, role, licence, house.clock.now).partition("8000")[2]
+        self.link = invite(house.config, Staff(name, role, licence, npi, specialty), house.clock.now).partition("8000")[
+            2
+        ]
 
     def form(self, path):
         page = self.browser.get(path).text

@@ -7,6 +7,7 @@ import pytest
 from app.security import staff
 from app.security.staff import invite
 from app.storage import tables
+from app.storage.staff import Person as Staff
 from tests.app.browsing import PASSWORD, Person
 from tests.given import a_form_response, a_submission_bundle
 
@@ -49,6 +50,77 @@ def test_a_reviewer_refuses_with_reason_and_licence(silva, case, house):
     assert (last["action"], last["basis"], last["licence"], last["reason"]) == (
         "A3", "clinician", "NY/123456", "Not shown.",
     )  # fmt: skip
+
+
+LAST = {"starts": "2026-03-01", "ends": "2026-08-31"}
+
+
+def kinds(house):
+    return [row["kind"] for row in house.rows(tables.events) if row["kind"].startswith("authorization.")]
+
+
+def test_a_licensed_reviewer_certifies_less_and_the_provider_is_told_why(silva, case, house):
+    silva.decides(case, action="A6", quantity="2", reason="Two to begin with.", **LAST)
+    last = house.rows(tables.decisions)[-1]
+    assert (last["action"], last["granted"]["quantity"], last["reason_codes"][0]["code"]) == ("A6", "2", "X6")
+    assert "modified, 2026-03-01" in silva.browser.get(case).text
+
+
+def test_a_settled_case_is_corrected_reopened_extended_and_its_history_is_kept(silva, case, house):
+    silva.decides(case, action="A3", reason="Not shown.")
+    silva.decides(case, move="reopened", action="A4", reason="Peer-to-peer with the orderer.")
+    silva.decides(case, action="A1", **LAST)
+    silva.decides(case, move="extended", action="A1", ends="2026-12-31", reason="Still needed.")
+    silva.decides(case, move="corrected", action="A3", reason="Entered for another patient.")
+    assert [row["action"] for row in house.rows(tables.decisions)] == ["A4", "A3", "A4", "A1", "A1", "A3"]
+    assert kinds(house) == [
+        "authorization.submitted",
+        "authorization.decided",
+        "authorization.reopened",
+        "authorization.decided",
+        "authorization.extended",
+        "authorization.corrected",
+    ]
+    page = silva.browser.get(case).text
+    assert page.index("reopened") < page.index("extended") < page.index("corrected")
+    assert [row["kind"] for row in house.rows(tables.outbox)].count("authorization.changed") == 5
+
+
+def test_what_is_settled_is_taken_up_again_with_a_reason_only(silva, case, house):
+    silva.decides(case, action="A1", **LAST)
+    answer = silva.decides(case, move="reopened", action="A4", reason="")
+    assert answer.status_code == 422
+    assert "A reason that the provider can act on" in answer.text
+    assert silva.decides(case, move="extended", action="A1", ends="2026-05-01", reason="x").status_code == 422
+    assert len(house.rows(tables.decisions)) == 2
+
+
+def test_a_reviewer_asks_for_documents_and_the_form(silva, case, house):
+    asked = {"document": "11506-3", "form": "1", "note": "The note of the last visit."}
+    assert silva.post(f"{case}/ask", asked, page=case).status_code == 303
+    rows = house.rows(tables.information_requests)
+    assert {row["kind"] for row in rows if row["asked_by"] == "dr-silva"} == {"documents", "questionnaire"}
+    assert kinds(house)[-1] == "authorization.information-asked"
+    page = silva.browser.get(case).text
+    assert "Progress note" in page
+    assert "waited for" in page
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ({"note": "x"}, "What is asked for"),
+        ({"document": "99999-9", "note": "x"}, "What is asked for"),
+        ({"document": "11506-3", "note": " "}, "A sentence that says"),
+        ({"document": "11506-3", "note": "x", "seen": "7"}, "has changed"),
+        ({"document": "11506-3", "note": "x", "sequence": "x"}, "not complete"),
+    ],
+)
+def test_a_question_that_is_none_is_shown_again(silva, case, house, form, words):
+    answer = silva.post(f"{case}/ask", form, page=case)
+    assert answer.status_code in {409, 422}
+    assert words in answer.text
+    assert [row for row in house.rows(tables.information_requests) if row["asked_by"] == "dr-silva"] == []
 
 
 @pytest.mark.parametrize(
@@ -174,4 +246,4 @@ def test_script_in_a_name_or_an_answer_is_words(house, silva):
 @pytest.mark.parametrize(("name", "licence"), [("a b", None), ("", None), ("x", "123"), ("x", "ny/1")])
 def test_a_name_or_licence_that_is_none_is_refused(house, name, licence):
     with pytest.raises(ValueError):
-        invite(house.config, name, "reviewer", licence, house.clock.now)
+        invite(house.config, Staff(name, "reviewer", licence), house.clock.now)

@@ -1,11 +1,13 @@
 """An authorization is told as each generation tells it; what the request held keeps its names."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from fhir_r4.generations import Generation
-from fhir_r4.resource import extension, references
+from fhir_r4.resource import Coding, extension, references
 from fhir_r4.systems import (
     ADMINISTRATION_REFERENCE_NUMBER,
     CLAIM_RESPONSE_REVIEWER,
@@ -13,14 +15,19 @@ from fhir_r4.systems import (
     ITEM_PREAUTH_ISSUE_DATE,
     ITEM_PREAUTH_PERIOD,
     ITEM_TRACE_NUMBER,
+    PAS,
     REVIEW_ACTION,
+    X12_DECISION_REASON,
 )  # fmt: skip
-from prior_auth.authorization import Basis, Item, ReviewAction
+from prior_auth.authorization import Basis, Item, ReviewAction, Service
 from prior_auth.claim_response import Case, Writer
+from prior_auth.information import InformationRequest, Kind
 from prior_auth.inquiry import read_inquiry
 from prior_auth.parties import BusinessError
 from prior_auth.submission import read_submission
+from rules.directory import Document
 from tests.given import (
+    ACME,
     EHR,
     NEW_YORK,
     NOW,
@@ -29,6 +36,7 @@ from tests.given import (
     a_submission_bundle,
     an_authorization,
     an_inquiry_bundle,
+    entry,
 )  # fmt: skip
 from tests.second_opinion import assert_profiled
 
@@ -85,9 +93,9 @@ def test_each_resource_that_it_leads_to_stands_once_and_the_claim_is_the_submitt
 @BOTH
 @pytest.mark.requirement("pas-2.0.1@103", "pas-2.2.1@spec-33")
 def test_what_was_in_the_request_comes_back_under_its_name_as_it_was(generation):
-    received = {entry["fullUrl"]: entry["resource"] for entry in a_submission_bundle()["entry"]}
-    for entry in writer(generation).response_bundle(a_case())["entry"][1:]:
-        assert entry["resource"] == received[entry["fullUrl"]]
+    received = {one["fullUrl"]: one["resource"] for one in a_submission_bundle()["entry"]}
+    for one in writer(generation).response_bundle(a_case())["entry"][1:]:
+        assert one["resource"] == received[one["fullUrl"]]
 
 
 @BOTH
@@ -194,3 +202,195 @@ def test_nothing_found_is_valid_and_says_so():
     assert empty["entry"][0]["resource"]["issue"][0]["severity"] == "information"
     assert all(EHR in entry["fullUrl"] for entry in empty["entry"][1:])
     assert writer(Generation.V2_2).inquiry_answer([], INQUIRY) == {"resourceType": "Parameters"}
+
+
+def modified(**changes):
+    """Return a case of which three of twelve visits were granted; the item names its performer and its diagnosis."""
+    bundle = a_submission_bundle()
+    claim = entry(bundle, "Claim")
+    claim["careTeam"] = [
+        {
+            "extension": [{"url": f"{PAS}/StructureDefinition/extension-careTeamClaimScope", "valueBoolean": scope}],
+            "sequence": sequence,
+            "provider": {"reference": "Organization/riverside"},
+            "role": {"coding": [{"system": "https://codesystem.x12.org/005010/98", "code": "SJ"}]},
+        }
+        for sequence, scope in ((1, False), (2, True))
+    ]
+    claim["item"][0] |= {
+        "careTeamSequence": [1],
+        "quantity": {"value": 12, "unit": "Visits"},
+        "servicedDate": "2026-03-05",
+        **changes,
+    }
+    submission = read_submission(bundle)
+    (asked,) = submission.items
+    decision = a_certification(
+        action=ReviewAction.MODIFIED,
+        basis=Basis.CLINICIAN,
+        decided_by="Dr. Silva",
+        licence="NY/1",
+        reason="Three visits to begin with.",
+        reason_codes=(Coding(X12_DECISION_REASON, "X6", "Certified for less"),),
+        reviewer_npi="1234567893",
+        reviewer_specialty="207Q00000X",
+        granted=Service(quantity=Decimal(3)),
+    )
+    item = Item(1, asked.codes, asked.starts, asked.ends, decision, asked.asked)
+    return Case(an_authorization(items=(item,)), submission, NEW_YORK)
+
+
+def part(element, name):
+    return extension(element, f"{PAS}/StructureDefinition/extension-{name}")
+
+
+@BOTH
+def test_a_modified_item_keeps_to_its_generation_s_profiles(generation):
+    assert_profiled(writer(generation).response_bundle(modified()), generation)
+
+
+def test_2_0_says_what_is_granted_in_the_authorized_detail():
+    item = writer(Generation.V2_0).response_bundle(modified())["entry"][0]["resource"]["item"][0]
+    detail = {one["url"]: one for one in part(item, "itemAuthorizedDetail")["extension"]}
+    assert detail["quantity"]["valueQuantity"] == {"value": 3, "unit": "Visits"}
+    assert detail["productOrServiceCode"]["valueCodeableConcept"]["coding"][0]["code"] == "E0424"
+
+
+@pytest.mark.requirement("pas-2.2.1@spec-36", "pas-2.2.1@spec-37")
+def test_2_2_says_what_was_requested_on_the_item_and_what_is_granted_in_add_item():
+    told = writer(Generation.V2_2).response_bundle(modified())["entry"][0]["resource"]
+    (item,), (added,) = told["item"], told["addItem"]
+    detail = {one["url"]: one for one in part(item, "itemAuthorizedDetail")["extension"]}
+    assert detail["quantity"]["valueQuantity"]["value"] == 12
+    assert action(item)["extension-reviewActionCode"]["valueCodeableConcept"]["coding"][0]["code"] == "A6"
+    assert added["itemSequence"] == [1]
+    assert added["quantity"] == {"value": 3, "unit": "Visits"}
+    assert action(added)["extension-reviewActionCode"]["valueCodeableConcept"]["coding"][0]["code"] == "A1"
+
+
+def test_a_decision_has_its_reason_by_code_and_by_words():
+    told = writer(Generation.V2_2).response_bundle(modified())["entry"][0]["resource"]
+    reason = action(told["item"][0])["reasonCode"]["valueCodeableConcept"]
+    assert (reason["coding"][0]["code"], reason["text"]) == ("X6", "Certified for less")
+    assert told["processNote"][0]["text"] == "Three visits to begin with."
+    assert told["item"][0]["noteNumber"] == [told["processNote"][0]["number"]]
+
+
+def test_2_2_says_which_clinician_looked():
+    told = writer(Generation.V2_2).response_bundle(modified())["entry"][0]["resource"]
+    said = {one["url"]: one for one in extension(told, CLAIM_RESPONSE_REVIEWER)["extension"]}
+    assert said["reviewerNPI"]["valueIdentifier"]["value"] == "1234567893"
+    assert said["reviewerSpecialty"]["valueCodeableConcept"]["coding"][0]["code"] == "207Q00000X"
+
+
+@BOTH
+def test_who_is_authorized_to_render_it_is_told(generation):
+    item = writer(generation).response_bundle(modified())["entry"][0]["resource"]["item"][0]
+    said = part(item, "itemAuthorizedProvider")["extension"][0]["valueReference"]
+    assert said == {"reference": f"{EHR}/Organization/riverside"}
+
+
+def test_a_case_of_several_items_has_a_header_in_2_2():
+    case = modified()
+    (one,) = case.authorization.items
+    other = Item(2, one.codes, None, None, REFUSED, one.asked | {"sequence": 2})
+    told = Case(replace(case.authorization, items=(one, other)), case.submission, NEW_YORK)
+    header = writer(Generation.V2_2).response_bundle(told)["entry"][0]["resource"]["adjudication"][0]
+    assert (
+        action({"adjudication": [header]})["extension-reviewActionCode"]["valueCodeableConcept"]["coding"][0]["code"]
+        == "A2"
+    )
+
+
+def asking(kind, **changes):
+    asked = InformationRequest(
+        id="ask-1", sequence=1, tracking="PA5", kind=kind, asked_by="dr-silva", asked_at=NOW,
+        due_at=NOW + timedelta(days=3), note="The note of the last visit.", **changes,
+    )  # fmt: skip
+    case = a_case(a_pend())
+    return Case(replace(case.authorization, asks=(asked,)), case.submission, NEW_YORK)
+
+
+DOCUMENTS = asking(Kind.DOCUMENTS, documents=(Document("11506-3", "Progress note", "M1", "18804-5"),))
+A_FORM = asking(Kind.QUESTIONNAIRE, questionnaire="https://forms.example/home-oxygen|2026.1")
+
+
+@BOTH
+@pytest.mark.parametrize("case", [DOCUMENTS, A_FORM], ids=["documents", "form"])
+@pytest.mark.requirement("pas-2.0.1@20", "pas-2.0.1@17")
+def test_what_is_asked_for_keeps_to_its_generation_s_profiles(generation, case):
+    bundle = writer(generation).response_bundle(case)
+    assert_profiled(bundle, generation)
+    kinds = [one["resource"]["resourceType"] for one in bundle["entry"]]
+    assert kinds[:3] == ["ClaimResponse", "CommunicationRequest", "Task"]
+    told = bundle["entry"][0]["resource"]["communicationRequest"]
+    assert told == [{"reference": bundle["entry"][1]["fullUrl"]}]
+
+
+def task_of(generation, case):
+    return next(
+        one["resource"] for one in writer(generation).response_bundle(case)["entry"]
+        if one["resource"]["resourceType"] == "Task"
+    )  # fmt: skip
+
+
+def inputs(task):
+    return {one["type"]["coding"][0]["code"]: one for one in task["input"]}
+
+
+@BOTH
+@pytest.mark.requirement("pas-2.0.1@28", "pas-2.0.1@29", "pas-2.0.1@31")
+def test_a_task_says_which_document_of_which_line_goes_where(generation):
+    told = inputs(task_of(generation, DOCUMENTS))
+    assert told["payer-url"]["valueUrl"] == f"{BASE}/$submit-attachment"
+    assert told["attachments-needed"]["valueCodeableConcept"]["coding"][0]["code"] == "11506-3"
+    line = told["attachments-needed"]["extension"][0]
+    assert line.get("valueInteger", line.get("valuePositiveInt")) == 1
+
+
+@pytest.mark.requirement("pas-2.0.1@25", "pas-2.0.1@26", "pas-2.0.1@27")
+def test_a_task_names_payer_patient_and_request():
+    task = task_of(Generation.V2_0, DOCUMENTS)
+    assert task["requester"] == task["owner"] == {"identifier": ACME.identifiers[0].to_fhir()}
+    assert task["for"]["reference"] == f"{EHR}/Patient/amy-baxter"
+    assert task["reasonReference"]["reference"] == SUBMISSION.claim.full_url
+    assert task["restriction"]["period"]["end"].startswith("2026-03-04T10:00")
+
+
+@pytest.mark.requirement("pas-2.0.1@15", "pas-2.0.1@18", "pas-2.0.1@32")
+def test_a_form_is_asked_for_under_the_trace_number_that_is_the_dtr_context_2_0():
+    bundle = writer(Generation.V2_0).response_bundle(A_FORM)
+    context = inputs(task_of(Generation.V2_0, A_FORM))["questionnaires-needed"]
+    traces = [one["valueIdentifier"] for one in bundle["entry"][0]["resource"]["item"][0]["extension"]
+              if one["url"] == ITEM_TRACE_NUMBER]  # fmt: skip
+    assert context["valueIdentifier"] in traces
+    assert bundle["entry"][1]["resource"]["payload"][0]["contentString"] == "102089-0"
+
+
+@pytest.mark.requirement("pas-2.2.1@ainfo-3")
+def test_a_form_is_asked_for_under_the_trace_number_that_is_the_dtr_context_2_2():
+    context = inputs(task_of(Generation.V2_2, A_FORM))["questionnaire-context"]
+    assert context["valueString"] == "PA5"
+    told = writer(Generation.V2_2).response_bundle(A_FORM)["entry"][0]["resource"]["item"][0]["extension"]
+    assert "PA5" in [one["valueIdentifier"]["value"] for one in told if one["url"] == ITEM_TRACE_NUMBER]
+
+
+@pytest.mark.requirement("pas-2.0.1@19")
+@BOTH
+def test_each_kind_of_request_has_a_task_of_its_own(generation):
+    both = replace(
+        DOCUMENTS.authorization,
+        asks=(*DOCUMENTS.authorization.asks, replace(A_FORM.authorization.asks[0], id="ask-2", tracking="PA6")),
+    )
+    bundle = writer(generation).response_bundle(Case(both, DOCUMENTS.submission, NEW_YORK))
+    assert_profiled(bundle, generation)
+    codes = [one["resource"]["code"]["coding"][0]["code"] for one in bundle["entry"]
+             if one["resource"]["resourceType"] == "Task"]  # fmt: skip
+    assert codes == ["attachment-request-code", "attachment-request-questionnaire"]
+
+
+def test_what_was_answered_or_has_lapsed_is_asked_for_no_more():
+    for ended in ({"answered_at": NOW}, {"lapsed_at": NOW}):
+        asked = replace(DOCUMENTS.authorization.asks[0], **ended)
+        case = Case(replace(DOCUMENTS.authorization, asks=(asked,)), DOCUMENTS.submission, NEW_YORK)
+        assert "communicationRequest" not in writer(Generation.V2_2).response_bundle(case)["entry"][0]["resource"]

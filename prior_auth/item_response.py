@@ -1,0 +1,295 @@
+"""How is one item of an authorization told? ClaimResponse.item, and beside it what was granted instead: addItem.
+
+What was asked for is echoed from the Claim.item as the submitter last wrote it. The guides disagree on where a
+modified item says what is granted: 2.0.1 in itemAuthorizedDetail, 2.2 in addItem, and in itemAuthorizedDetail what
+was asked for (spec-36, -37).
+
+Source: PAS 2.0.1 and 2.2.1, profile-claimresponse-base.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from fhir_r4.bundle import Entry
+from fhir_r4.generations import Generation
+from fhir_r4.resource import as_dict, as_list, codings, dicts, extension, extensions, kind, reference
+from fhir_r4.systems import (
+    ADJUDICATION,
+    ADMINISTRATION_REFERENCE_NUMBER,
+    AUTHORIZATION_NUMBER,
+    ITEM_PREAUTH_ISSUE_DATE,
+    ITEM_PREAUTH_PERIOD,
+    ITEM_TRACE_NUMBER,
+    PAS,
+    PAS_TEMP,
+    REQUESTED_SERVICE,
+    REVIEW_ACTION,
+    REVIEW_ACTION_CODE,
+    X12_ENTITY,
+    X12_REVIEW_ACTION,
+)
+from prior_auth.authorization import GRANTED, Decision, Item, ReviewAction, Service
+from prior_auth.case import Case
+
+SAID = {
+    ReviewAction.CERTIFIED: "Certified in total",
+    ReviewAction.PARTLY_CERTIFIED: "Certified, partial",
+    ReviewAction.NOT_CERTIFIED: "Not certified",
+    ReviewAction.PENDED: "Pended",
+    ReviewAction.MODIFIED: "Modified",
+    ReviewAction.CANCELLED: "Cancelled",
+    ReviewAction.NOT_REQUIRED: "No action required",
+}
+_EXTENSIONS = f"{PAS}/StructureDefinition/extension-"
+_DETAIL, _PROVIDER = f"{_EXTENSIONS}itemAuthorizedDetail", f"{_EXTENSIONS}itemAuthorizedProvider"
+_PROVIDER_TYPE, _SERVICE_DATE = f"{_EXTENSIONS}authorizedProviderType", f"{_EXTENSIONS}itemRequestedServiceDate"
+_DIAGNOSIS, _OVERALL = f"{_EXTENSIONS}communicatedDiagnosis", f"{_EXTENSIONS}careTeamClaimScope"
+_ADMISSION, _DISCHARGE = f"{_EXTENSIONS}admissionDates", f"{_EXTENSIONS}dischargeDate"
+_ASKED_AGAIN = tuple(  # what addItem repeats of the Claim.item
+    f"{_EXTENSIONS}{name}"
+    for name in (
+        *("itemTraceNumber", "authorizationNumber", "administrationReferenceNumber", "epsdtIndicator"),
+        *("nursingHomeResidentialStatus", "nursingHomeLevelOfCare", "productOrServiceCodeEnd", "revenueCode"),
+        *("revenueUnitRateLimit", "requestedService", "serviceItemRequestType", "certificationType"),
+    )
+)
+
+
+def item_response(item: Item, case: Case, note: int | None, generation: Generation, base: str) -> dict:
+    """Return ClaimResponse.item, with the sequence that the Claim gave it.
+
+    The trace number of a form that is asked for stands beside the submitter's own: it is the DTR context.
+    """
+    forms = [ask for ask in case.asks if ask.sequence == item.sequence and ask.questionnaire]
+    written = [
+        *extensions(item.asked, ITEM_TRACE_NUMBER),
+        *(
+            {
+                "url": ITEM_TRACE_NUMBER,
+                "valueIdentifier": {"system": f"{base}/information-request", "value": one.tracking},
+            }
+            for one in forms
+        ),
+        *_certification(item.decision, case),
+        *_numbers(item, case),
+        *_requested_days(item.asked),
+        *_detail(item, generation),
+        *_authorized_provider(item, case, generation),
+        *_stay(item, case, generation),
+        *_diagnoses(item, case),
+    ]
+    return (
+        ({"extension": written} if written else {})
+        | {"itemSequence": item.sequence}
+        | ({"noteNumber": [note]} if note else {})
+        | {"adjudication": [adjudication(item.decision)]}
+    )
+
+
+def granted_item(item: Item, case: Case) -> dict:
+    """Return the ClaimResponse.addItem that says what was granted in place of a modified item (2.2)."""
+    granted, asked = item.decision.granted or Service(), item.asked
+    echoed = [_resolved(one, case) for url in _ASKED_AGAIN for one in extensions(asked, url)]
+    providers = [
+        {"extension": [{"url": _PROVIDER_TYPE, "valueCodeableConcept": role}]} | {"reference": provider.full_url}
+        if role
+        else {"reference": provider.full_url}
+        for provider, role, _ in _providers(item, case)
+    ]
+    certified = dict.fromkeys(("location", "servicedDate", "servicedPeriod"))
+    kept = {name: value for name, value in asked.items() if name.startswith(tuple(certified))}
+    quantity = _quantity(granted, asked)
+    return (
+        {"extension": [*echoed, *_certification(item.decision, case), *_stay(item, case, Generation.V2_2)]}
+        | {"itemSequence": [item.sequence]}
+        | ({"provider": providers} if providers else {})
+        | {"productOrService": _concept(granted) or asked.get("productOrService")}
+        | ({"modifier": asked["modifier"]} if asked.get("modifier") else {})
+        | kept
+        | ({"quantity": quantity} if quantity else {})
+        | ({"unitPrice": asked["unitPrice"]} if asked.get("unitPrice") else {})
+        | {"adjudication": [_adjudication(ReviewAction.CERTIFIED, item.decision)]}
+    )
+
+
+def adjudication(decision: Decision) -> dict:
+    """Write the review action, with its number and the payer's own reason codes."""
+    return _adjudication(decision.action, decision)
+
+
+def header_adjudication(action: ReviewAction, number: str | None) -> dict:
+    """Write what the items say together."""
+    return _reviewed(action, number if action in GRANTED else None, [])
+
+
+def _adjudication(action: ReviewAction, decision: Decision) -> dict:
+    reasons = [
+        {"url": "reasonCode", "valueCodeableConcept": {"coding": [{"system": one.system, "code": one.code}]}
+         | ({"text": one.display} if one.display else {})}
+        for one in (decision.reason_codes if action is decision.action else ())
+    ]  # fmt: skip
+    return _reviewed(action, decision.number, reasons)
+
+
+def _reviewed(action: ReviewAction, given: str | None, reasons: list[dict]) -> dict:
+    coding = {"system": X12_REVIEW_ACTION, "code": action, "display": SAID[action]}
+    number = [{"url": "number", "valueString": given}] if given else []
+    code = {"url": REVIEW_ACTION_CODE, "valueCodeableConcept": {"coding": [coding]}}
+    return {
+        "extension": [{"url": REVIEW_ACTION, "extension": [*number, code, *reasons]}],
+        "category": {"coding": [{"system": ADJUDICATION, "code": "submitted"}]},
+    }
+
+
+def authorized_providers(case: Case) -> list[dict]:
+    """Return who is authorized for the whole (2.2): the overall claim's care team, where something is certified."""
+    if case.authorization.header not in GRANTED:
+        return []
+    team = [one for one in dicts(case.submission.claim.resource.get("careTeam")) if _is_overall(one)]
+    return [_as_extension(found, role, one, Generation.V2_2) for one in team for found, role in _who(one, case)]
+
+
+def _certification(decision: Decision, case: Case) -> list[dict]:
+    if decision.action not in GRANTED or not (decision.starts and decision.ends):
+        return []
+    period = {"start": decision.starts.isoformat(), "end": decision.ends.isoformat()}
+    return [
+        {"url": ITEM_PREAUTH_ISSUE_DATE, "valueDate": decision.decided_at.astimezone(case.zone).date().isoformat()},
+        {"url": ITEM_PREAUTH_PERIOD, "valuePeriod": period},
+    ]
+
+
+def _numbers(item: Item, case: Case) -> Iterator[dict]:
+    """Yield the number that the item had before, and for what is pended the number to ask by."""
+    before = extension(item.asked, AUTHORIZATION_NUMBER).get("valueString")
+    given = case.authorization.number if item.decision.action not in GRANTED else None
+    if isinstance(number := before or given, str):
+        yield {"url": AUTHORIZATION_NUMBER, "valueString": number}
+    if item.decision.action is ReviewAction.PENDED:
+        yield {"url": ADMINISTRATION_REFERENCE_NUMBER, "valueString": case.authorization.reference}
+
+
+def _requested_days(asked: dict) -> Iterator[dict]:
+    if "servicedDate" in asked:
+        yield {"url": _SERVICE_DATE, "valueDateTime": asked["servicedDate"]}
+    elif "servicedPeriod" in asked:
+        yield {"url": _SERVICE_DATE, "valuePeriod": asked["servicedPeriod"]}
+
+
+def _detail(item: Item, generation: Generation) -> list[dict]:
+    """Return itemAuthorizedDetail of a modified item: the granted in 2.0.1, the requested in 2.2."""
+    if item.decision.granted is None:
+        return []
+    parts = _DETAILS[generation](item.decision.granted, item.asked)
+    return [{"url": _DETAIL, "extension": [{"url": name} | value for name, value in parts]}]
+
+
+def _granted_detail(granted: Service, asked: dict) -> list[tuple[str, dict]]:
+    return _parts(_concept(granted) or asked.get("productOrService"), _quantity(granted, asked), asked)
+
+
+def _asked_detail(_: Service, asked: dict) -> list[tuple[str, dict]]:
+    return _parts(asked.get("productOrService"), asked.get("quantity"), asked)
+
+
+_DETAILS: Mapping[Generation, Callable[[Service, dict], list[tuple[str, dict]]]] = {
+    Generation.V2_0: _granted_detail,
+    Generation.V2_2: _asked_detail,
+}
+
+
+def _parts(service: Any, quantity: Any, asked: dict) -> list[tuple[str, dict]]:
+    found = [("productOrServiceCode", {"valueCodeableConcept": service})] if service else []
+    found += [("modifier", {"valueCodeableConcept": one}) for one in dicts(asked.get("modifier"))]
+    found += [("unitPrice", {"valueMoney": asked["unitPrice"]})] if asked.get("unitPrice") else []
+    return found + ([("quantity", {"valueQuantity": quantity})] if quantity else [])
+
+
+def _concept(granted: Service) -> dict | None:
+    return {"coding": [one.to_fhir() for one in granted.codes]} if granted.codes else None
+
+
+def _quantity(granted: Service, asked: dict) -> dict | None:
+    """Return how much is granted, in the unit of the request where nothing else is said."""
+    before = as_dict(asked.get("quantity"))
+    if granted.quantity is None:
+        return before or None
+    kept = {name: before[name] for name in ("unit", "system", "code") if name in before}
+    return {"value": granted.quantity} | (kept if not granted.unit else {"unit": granted.unit})
+
+
+def _authorized_provider(item: Item, case: Case, generation: Generation) -> list[dict]:
+    return [_as_extension(entry, role, one, generation) for entry, role, one in _providers(item, case)]
+
+
+def _as_extension(provider: Entry, role: dict | None, member: dict, generation: Generation) -> dict:
+    parts: list[dict] = [{"url": "provider", "valueReference": {"reference": provider.full_url}}]
+    if role:
+        parts.append({"url": _TYPE_URL[generation], "valueCodeableConcept": role})
+    if generation is Generation.V2_2 and member.get("qualification"):
+        parts.append({"url": "qualification", "valueCodeableConcept": member["qualification"]})
+    return {"url": _PROVIDER, "extension": parts}
+
+
+_TYPE_URL = {Generation.V2_0: "providerType", Generation.V2_2: _PROVIDER_TYPE}
+
+
+def _providers(item: Item, case: Case) -> Iterator[tuple[Entry, dict | None, dict]]:
+    """Yield who is authorized to render an item: its care team's members, as the request names them."""
+    if item.decision.action not in GRANTED:
+        return
+    wanted = set(as_list(item.asked.get("careTeamSequence")))
+    for one in dicts(case.submission.claim.resource.get("careTeam")):
+        if one.get("sequence") in wanted and not _is_overall(one):
+            yield from ((entry, role, one) for entry, role in _who(one, case))
+
+
+def _is_overall(member: dict) -> bool:
+    return extension(member, _OVERALL).get("valueBoolean") is True
+
+
+def _who(member: dict, case: Case) -> Iterator[tuple[Entry, dict | None]]:
+    """Yield the Practitioner or Organization of a care team member, and their X12 entity type."""
+    entries = case.submission.entries
+    found = entries.resolve(reference(member.get("provider")), case.submission.claim)
+    if found and kind(found.resource) == "PractitionerRole":
+        found = entries.resolve(reference(found.resource.get("practitioner")), found)
+    if found and kind(found.resource) in {"Practitioner", "Organization"}:
+        role = [one.to_fhir() for one in codings(member.get("role")) if one.system == X12_ENTITY]
+        yield found, ({"coding": role} if role else None)
+
+
+def _stay(item: Item, case: Case, generation: Generation) -> Iterator[dict]:
+    """Yield the days of an inpatient stay that was certified, as the request says them (2.2)."""
+    if generation is not Generation.V2_2 or item.decision.action not in GRANTED:
+        return
+    for one in dicts(case.submission.claim.resource.get("supportingInfo")):
+        named = {coding.code for coding in codings(one.get("category")) if coding.system == PAS_TEMP}
+        if "admissionDates" in named:
+            yield from ({"url": _ADMISSION, f"value{name[6:]}": one[name]}
+                        for name in ("timingDate", "timingPeriod") if name in one)  # fmt: skip
+        if "dischargeDates" in named and "timingDate" in one:
+            yield {"url": _DISCHARGE, "valueDate": one["timingDate"]}
+
+
+def _diagnoses(item: Item, case: Case) -> Iterator[dict]:
+    """Yield the first diagnosis of an item about which more information is asked."""
+    if not any(ask.sequence == item.sequence for ask in case.asks):
+        return
+    yield from ({"url": _DIAGNOSIS, "valueCodeableConcept": one} for one in diagnoses(item, case)[:1])
+
+
+def diagnoses(item: Item, case: Case) -> list[dict]:
+    """Return the diagnoses for which the item is asked."""
+    wanted = as_list(item.asked.get("diagnosisSequence"))
+    listed = {one.get("sequence"): one for one in dicts(case.submission.claim.resource.get("diagnosis"))}
+    concepts = (as_dict(listed.get(number)).get("diagnosisCodeableConcept") for number in wanted)
+    return [one for one in concepts if isinstance(one, dict)]
+
+
+def _resolved(held: dict, case: Case) -> dict:
+    """Return an extension of the Claim with its reference as the fullUrl of the entry that it means."""
+    if held.get("url") != REQUESTED_SERVICE:
+        return held
+    found = case.submission.entries.resolve(reference(held.get("valueReference")), case.submission.claim)
+    return held | {"valueReference": {"reference": found.full_url}} if found else held
