@@ -83,6 +83,9 @@ class Config:
     fhir_limit_bytes: int = 20_000_000
     """Largest body of a FHIR request."""
 
+    attachment_limit_bytes: int = 64_000_000
+    """Largest body of `$submit-attachment`."""
+
     access_token_seconds: int = 300
     """Life of an access token; SMART Backend Services recommends at most 300."""
 

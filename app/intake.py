@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from app import arrivals
 from app.jobs.back_end import follow_up
 from app.on_file import held
 from app.storage import authorizations, events
@@ -214,6 +215,8 @@ def _write(connection: Connection, request: Request, received: Received, outcome
     jobs: list[int] = []
     if outcome.after and outcome.before is None:
         authorizations.add(connection, outcome.after)
+        if outcome.after.pended:
+            jobs = arrivals.match_early(connection, outcome.after, [received.client_id], request.now)
     elif outcome.after and outcome.before:
         jobs = authorizations.save(connection, outcome.before, outcome.after, request.now)
     if outcome.after:

@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 from app import current, dtr_app
 from app import metrics as counted
 from app.api import (
+    attachments,
     back_end,
     cds_feedback,
     cds_hooks,
@@ -26,12 +27,23 @@ from app.api import (
 )
 from app.config import Config
 from app.logging import get_logger
-from app.pages import deliveries, forms, home, login, lookup, policies, review, verdict, worklist
+from app.pages import deliveries, forms, home, inbox, login, lookup, policies, review, verdict, worklist
 from app.pages import door as pages
 from app.wiring import Service, build
 
 log = get_logger()
-PAGES = (home, login, worklist, review, verdict, policies, forms, lookup, deliveries)  # each registers its routes
+PAGES = (
+    home,
+    login,
+    worklist,
+    review,
+    verdict,
+    inbox,
+    policies,
+    forms,
+    lookup,
+    deliveries,
+)  # each registers its routes
 
 
 def create_app(config: Config, service: Service | None = None) -> Flask:
@@ -48,6 +60,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     app.register_blueprint(reads.door)
     app.register_blueprint(feeds.door)
     app.register_blueprint(back_end.door)
+    app.register_blueprint(attachments.door)
     app.register_blueprint(subscription_queries.door)
     app.register_blueprint(oauth.door)
     app.register_blueprint(health.door)

@@ -181,11 +181,13 @@ def _said(policy: Policy, item: RequestedItem, weighing: Weighing) -> _Said:
     if policy.at_order_time.questionnaire is None:
         return _Said()
     wanted = weighing.knowledge.catalog.canonical(policy.at_order_time.questionnaire)
-    forms = [
-        form.response
+    sent = [
+        form
         for form in weighing.forms
         if form.belongs_to(item) and text_of(form.response.get("questionnaire")) == wanted
     ]
+    asked_for = [form for form in sent if not form.sequence][-1:]  # stands for what was sent before it
+    forms = [form.response for form in asked_for or sent]
     if not forms:
         return _Said(notes=("the policy's form, in the version it asks for, was not sent",))
     now = [form for form in forms if not _ahead(form, weighing.now)]

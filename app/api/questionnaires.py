@@ -1,14 +1,15 @@
 """DTR's door: forms, the next questions, value sets, and what went wrong. The payer never reads the EHR here."""
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any
 
 from flask import Blueprint, Response, g, request
+from sqlalchemy import Connection
 
 from app.api.door import fhir, read_body
 from app.current import the_service
 from app.security import bearer
-from app.storage import form_errors, hooks
+from app.storage import authorizations, form_errors, hooks, information
 from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue, Unprocessable
@@ -21,6 +22,7 @@ from questionnaires.package_request import PackageRequest, read_parameters
 from questionnaires.reported import acknowledged, read_report
 from questionnaires.select import Chosen, Insured, select
 from rules.assertion import CoverageAssertion
+from rules.trace import Trace
 
 door = Blueprint("questionnaires", __name__, url_prefix="/fhir/<generation:generation>")
 
@@ -124,7 +126,7 @@ def _promises(service: Service, asked: PackageRequest, insured: tuple[Insured, .
     if asked.context is None:
         return ()
     with service.database.reading() as connection:
-        found = hooks.assertions_called(connection, [asked.context])
+        found = hooks.assertions_called(connection, [asked.context]) or _asked_for(connection, asked.context)
     if not {one.member_id for one in found} & {one.member_id for one in insured}:
         where = "Parameters.parameter.where(name = 'context').value"
         raise Unprocessable(Issue("not-found", "no coverage assertion of ours for this coverage has this id", where))
@@ -160,3 +162,28 @@ def _whole(given: dict[str, str], name: str) -> int | None:
     if not given[name].isdecimal() or len(given[name]) > 6:
         raise InvalidRequest(Issue("value", f"the parameter '{name}' is a number from 0", "Parameters.parameter"))
     return int(given[name])
+
+
+def _asked_for(connection: Connection, context: str) -> tuple[CoverageAssertion, ...]:
+    """Return as a promise what PAS asks a form for under this context: the policy version that asks."""
+    tracked = information.tracked(connection, context)
+    case = authorizations.find(connection, tracked[0]) if tracked else None
+    item = case.item(tracked[1].sequence) if tracked and case else None
+    trace = Trace.from_json(item.decision.trace) if item else None
+    if case is None or item is None or trace is None:
+        return ()
+    return (
+        CoverageAssertion(
+            id=context,
+            payer=case.payer,
+            plan=case.plan,
+            member_id=case.member_id,
+            coverage="",
+            order="",
+            code=item.codes[0],
+            policy=trace.policy,
+            version=trace.version,
+            performer=None,
+            expires_on=date.max,
+        ),
+    )

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from app.jobs import back_end, hook_measures, notify, standing
-from app.storage import authorizations
+from app.jobs import back_end, hook_measures, information, notify, standing
+from app.storage import attachments, authorizations
+from app.storage import information as asked
 from app.storage.outbox import Job
 from app.wiring import Service
 
@@ -15,6 +16,8 @@ def changed(service: Service, job: Job) -> list[int]:
 
 HANDLERS: Mapping[tuple[str, int], Callable[[Service, Job], list[int]]] = {
     (authorizations.CHANGED, 1): changed,
+    (attachments.ARRIVED, 1): information.weigh_what_arrived,
+    (asked.LAPSES, 1): information.give_up_waiting,
     (notify.HANDSHAKE, 1): notify.shake_hands,
     (notify.DELIVER, 1): notify.deliver,
     (notify.HEARTBEAT, 1): notify.beat,

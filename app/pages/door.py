@@ -22,6 +22,7 @@ _MACHINES = ("/fhir/", "/cds-services", "/oauth/")
 pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")
 NAVIGATION = (
     ("pages.worklist", "Worklist"),
+    ("pages.inbox", "Inbox"),
     ("pages.policies", "Policies"),
     ("pages.form_list", "Forms"),
     ("pages.lookup", "Look up a code"),

@@ -11,7 +11,7 @@ from app.current import the_service
 from app.explained import explained
 from app.pages.door import pages, the_person
 from app.pages.worklist import ACTIONS, payer_of
-from app.storage import authorizations, events
+from app.storage import attachments, authorizations, events
 from app.wiring import Service
 from fhir_r4.problems import Problem, Unknown
 from fhir_r4.resource import codings, dicts, text_of, value_of
@@ -56,7 +56,7 @@ def shown(identity: str, refused: Problem | None = None) -> str:
         if found is None:
             raise Unknown("there is no such case")
         submission = stored_submission(authorizations.request_of(connection, identity))
-        history = events.history(connection, identity)
+        history, attached = events.history(connection, identity), attachments.of_case(connection, identity)
     return render_template(
         "case.html",
         person=the_person(),
@@ -66,6 +66,7 @@ def shown(identity: str, refused: Problem | None = None) -> str:
         issues=refused.issues if refused else (),
         said=request.form,
         history=history,
+        attached=attached,
         form_of=partial(form_of, service),
         ACTIONS=ACTIONS,
         SETTLED=SETTLED,

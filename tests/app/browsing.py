@@ -15,9 +15,8 @@ class Person:
 
     def __init__(self, house, name="dr-silva", role="reviewer", licence="NY/123456", npi=None, specialty=None):
         self.house, self.name, self.browser = house, name, house.web.application.test_client()
-        self.link = invite(house.config, Staff(name, role, licence, npi, specialty), house.clock.now).partition("8000")[
-            2
-        ]
+        who = Staff(name, role, licence, npi, specialty)
+        self.link = invite(house.config, who, house.clock.now).partition("8000")[2]
 
     def form(self, path):
         page = self.browser.get(path).text

@@ -1,0 +1,28 @@
+"""CDex's door: documents and forms that were asked for, or come by themselves."""
+
+from flask import Blueprint, Response, g, request
+
+from app import arrivals
+from app.api.door import fhir, read_bytes
+from app.current import the_service
+from app.security import bearer
+from fhir_r4.generations import Generation
+from fhir_r4.problems import Issue, operation_outcome
+from fhir_r4.wire import read_object
+from prior_auth.attachments import read_arrival
+
+door = Blueprint("attachments", __name__, url_prefix="/fhir/<generation:generation>")
+SUBMIT = (("Claim", "c"), ("Claim", "u"))
+_KEPT = "Kept. No request of ours has this tracking number yet; it is matched when there is one, or by a person."
+
+
+@door.post("/$submit-attachment")
+def submit_attachment(generation: Generation) -> Response:  # noqa: ARG001 both generations are answered alike
+    """Take attachments; the answer says whether they are with their request or wait for it."""
+    service = the_service()
+    client = bearer.require(service, request.headers.get("Authorization"), *SUBMIT)
+    g.client_id = client.id
+    body = read_bytes(service.config.attachment_limit_bytes)
+    kept = arrivals.take(service, client, read_arrival(read_object(body)), body)
+    said = "Received for its request; the request is weighed again." if kept.authorization_id else _KEPT
+    return fhir(operation_outcome([Issue("informational", said, None, "information")]))

@@ -1,0 +1,225 @@
+"""What arrives by ``$submit-attachment``, for which request, and is it what it says that it is?
+
+Each attachment is judged by its first bytes: what lies about its type, its size or its hash is refused with the element
+named, and nothing of the call is kept. What cannot be shown safely (HTML, programs) is not taken.
+
+Source: CDex 2.x, OperationDefinition submit-attachment; PAS 2.0.1 and 2.2.1, "Requests for additional information".
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from fhir_r4.bundle import local_part
+from fhir_r4.problems import InvalidRequest, Issue
+from fhir_r4.resource import (
+    Identifier,
+    as_dict,
+    as_list,
+    codings,
+    dicts,
+    extensions,
+    identifier,
+    kind,
+    reference,
+    text_of,
+    value_of,
+)
+from fhir_r4.systems import ITEM_TRACE_NUMBER
+from prior_auth.authorization import Authorization
+from prior_auth.submission import Form, Submission
+from questionnaires.answers import responses_in
+
+MOST = 100
+"""Attachments of one call."""
+_TEXT = frozenset({"text/plain", "text/xml", "application/xml", "application/hl7-v3+xml", "text/csv"} |
+                  {"application/json", "application/fhir+json", "text/rtf", "application/rtf"})  # fmt: skip
+_MAGIC: Mapping[str, tuple[bytes, ...]] = {
+    "application/pdf": (b"%PDF-",),
+    "image/png": (b"\x89PNG\r\n\x1a\n",),
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/gif": (b"GIF87a", b"GIF89a"),
+    "image/tiff": (b"II*\x00", b"MM\x00*"),
+}
+_STARTS: Mapping[str, tuple[bytes, ...]] = {
+    "text/xml": (b"<",),
+    "application/xml": (b"<",),
+    "application/hl7-v3+xml": (b"<",),
+    "application/json": (b"{", b"["),
+    "application/fhir+json": (b"{", b"["),
+    "text/rtf": (b"{\\rtf",),
+    "application/rtf": (b"{\\rtf",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file of an attachment, decoded. ``code`` is the LOINC code under which it was asked for, if it says."""
+
+    code: str | None
+    media_type: str
+    content: bytes
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One call of ``$submit-attachment``.
+
+    Attributes:
+        tracking: the number of a request of ours, or one by which the submitter knows its Claim.
+        payer: who is meant, where the call says so.
+        resources: the contents as they came.
+        final: nothing more is to come for this number.
+    """
+
+    tracking: Identifier
+    member_id: str
+    payer: Identifier | None
+    resources: tuple[dict, ...]
+    documents: tuple[Document, ...]
+    final: bool
+
+    def answers(self, one: Authorization) -> bool:
+        """Tell whether it names this authorization by any number that it has, or by one of its items."""
+        value = self.tracking.value
+        traces = (identifier(held.get("valueIdentifier"))
+                  for item in one.items for held in extensions(item.asked, ITEM_TRACE_NUMBER))  # fmt: skip
+        own = {one.id, one.reference, one.number, *(ask.tracking for ask in one.asks)}
+        return value in own or self.tracking in {*one.claim_identifiers, *traces}
+
+
+def read_arrival(body: dict) -> Arrival:
+    """Read the operation's Parameters.
+
+    Raises:
+        InvalidRequest: with every fault, each naming its element.
+    """
+    if kind(body) != "Parameters":
+        raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
+    given = [(f"Parameters.parameter[{index}]", one) for index, one in enumerate(dicts(body.get("parameter")))]
+    attached = [(path, one) for path, one in given if one.get("name") == "Attachment"]
+    faults: list[Issue] = [*_faults(given, attached)]
+    documents: list[Document] = []
+    for path, one in attached[:MOST]:
+        documents += _documents(one, path, faults)
+    tracking, member = _identifier(given, "TrackingId"), _identifier(given, "MemberId")
+    if faults or tracking is None or member is None:
+        raise InvalidRequest(*faults)
+    return Arrival(
+        tracking=tracking,
+        member_id=member.value,
+        payer=_identifier(given, "PayerId"),
+        resources=tuple(_content(one)[1] for _, one in attached),
+        documents=tuple(documents),
+        final=any(one.get("name") == "Final" and one.get("valueBoolean") is True for _, one in given),
+    )
+
+
+def forms_in(resources: Iterable[dict], submission: Submission) -> Iterator[Form]:
+    """Yield the QuestionnaireResponses about the patient of the request; they belong to all its items."""
+    known = {submission.patient.full_url, local_part(submission.patient.full_url)} - {None}
+    for response in responses_in(list(resources)):
+        subject = reference(response.get("subject"))
+        if subject and (subject in known or local_part(subject) in known):
+            yield Form(0, response)
+
+
+def _faults(given: list[tuple[str, dict]], attached: list[tuple[str, dict]]) -> Iterator[Issue]:
+    for name in ("TrackingId", "MemberId"):
+        if _identifier(given, name) is None:
+            yield Issue("required", f"one parameter {name} with an Identifier", "Parameters.parameter")
+    said = {value_of(one) for _, one in given if one.get("name") == "AttachTo"}
+    if said != {"preauthorization"}:
+        yield Issue("not-supported", "AttachTo is preauthorization", "Parameters.parameter")
+    if not attached:
+        yield Issue("required", "at least one Attachment", "Parameters.parameter")
+    if len(attached) > MOST:
+        yield Issue("too-costly", f"at most {MOST} attachments", "Parameters.parameter")
+
+
+def _identifier(given: list[tuple[str, dict]], name: str) -> Identifier | None:
+    found = [value_of(one) for _, one in given if one.get("name") == name]
+    if len(found) != 1:
+        return None
+    return Identifier("", found[0]) if isinstance(found[0], str) and found[0].strip() else identifier(found[0])
+
+
+def _documents(attachment: dict, path: str, faults: list[Issue]) -> list[Document]:
+    """Return the files of one Attachment, and add what is wrong with them."""
+    parts = list(enumerate(dicts(attachment.get("part"))))
+    code = next((one.code for _, part in parts if part.get("name") == "Code"
+                 for one in codings(part.get("valueCodeableConcept"))), None)  # fmt: skip
+    lines = tuple(int(said) for _, part in parts if part.get("name") == "LineItem"
+                  if (said := str(value_of(part) or "")).isdigit() and len(said) < 10)  # fmt: skip
+    index, content = _content(attachment)
+    where = f"{path}.part[{index}].resource"
+    if not kind(content):
+        faults.append(Issue("required", "a part Content with a resource", path))
+        return []
+    found = []
+    for file, element in _files(content, where):
+        read = _read(file, element, faults)
+        if read is not None:
+            found.append(Document(code, *read, lines))
+    if kind(content) not in {"DocumentReference", "Binary"}:
+        found.append(Document(code, f"application/fhir+json; {kind(content)}", b"", lines))
+    return found
+
+
+def _content(attachment: dict) -> tuple[int, dict]:
+    parts = dicts(attachment.get("part"))
+    found = ((index, as_dict(one.get("resource"))) for index, one in enumerate(parts) if one.get("name") == "Content")
+    return next(found, (0, {}))
+
+
+def _files(content: dict, where: str) -> Iterator[tuple[dict, str]]:
+    """Yield the attachments of a DocumentReference, or the Binary itself, with their paths."""
+    if kind(content) == "Binary":
+        yield content, where
+    for index, one in enumerate(as_list(content.get("content")) if kind(content) == "DocumentReference" else []):
+        yield as_dict(as_dict(one).get("attachment")), f"{where}.content[{index}].attachment"
+
+
+def _read(file: dict, where: str, faults: list[Issue]) -> tuple[str, bytes] | None:
+    """Return type and bytes of a file that is what it says; add what it is not."""
+    data, said = text_of(file.get("data")), (text_of(file.get("contentType")) or "").partition(";")[0].strip().lower()
+    if data is None:
+        faults.append(Issue("required", "the content itself, in data; nothing is fetched", f"{where}.data"))
+        return None
+    try:
+        content = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        faults.append(Issue("value", "base64", f"{where}.data"))
+        return None
+    before = len(faults)
+    faults.extend(_lies(file, said, content, where))
+    return (said, content) if len(faults) == before else None
+
+
+def _lies(file: dict, said: str, content: bytes, where: str) -> Iterator[Issue]:
+    if said not in _MAGIC and said not in _TEXT:
+        yield Issue("not-supported", "a type of file that is taken here", f"{where}.contentType")
+    elif not content:
+        yield Issue("value", "a file that is not empty", f"{where}.data")
+    elif not _is(said, content):
+        yield Issue("value", "the content is not of the type that it is said to be", f"{where}.contentType")
+    if file.get("size") is not None and file["size"] != len(content):
+        yield Issue("value", "the content is not of the size that it is said to be", f"{where}.size")
+    digest = base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode()
+    if file.get("hash") is not None and file["hash"] != digest:
+        yield Issue("value", "the content does not have the hash that it is said to have", f"{where}.hash")
+
+
+def _is(said: str, content: bytes) -> bool:
+    if said in _MAGIC:
+        return content.startswith(_MAGIC[said])
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return False
+    if any(ord(one) < 32 and one not in "\t\n\r\f" for one in text):
+        return False
+    return said not in _STARTS or text.lstrip().encode().startswith(_STARTS[said])
