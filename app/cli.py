@@ -241,8 +241,14 @@ def sandbox_back_end(port: int, tables: Path, token: str) -> None:
 @main.command()
 @click.option("--once", is_flag=True, help="End after the story: exit code 0, or 1 when a step did not go as told.")
 @click.option("--port", default=8000, show_default=True, help="The service's; the sandbox takes the next one.")
-def demo(once: bool, port: int) -> None:
+@click.option("--showcase", is_flag=True, help="Bring out every must-support element of the answers, with a table.")
+@click.option("--keep", type=click.Path(path_type=Path), help="With --showcase: a folder for the answers as they came.")
+def demo(once: bool, port: int, showcase: bool, keep: Path | None) -> None:
     """Start service and sandbox, and tell the whole story over HTTP."""
+    if showcase:
+        from app.demo.showcase_run import show
+
+        raise SystemExit(show(port=port, keep=keep))
     from app.demo.run import tell
 
     raise SystemExit(tell(once=once, port=port))

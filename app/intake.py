@@ -149,7 +149,7 @@ def _changed(request: Request, change: Change, known: Parties, on_file: OnFile, 
         own=prior.id,
         emergency=submission.emergency,
     )
-    after = update(prior, submission, change, weighing)
+    after = update(prior, submission, change, weighing, file.forms)
     if isinstance(after, BusinessError):
         return _refused(request, after)
     cancels = change.cancels_all or all(item.wish is Wish.CANCELLED for item in submission.items)

@@ -49,7 +49,7 @@ _ASKED_AGAIN = tuple(  # what addItem repeats of the Claim.item
     f"{_EXTENSIONS}{name}"
     for name in (
         *("itemTraceNumber", "authorizationNumber", "administrationReferenceNumber", "epsdtIndicator"),
-        *("nursingHomeResidentialStatus", "nursingHomeLevelOfCare", "productOrServiceCodeEnd", "revenueCode"),
+        *("nursingHomeResidentialStatus", "nursingHomeLevelOfCare", "productOrServiceCodeEnd"),
         *("revenueUnitRateLimit", "requestedService", "serviceItemRequestType", "certificationType"),
     )
 )
@@ -90,6 +90,8 @@ def granted_item(item: Item, case: Case) -> dict:
     """Return the ClaimResponse.addItem that says what was granted in place of a modified item (2.2)."""
     granted, asked = item.decision.granted or Service(), item.asked
     echoed = [_resolved(one, case) for url in _ASKED_AGAIN for one in extensions(asked, url)]
+    if asked.get("revenue"):
+        echoed.append({"url": f"{_EXTENSIONS}revenueCode", "valueCodeableConcept": asked["revenue"]})
     providers = [
         {"extension": [{"url": _PROVIDER_TYPE, "valueCodeableConcept": role}]} | {"reference": provider.full_url}
         if role

@@ -19,7 +19,7 @@ from prior_auth.change import Change, Wish
 from prior_auth.deadlines import decision_due
 from prior_auth.information import answered
 from prior_auth.parties import BusinessError, requestors_of
-from prior_auth.submission import RequestedItem, Submission
+from prior_auth.submission import Form, RequestedItem, Submission
 from prior_auth.weigh import Weighing, weigh
 
 NOT_FOUND, REFUSED = "AA", "33"
@@ -45,14 +45,16 @@ def prior_of(submission: Submission, change: Change, candidates: Iterable[Author
     return next((one for asks in questions for one in mine if asks(one)), None)
 
 
-def update(prior: Authorization, submission: Submission, change: Change, weighing: Weighing) -> (
-    Authorization | BusinessError
-):  # fmt: skip
+def update(
+    prior: Authorization, submission: Submission, change: Change, weighing: Weighing, before: tuple[Form, ...] = ()
+) -> Authorization | BusinessError:
     """Return the authorization as changed, or why the change is not taken; unchanged where nothing is new.
 
     Args:
         weighing: with the forms of all that was sent for the case, ``number`` the case's own where it has one.
+        before: the forms that were sent before this; one that is sent again is no news.
     """
+    news = any(form not in before for form in submission.forms)
     if prior.header is ReviewAction.NOT_CERTIFIED:
         say = "A request that was not certified takes no update; send a new request, or ask for a reconsideration."
         return BusinessError(REFUSED, "N", "2000E-UM02", change.path, say)
@@ -61,12 +63,11 @@ def update(prior: Authorization, submission: Submission, change: Change, weighin
     else:
         if error := _fault(prior, submission):
             return error
-        moves = [one for item in submission.items for one in _moved(prior, item, weighing)]
+        moves = [one for item in submission.items for one in _moved(prior, item, weighing, news=news)]
     if not moves:
         return prior
     after = _with_what_is_new(prior.revised(moves), prior, submission, moves, weighing.now)
-    sent = submission.forms and any(move is Move.UPDATE for move, _ in moves)
-    asks = answered(after.asks, None, weighing.now) if sent else after.asks
+    asks = answered(after.asks, None, weighing.now) if news else after.asks
     return with_forms_asked(replace(after, asks=asks), weighing.knowledge, weighing.now)
 
 
@@ -83,8 +84,8 @@ def _fault(prior: Authorization, submission: Submission) -> BusinessError | None
     return None
 
 
-def _moved(prior: Authorization, item: RequestedItem, weighing: Weighing) -> Iterator[tuple[Move, Item]]:
-    """Yield what happens to one item, if anything does."""
+def _moved(prior: Authorization, item: RequestedItem, weighing: Weighing, *, news: bool) -> Iterator[tuple[Move, Item]]:
+    """Yield what happens to one item, if anything does; what is pended is weighed again where there is news."""
     before = prior.item(item.sequence)
     if before is None:
         yield Move.UPDATE, weigh(item, weighing)
@@ -92,7 +93,7 @@ def _moved(prior: Authorization, item: RequestedItem, weighing: Weighing) -> Ite
         return
     elif item.wish is Wish.CANCELLED:
         yield Move.CANCEL, _cancelled(before, weighing)
-    elif item.wish is not Wish.UNCHANGED or _differs(before, item) or before.decision.action is ReviewAction.PENDED:
+    elif item.wish is not Wish.UNCHANGED or _differs(before, item) or (news and before.waits):
         after = weigh(item, weighing)
         if item.wish is not Wish.UNCHANGED or _differs(before, item) or _says_more(before.decision, after.decision):
             yield Move.UPDATE, after

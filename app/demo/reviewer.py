@@ -46,12 +46,18 @@ class Browser:
 
     def decide(self, case: str, verdict: dict[str, str]) -> str:
         """Fill the verdict form of a case page and return the page that follows."""
+        return self._fill(case, f"{case}/verdict", "the verdict", verdict)
+
+    def ask(self, case: str, more: dict[str, str]) -> str:
+        """Fill the form that asks for more, and return the page that follows."""
+        return self._fill(case, f"{case}/ask", "more is asked for", more)
+
+    def _fill(self, case: str, url: str, what: str, form: dict[str, str]) -> str:
         page = self._get(case, "the case")
         seen = _SEEN.search(page)
         if seen is None:
-            raise PageBroken("the case has no verdict form")
-        form = {"csrf_token": _token(page), "seen": seen[1], "sequence": "1"} | verdict
-        return self._post(f"{case}/verdict", "the verdict", form)
+            raise PageBroken("the case has no form")
+        return self._post(url, what, {"csrf_token": _token(page), "seen": seen[1], "sequence": "1"} | form)
 
     def _get(self, url: str, what: str | None = None) -> str:
         started = time.perf_counter()
