@@ -3,7 +3,8 @@
 from sqlalchemy import Connection
 
 from app.jobs.attempts import TryLater
-from app.storage import attachments, authorizations, events, hooks
+from app.on_file import held
+from app.storage import attachments, authorizations, events
 from app.storage.outbox import Job
 from app.wiring import Service, new_id, new_number
 from fhir_r4.problems import Conflict
@@ -11,8 +12,9 @@ from prior_auth.attachments import forms_in, read_arrival
 from prior_auth.authorization import Authorization
 from prior_auth.case_file import CaseFile
 from prior_auth.parties import BusinessError, parties
-from prior_auth.weigh import Knowledge, OnFile, Weighing
+from prior_auth.weigh import Knowledge, Weighing
 from prior_auth.weigh_again import arrived, overdue, weigh_again
+from rules.ports import BackEndAway
 
 ACTOR = "policies"
 
@@ -47,16 +49,18 @@ def give_up_waiting(service: Service, job: Job) -> list[int]:
 
 def _weighing(service: Service, case: Authorization, file: CaseFile, connection: Connection) -> Weighing | None:
     """Return what the case is weighed with; None where its people are no longer known: a person looks."""
-    known = parties(file.newest, service.directory, service.now())
-    if isinstance(known, BusinessError):
-        return None
-    ids = {one for item in file.newest.items for one in item.assertion_ids}
-    mine = authorizations.of_member(connection, case.payer, [case.member_id])
+    try:
+        known = parties(file.newest, service.directory, service.now())
+        if isinstance(known, BusinessError):
+            return None
+        on_file = held(service, connection, file.newest, known)
+    except BackEndAway as away:
+        raise TryLater(away.issues[0].diagnostics) from None
     edition = service.edition
     return Weighing(
         forms=file.forms,
         known=known,
-        on_file=OnFile(hooks.assertions_called(connection, ids), tuple(mine)),
+        on_file=on_file,
         knowledge=Knowledge(edition.book, edition.catalog, new_id, new_number),
         number=case.number or new_number(),
         now=service.now(),
