@@ -217,7 +217,10 @@ def _quantity(granted: Service, asked: dict) -> dict | None:
     if granted.quantity is None:
         return before or None
     kept = {name: before[name] for name in ("unit", "system", "code") if name in before}
-    return {"value": granted.quantity} | (kept if not granted.unit else {"unit": granted.unit})
+    return {"value": granted.quantity} | ({"unit": granted.unit} if granted.unit else kept or {"unit": _UNITS})
+
+
+_UNITS = "Units"  # prof-2: a quantity has a unit or a code, also where the request had neither
 
 
 def _authorized_provider(item: Item, case: Case, generation: Generation) -> list[dict]:

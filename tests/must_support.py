@@ -14,19 +14,22 @@ GUIDES = {"2.0": "hl7.fhir.us.davinci-pas-2.0.1.tgz", "2.2": "hl7.fhir.us.davinc
 PROFILES = ("profile-claimresponse", "profile-claiminquiryresponse", "profile-communicationrequest", "profile-task")
 
 
-def must_support():
+ASKED = ("profile-claim", "profile-claim-update")
+
+
+def must_support(profiles=PROFILES):
     """Return by generation and profile the marked elements; of a slice its name, and what tells it from others."""
-    return {generation: _guide(PACKAGES / archive) for generation, archive in GUIDES.items()}
+    return {generation: _guide(PACKAGES / archive, profiles) for generation, archive in GUIDES.items()}
 
 
-def _guide(archive):
+def _guide(archive, profiles):
     definitions = {}
     with tarfile.open(archive) as files:
         for member in files:
             if member.name.startswith("package/StructureDefinition-") and member.name.endswith(".json"):
                 definition = json.load(files.extractfile(member))
                 definitions[definition["id"]] = definition
-    return {name: _profile(definitions[name]) for name in PROFILES}
+    return {name: _profile(definitions[name]) for name in profiles}
 
 
 def _profile(definition):
@@ -47,7 +50,8 @@ def _mark(element, elements):
         return None
     if element["path"].endswith("xtension"):
         return element["type"][0]["profile"][0].partition("|")[0]
-    patterns = (one.get("patternCodeableConcept") for one in elements if one["id"] == f"{element['id']}.type")
+    told = (f"{element['id']}.type", f"{element['id']}.category")
+    patterns = (one.get("patternCodeableConcept") for one in elements if one["id"] in told)
     found = next((one for one in patterns if one), None)
     return found["coding"][0]["code"] if found else None
 

@@ -9,14 +9,8 @@ from importlib import resources
 from typing import Any
 
 from fhir_r4.generations import Generation
-from fhir_r4.resource import as_dict, codings, dicts, kind
+from fhir_r4.resource import as_dict, codings, dicts
 
-PROFILES = {
-    "profile-claimresponse": "ClaimResponse",
-    "profile-claiminquiryresponse": "ClaimResponse",
-    "profile-communicationrequest": "CommunicationRequest",
-    "profile-task": "Task",
-}
 _Slices = Mapping[str, str]
 
 
@@ -31,11 +25,13 @@ def elements(generation: Generation) -> dict[str, dict[str, _Slices]]:
 def missing(generation: Generation, answers: Iterable[Any]) -> dict[str, tuple[int, list[str]]]:
     """Return by profile how many elements there are, and which of them no answer shows."""
     held = [one for answer in answers for one in _resources(answer)]
-    found = {}
-    for profile, listed in elements(generation).items():
-        mine = [one for one in held if kind(one) == PROFILES[profile] and _claims(one, profile)]
-        found[profile] = len(listed), [path for path, told in listed.items() if not _shown(mine, path, told)]
-    return found
+    return {profile: (len(listed), lacking(profile, listed, held)) for profile, listed in elements(generation).items()}
+
+
+def lacking(profile: str, listed: Mapping[str, _Slices], held: Iterable[dict]) -> list[str]:
+    """Return which elements of a profile none of its resources has."""
+    mine = [one for one in held if _claims(one, profile)]
+    return [path for path, told in listed.items() if not _shown(mine, path, told)]
 
 
 def _claims(resource: dict, profile: str) -> bool:
@@ -78,6 +74,8 @@ def _children(node: Any, name: str) -> list[Any]:
 
 
 def _is(element: Any, mark: str) -> bool:
-    """Tell whether an element is of a slice: an extension by its url, an input by the code of its type."""
+    """Tell whether an element is of a slice: an extension by its url, an input by the code of its type or category."""
     held = as_dict(element)
-    return held.get("url") == mark or any(one.code == mark for one in codings(held.get("type")))
+    return held.get("url") == mark or any(
+        one.code == mark for name in ("type", "category") for one in codings(held.get(name))
+    )

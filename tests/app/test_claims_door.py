@@ -38,6 +38,7 @@ def test_a_submission_is_answered_with_a_response_bundle(house, version):
     assert_fhir(read_json(answer.data))
 
 
+@pytest.mark.requirement("pas-2.0.1@3", "pas-2.0.1@5")
 def test_what_is_kept_is_one_authorization_with_item_decision_and_event(house):
     """No job follows: the answer itself tells of the first version."""
     answer = house.submit(a_submission_bundle())

@@ -13,7 +13,16 @@ from fhir_r4.systems import ADMINISTRATION_REFERENCE_NUMBER, AUTHORIZATION_NUMBE
 from fhir_r4.wire import read_json
 from prior_auth.authorization import Basis, Decision, ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
-from tests.given import NOW, a_form_response, a_submission_bundle, an_update_bundle, entry, infos, percent
+from tests.given import (
+    NOW,
+    a_form_response,
+    a_submission_bundle,
+    an_inquiry_bundle,
+    an_update_bundle,
+    entry,
+    infos,
+    percent,
+)
 from tests.second_opinion import assert_profiled
 
 BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
@@ -145,6 +154,21 @@ def test_a_differential_update_of_2_0_is_answered_in_part_and_says_so(house):
     assert actions(response) == {2: "A1"}
     assert response["meta"]["security"][0]["code"] == "SUBSETTED"
     assert {row["sequence"] for row in house.rows(tables.items)} == {1, 2}
+
+
+@pytest.mark.requirement("pas-2.0.1@182", "pas-2.0.1@131")
+def test_an_inquiry_shows_all_items_after_a_differential_update(house):
+    first = with_another_item(a_submission_bundle(), extension=item_of(a_submission_bundle())["extension"])
+    first["entry"][0]["resource"]["item"][1] = infos(item_of(first, 1))
+    answered(house.submit(first), "2.0")
+    update = an_update_bundle(first)
+    claim = entry(update, "Claim")
+    claim["item"] = [infos(item_of(update, 1), "changed", cancelled=True)]
+    assert actions(answered(house.submit(update), "2.0")) == {2: "C"}
+    found = house.inquire(an_inquiry_bundle())
+    response = read_json(found.data)["entry"][0]["resource"]
+    assert actions(response) == {1: "A1", 2: "C"}
+    assert "security" not in response["meta"]
 
 
 def test_all_items_are_answered_in_2_2_whatever_the_update_leaves_out(house):

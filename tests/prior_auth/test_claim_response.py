@@ -268,6 +268,15 @@ def test_2_2_says_what_was_requested_on_the_item_and_what_is_granted_in_add_item
     assert action(added)["extension-reviewActionCode"]["valueCodeableConcept"]["coding"][0]["code"] == "A1"
 
 
+@pytest.mark.requirement("pas-2.2.1@prof-2")
+@pytest.mark.parametrize("asked", [{"value": 12, "unit": "Visits"}, {"value": 12}, None])
+def test_a_granted_quantity_has_a_value_and_a_unit_whatever_the_request_had(asked):
+    told = writer(Generation.V2_2).response_bundle(modified(quantity=asked))["entry"][0]["resource"]
+    quantity = told["addItem"][0]["quantity"]
+    assert quantity["value"] == 3
+    assert quantity["unit"]
+
+
 def test_a_decision_has_its_reason_by_code_and_by_words():
     told = writer(Generation.V2_2).response_bundle(modified())["entry"][0]["resource"]
     reason = action(told["item"][0])["reasonCode"]["valueCodeableConcept"]

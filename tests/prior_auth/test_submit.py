@@ -160,6 +160,7 @@ def test_a_promise_that_holds_pins_the_version_of_the_policy():
         assert decided(bundle, [a_promise(**void)], knowledge=under).items[0].decision.trace["version"] == "2026.2"
 
 
+@pytest.mark.requirement("pas-2.0.1@98")
 def test_an_urgent_request_is_due_in_72_hours_and_any_other_in_7_days():
     assert decided().due_at == NOW + timedelta(days=7)
     stat = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/processpriority", "code": "stat"}]}
