@@ -157,9 +157,11 @@ def _same_form(form: dict, response: dict | None) -> bool:
 
 
 def _requester(record: Record, order: dict) -> dict[str, dict]:
-    """Read who wrote the order; where the EHR does not tell, the form asks."""
+    """Read who wrote the order, as a searchset: then an answer's evidence names it. Else the form asks."""
     target = reference(order.get("requester"))
     try:
-        return record.read({"requester": target}) if target else {}
+        found = record.read({"requester": target}) if target else {}
     except EhrUnavailable:
-        return {}
+        found = {}
+    entries = [{"resource": one} for one in found.values()]
+    return {"requester": {"resourceType": "Bundle", "type": "searchset", "entry": entries}} if entries else {}

@@ -37,7 +37,27 @@ def evidence(filled: Answers, variables: Variables, ask: Callable[[Variables], A
         for link in waiting:
             if alone.get(link) == filled[link] and len(sources[link]) < 3:
                 sources[link].append(source(resource))
+    for link, one in _from_context({link: filled[link] for link in filled.keys() - waiting}, variables, ask):
+        sources[link].append(one)
     return sources
+
+
+def _from_context(
+    filled: Answers, variables: Variables, ask: Callable[[Variables], Answers]
+) -> Iterator[tuple[str, dict]]:
+    """Yield the people of the launch without whom an answer is not found: who ordered, who is here."""
+    people = {local_reference(one): one for one in variables.values() if kind(one) == "Practitioner"}
+    for target, person in people.items() if filled else ():
+        without = {name: value for name, value in variables.items() if local_reference(as_dict(value)) != target}
+        said = ask({name: _without(value, target) for name, value in without.items()})
+        yield from ((link, source(person)) for link, answer in filled.items() if said.get(link) != answer)
+
+
+def _without(value: Any, target: str) -> Any:
+    if kind(value) != "Bundle":
+        return value
+    kept = [one for one in dicts(value.get("entry")) if local_reference(as_dict(one.get("resource"))) != target]
+    return {**value, "entry": kept}
 
 
 def context_evidence(expression: str, variables: Variables) -> list[dict]:
