@@ -121,6 +121,9 @@ def client() -> None:
 @click.option("--hook-jwks", metavar="FILE_OR_URL", help="Public keys for hooks.")
 @click.option("--ehr", "ehrs", multiple=True, metavar="BASE_URL", help="FHIR server to read with the hook's token.")
 @click.option("--dtr/--no-dtr", "has_dtr", default=True, help="Without DTR, hooks ask for forms by a Task.")
+@click.option(
+    "--strict/--lenient", default=False, help="Refuse what breaks its profile, or note it. [default: lenient]"
+)
 @_DATA
 def client_add(scopes: tuple[str, ...], data: Path | None, **said: Any) -> None:
     """Register a client, or replace what is registered under its name; NAME is its client_id."""
@@ -143,7 +146,7 @@ def client_list(data: Path | None) -> None:
 
     with Database(Config.from_env(data=data).database).reading() as connection:
         for one in clients.everyone(connection):
-            state = "" if one.active else " (suspended)"
+            state = (" (strict)" if one.strict else "") + ("" if one.active else " (suspended)")
             click.echo(f"{one.id}{state}  {' '.join(one.scopes) or 'no scopes'}  {one.hook_issuer or 'fires no hooks'}")
 
 

@@ -40,7 +40,12 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One submission at the door, from whom, in which generation and when; ``body`` is what came, byte for byte."""
+    """One submission at the door, from whom, in which generation and when.
+
+    Attributes:
+        body: what came, byte for byte.
+        noted: in what it departs from its profile, and was let pass.
+    """
 
     service: Service
     generation: Generation
@@ -49,6 +54,7 @@ class Request:
     body: bytes
     now: datetime
     request_id: str | None = None
+    noted: tuple[Issue, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -196,6 +202,7 @@ def _keep(request: Request, outcome: _Outcome) -> Received:
         request=request.body,
         response=write_json(outcome.answer),
         bundle_id=outcome.answer["id"],
+        noted=request.noted,
     )
     try:
         with request.service.database.writing() as connection:

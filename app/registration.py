@@ -39,6 +39,7 @@ class Registration:
     hook_jwks: str | None = None
     ehrs: tuple[str, ...] = ()
     has_dtr: bool = True
+    strict: bool = False
 
 
 def register(config: Config, said: Registration) -> None:
@@ -69,6 +70,7 @@ def register(config: Config, said: Registration) -> None:
         hook_jwks_url=hook_keys_url,
         ehrs=said.ehrs,
         has_dtr=said.has_dtr,
+        strict=said.strict,
     )
     moment, scopes = now(), list(said.scopes)
     try:

@@ -5,7 +5,7 @@ import uuid
 
 from flask import Flask, Response, g, request
 
-from app import current, dtr_app
+from app import admission, current, dtr_app
 from app import metrics as counted
 from app.api import (
     attachments,
@@ -49,6 +49,7 @@ PAGES = (
 def create_app(config: Config, service: Service | None = None) -> Flask:
     """Return the web application of one process; ``service`` stands in for the one that ``config`` would build."""
     app = Flask(__name__, static_folder=None)
+    admission.prepare()
     current.init_app(app, service or build(config))
     door.init_app(app)
     errors.init_app(app)

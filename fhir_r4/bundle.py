@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from fhir_r4.resource import dicts, references, text_of
+from fhir_r4.resource import dicts, local_reference, references, text_of
 from fhir_r4.wire import write_json
 
 _TARGET = re.compile(rb'"reference":("[^"\\]*(?:\\.[^"\\]*)*")')
@@ -36,9 +36,13 @@ class Entry:
 
 
 class Entries:
-    """The entries of one Bundle, looked up as FHIR says."""
+    """The entries of one Bundle, looked up as FHIR says.
 
-    def __init__(self, bundle: dict) -> None:
+    ``lenient``: a relative reference that so leads nowhere means the only entry of that type and id, whatever its
+    fullUrl; clients send ``Patient/1`` under a ``urn:uuid``. Where there are two of them, it means neither.
+    """
+
+    def __init__(self, bundle: dict, *, lenient: bool = False) -> None:
         self._entries = [
             Entry(index, url, base_of(url), entry["resource"])
             for index, entry in enumerate(dicts(bundle.get("entry")))
@@ -46,6 +50,7 @@ class Entries:
             if isinstance(entry.get("resource"), dict)
         ]
         self._by_url = {entry.full_url: entry for entry in self._entries if entry.full_url}
+        self._by_id = _by_id(self._entries) if lenient else {}
         self._compact: dict[int, bytes] = {}
         self._links: dict[int, tuple[Entry | None, ...]] = {}
 
@@ -66,7 +71,17 @@ class Entries:
         found = self._by_url.get(target)
         if found is None and holder.base and _REST.fullmatch(target):
             found = self._by_url.get(holder.base + target)
-        return found
+        return found or self._by_id.get(target)
+
+    def guessed(self, entry: Entry) -> list[tuple[str, str]]:
+        """Return the references in an entry, with their FHIRPath, that lead somewhere by type and id alone."""
+        if not self._by_id or not any(f'"reference":"{one}"'.encode() in self._written(entry) for one in self._by_id):
+            return []
+        return [
+            (target, path)
+            for target, path in self.references(entry)
+            if target in self._by_id and not {target, f"{entry.base or ''}{target}"} & self._by_url.keys()
+        ]
 
     def has_key(self, entry: Entry, key: str) -> bool:
         """Tell whether any object in an entry has this key.
@@ -111,6 +126,15 @@ class Entries:
             reached.append(entry)
             waiting.extend(filter(None, self._followed(entry)))
         return reached
+
+
+def _by_id(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """Return ``Type/id`` -> the entry, for those that there is one of."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if text_of(entry.resource.get("id")):
+            found.setdefault(local_reference(entry.resource), []).append(entry)
+    return {local: listed[0] for local, listed in found.items() if len(listed) == 1}
 
 
 def searchset(matches: Iterable[dict], base: str, resource_type: str, asked: Mapping[str, Iterable[str]]) -> dict:

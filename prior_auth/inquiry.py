@@ -118,13 +118,13 @@ class Inquiry:
         return bool(self.numbers) or any(one.numbers for one in self.examples)
 
 
-def read_inquiry(body: dict) -> Inquiry:
-    """Read a PAS inquiry Bundle.
+def read_inquiry(body: dict, *, lenient: bool = False) -> Inquiry:
+    """Read a PAS inquiry Bundle; ``lenient`` as in ``read_bundle``.
 
     Raises:
         InvalidRequest: with every structural fault; also where there is nothing to find a patient by.
     """
-    entries = read_bundle(body)
+    entries = read_bundle(body, lenient=lenient)
     claim = entries[0]
     party = {name: _party(entries, claim, name) for name in ("patient", "insurer", "provider")}
     coverage = entries.resolve(reference(dicts(claim.resource["insurance"])[0].get("coverage")), claim)

@@ -8,21 +8,41 @@ Source: PAS 2.0.1 "Submission errors", 2.2.1 spec-11 to spec-23; pas.md §3.1.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
+from hashlib import sha256
 from itertools import chain, islice
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
+from fhir_r4.attachments import disguised
 from fhir_r4.bundle import Entries, Entry, is_absolute
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import as_dict, as_list, codings, dicts, identifier, kind, modifiers, reference, text_of
-from fhir_r4.systems import COVERAGE_INFORMATION, INFO_CANCELLED
+from fhir_r4.resource import (
+    Identifier,
+    as_dict,
+    as_list,
+    codings,
+    dicts,
+    identifier,
+    kind,
+    modifiers,
+    reference,
+    text_of,
+)
+from fhir_r4.systems import COVERAGE_INFORMATION, INFO_CANCELLED, ORIGINAL_URN
+from fhir_r4.wire import canonical
 
 MOST_FAULTS = 100
 _KNOWN_MODIFIERS = frozenset({INFO_CANCELLED})
 
 
-def read_bundle(body: dict) -> Entries:
+def read_bundle(body: dict, *, lenient: bool = False) -> Entries:
     """Return the entries of a request Bundle; a Parameters with one ``resource`` around it is taken off.
+
+    Args:
+        lenient: what is unambiguous without it need not be there: the transaction's identifier, the timestamp, and
+            references by fullUrl where type and id say the same. ``liberties`` tells what was so let pass.
 
     Raises:
         InvalidRequest: with every structural fault found.
@@ -30,10 +50,28 @@ def read_bundle(body: dict) -> Entries:
     bundle = unwrapped(body)
     if kind(bundle) != "Bundle":
         raise InvalidRequest(Issue("structure", "the body is a Bundle", "Bundle"))
-    _refuse(_bundle_faults(bundle))
-    entries = Entries(bundle)
-    _refuse(chain(_claim_faults(entries), _reference_faults(entries), _modifier_faults(entries)))
+    _refuse(chain(() if lenient else _unidentified(bundle), _bundle_faults(bundle)))
+    entries = Entries(bundle, lenient=lenient)
+    claims = _claim_faults(entries), _other_claims(entries), () if lenient else _unreached(entries)
+    _refuse(chain(*claims, _reference_faults(entries), _modifier_faults(entries)))
     return entries
+
+
+def liberties(bundle: dict, entries: Entries) -> list[Issue]:
+    """Return, as warnings, what a lenient reading of ``bundle`` made up for, none of it a guess, and what is odd."""
+    found = [replace(issue, severity="warning") for issue in chain(_unidentified(bundle), _unreached(entries))]
+    said = "no entry has this fullUrl; read as the only one with this type and id"
+    lies = "the attachment begins as no file of this type does"
+    for entry in entries:
+        found += [Issue("not-found", said, f"{path}.reference", "warning") for _, path in entries.guessed(entry)]
+        found += [Issue("invalid", lies, path, "warning") for path in disguised(entry.resource, entry.path)]
+    return found[:MOST_FAULTS]
+
+
+def transaction_of(bundle: dict) -> Identifier:
+    """Return the submitter's transaction identifier; of a body without one, a name that this body always has."""
+    digest = sha256(canonical(bundle)).hexdigest()
+    return identifier(bundle.get("identifier")) or Identifier(ORIGINAL_URN, f"urn:uuid:{uuid5(NAMESPACE_OID, digest)}")
 
 
 def _refuse(faults: Iterable[Issue]) -> None:
@@ -50,13 +88,34 @@ def unwrapped(body: dict) -> dict:
     return held[0] if len(held) == 1 else body
 
 
-def _bundle_faults(bundle: dict) -> Iterator[Issue]:
-    if bundle.get("type") != "collection":
-        yield Issue("value", "the Bundle is a collection", "Bundle.type")
+def _unidentified(bundle: dict) -> Iterator[Issue]:
     if identifier(bundle.get("identifier")) is None:
         yield Issue("required", "the submitter's transaction identifier", "Bundle.identifier")
     if not text_of(bundle.get("timestamp")):
         yield Issue("required", "when the Bundle was made", "Bundle.timestamp")
+
+
+def _other_claims(entries: Entries) -> Iterator[Issue]:
+    """One request has one Claim; beside it only the one that it changes (pas.md §3.1)."""
+    claim = entries[0]
+    named = [reference(one.get("claim")) for one in dicts(claim.resource.get("related"))]
+    changed = {found.index for target in named if (found := entries.resolve(target, claim))}
+    for entry in entries:
+        if kind(entry.resource) == "Claim" and entry.index not in {claim.index, *changed}:
+            yield Issue("structure", "one Claim, and beside it only the one that it changes", entry.path)
+
+
+def _unreached(entries: Entries) -> Iterator[Issue]:
+    """Name the entries that nothing leads to from the Claim (2.2.1 spec-20)."""
+    reached = {entry.index for entry in entries.closure([entries[0]])}
+    for entry in entries:
+        if entry.index not in reached:
+            yield Issue("structure", "an entry that the Claim leads to", entry.path)
+
+
+def _bundle_faults(bundle: dict) -> Iterator[Issue]:
+    if bundle.get("type") != "collection":
+        yield Issue("value", "the Bundle is a collection", "Bundle.type")
     entries = as_list(bundle.get("entry"))
     if not entries:
         yield Issue("required", "at least one entry, the Claim first", "Bundle.entry")

@@ -38,7 +38,7 @@ from fhir_r4.systems import (
     code_key,
 )
 from prior_auth.change import Change, Wish, changes_another, read_change, wish_of, withdrawn
-from prior_auth.request_bundle import day, read_bundle, unwrapped
+from prior_auth.request_bundle import day, read_bundle, transaction_of, unwrapped
 from questionnaires.answers import responses_in
 from rules.search import CODED
 
@@ -158,8 +158,8 @@ class Submission:
 
     @cached_property
     def items(self) -> tuple[RequestedItem, ...]:
-        listed = dicts(self.claim.resource["item"])
-        return tuple(_item(item, self.entries, self.patient, self.coverage) for item in listed)
+        listed, changes = dicts(self.claim.resource["item"]), changes_another(self.claim.resource)
+        return tuple(_item(item, self.entries, self.patient, self.coverage, changes=changes) for item in listed)
 
     @cached_property
     def forms(self) -> tuple[Form, ...]:
@@ -177,13 +177,13 @@ class Submission:
         return read_change(self.entries) if changes_another(self.claim.resource) else None
 
 
-def read_submission(body: dict) -> Submission:
-    """Read a PAS request Bundle.
+def read_submission(body: dict, *, lenient: bool = False) -> Submission:
+    """Read a PAS request Bundle; ``lenient`` as in ``read_bundle``.
 
     Raises:
         InvalidRequest: with every structural fault, each naming its element (pas.md §3.1).
     """
-    entries = read_bundle(body)
+    entries = read_bundle(body, lenient=lenient)
     if not dicts(entries[0].resource.get("item")):
         raise InvalidRequest(Issue("required", "at least one item", f"{entries[0].path}.item"))
     return _submission(unwrapped(body), entries)
@@ -192,7 +192,7 @@ def read_submission(body: dict) -> Submission:
 def stored_submission(bundle: dict) -> Submission:
     """Read a kept request that was judged when it came; what is asked of new ones since then is no matter."""
     inner = unwrapped(bundle)
-    return _submission(inner, Entries(inner))
+    return _submission(inner, Entries(inner, lenient=True))
 
 
 def _submission(bundle: dict, entries: Entries) -> Submission:
@@ -200,12 +200,10 @@ def _submission(bundle: dict, entries: Entries) -> Submission:
     resource = claim.resource
     coverage = _entry(entries, claim, _focal(resource).get("coverage"), "insurance[0].coverage", "Coverage")
     patient = _entry(entries, claim, resource.get("patient"), "patient", "Patient")
-    transaction = identifier(bundle["identifier"])
-    assert transaction is not None  # noqa: S101 read_bundle has refused it
     return Submission(
         bundle=bundle,
         entries=entries,
-        identifier=transaction,
+        identifier=transaction_of(bundle),
         claim=claim,
         patient=patient,
         insurer=_entry(entries, claim, resource.get("insurer"), "insurer", "Organization"),
@@ -284,7 +282,7 @@ def _is_emergency(claim: dict) -> bool:
     return has_coding(level, X12_LEVEL_OF_SERVICE, "03")
 
 
-def _item(item: dict, entries: Entries, patient: Entry, coverage: Entry) -> RequestedItem:
+def _item(item: dict, entries: Entries, patient: Entry, coverage: Entry, *, changes: bool) -> RequestedItem:
     order = entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), entries[0])
     behind = order.resource if order else {}
     starts, ends = service_days(item)
@@ -303,7 +301,7 @@ def _item(item: dict, entries: Entries, patient: Entry, coverage: Entry) -> Requ
         doubts=(*_doubts(item), *(_doubts_of_order(order, item, entries, patient) if order else ())),
         along=_along(item, order, entries, patient, coverage),
         asked=item,
-        wish=wish_of(item) if changes_another(entries[0].resource) else Wish.NEW,
+        wish=wish_of(item) if changes else Wish.NEW,
     )
 
 

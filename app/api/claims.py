@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, g, request
 
-from app import intake
+from app import admission, intake
 from app.api.door import fhir, read_bytes
 from app.current import the_service
 from app.security import bearer
@@ -11,6 +11,7 @@ from fhir_r4.generations import Generation
 from fhir_r4.problems import Forbidden, Issue
 from fhir_r4.wire import read_object
 from prior_auth.parties import speaks_for
+from prior_auth.request_bundle import liberties
 from prior_auth.submission import read_submission
 
 door = Blueprint("claims", __name__, url_prefix="/fhir/<generation:generation>/Claim")
@@ -28,8 +29,13 @@ def _asked(service: Service, generation: Generation) -> intake.Request:
     client = bearer.require(service, request.headers.get("Authorization"), *SUBMIT)
     g.client_id = client.id
     body = read_bytes(service.config.fhir_limit_bytes)
-    submission = read_submission(read_object(body))
+    read = read_object(body)
+    submission = read_submission(read, lenient=not client.strict)
     if not speaks_for(submission, client.organizations):
         said = "the client is not registered for this provider"
         raise Forbidden(Issue("forbidden", said, f"{submission.claim.path}.provider"))
-    return intake.Request(service, generation, client, submission, body, service.now(), g.get("request_id"))
+    noted = liberties(submission.bundle, submission.entries)
+    noted += admission.admit(read, admission.SUBMIT, generation, strict=client.strict)
+    return intake.Request(
+        service, generation, client, submission, body, service.now(), g.get("request_id"), tuple(noted)
+    )

@@ -4,7 +4,7 @@ from flask import Flask, Response, request
 from werkzeug.routing import BaseConverter, ValidationError
 
 from fhir_r4.generations import Generation
-from fhir_r4.problems import NotAcceptable, UnsupportedMediaType
+from fhir_r4.problems import NotAcceptable, TooLarge, UnsupportedMediaType
 from fhir_r4.wire import read_object, write_json
 
 FHIR_JSON = "application/fhir+json"
@@ -46,7 +46,8 @@ def read_bytes(limit: int) -> bytes:
     Raises:
         UnsupportedMediaType: not JSON by its own word, or packed.
         NotAcceptable: the caller takes no JSON in return.
-        TooLarge: Werkzeug says 413 itself.
+        TooLarge: more than ``limit`` bytes. Of a body that tells its length, Werkzeug says so itself; one that comes
+            in chunks is read to one byte above the limit, where Werkzeug would end it as if it were whole.
     """
     if request.mimetype not in _ACCEPTED:
         raise UnsupportedMediaType("the body is application/fhir+json or application/json")
@@ -54,8 +55,11 @@ def read_bytes(limit: int) -> bytes:
         raise UnsupportedMediaType("the body is not compressed")
     if not _takes_json(request.headers.get("Accept", "")):
         raise NotAcceptable("answers are application/fhir+json")
-    request.max_content_length = limit
-    return request.get_data(cache=False)
+    request.max_content_length = limit + 1
+    body = request.get_data(cache=False)
+    if len(body) > limit:
+        raise TooLarge("the body is too long")
+    return body
 
 
 def _takes_json(accept: str) -> bool:

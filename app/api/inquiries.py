@@ -5,6 +5,7 @@ from functools import partial
 from flask import Blueprint, Response, g, request
 from sqlalchemy import Connection
 
+from app import admission
 from app.api.door import fhir, read_body
 from app.current import the_service
 from app.security import bearer
@@ -30,7 +31,9 @@ def inquire(generation: Generation) -> Response:
     service = the_service()
     client = bearer.require(service, request.headers.get("Authorization"), *INQUIRE)
     g.client_id = client.id
-    inquiry = read_inquiry(read_body(service.config.fhir_limit_bytes))
+    body = read_body(service.config.fhir_limit_bytes)
+    inquiry = read_inquiry(body, lenient=not client.strict)
+    admission.admit(body, admission.INQUIRE, generation, strict=client.strict)
     payer = service.directory.payer(inquiry.payer_identifiers)
     asker = Asker(client.id, client.organizations)
     cases, withheld = _cases(service, inquiry, payer, asker) if payer else ([], None)

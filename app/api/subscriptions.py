@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, g, request
 from sqlalchemy import Connection
 
+from app import admission
 from app.api.door import fhir, read_body
 from app.clients.outbound import OutboundRefused
 from app.current import the_service
@@ -149,6 +150,8 @@ def shown(subscription: Subscription) -> dict:
 
 def _read(who: Caller, body: dict, identity: str) -> tuple[Subscriber, Kept]:
     subscriber = read_subscription(body, who.generation, who.client.organizations, who.service.now())
+    if who.client.strict:
+        admission.admit(body, admission.SUBSCRIBE, who.generation, strict=True)
     try:
         who.service.door.check(subscriber.endpoint)
     except OutboundRefused as refused:

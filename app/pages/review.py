@@ -57,10 +57,12 @@ def shown(identity: str, refused: Problem | None = None) -> str:
             raise Unknown("there is no such case")
         submission = stored_submission(authorizations.request_of(connection, identity))
         history, attached = events.history(connection, identity), attachments.of_case(connection, identity)
+        noted = authorizations.noted_of(connection, identity)
     return render_template(
         "case.html",
         person=the_person(),
         case=_page(service, found, submission),
+        noted=noted,
         today=payer_of(service, found).today(service.now()),
         readable=_readable,
         issues=refused.issues if refused else (),

@@ -33,6 +33,7 @@ class Received:
         digest: of generation and body, byte for byte.
         authorization_id: None where the answer was a business error.
         bundle_id: of the answer, by which it is read again.
+        noted: in what the request departs from its profile, and was let pass.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Received:
     request: bytes
     response: bytes
     bundle_id: str | None = None
+    noted: tuple[Issue, ...] = ()
 
 
 def received_before(connection: Connection, client_id: str, transaction: Identifier) -> Received | None:
@@ -68,6 +70,7 @@ def keep_submission(connection: Connection, received: Received) -> None:
         "request": received.request,
         "response": received.response,
         "bundle_id": received.bundle_id,
+        "noted": [[one.severity, one.code, one.expression, one.diagnostics] for one in received.noted] or None,
     }
     _KEEP_SUBMISSION.run(connection, row)
 
@@ -210,6 +213,12 @@ def requests_of(connection: Connection, authorization_id: str) -> list[dict]:
     return [read_own(body) for body in rows]
 
 
+def noted_of(connection: Connection, authorization_id: str) -> list[Issue]:
+    """Return in what the requests for an authorization depart from their profiles; the last request's first."""
+    rows = connection.execute(_NOTED_OF, {"authorization": authorization_id}).scalars()
+    return [Issue(code, said, where, severity) for noted in rows if noted for severity, code, where, said in noted]
+
+
 def request_of(connection: Connection, authorization_id: str) -> dict:
     """Return the request Bundle by which the authorization was last asked for."""
     (row,) = _REQUEST_OF.rows(connection, {"authorization": authorization_id})
@@ -231,6 +240,11 @@ _NUMBERS_OF = select(decisions.c.authorization_id, decisions.c.number).where(
 )
 _RESPONSE_CALLED = select(submissions.c.response).where(
     submissions.c.client_id == bindparam("client"), submissions.c.bundle_id == bindparam("bundle")
+)
+_NOTED_OF = (
+    select(submissions.c.noted)
+    .where(submissions.c.authorization_id == bindparam("authorization"))
+    .order_by(submissions.c.received_at.desc())
 )
 _REQUEST_OF = Prepared(
     select(submissions.c.request)

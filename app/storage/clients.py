@@ -26,6 +26,7 @@ class Client:
         hook_jwks, hook_jwks_url: its public keys for hooks; the URL is the only ``jku`` accepted.
         ehrs: FHIR servers that may be read with the token that its hooks carry.
         has_dtr: it fetches and fills forms by itself; else hooks ask for them by a Task.
+        strict: what it sends keeps to the profile of its operation, or is refused; else to FHIR R4.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Client:
     ehrs: tuple[str, ...] = ()
     has_dtr: bool = True
     active: bool = field(default=True)
+    strict: bool = False
 
 
 def add(connection: Connection, client: Client, now: datetime) -> None:
@@ -55,6 +57,7 @@ def add(connection: Connection, client: Client, now: datetime) -> None:
         "hook_jwks_url": client.hook_jwks_url,
         "has_dtr": client.has_dtr,
         "active": client.active,
+        "strict": client.strict,
     }
     changed = connection.execute(clients.update().where(clients.c.id == client.id).values(values))
     if changed.rowcount == 0:
@@ -159,4 +162,5 @@ def _client(rows: list[Row[Any]]) -> Client:
         ehrs=tuple(dict.fromkeys(one.base_url for one in rows if one.base_url is not None)),
         has_dtr=row.has_dtr,
         active=row.active,
+        strict=row.strict,
     )

@@ -47,6 +47,7 @@ clients = Table(
     Column("hook_jwks_url", Text, comment="the only jku that is ever fetched"),
     Column("has_dtr", Boolean, nullable=False, comment="fetches and fills forms by itself"),
     Column("active", Boolean, nullable=False),
+    Column("strict", Boolean, nullable=False, comment="what breaks its profile is refused, not noted"),
     Column("created_at", Moment, nullable=False),
 )
 
@@ -212,6 +213,7 @@ submissions = Table(
     Column("request", LargeBinary, nullable=False),
     Column("response", LargeBinary, nullable=False, comment="what was answered first; a replay gets these bytes"),
     Column("bundle_id", String(36), index=True, comment="of the response"),
+    Column("noted", JSON(none_as_null=True), comment="what departs from the profile and was let pass; no values"),
     UniqueConstraint("client_id", "transaction_system", "transaction_value"),
 )
 

@@ -113,6 +113,7 @@ class Profiles:
         profile: str | None = None,
         *,
         references: str = "closed",
+        claimed: bool = True,
         most: int = MAX_VALUES,
         closely: bool = False,
     ) -> list[Issue]:
@@ -124,6 +125,8 @@ class Profiles:
                 ``meta.profile`` are checked as claimed as well; with neither, its bare type.
             references: "closed" where everything that is referred to by a profiled reference must have been sent
                 along (a PAS Bundle); "open" where references may point out of the body (an order in a hook).
+            claimed: hold the body, and what it holds, to the profiles in ``meta.profile`` as well; without it, and
+                without ``profile``, a body is held to FHIR R4 and the definitions of its extensions alone.
             closely: walk through what keeps to its schema as well; the answer is the same.
             most: how many values are looked at before the body is called too much.
 
@@ -138,7 +141,7 @@ class Profiles:
             return [Issue("structure", "expected a JSON object", path)]
         if known is not None and known.type not in ("Resource", path):
             return [Issue("invalid", f"expected a {known.type}", path)]
-        walk = Walk(self._tools, closed=references == "closed", closely=closely, most=most)
+        walk = Walk(self._tools, closed=references == "closed", claimed=claimed, closely=closely, most=most)
         if not _is_bounded(body):
             return [_TOO_MUCH]
         try:
@@ -147,7 +150,9 @@ class Profiles:
             return [_TOO_MUCH]
         return _worst_first(walk.findings.issues)
 
-    def check_operation(self, body: Any, operation: str, *, answer: bool = False) -> list[Issue]:
+    def check_operation(
+        self, body: Any, operation: str, *, answer: bool = False, references: str = "closed", most: int = MAX_VALUES
+    ) -> list[Issue]:
         """Return what is wrong with the body of an operation (see ``OPERATIONS``) or, with ``answer``, its reply.
 
         A Bundle may come wrapped in Parameters: the answer to an inquiry in PAS 2.2.1 does, a request may. An
@@ -156,14 +161,15 @@ class Profiles:
         canonical = OPERATIONS[operation][answer]
         known = self.definitions.profile(canonical)
         if known is None:
-            return self.check(body)
+            return self.check(body, references=references, most=most)
         if kind(body) != "Parameters" or known.type == "Parameters":
-            return self.check(body, canonical)
-        found = self.check(body)
+            return self.check(body, canonical, references=references, most=most)
+        found = self.check(body, references=references, most=most)
         for place, parameter in enumerate(dicts(body.get("parameter"))):
             if "resource" in parameter:
                 at = f"Parameters.parameter[{place}].resource"
-                found += [_moved(issue, at) for issue in self.check(parameter["resource"], canonical)]
+                inside = self.check(parameter["resource"], canonical, references=references, most=most)
+                found += [_moved(issue, at) for issue in inside]
         return _worst_first(found)
 
 

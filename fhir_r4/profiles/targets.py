@@ -34,12 +34,18 @@ class Wanted:
 
 
 class Targets:
-    """The references of one check. ``closed``: every relative one must resolve within the body."""
+    """The references of one check.
 
-    def __init__(self, walk: "Walk", wanted: Wanted, *, closed: bool) -> None:
+    Args:
+        closed: every relative one must resolve within the body.
+        profiled: a target keeps to the profile that the reference asks for; else its type is enough.
+    """
+
+    def __init__(self, walk: "Walk", wanted: Wanted, *, closed: bool, profiled: bool) -> None:
         self._walk = walk
         self._wanted = wanted
         self.closed = closed
+        self._profiled = profiled
 
     def is_sound(self, reference: dict, type_: Type, scope: Scope) -> bool:
         """Tell whether a reference leads, within the body, to what its element asks for."""
@@ -55,7 +61,8 @@ class Targets:
             return known is None
         fitting = [p for p in known if p.type == target.resource.get("resourceType")]
         return bool(fitting) and (
-            not fitting[0].derived or not self._walk.nearest(target.resource, fitting, target.path, target.scope)
+            not (fitting[0].derived and self._profiled)
+            or not self._walk.nearest(target.resource, fitting, target.path, target.scope)
         )
 
     def reference(self, value: dict, type_: Type | None, path: str, scope: Scope) -> None:
@@ -77,7 +84,7 @@ class Targets:
         findings, fitting = self._walk.findings, [p for p in known if p.type == kind(target.resource)]
         if not fitting:
             findings.say("invalid", f"a reference to {_kinds(known)}", path)
-        elif fitting[0].derived and (
+        elif (fitting[0].derived and self._profiled) and (
             nearest := self._walk.nearest(target.resource, fitting, target.path or path, target.scope)
         ):
             names = " or ".join(profile.url.rpartition("/")[2] for profile in fitting)

@@ -59,20 +59,22 @@ class Walk:
 
     Args:
         closed: every relative reference must resolve within the body.
+        claimed: what a resource claims in ``meta.profile`` counts, and the profiles of what references lead to.
         closely: do without the schemas; the answer is the same.
         most: how many values may be looked at closely.
     """
 
-    def __init__(self, tools: Tools, *, closed: bool, closely: bool, most: int) -> None:
+    def __init__(self, tools: Tools, *, closed: bool, claimed: bool, closely: bool, most: int) -> None:
         self.definitions, self.slicer, self.deviations = tools.definitions, tools.slicer, tools.deviations
         self.watches = tools.watches
         self.findings = Findings(most)
         self.map = Map()
         self.suspects = EVERYTHING
         self.children, self.values, self.slices = Children(self), Values(self), Slices(self)
-        self.targets = Targets(self, tools.wanted, closed=closed)
+        self.targets = Targets(self, tools.wanted, closed=closed, profiled=claimed)
         self.codes = Codes(tools.definitions, tools.slicer, self.findings)
         self._tools = tools
+        self._claimed = claimed
         self._closely = closely
         self._judged: dict[tuple[int, str], list[Issue]] = {}
         self._looked_over: set[int] = set()
@@ -95,7 +97,7 @@ class Walk:
         for canonical in wanted:
             if (profile := self.definitions.profile(canonical)) is not None:
                 yield profile
-        for place, canonical in enumerate(as_list(as_dict(value.get("meta")).get("profile"))):
+        for place, canonical in enumerate(as_list(as_dict(value.get("meta")).get("profile")) if self._claimed else ()):
             profile = self.definitions.profile(canonical) if isinstance(canonical, str) else None
             at = f"{path}.meta.profile[{place}]"
             if profile is None:

@@ -28,8 +28,10 @@ from app.storage.migrate import migrate
 from app.storage.sealing import make_key
 from app.web import create_app
 from app.wiring import build
+from fhir_r4.profiles.check import OPERATIONS, committed
 from fhir_r4.wire import read_json, write_json
 from tests.hook_answer import assert_answer
+from tests.second_opinion import assert_profiled
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = "http://127.0.0.1:8000"
@@ -109,7 +111,7 @@ class House:
         scope = "system/Questionnaire.rs" if "Questionnaire" in path or "ValueSet" in path else "system/Claim.crus"
         token = token or self.token(scope, client)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": content_type} | headers
-        return self._kept(self.web.post(f"/fhir/{path}", data=raw, headers=headers))
+        return judged(path, self._kept(self.web.post(f"/fhir/{path}", data=raw, headers=headers)))
 
     def submit(self, bundle, version="2.0", **more):
         return self.post(f"{version}/Claim/$submit", bundle, **more)
@@ -132,6 +134,23 @@ class House:
         return answer
 
 
+def judged(path, answer):
+    """Return the answer of a FHIR door, held to the profile of its operation's answer in its generation.
+
+    A refusal is an OperationOutcome; a 5xx has no body.
+    """
+    version, _, operation = path.partition("/")
+    body = read_json(answer.data) if answer.data else None
+    if body is None or version not in ("2.0", "2.2"):
+        return answer
+    if answer.status_code >= 400:
+        assert_profiled(body, version)
+    elif operation in OPERATIONS and answer.status_code == 200:
+        faults = committed(version).check_operation(body, operation, answer=True, references="open")
+        assert [fault for fault in faults if fault.severity == "error"] == []
+    return answer
+
+
 @pytest.fixture(scope="session")
 def signer():
     return Signer()
@@ -152,11 +171,11 @@ def opened(tmp_path_factory, signer):
     with database.writing() as connection:
         load(connection, data, load_payers(data / "payer.yaml"))
     scopes = ("system/Claim.crus", "system/ClaimResponse.rs", "system/Questionnaire.rs")
-    for name in ("riverside-ehr", "other-ehr"):
+    for name in ("riverside-ehr", "other-ehr", "strict-ehr"):
         hooks = {"hook_issuer": ISSUER, "hook_jwks": str(keys)} if name == "riverside-ehr" else {}
         said = Registration(
             name=name, organizations=("1234567893",), scopes=scopes, jwks=str(keys),
-            ehrs=("https://ehr.example.org/fhir",), **hooks,
+            ehrs=("https://ehr.example.org/fhir",), strict=name == "strict-ehr", **hooks,
         )  # fmt: skip
         register(config, said)
     database.engine.dispose()

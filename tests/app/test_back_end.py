@@ -114,8 +114,9 @@ def test_members_and_providers_are_the_payer_s_own(own):
 
 def test_who_is_not_known_there_is_a_business_error_as_ever(own):
     bundle = a_submission_bundle()
-    entry(bundle, "Patient")["identifier"] = [{"value": "nobody"}]
-    entry(bundle, "Coverage").update(identifier=[], subscriberId="nobody")
+    entry(bundle, "Patient")["identifier"] = [{"system": "https://clinic.example.org/members", "value": "nobody"}]
+    entry(bundle, "Coverage").update(subscriberId="nobody")
+    entry(bundle, "Coverage").pop("identifier", None)
     response = read_json(own.submit(bundle).data)["entry"][0]["resource"]
     assert response["error"][0]["code"]["coding"][0]["code"] == "75"
 
@@ -163,8 +164,9 @@ def test_they_are_asked_again_for_days(own, fake):
 
 def test_a_member_who_turns_out_unknown_is_left_to_a_person(own, fake):
     bundle = a_submission_bundle()
-    entry(bundle, "Patient")["identifier"] = [{"value": "nobody"}]
-    entry(bundle, "Coverage").update(identifier=[], subscriberId="nobody")
+    entry(bundle, "Patient")["identifier"] = [{"system": "https://clinic.example.org/members", "value": "nobody"}]
+    entry(bundle, "Coverage").update(subscriberId="nobody")
+    entry(bundle, "Coverage").pop("identifier", None)
     fake.turn(status=503)
     assert action_of(own.submit(bundle)) == "A4"
     fake.turn(status=0)

@@ -108,8 +108,9 @@ def test_ten_at_once_make_one_authorization_and_get_the_same_bytes(house):
 @BOTH
 def test_a_business_error_is_200_and_replayed_as_well(house, version):
     bundle = a_submission_bundle()
-    entry(bundle, "Patient")["identifier"] = [{"value": "nobody"}]
-    entry(bundle, "Coverage").update(identifier=[], subscriberId="nobody")
+    entry(bundle, "Patient")["identifier"] = [{"system": "https://clinic.example.org/members", "value": "nobody"}]
+    entry(bundle, "Coverage").update(subscriberId="nobody")
+    entry(bundle, "Coverage").pop("identifier", None)
     first = house.submit(bundle, version)
     assert claim_response(first)["outcome"] == "error"
     assert house.submit(bundle, version).data == first.data

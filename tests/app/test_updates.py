@@ -10,7 +10,7 @@ from app.storage import authorizations, tables
 from fhir_r4.generations import Generation
 from fhir_r4.resource import extension
 from fhir_r4.systems import ADMINISTRATION_REFERENCE_NUMBER, AUTHORIZATION_NUMBER, INFO_CHANGED, REVIEW_ACTION
-from fhir_r4.wire import read_json
+from fhir_r4.wire import read_json, write_json
 from prior_auth.authorization import Basis, Decision, ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
 from tests.given import (
@@ -308,7 +308,7 @@ def test_updates_at_once_are_all_taken_one_after_the_other(house):
         body, token = told
         return house.web.application.test_client().post(
             "/fhir/2.0/Claim/$submit",
-            json=body,
+            data=write_json(body),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/fhir+json"},
         )
 

@@ -1,0 +1,85 @@
+"""What does a door ask of a body, and how strict is it with this client?
+
+A strict client's body keeps to the profile of its operation in the generation it is sent to, or is refused. Any
+other's is held to FHIR R4 itself: where it departs from the guide's profiles in what we can do without, that is kept
+beside the request for the payer's staff, and nothing is guessed. Source: pas.md §3.1 and §3.5.
+"""
+
+from collections.abc import Iterable
+
+from fhir_r4.generations import Generation
+from fhir_r4.problems import InvalidRequest, Issue
+from fhir_r4.profiles.check import OPERATIONS, committed
+
+SUBMIT, INQUIRE = "Claim/$submit", "Claim/$inquire"
+PACKAGE, SUBSCRIBE = "Questionnaire/$questionnaire-package", "Subscription"
+MOST = 200  # that are kept of what is let pass
+_MOST_VALUES = 60_000  # looked at closely for one request: less than half a second
+_DOORS = (  # profiles of PAS, and types of FHIR itself, that most requests are made of
+    "profile-pas-request-bundle",
+    "profile-pas-inquiry-request-bundle",
+    "profile-claim",
+    "profile-claim-update",
+    "profile-claim-inquiry",
+    "profile-beneficiary",
+    "profile-subscriber",
+    "profile-insurer",
+    "profile-requestor",
+    "profile-organization",
+    "profile-practitioner",
+    "profile-practitionerrole",
+    "profile-coverage",
+    "profile-encounter",
+    "profile-location",
+    "profile-servicerequest",
+    "profile-devicerequest",
+    "profile-medicationrequest",
+)
+_TYPES = (
+    "Bundle",
+    "Parameters",
+    "Subscription",
+    "Claim",
+    "Patient",
+    "Coverage",
+    "Organization",
+    "Practitioner",
+    "PractitionerRole",
+    "DeviceRequest",
+    "ServiceRequest",
+    "MedicationRequest",
+    "DocumentReference",
+    "QuestionnaireResponse",
+)
+_CORE = "http://hl7.org/fhir/StructureDefinition"
+_PAS = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition"
+
+
+def prepare() -> None:
+    """Compile now what the doors judge by, so that no request waits for it."""
+    for generation in Generation:
+        profiles = committed(generation)
+        named = [canonical for pair in OPERATIONS.values() for canonical in pair[:1]]
+        profiles.prepare([*named, *(f"{_PAS}/{name}" for name in _DOORS), *(f"{_CORE}/{name}" for name in _TYPES)])
+
+
+def admit(body: dict, operation: str, generation: Generation, *, strict: bool) -> tuple[Issue, ...]:
+    """Return what a body departs from its profile in, errors of a lenient client as warnings.
+
+    References are not followed out of the body here: which of them have to lead to an entry is for its reader.
+
+    Raises:
+        InvalidRequest: with every fault; of a lenient client those against FHIR R4 itself only.
+    """
+    profiles = committed(generation)
+    found = profiles.check_operation(body, operation, references="open", most=_MOST_VALUES)
+    faults = _errors(found)
+    if strict and faults:
+        raise InvalidRequest(*faults)
+    if faults and (broken := _errors(profiles.check(body, references="open", claimed=False, most=_MOST_VALUES))):
+        raise InvalidRequest(*broken)
+    return tuple(found[:MOST])
+
+
+def _errors(issues: Iterable[Issue]) -> list[Issue]:
+    return [issue for issue in issues if issue.severity == "error"]

@@ -1,0 +1,234 @@
+"""At PAS's door: what is refused, naming its element, and what is let pass and noted, by the manner of the client."""
+
+import base64
+import io
+
+import pytest
+
+from app.storage import tables
+from fhir_r4.wire import read_json, write_json
+from tests.app.browsing import Person
+from tests.given import a_submission_bundle, an_inquiry_bundle, entry
+
+BOTH = pytest.mark.parametrize("client", ["riverside-ehr", "strict-ehr"], ids=["lenient", "strict"])
+CLAIM = "Bundle.entry[0].resource"
+
+
+def refused(answer):
+    """Return the elements that a refusal names; it is one OperationOutcome and nothing else."""
+    assert answer.status_code == 400, answer.data
+    body = read_json(answer.data)
+    assert body["resourceType"] == "OperationOutcome"
+    return {where for issue in body["issue"] for where in issue.get("expression", [])}
+
+
+def claim_of(bundle):
+    return bundle["entry"][0]["resource"]
+
+
+def place_of(bundle, resource_type):
+    return next(i for i, one in enumerate(bundle["entry"]) if one["resource"]["resourceType"] == resource_type)
+
+
+def twice(listed):
+    listed.append(dict(listed[0]))
+
+
+def stranger(bundle):
+    claim = claim_of(bundle) | {"id": "another"}
+    bundle["entry"].append({"fullUrl": "https://ehr.example.org/fhir/Claim/another", "resource": claim})
+
+
+def claims_to_be_a_coverage(bundle):
+    profile = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-coverage"
+    entry(bundle, "Patient")["meta"] = {"profile": [profile]}
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("spoil", "where"),
+    [
+        (lambda b: b.update(type="batch"), "Bundle.type"),
+        (lambda b: b.update(entry=[]), "Bundle.entry"),
+        (lambda b: b["entry"].reverse(), "Bundle.entry[0].resource"),
+        (lambda b: claim_of(b).update(use="claim"), f"{CLAIM}.use"),
+        (lambda b: claim_of(b).update(status="draft"), f"{CLAIM}.status"),
+        (lambda b: b["entry"][1].update(fullUrl="Patient/1"), "Bundle.entry[1].fullUrl"),
+        (lambda b: b["entry"][2].update(fullUrl=b["entry"][1]["fullUrl"]), "Bundle.entry[2].fullUrl"),
+        (lambda b: b["entry"][1].update(search={"mode": "match"}), "Bundle.entry[1].search"),
+        (lambda b: claim_of(b).update(patient={"reference": "Patient/nobody"}), f"{CLAIM}.patient.reference"),
+        (lambda b: twice(claim_of(b)["supportingInfo"]), f"{CLAIM}.supportingInfo[0].sequence"),
+        (lambda b: twice(claim_of(b)["item"]), f"{CLAIM}.item[0].sequence"),
+        (lambda b: claim_of(b)["item"][0].update(informationSequence=[99]), f"{CLAIM}.item[0].informationSequence[0]"),
+        (lambda b: claim_of(b)["item"][0].update(careTeamSequence=[99]), f"{CLAIM}.item[0].careTeamSequence[0]"),
+        (stranger, "Bundle.entry[{last}].resource"),
+        (lambda b: claim_of(b)["item"][0].update(quantity={"value": "one"}), f"{CLAIM}.item[0].quantity.value"),
+        (lambda b: claim_of(b)["item"][0].update(colour="blue"), f"{CLAIM}.item[0].colour"),
+        (lambda b: claim_of(b).update(priority=[]), f"{CLAIM}.priority"),
+    ],
+    ids=[
+        "not a collection", "no entry", "the Claim is not the first", "no preauthorization", "not active",
+        "a relative fullUrl", "a fullUrl twice", "an entry of a search", "a reference to nothing",
+        "information numbered twice", "items numbered twice", "unknown information", "unknown care team",
+        "two Claims", "no number", "an unknown element", "a list for a single value",
+    ],
+)  # fmt: skip
+def test_a_structural_fault_is_refused_naming_its_element(house, client, spoil, where):
+    """pas.md §3.1, whoever sends it; nothing is stored."""
+    bundle = a_submission_bundle()
+    spoil(bundle)
+    where = where.format(last=len(bundle["entry"]) - 1)
+    assert where in refused(house.submit(bundle, client=client))
+    assert house.rows(tables.submissions) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "where"),
+    [
+        (lambda b: b.pop("identifier"), "Bundle.identifier"),
+        (lambda b: b.pop("timestamp"), "Bundle.timestamp"),
+        (lambda b: claim_of(b)["item"][0].pop("category"), f"{CLAIM}.item[0].category"),
+        (lambda b: claim_of(b).pop("identifier"), f"{CLAIM}.identifier"),
+        (claims_to_be_a_coverage, "meta"),
+    ],
+    ids=["no transaction", "no moment", "no category", "no identifier", "a profile of something else"],
+)
+@pytest.mark.requirement("pas-2.2.1@spec-23")
+def test_what_only_the_profile_asks_for_is_refused_of_a_strict_client_and_noted_of_others(house, spoil, where):
+    bundle = a_submission_bundle()
+    spoil(bundle)
+    where = f"Bundle.entry[{place_of(bundle, 'Patient')}].resource.meta.profile[0]" if where == "meta" else where
+    assert where in refused(house.submit(bundle, client="strict-ehr"))
+    assert house.submit(bundle).status_code == 200
+    (kept,) = house.rows(tables.submissions)
+    assert where in {element for _, _, element, _ in kept["noted"]}
+
+
+@pytest.mark.requirement("pas-2.2.1@spec-20")
+def test_an_entry_that_nothing_leads_to_is_refused_of_a_strict_client_and_noted_of_others(house):
+    bundle = a_submission_bundle()
+    lost = {"resourceType": "Location", "id": "lost", "name": "Nowhere"}
+    bundle["entry"].append({"fullUrl": "https://ehr.example.org/fhir/Location/lost", "resource": lost})
+    where = f"Bundle.entry[{len(bundle['entry']) - 1}].resource"
+    assert where in refused(house.submit(bundle, client="strict-ehr"))
+    assert house.submit(bundle).status_code == 200
+    (kept,) = house.rows(tables.submissions)
+    assert where in {element for _, _, element, _ in kept["noted"]}
+
+
+def test_what_keeps_to_its_profile_is_taken_of_a_strict_client_without_a_note_of_an_error(house):
+    assert house.submit(a_submission_bundle(), client="strict-ehr").status_code == 200
+    (kept,) = house.rows(tables.submissions)
+    assert {severity for severity, *_ in kept["noted"] or []} <= {"warning"}
+
+
+def as_public_clients_send_it(bundle):
+    """Every fullUrl is a urn:uuid, references relative; no identifiers of the request, no categories."""
+    for number, one in enumerate(bundle["entry"]):
+        one["fullUrl"] = f"urn:uuid:5d1f0c3e-7a35-4d59-8a55-{number:012d}"
+    claim = claim_of(bundle)
+    for name in ("identifier", "timestamp"):
+        del bundle[name]
+    del claim["identifier"]
+    for item in claim["item"]:
+        del item["category"]
+    return bundle
+
+
+def test_a_public_clients_request_is_read_and_what_it_lacks_is_shown_to_staff(house):
+    """Type and id say which entry is meant; the same body again gets the same answer; a person sees what was noted."""
+    bundle = as_public_clients_send_it(a_submission_bundle())
+    first = house.submit(bundle)
+    assert first.status_code == 200
+    assert house.submit(bundle).data == first.data
+    assert len(house.rows(tables.authorizations)) == 1
+    (kept,) = house.rows(tables.submissions)
+    noted = {element for _, _, element, _ in kept["noted"]}
+    assert {"Bundle.identifier", f"{CLAIM}.patient.reference", f"{CLAIM}.item[0].category"} <= noted
+    page = Person(house).comes_in().browser.get(f"/authorizations/{kept['authorization_id']}").text
+    assert "departs from the guide" in page
+    assert f"{CLAIM}.patient.reference" in page
+    assert house.inquire(an_inquiry_bundle()).status_code == 200
+    assert "Bundle.identifier" in refused(house.submit(bundle, client="strict-ehr"))
+
+
+def test_what_could_mean_two_entries_is_not_guessed(house):
+    bundle = as_public_clients_send_it(a_submission_bundle())
+    twin = dict(entry(bundle, "Patient"))
+    bundle["entry"].append({"fullUrl": "urn:uuid:5d1f0c3e-7a35-4d59-8a55-999999999999", "resource": twin})
+    assert f"{CLAIM}.patient" in " ".join(refused(house.submit(bundle)))
+
+
+def test_an_inquiry_is_held_to_its_profile_as_well(house):
+    inquiry = an_inquiry_bundle()
+    claim_of(inquiry)["meta"] = {"profile": ["http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-coverage"]}
+    assert f"{CLAIM}.meta.profile[0]" in refused(house.inquire(inquiry, client="strict-ehr"))
+    assert house.inquire(inquiry).status_code == 200
+
+
+def test_circles_of_references_are_followed_once(house):
+    bundle = a_submission_bundle()
+    payer = entry(bundle, "Organization")
+    payer["partOf"] = {"reference": f"Organization/{payer['id']}"}
+    assert house.submit(bundle).status_code == 200
+
+
+def test_ten_thousand_faulty_items_get_one_answer_of_bounded_length(house):
+    bundle = a_submission_bundle()
+    item = claim_of(bundle)["item"][0]
+    claim_of(bundle)["item"] = [item | {"sequence": n + 1, "colour": "blue"} for n in range(10_000)]
+    answer = house.submit(bundle)
+    assert answer.status_code == 400
+    assert len(read_json(answer.data)["issue"]) <= 51
+
+
+@pytest.mark.parametrize("length", [20_000_001, 50_000_000])
+def test_a_body_in_chunks_that_is_too_long_is_413(house, length):
+    """It tells no length beforehand; it is not read to its end."""
+    answer = house.web.post(
+        "/fhir/2.0/Claim/$submit",
+        input_stream=io.BytesIO(b" " * length),
+        headers={"Authorization": f"Bearer {house.token()}", "Content-Type": "application/fhir+json"},
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 413
+    assert read_json(answer.data)["issue"][0]["code"] == "too-long"
+
+
+def test_an_attachment_that_lies_about_its_type_is_noted(house):
+    """A program that calls itself a PDF is kept as it came; whoever looks at the case is told."""
+    bundle = a_submission_bundle()
+    claim, patient = claim_of(bundle), claim_of(bundle)["patient"]
+    program = {"contentType": "application/pdf", "data": base64.b64encode(b"MZ\x90\x00" * 20).decode()}
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "report",
+        "status": "current",
+        "subject": patient,
+        "content": [{"attachment": program}],
+    }
+    bundle["entry"].append({"fullUrl": "https://ehr.example.org/fhir/DocumentReference/report", "resource": document})
+    sequence = max(one["sequence"] for one in claim["supportingInfo"]) + 1
+    information = claim["supportingInfo"][-1] | {
+        "sequence": sequence,
+        "valueReference": {"reference": "DocumentReference/report"},
+    }
+    claim["supportingInfo"].append(information)
+    assert house.submit(bundle).status_code == 200
+    (kept,) = house.rows(tables.submissions)
+    place = len(bundle["entry"]) - 1
+    where = f"Bundle.entry[{place}].resource.content[0].attachment.contentType"
+    assert where in {element for _, _, element, _ in kept["noted"]}
+
+
+def test_a_script_in_a_narrative_is_never_shown(house):
+    """A narrative is kept as it came and no page renders it; a name that is a script is text."""
+    bundle = a_submission_bundle()
+    script = "<script>alert(1)</script>"
+    div = f'<div xmlns="http://www.w3.org/1999/xhtml">{script}</div>'
+    entry(bundle, "Patient").update(text={"status": "generated", "div": div}, name=[{"family": script, "given": ["A"]}])
+    assert house.submit(bundle).status_code == 200
+    (kept,) = house.rows(tables.submissions)
+    page = Person(house).comes_in().browser.get(f"/authorizations/{kept['authorization_id']}").text
+    assert script not in page
+    assert write_json(div)[1:-1] in kept["request"]
