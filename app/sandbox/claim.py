@@ -89,15 +89,13 @@ def _claim(records: Records, order: dict, provider: str, forms: list[dict], iden
         }
         for number, form in enumerate(forms, start=1)
     ]
-    if not forms:
-        del claim["supportingInfo"]
     diagnoses = [one for reason in dicts(order.get("reasonCode")) for one in codings(reason)]
     claim["diagnosis"] = [
         {"sequence": number, "diagnosisCodeableConcept": {"coding": [one.to_fhir()]}}
         for number, one in enumerate(diagnoses, start=1)
     ]
     claim["item"] = [_item(order, len(diagnoses), len(forms), identity)]
-    return claim
+    return {name: said for name, said in claim.items() if said != []}  # FHIR has no empty lists
 
 
 def _item(order: dict, diagnoses: int, forms: int, identity: str) -> dict:
