@@ -147,7 +147,9 @@ def judged(path, answer):
         assert_profiled(body, version)
     elif operation in OPERATIONS and answer.status_code == 200:
         faults = committed(version).check_operation(body, operation, answer=True, references="open")
-        assert [fault for fault in faults if fault.severity == "error"] == []
+        withheld = b'"suppressed"' in answer.data  # PAS 2.2.1 has no Bundle for what may not be shown
+        kept = [fault for fault in faults if not (withheld and "ClaimResponseFirst" in fault.diagnostics)]
+        assert [fault for fault in kept if fault.severity == "error"] == []
     return answer
 
 
