@@ -265,16 +265,19 @@ def _who(member: dict, case: Case) -> Iterator[tuple[Entry, dict | None]]:
 
 
 def _stay(item: Item, case: Case, generation: Generation) -> Iterator[dict]:
-    """Yield the days of an inpatient stay that was certified, as the request says them (2.2)."""
+    """Yield the days of an inpatient stay that was certified, as the request says them first (2.2 has one of each)."""
     if generation is not Generation.V2_2 or item.decision.action not in GRANTED:
         return
+    said: dict[str, dict] = {}
     for one in dicts(case.submission.claim.resource.get("supportingInfo")):
         named = {coding.code for coding in codings(one.get("category")) if coding.system == PAS_TEMP}
         if "admissionDates" in named:
-            yield from ({"url": _ADMISSION, f"value{name[6:]}": one[name]}
-                        for name in ("timingDate", "timingPeriod") if name in one)  # fmt: skip
+            for name in ("timingDate", "timingPeriod"):
+                if name in one:
+                    said.setdefault(_ADMISSION, {"url": _ADMISSION, f"value{name[6:]}": one[name]})
         if "dischargeDates" in named and "timingDate" in one:
-            yield {"url": _DISCHARGE, "valueDate": one["timingDate"]}
+            said.setdefault(_DISCHARGE, {"url": _DISCHARGE, "valueDate": one["timingDate"]})
+    yield from said.values()
 
 
 def _diagnoses(item: Item, case: Case) -> Iterator[dict]:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from dataclasses import replace
 from datetime import date
 
@@ -156,7 +157,7 @@ def test_the_elm_of_a_library_is_that_of_its_cql(form):
 @pytest.mark.slow
 def test_the_committed_elm_is_what_the_standard_translator_makes():
     """``python -m tests.cql.translator.forms`` writes it."""
-    if not (translate.PACKAGES / "node_modules").is_dir():
+    if not (translate.PACKAGES / "node_modules").is_dir() and not os.environ.get("CI"):  # noqa: TID251 the run's own
         pytest.skip("the translator is not installed: python -m tests.cql.translator.forms fetches it")
     for path, text in forms.compiled().items():
         assert path.read_text() == text
