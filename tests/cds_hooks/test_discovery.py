@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,7 @@ from rules.book import PolicyBook
 from tests.given import BOOK, HOOKS, ROOT
 from tests.rules.given import POLICY
 
-GUIDE = Path(ROOT.parent.parent, "shared", "ig", "davinci-crd-2.2.1-CRDServices.json")
+GUIDE = ROOT.parent / "shared" / "ig" / "davinci-crd-2.2.1-CRDServices.json"
 CONTEXT_ONLY = {"draftOrders", "appointments", "fulfillmentTasks", "selections"}
 
 
