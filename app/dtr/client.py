@@ -15,7 +15,7 @@ from app.dtr.credentials import Credentials
 from app.dtr.evaluator import Filled, fill, queries_of
 from app.dtr.payer import Packaged, PayerApi
 from app.dtr.record import Record
-from app.dtr.resuming import touched
+from app.dtr.resuming import overriding, touched
 from app.dtr.told import Teller
 from fhir_r4.generations import Generation
 from fhir_r4.resource import dicts, reference
@@ -99,8 +99,11 @@ class DtrClient:
         draft = touched(held.draft, resumed) if resumed and _same_form(held.form, resumed) else held.draft
         found, refused = self._search(record, held, context | {"resource": draft})
         filled = self._fill(held, draft, context | found, now)
+        response = filled.response
+        if draft is not held.draft:
+            response = overriding(response, self._fill(held, held.draft, context | found, now).response)
         others = tuple(str(one.form.get("title", "")) for one in packages if one is not held)
-        return OpenForm(held.form, filled.response, filled.empty, filled.sources, held.logic, refused, others)
+        return OpenForm(held.form, response, filled.empty, filled.sources, held.logic, refused, others)
 
     def complete(self, launch: Launch, opened: OpenForm, answers: Mapping[str, dict], now: datetime) -> dict:
         """Add the clinician's answers, mark the form completed and save it to the EHR; return it as saved.

@@ -6,6 +6,7 @@ overridden or entered.
 
 from fhir_r4.resource import dicts, extension, reference, text_of, value_of
 from fhir_r4.systems import INFORMATION_ORIGIN
+from questionnaires.populate import information_origin
 
 PEOPLE = frozenset({"manual", "override"})
 _KEPT = ("id", "meta", "extension", "identifier", "subject", "encounter")
@@ -22,6 +23,32 @@ def touched(draft: dict, resumed: dict) -> dict:
 
     mine = {name: resumed[name] for name in _KEPT if name in resumed}
     return draft | mine | {"item": [kept(item) for item in dicts(draft.get("item"))]}
+
+
+def overriding(response: dict, by_record: dict) -> dict:
+    """Return the response in which a person's answer that the record has one for as well is an override.
+
+    Args:
+        by_record: the same form as population alone fills it.
+
+    Source: DTR 2.0.1 @189, DTR 2.2.0 spec-72.
+    """
+    known = {link for link, item in _items(by_record) if item.get("answer")}
+
+    def said(item: dict) -> dict:
+        below = {"item": [said(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
+        if item.get("linkId") not in known or not item.get("answer"):
+            return item | below
+        return item | {"answer": [_overriding(one) for one in dicts(item["answer"])]} | below
+
+    return response | {"item": [said(item) for item in dicts(response.get("item"))]}
+
+
+def _overriding(answer: dict) -> dict:
+    if origin_of(answer) != "manual":
+        return answer
+    others = [one for one in dicts(answer.get("extension")) if one.get("url") != INFORMATION_ORIGIN]
+    return answer | {"extension": [information_origin("override", author=author_of(answer)), *others]}
 
 
 def origin_of(answer: dict) -> str | None:

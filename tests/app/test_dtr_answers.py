@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.dtr.progress import progress
 from app.dtr.rendering import rendered
-from app.dtr.resuming import author_of, origin_of, touched
+from app.dtr.resuming import author_of, origin_of, overriding, touched
 from app.dtr.revising import revised
 from fhir_r4.systems import INITIAL_EXPRESSION
 from questionnaires.populate import information_origin
@@ -53,12 +53,14 @@ def test_an_answer_left_alone_keeps_its_origin():
     )
 
 
+@pytest.mark.requirement("dtr-2.0.1@210", "dtr-2.2.0@spec-137")
 def test_a_filled_answer_that_was_changed_is_an_override_by_its_author():
     filled = response(a=auto(valueString="x"))
     made = answer_in(revised(FORM, filled, filled, response(a=[{"valueString": "y"}]), WHO), "a")
     assert (origin_of(made), author_of(made), made["valueString"]) == ("override", WHO, "y")
 
 
+@pytest.mark.requirement("dtr-2.0.1@210", "dtr-2.2.0@spec-137")
 def test_what_nobody_had_filled_is_manual():
     made = answer_in(revised(FORM, response(), response(), response(c=[{"valueBoolean": False}]), WHO), "c")
     assert (origin_of(made), author_of(made)) == ("manual", WHO)
@@ -112,6 +114,7 @@ def test_a_question_counts_when_it_is_asked(answers, asked, missing):
     assert (now.asked, [one.text for one in now.missing]) == (asked, missing)
 
 
+@pytest.mark.requirement("dtr-2.0.1@188")
 def test_what_a_person_answered_stands_when_the_form_is_opened_again_and_the_rest_is_asked_anew():
     manual = [{"extension": [information_origin("manual", author=WHO)], "valueBoolean": True}]
     begun = response(a=auto(valueString="old"), c=manual) | {"id": "q1", "subject": {"reference": "Patient/p"}}
@@ -121,6 +124,15 @@ def test_what_a_person_answered_stands_when_the_form_is_opened_again_and_the_res
     assert made["id"] == "q1"
     assert answer_in(made, "c") == manual[0]
     assert "answer" not in made["item"][0]["item"][0]
+
+
+@pytest.mark.requirement("dtr-2.0.1@189", "dtr-2.2.0@spec-72")
+def test_a_person_s_answer_stands_and_is_an_override_where_the_record_has_come_to_know_one():
+    manual = [{"extension": [information_origin("manual", author=WHO)], "valueString": "theirs"}]
+    made = overriding(response(a=manual, c=auto(valueBoolean=True)), response(a=auto(valueString="the record's")))
+    answer = answer_in(made, "a")
+    assert (answer["valueString"], origin_of(answer), author_of(answer)) == ("theirs", "override", WHO)
+    assert origin_of(answer_in(made, "c")) == "auto"
 
 
 def test_the_page_sees_neither_expressions_nor_markup_and_asks_nobody_for_options():

@@ -104,6 +104,7 @@ def answers(link, value, above):
         {"linkId": link, "answer": [{"valueString": value}]}]}]}  # fmt: skip
 
 
+@pytest.mark.requirement("dtr-2.0.1@118", "dtr-2.2.0@spec-111")
 def test_a_launch_from_the_ehr_opens_the_form(browser):
     page = browser.launch()
     assert (page.status_code, page.url) == (200, f"{browser.town.payer}/dtr/")
@@ -111,6 +112,23 @@ def test_a_launch_from_the_ehr_opens_the_form(browser):
     state = browser.get("form.json").json()["state"]
     assert (state["asked"], state["answered"]) == (8, 6)
     assert state["marks"]["1.3"] == {"kind": "record", "words": "Practitioner's entry"}
+
+
+@pytest.mark.requirement("dtr-2.0.1@202", "dtr-2.2.0@spec-82")
+def test_a_search_that_finds_nothing_leaves_its_question_empty_and_is_no_failure(browser):
+    page = browser.launch()
+    mark = browser.get("form.json").json()["state"]["marks"]["2.2"]
+    assert mark["kind"] == "empty"
+    assert "did not let this app read" not in page.text
+
+
+@pytest.mark.requirement("dtr-2.0.1@121", "dtr-2.2.0@spec-112")
+def test_a_launch_asks_who_launches_and_for_whose_record(browser):
+    iss = f"{browser.town.ehr}/fhir"
+    started = browser.get("launch", params={"iss": iss, "launch": "x"}, allow_redirects=False)
+    asked = parse_qs(urlsplit(started.headers["Location"]).query)
+    assert {"openid", "fhirUser", "launch", "launch/patient"} <= set(asked["scope"][0].split())
+    assert (asked["aud"], asked["launch"], asked["code_challenge_method"]) == ([iss], ["x"], ["S256"])
 
 
 def test_the_page_runs_no_script_but_ours_and_is_framed_by_nobody(browser):
@@ -164,6 +182,7 @@ def test_a_word_on_who_launched_that_does_not_hold_ends_the_launch(browser, monk
     assert "who launched" in page.text
 
 
+@pytest.mark.requirement("dtr-2.0.1@154", "dtr-2.2.0@spec-121")
 def test_who_launches_without_an_order_chooses_one(browser):
     page = browser.launch(Context("amy-baxter", "Practitioner/lindqvist"))
     assert "What is to be documented?" in page.text
@@ -205,6 +224,7 @@ def test_what_the_ehr_refuses_is_said_and_the_rest_is_filled(browser):
     assert "2.1" in {link for link, mark in state["marks"].items() if mark["kind"] == "empty"}
 
 
+@pytest.mark.requirement("dtr-2.0.1@212", "dtr-2.2.0@spec-142")
 def test_what_is_typed_stays_on_the_desk_and_counts(browser):
     page = browser.launch()
     state = browser.post("draft", answers("1.2", "Somebody Else", "1"), page).json()
@@ -238,6 +258,7 @@ def test_nothing_is_done_for_a_request_that_another_site_made(browser, action):
     assert browser.post(action, {}, page, **{"X-CSRFToken": "x"}).status_code == 400
 
 
+@pytest.mark.requirement("dtr-2.0.1@216", "dtr-2.2.0@spec-145")
 def test_a_form_is_not_sent_before_it_is_complete_and_attested(browser):
     page = browser.launch()
     refused = browser.post("complete", answers("1.2", "A", "1") | {"attested": True}, page)

@@ -61,6 +61,7 @@ def origins(response):
     return found
 
 
+@pytest.mark.requirement("dtr-2.0.1@224", "dtr-2.2.0@spec-151", "dtr-2.2.0@spec-153")
 def test_a_form_is_launched_filled_corrected_saved_continued_sent_and_answered(town, record):
     with a_browser() as context:
         page = launched(context, town.here.ehr, "oxygen", "Document for the payer")
