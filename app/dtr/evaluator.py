@@ -14,10 +14,11 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from app.dtr.evidence import context_evidence, evidence
-from fhir_r4.resource import as_dict, dicts, extension
+from fhir_r4.resource import as_dict, extension
 from fhir_r4.systems import INITIAL_EXPRESSION
 from fhir_r4.wire import read_object, write_json
 from questionnaires.answering import answers
+from questionnaires.answers import answers_by_question
 from questionnaires.catalog import questions
 from questionnaires.logic import Clinical, Logic
 from questionnaires.populate import fill_query, populate, queries, values_of
@@ -114,18 +115,19 @@ def _queries(body: dict) -> dict:
 
 def _populate(body: dict) -> dict:
     form, variables, now = body["form"], body["variables"], datetime.fromisoformat(body["now"])
-    clinical = Clinical.over(Logic(body["logic"]), form, variables, now) if body["logic"] else None
+    logic = Logic(body["logic"]) if body["logic"] else None
+    clinical = Clinical.over(logic, form, variables, now) if logic else None
     response, empty = populate(form, body["response"], variables, lambda: body["origin"], clinical)
     return {
         "response": response,
         "empty": {one.link_id: one.why for one in empty},
-        "sources": _sources(body, response, now),
+        "sources": _sources(body, logic, response, now),
     }
 
 
-def _sources(body: dict, response: dict, now: datetime) -> dict[str, list[dict]]:
+def _sources(body: dict, logic: Logic | None, response: dict, now: datetime) -> dict[str, list[dict]]:
     """Return the evidence of what was filled, by asking the same expressions of less."""
-    form, logic = body["form"], Logic(body["logic"]) if body["logic"] else None
+    form = body["form"]
     asked = {
         link: (question, expression)
         for link, question in questions(form).items()
@@ -143,22 +145,10 @@ def _sources(body: dict, response: dict, now: datetime) -> dict[str, list[dict]]
         }
 
     everything = ask(body["variables"])
-    before = _given(body["response"])
-    filled = {link: everything[link] for link in _given(response) - before if link in everything}
+    before = answers_by_question(body["response"]).keys()
+    filled = {link: everything[link] for link in answers_by_question(response).keys() - before if link in everything}
     found = evidence(filled, body["variables"], ask)
     return {
         link: sources or context_evidence(str(asked[link][1].get("expression", "")), body["variables"])
         for link, sources in found.items()
     }
-
-
-def _given(response: dict) -> set[str]:
-    """Return the linkIds that have an answer."""
-    found: set[str] = set()
-    waiting = dicts(response.get("item"))
-    while waiting:
-        item = waiting.pop()
-        if item.get("answer"):
-            found.add(str(item.get("linkId")))
-        waiting.extend(dicts(item.get("item")))
-    return found

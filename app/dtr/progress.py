@@ -12,6 +12,7 @@ from typing import Any
 from app.dtr.revising import same
 from fhir_r4.resource import dicts, extensions, text_of, value_of
 from fhir_r4.systems import ENABLE_WHEN_EXPRESSION, HIDDEN
+from questionnaires.answers import answers_by_question
 
 _NO_QUESTION = frozenset({"group", "display"})
 Given = dict[str, list[Any]]
@@ -36,7 +37,7 @@ class Progress:
 
 def progress(form: dict, response: dict) -> Progress:
     """Return how far ``response`` is."""
-    given = answered_values(response)
+    given = answers_by_question(response)
     asked = [item for item in _asked(dicts(form.get("item")), given) if item.get("type") not in _NO_QUESTION]
     links = [text_of(item.get("linkId")) or "" for item in asked]
     missing = tuple(
@@ -45,20 +46,6 @@ def progress(form: dict, response: dict) -> Progress:
         if item.get("required") is True and not given.get(link)
     )
     return Progress(len(asked), sum(bool(given.get(link)) for link in links), missing)
-
-
-def answered_values(response: dict) -> Given:
-    """Return all answers' values by linkId."""
-    found: Given = {}
-    waiting = dicts(response.get("item"))
-    while waiting:
-        item = waiting.pop()
-        for answer in dicts(item.get("answer")):
-            if (value := value_of(answer)) is not None:
-                found.setdefault(text_of(item.get("linkId")) or "", []).append(value)
-            waiting.extend(dicts(answer.get("item")))
-        waiting.extend(dicts(item.get("item")))
-    return found
 
 
 def _asked(items: list[dict], given: Given) -> Iterator[dict]:
