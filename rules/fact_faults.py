@@ -14,8 +14,8 @@ from rules.yaml_lines import Finding, Where
 _MADE_OF = {  # words whose value has one type
     "age": FactType.NUMBER, "quantity": FactType.NUMBER, "used": FactType.NUMBER, "count": FactType.NUMBER,
     "sex": FactType.CODE, "network": FactType.CODE, "npi": FactType.CODE, "place-of-service": FactType.CODE,
-    "modifiers": FactType.CODE, "gold-card": FactType.BOOLEAN, "authorized": FactType.BOOLEAN, "has": FactType.BOOLEAN,
-    "diagnoses": FactType.BOOLEAN,
+    "modifiers": FactType.CODE, "code": FactType.CODE, "gold-card": FactType.BOOLEAN, "authorized": FactType.BOOLEAN,
+    "has": FactType.BOOLEAN, "diagnoses": FactType.BOOLEAN,
 }  # fmt: skip
 _NEEDS_CODES = frozenset({"has", "diagnoses"})
 

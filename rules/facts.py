@@ -5,7 +5,7 @@ them::
 
     question      the answer of the form's question with that linkId
     record        the EHR's resources that a FHIR search finds, and a FHIRPath in them
-    order         quantity, place-of-service, diagnoses, modifiers, or a FHIRPath in the order
+    order         code, quantity, place-of-service, diagnoses, modifiers, or a FHIRPath in the order
     coverage      a FHIRPath in the Coverage
     patient       age or sex on the day of service, or a FHIRPath in the Patient
     requester     network, gold-card or npi of who orders, from the payer's directory
@@ -50,7 +50,7 @@ class Place(StrEnum):
 
 
 WORDS = {  # what a place understands without a FHIRPath
-    Place.ORDER: frozenset({"quantity", "place-of-service", "diagnoses", "modifiers"}),
+    Place.ORDER: frozenset({"code", "quantity", "place-of-service", "diagnoses", "modifiers"}),
     Place.PATIENT: frozenset({"age", "sex"}),
     Place.REQUESTER: frozenset({"network", "gold-card", "npi"}),
     Place.PERFORMER: frozenset({"network", "gold-card", "npi"}),

@@ -95,6 +95,8 @@ def _record(fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -> 
 def _order(_fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -> Iterable[Seen]:
     asked = evidence.asked
     match whence.what:
+        case "code":
+            return _code(whence, evidence)
         case "quantity":
             return [(asked.quantity, "quantity")] if asked.quantity is not None else []
         case "place-of-service":
@@ -105,6 +107,11 @@ def _order(_fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -> 
             return _among(whence, evidence, asked.diagnoses, "diagnoses")
         case _:
             return _path(whence, evidence.order)
+
+
+def _code(whence: Whence, evidence: Evidence) -> Iterable[Seen]:
+    """Return the code by which the policy was found, however many others the order has; or whether it is one of some."""
+    return _among(whence, evidence, [evidence.code] if evidence.code else [], "code")
 
 
 def _coverage(_fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -> Iterable[Seen]:

@@ -14,7 +14,7 @@ _SIGNS = {"<=": "is at most", ">=": "is at least", "<": "is below", ">": "is abo
 _SIGNS |= {"~": "is like", "!~": "is not like", "-": "minus", "+": "plus", "*": "times", "/": "divided by", "|": "or"}
 _DAY_SIGNS = {"<=": "is on or before", ">=": "is on or after", "<": "is before", ">": "is after"}
 _WORDS = {"in": "is one of", "xor": "or else", "implies": "means that", "contains": "has"}
-_KNOWN = {"authored": "the day of the order", "received": "the day of the request"}
+_KNOWN = {"authored": "the day of the order", "received": "the day of the request", "service": "the day of service"}
 _TIGHT_BEFORE = frozenset(").,]}")
 _TIGHT_AFTER = frozenset("(.[{")
 _COMPARED = frozenset({"<=", ">=", "<", ">", "=", "!="})
@@ -41,6 +41,8 @@ def in_words(question: str, units: Mapping[str, str | None], days: Collection[st
     'spo2 is at most 88 % or pao2 is at most 55 mm Hg'
     >>> in_words("%tested >= %authored - 30 days", {}, {"tested"})
     'tested is on or after the day of the order minus 30 days'
+    >>> in_words("%seen <= %service", {}, {"seen"})
+    'seen is on or before the day of service'
     """
     said: list[str] = []
     unit, before, day = None, "", False

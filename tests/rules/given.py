@@ -38,6 +38,8 @@ facts:
   tried:   {type: boolean, record: "MedicationRequest?status=active", among: {RxNorm: ["1657981"]}, within: 1 year}
   visits:  {type: number, record: "Procedure?code=97110", within: 1 year}
   back:    {type: boolean, order: diagnoses, among: {ICD-10-CM: ["M54.*"]}}
+  what:    {type: code, order: code}
+  exercise: {type: boolean, order: code, among: {CPT: ["97110"]}}
   asked:   {type: number, order: quantity}
   place:   {type: code, order: place-of-service}
   urgent:  {type: boolean, order: "priority = 'urgent'"}

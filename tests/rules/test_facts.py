@@ -42,6 +42,8 @@ def test_all_places_are_read():
         "since": "2025-12-24",
         "tried": True,
         "back": True,
+        "what": "97110",
+        "exercise": True,
         "asked": 12,
         "place": "11",
         "urgent": True,
@@ -63,6 +65,14 @@ def test_each_value_says_where_it_comes_from():
     assert origins["since"] == Origin("record", "Condition/c1")
     assert origins["group"].place == "coverage"
     assert str(origins["used"]) == "on-file used"
+
+
+@pytest.mark.parametrize(("code", "is_exercise"), [("97110", True), ("97140", False)])
+def test_a_policy_for_several_codes_knows_by_which_it_was_found(code, is_exercise):
+    """However many codings the order itself has."""
+    order = WHOLE.order | {"code": {"coding": [{"code": "97110"}, {"code": "97140"}]}}
+    facts = on(code=Coding(THERAPY.system, code), order=order).facts
+    assert (facts["what"], facts["exercise"]) == (code, is_exercise)
 
 
 def test_where_the_form_says_nothing_the_record_does():
