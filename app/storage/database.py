@@ -46,6 +46,7 @@ class Database:
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+        self._reader = self.engine.execution_options(**_READING.get(self.engine.dialect.name, {}))
         self._held = threading.local()
 
     @contextmanager
@@ -58,7 +59,7 @@ class Database:
         if held := getattr(self._held, "reading", None):
             yield held
             return
-        with self.engine.connect() as connection:
+        with self._reader.connect() as connection:
             if connection.dialect.name == "sqlite":
                 _own(connection).execute("BEGIN")  # others begin by themselves; to close rolls back
             self._held.reading = connection
@@ -72,6 +73,10 @@ class Database:
         """Give a connection whose changes are all kept, durably, or none of them."""
         with self.engine.begin() as connection:
             yield connection
+
+
+_READING = {"postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}}
+"""What a reading is where it is not one state of things by itself: SQLite's is, PostgreSQL's default is not."""
 
 
 def _options(url: str) -> dict[str, Any]:

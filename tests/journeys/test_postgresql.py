@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import DatabaseError
 
 from app import simulation
@@ -123,3 +123,25 @@ def test_staff_see_their_lists_and_all_processes_one_book(house):
     report = simulation.Report()
     assert list(simulation.simulate(house.service, house.service.edition, None, report)) == [1]
     assert (report.items, dict(report.changes)) == (1, {})
+
+
+def test_a_reading_sees_one_state_of_things_and_changes_nothing(house):
+    database, now = house.service.database, house.clock.now
+
+    def put(connection):
+        outbox.put(connection, "x", "one", now)
+
+    def count(connection):
+        return len(connection.execute(select(tables.outbox)).all())
+
+    with database.reading() as connection:
+        before = count(connection)
+        with database.writing() as other:
+            put(other)
+        assert count(connection) == before
+        with pytest.raises(DatabaseError, match="read-only"):
+            put(connection)
+    with database.reading() as connection:
+        assert count(connection) == before + 1
+    with database.writing() as connection:  # on the connection that a reading gave back
+        put(connection)
