@@ -4,12 +4,14 @@ Every reader here answers "nothing" for what is absent or of the wrong type, so 
 empty answer and never an exception. Whether an element had to be there is said by whoever asked for it.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-_ELEMENT = re.compile(r"_?[a-z][A-Za-z0-9]{0,40}")
+import orjson
+
 _CONTAINERS = (dict, list)
 _Trail = tuple[Any, str | int] | None  # the trail of the parent, and the step from there
 
@@ -173,7 +175,13 @@ def modifiers(value: Any, path: str) -> Iterator[tuple[str | None, str]]:
 
 def _element(key: str) -> str:
     """Return an element's name as a path may show it: a sender's own invention is not repeated."""
-    return key if _ELEMENT.fullmatch(key) else "*"
+    return key if key.removeprefix("_") in _element_names() else "*"
+
+
+@cache
+def _element_names() -> frozenset[str]:
+    """Return what elements are called in FHIR R4, choices by each of their spellings; read where a fault is told."""
+    return frozenset(orjson.loads(Path(__file__).with_name("element_names.json").read_bytes()))
 
 
 def extensions(element: Any, url: str) -> list[dict]:

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.profiles import read_package
 from fhir_r4 import resource as r
 from fhir_r4.resource import Coding, Identifier
+from tests.fhir_r4.packages import FOLDER, needs_packages
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -43,13 +45,32 @@ def test_an_identifier_reads_as_it_is_written():
 
 
 def test_references_are_told_with_their_paths():
-    claim = {"patient": {"reference": "Patient/1"}, "item": [{"x": [{"reference": "Y/2"}]}]}
-    assert list(r.references(claim, "Claim")) == [("Patient/1", "Claim.patient"), ("Y/2", "Claim.item[0].x[0]")]
+    claim = {"patient": {"reference": "Patient/1"}, "item": [{"encounter": [{"reference": "Y/2"}]}]}
+    told = [("Patient/1", "Claim.patient"), ("Y/2", "Claim.item[0].encounter[0]")]
+    assert list(r.references(claim, "Claim")) == told
 
 
-def test_a_path_does_not_repeat_a_sender_s_own_key():
-    odd = {"Ada Lovelace": {"reference": "Patient/1"}}
+@pytest.mark.parametrize("key", ["Ada Lovelace", "lovelace", "_lovelace", "ada1950"])
+def test_a_path_does_not_repeat_a_sender_s_own_key(key):
+    odd = {key: {"reference": "Patient/1", "modifierExtension": [{"url": "https://x/negated"}]}}
     assert list(r.references(odd, "Claim")) == [("Patient/1", "Claim.*")]
+    assert list(r.modifiers(odd, "Claim")) == [("https://x/negated", "Claim.*.modifierExtension[0]")]
+
+
+@needs_packages
+def test_the_names_that_a_path_may_show_are_those_of_fhir_r4():
+    core = FOLDER / "hl7.fhir.r4.core-4.0.1.tgz"
+    definitions = read_package(core.read_bytes(), core.name).definitions
+    types = [one for one in definitions if "snapshot" in one and one.get("derivation") != "constraint"]
+    elements = [one for definition in types for one in definition["snapshot"]["element"] if "." in one["path"]]
+    assert r._element_names() == {name for one in elements for name in _spellings(one)}
+
+
+def _spellings(element):
+    name = element["path"].rpartition(".")[2]
+    if not name.endswith("[x]"):
+        return [name]
+    return [name.removesuffix("[x]") + one["code"][0].upper() + one["code"][1:] for one in element["type"]]
 
 
 @pytest.mark.parametrize(
