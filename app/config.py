@@ -71,6 +71,10 @@ class Config:
     crd_prefetch: str = "portable"
     """Prefetch templates of the discovery document: portable, crd-2.0 or crd-2.2."""
 
+    crd_prefetch_facts: str = "always"
+    """Which searches of policies prefetch asks for: always (those that every policy in force makes) or any (the ten
+    most frequent)."""
+
     cors_origins: str = ""
     """Origins of browser-based CDS clients, blank-separated; none means that no browser may call the hooks."""
 
@@ -174,6 +178,7 @@ class Config:
             "PRIORAUTH_AUDIT_RETENTION_DAYS is not negative": self.audit_retention_days >= 0,
             "PRIORAUTH_CRD_VERSION is 2.0 or 2.2": self.crd_version in {"2.0", "2.2"},
             "PRIORAUTH_CRD_PREFETCH is portable, crd-2.0 or crd-2.2": self.crd_prefetch in _PREFETCH,
+            "PRIORAUTH_CRD_PREFETCH_FACTS is always or any": self.crd_prefetch_facts in {"always", "any"},
             "PRIORAUTH_CORS_ORIGINS are origins, and never *": all(map(is_origin, self.cors_origins.split())),
         }
         return [rule for rule, kept in rules.items() if not kept]

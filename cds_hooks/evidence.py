@@ -17,6 +17,7 @@ from cds_hooks.knowledge import Knowledge
 from cds_hooks.known import Known
 from cds_hooks.order import Order
 from cds_hooks.performer import provider_of, role_searches
+from cds_hooks.prefetch_facts import key
 from cds_hooks.request import HookRequest
 from fhir_r4.resource import Coding, as_dict, codings, dicts, kind, local_reference, reference, text_of
 from rules.book import PolicyBook
@@ -24,7 +25,7 @@ from rules.evidence import Asked, Evidence
 from rules.facts import Place
 from rules.policy import Policy
 from rules.ports import Standing
-from rules.search import CODED
+from rules.search import CODED, Search
 
 PLACE_OF_SERVICE = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
 _PERSON = ("subject", "patient")
@@ -60,12 +61,19 @@ def wanted_by_policies(
         for one in members:
             found = policy_for(order, one, order.day or now.date(), knowledge.book)
             if found:
-                yield from (search.for_patient(request.patient_id) for search in found.policy.searches)
+                asked = (_asked_for(search, request.patient_id, known) for search in found.policy.searches)
+                yield from filter(None, asked)
                 yield from _people(order, found.policy, known)
                 yield from _reasons(order, found.policy, known)
                 form = found.policy.at_order_time.questionnaire
                 if form and not request.has_dtr and request.wants("claim"):
                     yield question(knowledge.catalog.canonical(form))
+
+
+def _asked_for(search: Search, patient_id: str, known: Known) -> str | None:
+    """Return what the EHR is asked for a search: nothing where it came by prefetch, of a Bundle where it goes on."""
+    sent = key(search.written)
+    return known.further(sent) if known.sent(sent) else search.for_patient(patient_id)
 
 
 def _people(order: Order, policy: Policy, known: Known) -> Iterator[str]:
@@ -117,7 +125,7 @@ def unread(matched: Matched, known: Known, request: HookRequest) -> frozenset[st
     return frozenset(
         fact.name
         for fact in matched.policy.facts
-        if any(known.failed(search.for_patient(request.patient_id)) for search in fact.searches)
+        if any(known.failed(_asked_for(search, request.patient_id, known) or "") for search in fact.searches)
     )
 
 

@@ -5,14 +5,17 @@
 * ``crd-2.2``: CRD 2.2.1's expressions, word for word (found-29), as its discovery document has them.
 
 Asked for is what every call of the hook needs, and what the policies in the book need of it: who performs, and
-where. What only some orders need is read when such an order comes (CRD 2.0.1 #42).
+where, and of the record what ``cds_hooks.prefetch_facts`` finds. What only some orders need is read when such an
+order comes (CRD 2.0.1 #42).
 """
 
 import json
 from dataclasses import dataclass
+from datetime import date
 from functools import cache, lru_cache
 from importlib import resources
 
+from cds_hooks.prefetch_facts import ALWAYS, searched, templates_of
 from rules.book import PolicyBook
 
 PROFILES = ("portable", "crd-2.0", "crd-2.2")
@@ -35,32 +38,48 @@ _ORDERS_2_0 = {  # what gives a code by reference, and who performs
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What policies want to know of every order: who performs it, and where; and of some, by which scopes."""
+    """What policies want to know of every order: who performs it, and where; and of some, by which scopes.
+
+    Attributes:
+        searches: what of the record orders are to come with.
+        of_encounters: the same for hooks about an encounter.
+    """
 
     performer: bool = True
     location: bool = False
     scopes: tuple[str, ...] = ()
+    searches: tuple[str, ...] = ()
+    of_encounters: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=2)  # a book is as it is; one more while it is exchanged
-def needs_of(book: PolicyBook) -> Needs:
+@lru_cache(maxsize=4)  # a book is as it is; one more while it is exchanged, and at midnight
+def needs_of(book: PolicyBook, on: date, facts: str = ALWAYS) -> Needs:
     """Return what is wanted of every order, and the scopes that the searches of single policies need.
 
     Who performs is wanted always: the plan's network is asked about them. No policy is opened for this.
+
+    Args:
+        on: the day whose policies count for prefetch.
+        facts: which facts prefetch asks for, ``always`` or ``any``.
     """
     types = {search.partition("?")[0] for entry in book.entries for search in entry.searches}
-    return Needs(scopes=tuple(sorted(f"patient/{name}.rs" for name in types)))
+    return Needs(
+        scopes=tuple(sorted(f"patient/{name}.rs" for name in types)),
+        searches=searched(book, on, facts),
+        of_encounters=searched(book, on, facts, encounters=True),
+    )
 
 
 def templates(hook: str, profile: str, needs: Needs) -> dict[str, str]:
     """Return the prefetch templates of a hook by key."""
+    facts = templates_of(needs.of_encounters if hook in ENCOUNTER_HOOKS else needs.searches)
     match profile:
         case "crd-2.0":
-            return _always(hook) | _crd_2_0(hook, needs)
+            return _always(hook) | _crd_2_0(hook, needs) | facts
         case "crd-2.2":
-            return _crd_2_2(hook, needs)
+            return _crd_2_2(hook, needs) | facts
         case _:
-            return _always(hook)
+            return _always(hook) | facts
 
 
 def _always(hook: str) -> dict[str, str]:

@@ -48,7 +48,8 @@ SPARE_SECONDS = 0.3
 @door.get("")
 def discover() -> Response:
     house = the_service()
-    return plain(discovery(house.config.crd_prefetch, needs_of(house.book)))
+    needs = needs_of(house.book, house.now().date(), house.config.crd_prefetch_facts)
+    return plain(discovery(house.config.crd_prefetch, needs))
 
 
 @door.post("/<service_id>")

@@ -10,7 +10,7 @@ from cds_hooks.options import unusable
 from cds_hooks.prefetch import Needs, needs_of, templates
 from cds_hooks.services import SERVICES, discovery
 from rules.book import PolicyBook
-from tests.given import BOOK, HOOKS, ROOT
+from tests.given import BOOK, HOOKS, ROOT, TODAY
 from tests.rules.given import POLICY
 
 GUIDE = ROOT.parent / "shared" / "ig" / "davinci-crd-2.2.1-CRDServices.json"
@@ -94,7 +94,7 @@ def test_the_2_0_profile_asks_as_the_guide_shows(hook):
 
 @pytest.mark.requirement("crd-2.0.1@34", "crd-2.0.1@35", "crd-2.0.1@36")
 def test_a_client_learns_hooks_urls_and_scopes_with_their_reasons():
-    for service in discovery("portable", needs_of(PolicyBook([POLICY])))["services"]:
+    for service in discovery("portable", needs_of(PolicyBook([POLICY]), TODAY))["services"]:
         assert service["id"] == f"{service['hook']}-crd"
         for scope in ("patient/Coverage.rs", "user/Practitioner.rs", "patient/Observation.rs"):
             assert scope in service["usageRequirements"]
@@ -160,13 +160,13 @@ def test_no_browser_is_let_in_without_tls_or_from_everywhere(origins):
 
 
 def test_what_is_asked_for_follows_from_the_policies():
-    wanted = needs_of(PolicyBook([POLICY]))
+    wanted = needs_of(PolicyBook([POLICY]), TODAY)
     assert set(wanted.scopes) == set(POLICY.scopes)
-    modest = needs_of(PolicyBook([]))
+    modest = needs_of(PolicyBook([]), TODAY)
     assert modest.scopes == ()
     assert "practitioners" in templates("order-sign", "crd-2.2", modest)
     assert "patient/Observation.rs" not in str(discovery("portable", modest))
-    assert needs_of(BOOK) is needs_of(BOOK)
+    assert needs_of(BOOK, TODAY) is needs_of(BOOK, TODAY)
 
 
 def test_an_unknown_prefetch_profile_stops_the_start():

@@ -24,12 +24,13 @@ KNOWLEDGE = replace(hook_knowledge(), book=BY_RECORD)
 SEARCH = "Observation?patient=amy-baxter&code=http://loinc.org|20564-1&_sort=-date&_count=1"
 
 
-def called(*records, order=None, knowledge=KNOWLEDGE, providers=(CLINIC,), standing=()):
-    """Return what is said of the order, and the EHR that was asked."""
+def called(*records, order=None, knowledge=KNOWLEDGE, providers=(CLINIC,), standing=(), sent=None):
+    """Return what is said of the order, and the EHR that was asked; ``sent`` comes by prefetch besides."""
     held = a_record()
     for record in records:
         held.put(record)
     ehr, body = FakeEhr(held), a_hook(order=an_order(**(order or {})), version="2.2")
+    body["prefetch"] |= sent or {}
     request = read_request(body, SERVICES["order-sign-crd"], Generation.V2_2)
     known = gather(request, ehr, FakeDirectory(providers=providers), knowledge, NOW)
     given = respond(Scene(request, known, {AMY: tuple(standing)}, knowledge, NOW))
