@@ -22,10 +22,11 @@ from fhir_r4.generations import Generation
 from fhir_r4.problems import Conflict, Issue, Unavailable
 from fhir_r4.resource import identifiers
 from fhir_r4.wire import canonical, read_own, write_json
+from prior_auth.answer import Writer
 from prior_auth.authorization import Authorization, Move
+from prior_auth.case import Case
 from prior_auth.case_file import CaseFile
 from prior_auth.change import Change, Wish
-from prior_auth.claim_response import Case, Writer
 from prior_auth.parties import BusinessError, Parties, parties, requestors_of, senders_of
 from prior_auth.request_bundle import unwrapped
 from prior_auth.submission import Submission

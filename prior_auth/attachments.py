@@ -29,7 +29,8 @@ from fhir_r4.resource import (
 )
 from fhir_r4.systems import ITEM_TRACE_NUMBER
 from prior_auth.authorization import Authorization
-from prior_auth.submission import Form, Submission
+from prior_auth.requested_item import Form
+from prior_auth.submission import Submission
 from questionnaires.answers import responses_in
 
 MOST = 100

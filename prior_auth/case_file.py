@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-from prior_auth.submission import Form, RequestedItem, Submission, stored_submission
+from prior_auth.requested_item import Form, RequestedItem
+from prior_auth.submission import Submission, stored_submission
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,14 @@
-"""How is an authorization told? The PAS response Bundle, one writer for each generation.
+"""How is an authorization told? The ClaimResponse, for each generation.
 
-What the request held keeps its fullUrl, id and identifiers (2.2.1 spec-33); our references repeat those fullUrls
-to the letter. The ClaimResponse stands first, then each resource that it leads to, once (spec-30, -31); the Claim
-itself is the submitter's and is left out.
-
-Source: PAS 2.0.1 and 2.2.1, profile-claimresponse, profile-claiminquiryresponse, profile-pas-response-bundle.
+Source: PAS 2.0.1 and 2.2.1, profile-claimresponse, profile-claiminquiryresponse.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import NAMESPACE_URL, uuid5
 
-from fhir_r4.bundle import Entry
 from fhir_r4.generations import Generation
-from fhir_r4.problems import Issue, operation_outcome
-from fhir_r4.resource import dicts, extension, kind, local_reference, references
+from fhir_r4.resource import dicts, extension
 from fhir_r4.systems import (
     CLAIM_RESPONSE_REVIEWER,
     ERROR_ELEMENT,
@@ -23,26 +16,25 @@ from fhir_r4.systems import (
     ERROR_PATH,
     NPI,
     NUCC_TAXONOMY,
-    ORIGINAL_URN,
     PAS,
     TRANSMISSION_IDENTIFIERS,
     X12_FOLLOWUP_ACTION,
     X12_REJECT_REASON,
 )
+from prior_auth import authorized_providers
+from prior_auth.adjudication import SAID, header_adjudication
 from prior_auth.authorization import Authorization, Basis, Item
-from prior_auth.case import Case as Case  # noqa: PLC0414 told from here by name
-from prior_auth.information_resources import communication_requests, tasks
-from prior_auth.inquiry import Inquiry
-from prior_auth.item_response import SAID, authorized_providers, granted_item, header_adjudication, item_response
+from prior_auth.case import Case
+from prior_auth.item_response import granted_item, item_response
 from prior_auth.parties import BusinessError
 from prior_auth.submission import Submission
 
-_RESPONSE, _INQUIRY = "profile-claimresponse", "profile-claiminquiryresponse"
+RESPONSE, INQUIRY = "profile-claimresponse", "profile-claiminquiryresponse"
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
-    """Writes for one generation.
+class Manner:
+    """How something is told.
 
     Attributes:
         base: the absolute URL of the FHIR base, without a slash at the end.
@@ -53,172 +45,71 @@ class Writer:
     base: str
     now: datetime
 
-    def response_bundle(self, case: Case) -> dict:
-        """Return what ``$submit`` answers, with what is asked for while anything is pended."""
-        resource = self._claim_response(case, _RESPONSE)
-        asked = communication_requests(case, self.base, self.generation)
-        if asked:
-            urls = [f"{self.base}/{local_reference(one)}" for one in asked]
-            resource["communicationRequest"] = [{"reference": url} for url in urls]
-        more = [*asked, *tasks(case, self.base, self.generation)]
-        return self._bundle(resource, case.submission, "profile-pas-response-bundle", case.authorization.id, more)
 
-    def error_bundle(self, error: BusinessError, submission: Submission, identity: str) -> dict:
-        """Return what ``$submit`` answers when a readable request cannot be worked on."""
-        resource = self._head(submission, identity, _RESPONSE) | {
-            "outcome": "error",
-            "disposition": error.say,
-            "error": [self._error(error)],
-        }
-        return self._bundle(resource, submission, "profile-pas-response-bundle", identity)
+def claim_response(case: Case, profile: str, manner: Manner) -> dict:
+    """Return the authorization as it is now, by the profile of an answer or of an inquiry's."""
+    authorization = case.authorization
+    items = _SHOWN[manner.generation](case)
+    said = [item for item in items if item.decision.reason]
+    note = {item.sequence: number for number, item in enumerate(said, start=1)}
 
-    def claim_response(self, case: Case) -> dict:
-        """Return the ClaimResponse alone, as it is read by its id."""
-        resource = self._claim_response(case, _RESPONSE)
-        resource["meta"] = {"versionId": str(case.authorization.version)} | resource["meta"]
-        return resource
-
-    def inquiry_answer(self, cases: Iterable[Case], inquiry: Inquiry, withheld: Issue | None = None) -> dict:
-        """Return what ``$inquire`` answers: one Bundle for all (2.0.1), Parameters with one for each (2.2.1).
-
-        Args:
-            withheld: says that something is not told (2.2.1 spec-50), where it is not.
-        """
-        return _INQUIRY_ANSWER[self.generation](self, tuple(cases), inquiry, withheld)
-
-    def inquiry_bundle(self, case: Case) -> dict:
-        resource = self._claim_response(case, _INQUIRY)
-        identity, more = f"{case.authorization.id}#inquiry", tasks(case, self.base, self.generation)
-        return self._bundle(resource, case.submission, "profile-pas-inquiry-response-bundle", identity, more)
-
-    def empty_bundle(self, inquiry: Inquiry, withheld: Issue | None = None) -> dict:
-        """Return a Bundle that says "nothing found" and is valid all the same (2.0.1: entry 1..*)."""
-        said = withheld or Issue("not-found", "No authorization answers this inquiry.", None, "information")
-        echoed = inquiry.entries.closure(
-            [inquiry.patient, inquiry.insurer, inquiry.provider], leave=[inquiry.entries[0].full_url]
-        )
-        entries = [self.said(said, inquiry), *map(_echo, echoed)]
-        return self._collection(entries, "profile-pas-inquiry-response-bundle", inquiry.patient.full_url)
-
-    def said(self, issue: Issue, inquiry: Inquiry) -> dict:
-        """Return an entry that says something about the answer itself."""
-        identity = uuid5(NAMESPACE_URL, f"{self.now.isoformat()}#{issue.code}#{inquiry.patient.full_url}")
-        return {"fullUrl": f"urn:uuid:{identity}", "resource": operation_outcome([issue])}
-
-    def _claim_response(self, case: Case, profile: str) -> dict:
-        authorization = case.authorization
-        items = _SHOWN[self.generation](case)
-        said = [item for item in items if item.decision.reason]
-        note = {item.sequence: number for number, item in enumerate(said, start=1)}
-
-        resource = self._head(case.submission, authorization.id, profile)
-        if extensions_of_it := _ABOUT[self.generation](case):
-            resource["extension"] = extensions_of_it
-        resource["outcome"] = _OUTCOME[self.generation](authorization)
-        resource["disposition"] = _disposition(case)
-        if authorization.number:
-            resource["preAuthRef"] = authorization.number
-        if period := _period(authorization):
-            resource["preAuthPeriod"] = period
-        if len(items) < len(authorization.items):
-            resource["meta"]["security"] = [_SUBSETTED]
-        resource["item"] = [
-            item_response(item, case, note.get(item.sequence), self.generation, self.base) for item in items
+    resource = _head(case.submission, authorization.id, profile, manner)
+    if extensions_of_it := _ABOUT[manner.generation](case):
+        resource["extension"] = extensions_of_it
+    resource["outcome"] = _OUTCOME[manner.generation](authorization)
+    resource["disposition"] = _disposition(case)
+    if authorization.number:
+        resource["preAuthRef"] = authorization.number
+    if period := _period(authorization):
+        resource["preAuthPeriod"] = period
+    if len(items) < len(authorization.items):
+        resource["meta"]["security"] = [_SUBSETTED]
+    resource["item"] = [
+        item_response(item, case, note.get(item.sequence), manner.generation, manner.base) for item in items
+    ]
+    resource |= _BESIDE[manner.generation](items, case)
+    if said:
+        resource["processNote"] = [
+            {"number": note[item.sequence], "type": "display", "text": item.decision.reason} for item in said
         ]
-        resource |= _BESIDE[self.generation](items, case)
-        if said:
-            resource["processNote"] = [
-                {"number": note[item.sequence], "type": "display", "text": item.decision.reason} for item in said
-            ]
-        return resource
-
-    def _head(self, submission: Submission, identity: str, profile: str) -> dict:
-        claim = submission.claim.resource
-        own = {"system": f"{self.base}/ClaimResponse", "value": identity}
-        return {
-            "resourceType": "ClaimResponse",
-            "id": identity,
-            "meta": {"profile": [f"{PAS}/StructureDefinition/{profile}"]},
-            "identifier": [own, *dicts(claim.get("identifier"))],
-            "status": "active",
-            "type": claim["type"],
-            "use": "preauthorization",
-            "patient": {"reference": submission.patient.full_url},
-            "created": self.now.isoformat(timespec="seconds"),
-            "insurer": {"reference": submission.insurer.full_url},
-            "requestor": {"reference": submission.provider.full_url},
-            "request": {"reference": submission.claim.full_url},
-        }
-
-    def _error(self, error: BusinessError) -> dict:
-        followup = {"coding": [{"system": X12_FOLLOWUP_ACTION, "code": error.followup}]}
-        return {
-            "extension": [
-                {"url": ERROR_FOLLOWUP_ACTION, "valueCodeableConcept": followup},
-                _ERROR_ELEMENT[self.generation](error.element),
-                {"url": ERROR_PATH, "valueString": error.path},
-            ],
-            "code": {"coding": [{"system": X12_REJECT_REASON, "code": error.code}], "text": error.say},
-        }
-
-    def _bundle(
-        self, resource: dict, submission: Submission, profile: str, identity: str, more: Sequence[dict] = ()
-    ) -> dict:
-        """Put the ClaimResponse first, what we ask for next, and the requester's own entries behind it.
-
-        The Claim is the submitter's and is left out, unless a Task leads to it. The Claim of an update never comes
-        along: ClaimResponse.request and Task.reasonReference may only lead to one without ``related``.
-        """
-        own = [resource, *more]
-        claim = submission.claim
-        named = (submission.entries.resolve(target, claim) for one in own for target, _ in references(one))
-        leads_to_claim = any(kind(one) == "Task" for one in more) and not claim.resource.get("related")
-        roots = [one for one in named if one and (leads_to_claim or one.full_url != claim.full_url)]
-        leave = [] if leads_to_claim else [claim.full_url]
-        echoed = submission.entries.closure(roots, leave=leave)
-        first = [{"fullUrl": f"{self.base}/{local_reference(one)}", "resource": one} for one in own]
-        return self._collection([*first, *map(_echo, echoed)], profile, identity)
-
-    def _collection(self, entries: list[dict], profile: str, identity: str) -> dict:
-        name = uuid5(NAMESPACE_URL, f"{self.base}/Bundle/{identity}#{self.now.isoformat()}")
-        return {
-            "resourceType": "Bundle",
-            "id": str(name),
-            "meta": {"profile": [f"{PAS}/StructureDefinition/{profile}"]},
-            "identifier": {"system": ORIGINAL_URN, "value": f"urn:uuid:{name}"},
-            "type": "collection",
-            "timestamp": self.now.isoformat(timespec="seconds"),
-            "entry": entries,
-        }
+    return resource
 
 
-def _one_bundle(writer: Writer, cases: tuple[Case, ...], inquiry: Inquiry, withheld: Issue | None) -> dict:
-    if not cases:
-        return writer.empty_bundle(inquiry, withheld)
-    bundles = [writer.inquiry_bundle(case) for case in cases]
-    entries: dict[str, dict] = {}
-    for bundle in bundles:
-        for entry in bundle["entry"]:
-            entries.setdefault(entry["fullUrl"], entry)
-    return _with(bundles[0] | {"entry": list(entries.values())}, withheld, writer, inquiry)
+def error_response(error: BusinessError, submission: Submission, identity: str, manner: Manner) -> dict:
+    """Return what is said of a readable request that cannot be worked on."""
+    said = {"outcome": "error", "disposition": error.say, "error": [_error(error, manner)]}
+    return _head(submission, identity, RESPONSE, manner) | said
 
 
-def _bundle_each(writer: Writer, cases: tuple[Case, ...], inquiry: Inquiry, withheld: Issue | None) -> dict:
-    bundles = [writer.inquiry_bundle(case) for case in cases]
-    if bundles:
-        bundles[0] = _with(bundles[0], withheld, writer, inquiry)
-    elif withheld:  # the profile wants a ClaimResponse first, and there is none to tell
-        bundles = [{name: value for name, value in writer.empty_bundle(inquiry, withheld).items() if name != "meta"}]
-    found = [{"name": "return", "resource": bundle} for bundle in bundles]
-    return {"resourceType": "Parameters"} | ({"parameter": found} if found else {})
+def _head(submission: Submission, identity: str, profile: str, manner: Manner) -> dict:
+    claim = submission.claim.resource
+    own = {"system": f"{manner.base}/ClaimResponse", "value": identity}
+    return {
+        "resourceType": "ClaimResponse",
+        "id": identity,
+        "meta": {"profile": [f"{PAS}/StructureDefinition/{profile}"]},
+        "identifier": [own, *dicts(claim.get("identifier"))],
+        "status": "active",
+        "type": claim["type"],
+        "use": "preauthorization",
+        "patient": {"reference": submission.patient.full_url},
+        "created": manner.now.isoformat(timespec="seconds"),
+        "insurer": {"reference": submission.insurer.full_url},
+        "requestor": {"reference": submission.provider.full_url},
+        "request": {"reference": submission.claim.full_url},
+    }
 
 
-def _with(bundle: dict, withheld: Issue | None, writer: Writer, inquiry: Inquiry) -> dict:
-    """Return the Bundle with the OperationOutcome behind its ClaimResponse, where there is something to say."""
-    if withheld is None:
-        return bundle
-    first, *rest = bundle["entry"]
-    return bundle | {"entry": [first, writer.said(withheld, inquiry), *rest]}
+def _error(error: BusinessError, manner: Manner) -> dict:
+    followup = {"coding": [{"system": X12_FOLLOWUP_ACTION, "code": error.followup}]}
+    return {
+        "extension": [
+            {"url": ERROR_FOLLOWUP_ACTION, "valueCodeableConcept": followup},
+            _ERROR_ELEMENT[manner.generation](error.element),
+            {"url": ERROR_PATH, "valueString": error.path},
+        ],
+        "code": {"coding": [{"system": X12_REJECT_REASON, "code": error.code}], "text": error.say},
+    }
 
 
 def _nothing_about(_: Case) -> list[dict]:
@@ -227,7 +118,7 @@ def _nothing_about(_: Case) -> list[dict]:
 
 def _about(case: Case) -> list[dict]:
     """Say who sends it to whom, whether a person looked at it, and who is authorized for the whole (2.2)."""
-    return [*_transmission(case), _reviewer(case.authorization), *authorized_providers(case)]
+    return [*_transmission(case), _reviewer(case.authorization), *authorized_providers.of_the_whole(case)]
 
 
 def _transmission(case: Case) -> Iterator[dict]:
@@ -297,17 +188,12 @@ def _error_element_2_2(element: str) -> dict:
     return {"url": ERROR_ELEMENT, "extension": [{"url": "error", "valueString": element}]}
 
 
-_INQUIRY_ANSWER = {Generation.V2_0: _one_bundle, Generation.V2_2: _bundle_each}
 _ABOUT = {Generation.V2_0: _nothing_about, Generation.V2_2: _about}
 _BESIDE = {Generation.V2_0: _nothing_beside, Generation.V2_2: _beside}
 _SHOWN = {Generation.V2_0: _listed, Generation.V2_2: _all}
 _SUBSETTED = {"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}
 _OUTCOME = {Generation.V2_0: _outcome_2_0, Generation.V2_2: _outcome_2_2}
 _ERROR_ELEMENT = {Generation.V2_0: _error_element_2_0, Generation.V2_2: _error_element_2_2}
-
-
-def _echo(entry: Entry) -> dict:
-    return {"fullUrl": entry.full_url, "resource": entry.resource}
 
 
 def _disposition(case: Case) -> str:

@@ -6,7 +6,7 @@ from datetime import date
 from fhir_r4.resource import Coding, codings, dicts
 from prior_auth.parties import Parties
 from prior_auth.quantity import quantity_of
-from prior_auth.submission import RequestedItem
+from prior_auth.requested_item import RequestedItem
 from rules.decisions import Then
 from rules.evaluate import Outcome
 from rules.evidence import Answers, Asked, Evidence

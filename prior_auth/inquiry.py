@@ -33,8 +33,9 @@ from fhir_r4.systems import (
     X12_REVIEW_ACTION,
     code_key,
 )
+from prior_auth.named import member_ids, provider_npis
 from prior_auth.request_bundle import day, read_bundle
-from prior_auth.submission import member_ids, provider_npis, service_days
+from prior_auth.requested_item import service_days
 
 _CERTIFIED = f"{PAS}/StructureDefinition/extension-itemCertification"
 _CODE_END = f"{PAS}/StructureDefinition/extension-productOrServiceCodeEnd"

@@ -10,11 +10,9 @@ Source: PAS 2.0.1 and 2.2.1, profile-claimresponse-base.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fhir_r4.bundle import Entry
 from fhir_r4.generations import Generation
-from fhir_r4.resource import as_dict, as_list, codings, dicts, extension, extensions, kind, reference
+from fhir_r4.resource import as_dict, as_list, codings, dicts, extension, extensions, reference
 from fhir_r4.systems import (
-    ADJUDICATION,
     ADMINISTRATION_REFERENCE_NUMBER,
     AUTHORIZATION_NUMBER,
     ITEM_PREAUTH_ISSUE_DATE,
@@ -23,27 +21,15 @@ from fhir_r4.systems import (
     PAS,
     PAS_TEMP,
     REQUESTED_SERVICE,
-    REVIEW_ACTION,
-    REVIEW_ACTION_CODE,
-    X12_ENTITY,
-    X12_REVIEW_ACTION,
 )
+from prior_auth import authorized_providers
+from prior_auth.adjudication import adjudication, granted_adjudication
 from prior_auth.authorization import GRANTED, Decision, Item, ReviewAction, Service
 from prior_auth.case import Case
 
-SAID = {
-    ReviewAction.CERTIFIED: "Certified in total",
-    ReviewAction.PARTLY_CERTIFIED: "Certified, partial",
-    ReviewAction.NOT_CERTIFIED: "Not certified",
-    ReviewAction.PENDED: "Pended",
-    ReviewAction.MODIFIED: "Modified",
-    ReviewAction.CANCELLED: "Cancelled",
-    ReviewAction.NOT_REQUIRED: "No action required",
-}
 _EXTENSIONS = f"{PAS}/StructureDefinition/extension-"
-_DETAIL, _PROVIDER = f"{_EXTENSIONS}itemAuthorizedDetail", f"{_EXTENSIONS}itemAuthorizedProvider"
-_PROVIDER_TYPE, _SERVICE_DATE = f"{_EXTENSIONS}authorizedProviderType", f"{_EXTENSIONS}itemRequestedServiceDate"
-_DIAGNOSIS, _OVERALL = f"{_EXTENSIONS}communicatedDiagnosis", f"{_EXTENSIONS}careTeamClaimScope"
+_DETAIL, _SERVICE_DATE = f"{_EXTENSIONS}itemAuthorizedDetail", f"{_EXTENSIONS}itemRequestedServiceDate"
+_DIAGNOSIS = f"{_EXTENSIONS}communicatedDiagnosis"
 _ADMISSION, _DISCHARGE = f"{_EXTENSIONS}admissionDates", f"{_EXTENSIONS}dischargeDate"
 _ASKED_AGAIN = tuple(  # what addItem repeats of the Claim.item
     f"{_EXTENSIONS}{name}"
@@ -74,7 +60,7 @@ def item_response(item: Item, case: Case, note: int | None, generation: Generati
         *_numbers(item, case),
         *_requested_days(item.asked),
         *_detail(item, generation),
-        *_authorized_provider(item, case, generation),
+        *authorized_providers.of_item(item, case, generation),
         *_stay(item, case, generation),
         *_diagnoses(item, case),
     ]
@@ -92,12 +78,7 @@ def granted_item(item: Item, case: Case) -> dict:
     echoed = [_resolved(one, case) for url in _ASKED_AGAIN for one in extensions(asked, url)]
     if asked.get("revenue"):
         echoed.append({"url": f"{_EXTENSIONS}revenueCode", "valueCodeableConcept": asked["revenue"]})
-    providers = [
-        {"extension": [{"url": _PROVIDER_TYPE, "valueCodeableConcept": role}]} | {"reference": provider.full_url}
-        if role
-        else {"reference": provider.full_url}
-        for provider, role, _ in _providers(item, case)
-    ]
+    providers = authorized_providers.of_added_item(item, case)
     certified = dict.fromkeys(("location", "servicedDate", "servicedPeriod"))
     kept = {name: value for name, value in asked.items() if name.startswith(tuple(certified))}
     quantity = _quantity(granted, asked)
@@ -110,45 +91,8 @@ def granted_item(item: Item, case: Case) -> dict:
         | kept
         | ({"quantity": quantity} if quantity else {})
         | ({"unitPrice": asked["unitPrice"]} if asked.get("unitPrice") else {})
-        | {"adjudication": [_adjudication(ReviewAction.CERTIFIED, item.decision)]}
+        | {"adjudication": [granted_adjudication(item.decision)]}
     )
-
-
-def adjudication(decision: Decision) -> dict:
-    """Write the review action, with its number and the payer's own reason codes."""
-    return _adjudication(decision.action, decision)
-
-
-def header_adjudication(action: ReviewAction, number: str | None) -> dict:
-    """Write what the items say together."""
-    return _reviewed(action, number if action in GRANTED else None, [])
-
-
-def _adjudication(action: ReviewAction, decision: Decision) -> dict:
-    reasons = [
-        {"url": "reasonCode", "valueCodeableConcept": {"coding": [{"system": one.system, "code": one.code}]}
-         | ({"text": one.display} if one.display else {})}
-        for one in (decision.reason_codes if action is decision.action else ())
-    ]  # fmt: skip
-    return _reviewed(action, decision.number, reasons)
-
-
-def _reviewed(action: ReviewAction, given: str | None, reasons: list[dict]) -> dict:
-    coding = {"system": X12_REVIEW_ACTION, "code": action, "display": SAID[action]}
-    number = [{"url": "number", "valueString": given}] if given else []
-    code = {"url": REVIEW_ACTION_CODE, "valueCodeableConcept": {"coding": [coding]}}
-    return {
-        "extension": [{"url": REVIEW_ACTION, "extension": [*number, code, *reasons]}],
-        "category": {"coding": [{"system": ADJUDICATION, "code": "submitted"}]},
-    }
-
-
-def authorized_providers(case: Case) -> list[dict]:
-    """Return who is authorized for the whole (2.2): the overall claim's care team, where something is certified."""
-    if case.authorization.header not in GRANTED:
-        return []
-    team = [one for one in dicts(case.submission.claim.resource.get("careTeam")) if _is_overall(one)]
-    return [_as_extension(found, role, one, Generation.V2_2) for one in team for found, role in _who(one, case)]
 
 
 def _certification(decision: Decision, case: Case) -> list[dict]:
@@ -221,47 +165,6 @@ def _quantity(granted: Service, asked: dict) -> dict | None:
 
 
 _UNITS = "Units"  # prof-2: a quantity has a unit or a code, also where the request had neither
-
-
-def _authorized_provider(item: Item, case: Case, generation: Generation) -> list[dict]:
-    return [_as_extension(entry, role, one, generation) for entry, role, one in _providers(item, case)]
-
-
-def _as_extension(provider: Entry, role: dict | None, member: dict, generation: Generation) -> dict:
-    parts: list[dict] = [{"url": "provider", "valueReference": {"reference": provider.full_url}}]
-    if role:
-        parts.append({"url": _TYPE_URL[generation], "valueCodeableConcept": role})
-    if generation is Generation.V2_2 and member.get("qualification"):
-        parts.append({"url": "qualification", "valueCodeableConcept": member["qualification"]})
-    return {"url": _PROVIDER, "extension": parts}
-
-
-_TYPE_URL = {Generation.V2_0: "providerType", Generation.V2_2: _PROVIDER_TYPE}
-
-
-def _providers(item: Item, case: Case) -> Iterator[tuple[Entry, dict | None, dict]]:
-    """Yield who is authorized to render an item: its care team's members, as the request names them."""
-    if item.decision.action not in GRANTED:
-        return
-    wanted = set(as_list(item.asked.get("careTeamSequence")))
-    for one in dicts(case.submission.claim.resource.get("careTeam")):
-        if one.get("sequence") in wanted and not _is_overall(one):
-            yield from ((entry, role, one) for entry, role in _who(one, case))
-
-
-def _is_overall(member: dict) -> bool:
-    return extension(member, _OVERALL).get("valueBoolean") is True
-
-
-def _who(member: dict, case: Case) -> Iterator[tuple[Entry, dict | None]]:
-    """Yield the Practitioner or Organization of a care team member, and their X12 entity type."""
-    entries = case.submission.entries
-    found = entries.resolve(reference(member.get("provider")), case.submission.claim)
-    if found and kind(found.resource) == "PractitionerRole":
-        found = entries.resolve(reference(found.resource.get("practitioner")), found)
-    if found and kind(found.resource) in {"Practitioner", "Organization"}:
-        role = [one.to_fhir() for one in codings(member.get("role")) if one.system == X12_ENTITY]
-        yield found, ({"coding": role} if role else None)
 
 
 def _stay(item: Item, case: Case, generation: Generation) -> Iterator[dict]:

@@ -11,7 +11,8 @@ from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from fhir_r4.systems import BACKPORT
-from prior_auth.claim_response import Case, Writer
+from prior_auth.answer import Writer
+from prior_auth.case import Case
 from prior_auth.subscription import CONTENT, TOPIC
 
 

@@ -12,7 +12,8 @@ from fhir_r4.bundle import Entry
 from fhir_r4.resource import Identifier, dicts, extension, identifier, identifiers, kind, reference, text_of, value_of
 from fhir_r4.systems import NPI, TRANSMISSION_IDENTIFIERS
 from prior_auth.change import Wish
-from prior_auth.submission import MOST_NUMBERS, Submission
+from prior_auth.named import MOST_NUMBERS
+from prior_auth.submission import Submission
 from rules.directory import Member, Payer, Provider
 from rules.ports import Directory
 

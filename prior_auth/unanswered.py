@@ -10,7 +10,8 @@ from datetime import datetime
 from prior_auth.authorization import Authorization, Basis, Decision, Item, Move, ReviewAction
 from prior_auth.deadlines import decision_due
 from prior_auth.parties import BusinessError, Parties, requestors_of
-from prior_auth.submission import RequestedItem, Submission
+from prior_auth.requested_item import RequestedItem
+from prior_auth.submission import Submission
 from prior_auth.weigh import Knowledge, OnFile, Weighing, weigh
 from rules.directory import Payer
 

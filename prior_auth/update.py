@@ -19,7 +19,8 @@ from prior_auth.change import Change, Wish
 from prior_auth.deadlines import decision_due
 from prior_auth.information import answered
 from prior_auth.parties import BusinessError, requestors_of
-from prior_auth.submission import Form, RequestedItem, Submission
+from prior_auth.requested_item import Form, RequestedItem
+from prior_auth.submission import Submission
 from prior_auth.weigh import Weighing, weigh
 
 NOT_FOUND, REFUSED = "AA", "33"

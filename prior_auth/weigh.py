@@ -13,8 +13,8 @@ from fhir_r4.systems import BILLING, canonical_system
 from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
 from prior_auth.evidence import evidence_of, unweighed, within
 from prior_auth.parties import Parties
+from prior_auth.requested_item import Form, RequestedItem
 from prior_auth.review import reason_codes
-from prior_auth.submission import Form, RequestedItem
 from questionnaires.answers import answers_by_question, facts_from, finished
 from questionnaires.catalog import Catalog
 from rules.assertion import CoverageAssertion

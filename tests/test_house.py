@@ -64,7 +64,7 @@ def test_errors_are_rendered_in_one_place():
     allowed = {
         "fhir_r4/problems.py", "app/api/errors.py",
         "questionnaires/package.py", "questionnaires/reported.py",  # an outcome inside an answer, or the answer itself
-        "prior_auth/claim_response.py",
+        "prior_auth/answer.py",
         "app/api/attachments.py",  # the whole answer of $submit-attachment
         "app/sandbox/server.py",  # the other side
     }  # fmt: skip

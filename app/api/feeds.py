@@ -18,8 +18,9 @@ from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.wire import write_json
+from prior_auth.answer import Writer
 from prior_auth.authorization import Authorization
-from prior_auth.claim_response import Case, Writer
+from prior_auth.case import Case
 from prior_auth.submission import stored_submission
 
 door = Blueprint("feeds", __name__, url_prefix="/feeds")

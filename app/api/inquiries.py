@@ -13,8 +13,9 @@ from app.storage import authorizations
 from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Issue
+from prior_auth.answer import Writer
 from prior_auth.authorization import Authorization
-from prior_auth.claim_response import Case, Writer
+from prior_auth.case import Case
 from prior_auth.inquire import Answer, Asker, OnFile, answers
 from prior_auth.inquiry import Inquiry, read_inquiry
 from prior_auth.submission import stored_submission

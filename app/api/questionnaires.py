@@ -14,7 +14,7 @@ from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue, Unprocessable
 from fhir_r4.resource import dicts, identifier, kind, text_of
-from prior_auth.submission import member_ids
+from prior_auth.named import member_ids
 from questionnaires.draft import draft
 from questionnaires.next_question import next_questions, read_response
 from questionnaires.package import Package, content, to_parameters

@@ -13,7 +13,8 @@ from app.storage.clients import Client
 from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Unknown
-from prior_auth.claim_response import Case, Writer
+from prior_auth.answer import Writer
+from prior_auth.case import Case
 from prior_auth.submission import stored_submission
 
 door = Blueprint("reads", __name__, url_prefix="/fhir/<generation:generation>")

@@ -14,7 +14,7 @@ from app.storage import notices, subscriptions
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import dicts, kind, text_of, value_of
-from prior_auth.claim_response import Writer
+from prior_auth.answer import Writer
 from prior_auth.notification import CONTENTS, replay, statuses
 from prior_auth.subscription import CONTENT, STATUSES
 

@@ -17,7 +17,8 @@ from app.storage.sealing import NoKey
 from app.storage.subscriptions import Subscription
 from app.wiring import Service
 from fhir_r4.wire import read_json, write_json
-from prior_auth.claim_response import Case, Writer
+from prior_auth.answer import Writer
+from prior_auth.case import Case
 from prior_auth.notification import Event, Standing, handshake, heartbeat, notification
 from prior_auth.submission import stored_submission
 from prior_auth.subscription import LONGEST_TIMEOUT

@@ -1,0 +1,62 @@
+"""By which numbers does a request name its member and its providers?"""
+
+from collections.abc import Iterator
+
+from fhir_r4.bundle import Entries
+from fhir_r4.resource import (
+    as_list,
+    dicts,
+    extension,
+    identifier,
+    identifiers,
+    identifiers_of_type,
+    kind,
+    reference,
+    text_of,
+)
+from fhir_r4.systems import IDENTIFIER_TYPE, MEMBER_NUMBER, NPI, REQUESTED_SERVICE
+
+MOST_NUMBERS = 5
+
+
+def member_ids(patient: dict, coverage: dict) -> tuple[str, ...]:
+    """Return the numbers of the most trusted kind that there is: where the card's is given, no other counts.
+
+    In order: member numbers of the Patient, of the Coverage, subscriberId, and what a Patient calls neither.
+    """
+    subscriber = text_of(coverage.get("subscriberId"))
+    kinds = (
+        [one.value for one in identifiers_of_type(patient, IDENTIFIER_TYPE, MEMBER_NUMBER)],
+        [one.value for one in identifiers_of_type(coverage, IDENTIFIER_TYPE, MEMBER_NUMBER)],
+        [subscriber] if subscriber else [],
+        [found.value for one in dicts(patient.get("identifier")) if "type" not in one and (found := identifier(one))],
+    )
+    return tuple(dict.fromkeys(next((numbers for numbers in kinds if numbers), [])))[:MOST_NUMBERS]
+
+
+def provider_npis(entries: Entries) -> Iterator[str]:
+    """Yield the NPIs of the requestor, the care team and who ordered or performs, with all they lead to."""
+    claim = entries[0]
+    orders = [
+        order
+        for item in dicts(claim.resource.get("item"))
+        if (order := entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), claim))
+    ]
+    named = [
+        entries.resolve(reference(claim.resource.get("provider")), claim),
+        *(entries.resolve(reference(one.get("provider")), claim) for one in dicts(claim.resource.get("careTeam"))),
+        *(entries.resolve(reference(order.resource.get("requester")), order) for order in orders),
+        *(
+            entries.resolve(reference(performer), order)
+            for order in orders
+            for performer in named_in(order.resource.get("performer"))
+        ),
+    ]
+    for entry in entries.closure([one for one in named if one]):
+        if kind(entry.resource) in {"Organization", "Practitioner", "PractitionerRole"}:
+            yield from (one.value for one in identifiers(entry.resource) if one.system == NPI)
+
+
+def named_in(value: object) -> list:
+    """Return the references of an element that takes one in some types of order, several in others."""
+    return as_list(value) or ([value] if value else [])

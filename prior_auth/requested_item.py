@@ -1,0 +1,198 @@
+"""What does one item of a request ask for, on whose order, and with what along it?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from fhir_r4.bundle import Entries, Entry, local_part
+from fhir_r4.coverage_information import assertion_ids
+from fhir_r4.resource import (
+    Coding,
+    as_dict,
+    as_list,
+    codings,
+    dicts,
+    extension,
+    identifiers,
+    kind,
+    local_reference,
+    reference,
+    text_of,
+)
+from fhir_r4.systems import BILLING, NPI, REQUESTED_SERVICE, code_key
+from prior_auth.change import Wish, wish_of
+from prior_auth.named import named_in
+from prior_auth.request_bundle import day
+from rules.search import CODED
+
+_ORDER_CODES = ("codeCodeableConcept", "code", "medicationCodeableConcept")
+
+
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What came along with an item, all about its patient; facts of policies are read from it.
+
+    Attributes:
+        order: the request behind the item.
+        records: resources of the EHR.
+        diagnoses: of the item, else of the Claim, and the reasons of the order.
+        others: the codes of the other items.
+        performer: NPI of who is to do it, where the order names somebody.
+    """
+
+    order: dict | None = None
+    patient: dict | None = None
+    coverage: dict | None = None
+    records: tuple[dict, ...] = ()
+    diagnoses: tuple[Coding, ...] = ()
+    others: tuple[Coding, ...] = ()
+    performer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedItem:
+    """One service that is asked for.
+
+    Attributes:
+        sequence: Claim.item.sequence.
+        asked: the Claim.item itself.
+        wish: what is to become of it; NEW in a request that changes none.
+        codes: the codings of productOrService.
+        starts, ends: the days of service, where the item says them.
+        authored: the day on which the order behind it was written, else the Claim; the submitter's word.
+        assertion_ids: promises that the order carries (CRD).
+        coverage, performer: ``Type/id`` of the Coverage, and of who is to do it where the order says, on the
+            submitter's own server; what a promise was made for.
+        information: sequences of the supportingInfo that belongs to it; empty means all.
+        doubts: what a person has to look at before anything is certified, in sentences.
+        along: what came with it.
+    """
+
+    sequence: int
+    codes: tuple[Coding, ...]
+    starts: date | None
+    ends: date | None
+    authored: date
+    assertion_ids: tuple[str, ...]
+    information: frozenset[int]
+    doubts: tuple[str, ...]
+    coverage: str | None = None
+    performer: str | None = None
+    asked: dict[str, Any] = field(default_factory=dict)
+    wish: Wish = Wish.NEW
+    along: Along = Along()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A QuestionnaireResponse about the patient, and the supportingInfo that points to it; 0 where none does."""
+
+    sequence: int
+    response: dict
+
+    def belongs_to(self, item: RequestedItem) -> bool:
+        """Tell whether it is about this item: an item that names no information has all of it."""
+        return not self.sequence or not item.information or self.sequence in item.information
+
+
+def read_item(item: dict, entries: Entries, patient: Entry, coverage: Entry, *, changes: bool) -> RequestedItem:
+    order = entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), entries[0])
+    behind = order.resource if order else {}
+    starts, ends = service_days(item)
+    created = day(entries[0].resource.get("created"))
+    assert created is not None  # noqa: S101 read_bundle has refused it
+    return RequestedItem(
+        sequence=item["sequence"],
+        codes=codings(item.get("productOrService")),
+        starts=starts,
+        ends=ends,
+        authored=day(behind.get("authoredOn")) or created,
+        assertion_ids=assertion_ids(behind),
+        coverage=local_reference(coverage.resource) if text_of(coverage.resource.get("id")) else None,
+        performer=_performer(behind),
+        information=frozenset(one for one in as_list(item.get("informationSequence")) if isinstance(one, int)),
+        doubts=(*_doubts(item), *(_doubts_of_order(order, item, entries, patient) if order else ())),
+        along=_along(item, order, entries, patient, coverage),
+        asked=item,
+        wish=wish_of(item) if changes else Wish.NEW,
+    )
+
+
+def _performer(order: dict) -> str | None:
+    """Return who is to do it, where the order says: the first of them, as the hook took it."""
+    named = order.get("performer")
+    target = reference(next(iter(dicts(named)), {}) if isinstance(named, list) else named)
+    return local_part(target) or target
+
+
+def _doubts(item: dict) -> Iterator[str]:
+    """Say what no policy can weigh, and would be certified unseen."""
+    billed = {code_key(one.system, one.code) for one in codings(item.get("productOrService"))}
+    if len({key for key in billed if key[0] in BILLING}) > 1:
+        yield "The item names more than one service."
+
+
+def _along(item: dict, order: Entry | None, entries: Entries, patient: Entry, coverage: Entry) -> Along:
+    behind, claim = order.resource if order else {}, entries[0].resource
+    performer = order and next(
+        (one for name in named_in(behind.get("performer")) if (one := entries.resolve(reference(name), order))), None
+    )
+    return Along(
+        order=order.resource if order else None,
+        patient=patient.resource,
+        coverage=coverage.resource,
+        records=tuple(_records(entries, patient)),
+        diagnoses=(
+            *_diagnoses(claim, item),
+            *(code for one in dicts(behind.get("reasonCode")) for code in codings(one)),
+        ),
+        others=tuple(
+            code for one in dicts(claim.get("item")) if one is not item for code in codings(one.get("productOrService"))
+        ),
+        performer=next((one.value for one in identifiers(performer.resource) if one.system == NPI), None)
+        if performer
+        else None,
+    )
+
+
+def _diagnoses(claim: dict, item: dict) -> Iterator[Coding]:
+    """Yield the diagnoses to which the item points; all of the Claim's where it points to none."""
+    wanted = as_list(item.get("diagnosisSequence"))
+    for one in dicts(claim.get("diagnosis")):
+        if not wanted or one.get("sequence") in wanted:
+            yield from codings(one.get("diagnosisCodeableConcept"))
+
+
+def _records(entries: Entries, patient: Entry) -> Iterator[dict]:
+    """Yield what of the EHR was sent about the patient and nobody else."""
+    for entry in entries:
+        if kind(entry.resource) in CODED:
+            about = entry.resource.get("subject") or entry.resource.get("patient")
+            subject = entries.resolve(reference(about), entry)
+            if subject is not None and subject.full_url == patient.full_url:
+                yield entry.resource
+
+
+def _doubts_of_order(order: Entry, item: dict, entries: Entries, patient: Entry) -> Iterator[str]:
+    """Say where the order behind an item does not bear it."""
+    behind = order.resource
+    if text_of(behind.get("status")) not in {"active", "draft"}:
+        yield "The order behind the item is not active."
+    if behind.get("doNotPerform") is True:
+        yield "The order behind the item says not to do it."
+    subject = entries.resolve(reference(behind.get("subject")), order)
+    if subject is None or subject.full_url != patient.full_url:
+        yield "The order behind the item is for another patient."
+    coded = next((found for name in _ORDER_CODES if (found := codings(behind.get(name)))), ())
+    ordered = {code_key(one.system, one.code) for one in coded}
+    asked = {code_key(one.system, one.code) for one in codings(item.get("productOrService"))}
+    if {system for system, _ in ordered} & BILLING and not ordered & asked:
+        yield "The order behind the item is for another service."
+
+
+def service_days(element: dict) -> tuple[date | None, date | None]:
+    """Return ``serviced[x]`` as first and last day; a single date is both."""
+    period = as_dict(element.get("servicedPeriod"))
+    single = day(element.get("servicedDate"))
+    return single or day(period.get("start")), single or day(period.get("end"))
