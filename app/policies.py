@@ -28,6 +28,7 @@ from cql import CqlError
 from fhir_r4.problems import Problem
 from fhir_r4.wire import read_object
 from questionnaires.catalog import ELM, Catalog, load_catalog, questions
+from questionnaires.policy_searches import with_policy_searches
 from rules.book import PolicyBook
 from rules.load import load_book
 from rules.published import unkept
@@ -212,7 +213,8 @@ def load_edition(digest: str, policies: Path, forms: Path, shelf: Shelf | None =
     Raises:
         FaultyFile: any file has a fault, or a policy asks for a form or a question that is not there.
     """
-    book, catalog = load_book(policies, shelf, _told), _forms(forms)
+    book = load_book(policies, shelf, _told)
+    catalog = _forms(forms, lambda form: with_policy_searches(form, book))
     if faults := missing_forms(book, catalog):
         raise FaultyFile(faults)
     return Edition(digest, book, catalog)
@@ -234,9 +236,9 @@ def unpacked(files: Files, shelf: Shelf | None = None) -> Edition:
         return load_edition(kept.digest_of(files), Path(folder, "policies"), Path(folder, "forms"), shelf)
 
 
-def _forms(folder: Path) -> Catalog:
+def _forms(folder: Path, completed: Callable[[dict], dict]) -> Catalog:
     try:
-        return load_catalog(folder)
+        return load_catalog(folder, completed)
     except (Problem, CqlError, OSError, KeyError, TypeError, ValueError) as error:
         faults = [
             Fault(file.name, 1, "not a form of FHIR JSON with url, id and version") for file in _unreadable(folder)

@@ -9,7 +9,7 @@ Source: DTR 2.0.1 @37, @40, @42; DTR 2.2.0 spec-23 to spec-25, spec-39; profiles
 
 from fhir_r4.generations import Generation
 from fhir_r4.resource import extension, extensions
-from fhir_r4.systems import ADAPTIVE, CQF_LIBRARY, DTR, LAUNCH_CONTEXT
+from fhir_r4.systems import ADAPTIVE, CQF_LIBRARY, DTR, LAUNCH_CONTEXT, VARIABLE
 from questionnaires.dialects import written
 
 SUFFIX = "-adaptive"
@@ -41,7 +41,7 @@ def searchable(form: dict, base: str) -> dict:
 def contained_form(form: dict, generation: Generation, base: str, items: list[dict] | None = None) -> dict:
     """Return the elements of a response that carry an adaptive form with these questions so far."""
     address = {"url": ADAPTIVE, "valueUrl": f"{base}/Questionnaire/$next-question"}
-    named = [*extensions(form, CQF_LIBRARY), *extensions(form, LAUNCH_CONTEXT)]
+    named = [one for url in (CQF_LIBRARY, LAUNCH_CONTEXT, VARIABLE) for one in extensions(form, url)]
     held = {
         "resourceType": "Questionnaire",
         "id": CONTAINED,

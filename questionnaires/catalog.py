@@ -1,7 +1,7 @@
 """Which forms do we have, by canonical, and what goes with each?"""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -136,11 +136,14 @@ def _included(value_set: dict) -> list[str]:
     return [one for part in parts for one in part.get("valueSet", ())]
 
 
-def load_catalog(folder: Path) -> Catalog:
+def load_catalog(folder: Path, completed: Callable[[dict], dict] = lambda form: form) -> Catalog:
     """Return the catalog of a folder of forms.
 
     ``<form>/<version>.json`` is a Questionnaire, ``<version>.cql`` and ``<version>.elm.json`` beside it are its logic,
     ``value-sets/*.json`` are ValueSets.
+
+    Args:
+        completed: adds to a form what does not stand in its file.
     """
     held: dict[str, list[dict]] = {"Questionnaire": [], "ValueSet": []}
     for file in sorted(folder.glob("*/*.json")):
@@ -148,7 +151,7 @@ def load_catalog(folder: Path) -> Catalog:
             resource = read_object(file.read_bytes())
             held["ValueSet" if kind(resource) == "ValueSet" else "Questionnaire"].append(resource)
     libraries = [_library(file) for file in sorted(folder.glob("*/*.cql"))]
-    return Catalog(held["Questionnaire"], libraries, held["ValueSet"])
+    return Catalog(map(completed, held["Questionnaire"]), libraries, held["ValueSet"])
 
 
 ELM = ".elm.json"

@@ -21,6 +21,8 @@ _REFERENCES = {
     "performer": ("performer",),
     "payor": ("payor",),
 }
+_CODES = ("code", "codeCodeableConcept", "medicationCodeableConcept")
+_DAYS = frozenset({"date", "authored", "authored-on", "authoredon", "recorded-date"})  # search parameters
 _DATES = ("effectiveDateTime", "authoredOn", "recordedDate", "onsetDateTime", "authored")
 
 
@@ -93,15 +95,19 @@ def _test(name: str, value: str) -> Callable[[dict], bool]:
             target in wanted or target.partition("/")[2] in wanted for target in _targets(one, _REFERENCES[name])
         )
     if name == "code":
-        return lambda one: any(f"{c.system}|{c.code}" in wanted or c.code in wanted for c in codings(one.get("code")))
+        return lambda one: any(
+            f"{c.system}|{c.code}" in wanted or c.code in wanted
+            for element in _CODES
+            for c in codings(one.get(element))
+        )
     if name == "category":
         return lambda one: any(
             f"{c.system}|{c.code}" in wanted or c.code in wanted
             for category in dicts(one.get("category"))
             for c in codings(category)
         )
-    if name in {"status", "url", "version"}:
-        return lambda one: one.get(name) in wanted
+    if name in {"status", "url", "version"} | _DAYS:
+        return lambda one: _is_on(_date(one), value) if name in _DAYS else one.get(name) in wanted
     if name == "identifier":
         return lambda one: any(str(i) in wanted or i.value in wanted for i in identifiers(one))
     raise BadSearch(name)
@@ -118,6 +124,13 @@ def _targets(resource: dict, elements: Iterable[str]) -> list[str]:
 
 def _date(resource: dict) -> str:
     return next((resource[name] for name in _DATES if name in resource), "")
+
+
+def _is_on(day: str, wanted: str) -> bool:
+    """Tell whether a day is the one searched (``2026-02-01``), or one from it on (``ge``) or until it (``le``)."""
+    prefix, bound = (wanted[:2], wanted[2:]) if wanted[:2].isalpha() else ("eq", wanted)
+    day = day[: len(bound)]
+    return bool(day) and {"eq": day == bound, "ge": day >= bound, "le": day <= bound}.get(prefix, False)
 
 
 def searchset(matches: list[dict], base: str, resource_type: str, url: str) -> dict:
