@@ -110,7 +110,7 @@ def _order(_fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -> 
 
 
 def _code(whence: Whence, evidence: Evidence) -> Iterable[Seen]:
-    """Return the code by which the policy was found, however many others the order has; or whether it is one of some."""
+    """Return the code by which the policy was found, however many others there are; or whether it is one of some."""
     return _among(whence, evidence, [evidence.code] if evidence.code else [], "code")
 
 

@@ -38,7 +38,7 @@ def bare(form=OURS):
     form = copy.deepcopy(form)
     for item in questions(form).values():
         kept = [one for one in item.pop("extension", []) if one["url"] not in EXPRESSIONS]
-        item |= {"extension": kept} if kept else {}
+        item.update({"extension": kept} if kept else {})
     return form
 
 
