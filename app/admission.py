@@ -12,7 +12,8 @@ from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.profiles.check import OPERATIONS, committed
 
 SUBMIT, INQUIRE = "Claim/$submit", "Claim/$inquire"
-PACKAGE, SUBSCRIBE = "Questionnaire/$questionnaire-package", "Subscription"
+PACKAGE, NEXT_QUESTION = "Questionnaire/$questionnaire-package", "Questionnaire/$next-question"
+LOG_ERRORS, SUBSCRIBE = "Questionnaire/$log-questionnaire-errors", "Subscription"
 MOST = 200  # that are kept of what is let pass
 _MOST_VALUES = 60_000  # looked at closely for one request: less than half a second
 _DOORS = (  # profiles of PAS, and types of FHIR itself, that most requests are made of
@@ -49,7 +50,9 @@ _TYPES = (
     "ServiceRequest",
     "MedicationRequest",
     "DocumentReference",
+    "Questionnaire",
     "QuestionnaireResponse",
+    "OperationOutcome",
 )
 _CORE = "http://hl7.org/fhir/StructureDefinition"
 _PAS = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition"

@@ -34,20 +34,23 @@ def is_adaptive(form: dict) -> bool:
 def searchable(form: dict, base: str) -> dict:
     """Return the twin as a package shows it: without questions, and with the address of the next ones."""
     kept = [one for one in form["extension"] if one["url"] != ADAPTIVE]
-    address = {"url": ADAPTIVE, "valueUrl": f"{base}/Questionnaire/$next-question"}
-    return {key: value for key, value in form.items() if key != "item"} | {"extension": [*kept, address]}
+    return {key: value for key, value in form.items() if key != "item"} | {"extension": [*kept, _address(base)]}
+
+
+def _address(base: str) -> dict:
+    """Return the extension that says where the next questions are had: the base URL of the server (SDC 4.0.0)."""
+    return {"url": ADAPTIVE, "valueUrl": base}
 
 
 def contained_form(form: dict, generation: Generation, base: str, items: list[dict] | None = None) -> dict:
     """Return the elements of a response that carry an adaptive form with these questions so far."""
-    address = {"url": ADAPTIVE, "valueUrl": f"{base}/Questionnaire/$next-question"}
     named = [one for url in (CQF_LIBRARY, LAUNCH_CONTEXT, VARIABLE) for one in extensions(form, url)]
     held = {
         "resourceType": "Questionnaire",
         "id": CONTAINED,
         "meta": {"profile": [_PROFILE]},
         "text": form["text"],
-        "extension": [*named, address],
+        "extension": [*named, _address(base)],
         "derivedFrom": [f"{form['url']}|{form['version']}"],
         "title": form["title"],
         "status": "active",

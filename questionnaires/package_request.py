@@ -16,6 +16,8 @@ ORDERS = frozenset(
     {"Appointment", "Encounter", "CommunicationRequest", "DeviceRequest", "ImmunizationRecommendation"}
     | {"MedicationRequest", "NutritionOrder", "ServiceRequest", "SupplyRequest", "VisionPrescription"}
 )
+MOST_PARAMETERS = 500
+"""In one call; an order set has some dozens of orders, each of which brings a few others along."""
 _NAMED = {"coverage": "a Coverage", "order": "an order", "referenced": "a resource"}
 _Given = list[tuple[int, dict]]
 
@@ -60,11 +62,13 @@ def read_parameters(body: dict, generation: Generation) -> PackageRequest:
 
     Raises:
         InvalidRequest: not Parameters, no coverage, none of order, questionnaire and context (dtr-1), or a
-            parameter of the wrong kind; every fault at once.
+            parameter of the wrong kind; every fault at once. Or more parameters than are looked at.
     """
     if kind(body) != "Parameters":
         raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
     given = list(enumerate(dicts(body.get("parameter"))))
+    if len(given) > MOST_PARAMETERS:
+        raise InvalidRequest(Issue("too-costly", f"at most {MOST_PARAMETERS} parameters", "Parameters.parameter"))
     issues: list[Issue] = []
     coverages = tuple(_resources(given, "coverage", frozenset({"Coverage"}), issues))
     orders = tuple(_resources(given, "order", ORDERS, issues))

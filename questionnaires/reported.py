@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fhir_r4.problems import InvalidRequest, Issue, operation_outcome
 from fhir_r4.resource import as_dict, as_list, dicts, kind, text_of
 
-MOST_ISSUES, MOST_WORDS = 50, 500
+MOST_FORMS, MOST_ISSUES, MOST_WORDS = 50, 50, 500
 _SEVERITIES = frozenset({"fatal", "error", "warning", "information"})
 _PERSONAL = re.compile(
     r"\b\d{4}-\d{2}-\d{2}\b"  # a day
@@ -48,9 +48,8 @@ def read_report(body: dict) -> list[Reported]:
     """
     if kind(body) != "Parameters":
         raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
-    named = {name: list(_named(body, name)) for name in ("questionnaire", "operationoutcome")}
-    forms = [found for one in named["questionnaire"] if (found := _canonical(one))]
-    outcomes = [as_dict(one.get("resource")) for one in named["operationoutcome"]]
+    forms = [found for one in _named(body, "questionnaire") if (found := _canonical(one))]
+    outcomes = [as_dict(one.get("resource")) for one in _named(body, "operationoutcome")]
     issues = [issue for one in outcomes if kind(one) == "OperationOutcome" for issue in dicts(one.get("issue"))]
     missing = {"questionnaire": not forms, "operationOutcome": not issues}
     if any(missing.values()):
@@ -61,7 +60,9 @@ def read_report(body: dict) -> list[Reported]:
                 if is_missing
             )
         )
-    return [_reported(form, issue) for form in dict.fromkeys(forms) for issue in issues[:MOST_ISSUES]]
+    return [
+        _reported(form, issue) for form in list(dict.fromkeys(forms))[:MOST_FORMS] for issue in issues[:MOST_ISSUES]
+    ]
 
 
 def acknowledged(kept: int) -> dict:

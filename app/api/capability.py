@@ -20,8 +20,8 @@ PREFIX = "/fhir/<generation:generation>/"
 _BACKPORT = BACKPORT.removesuffix("/StructureDefinition")
 _SMART = {"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}
 _NO_INTERACTIONS = frozenset({"metadata", ".well-known/smart-configuration"})
-_ALIASES = frozenset({"Claim/$inquiry"})
-"""Taken, since clients spell it so, and not told: there is no such operation."""
+_ALIASES = frozenset({"Claim/$inquiry", "$next-question"})
+"""Taken, since clients spell them so, and not told: there are no such operations."""
 
 GUIDES: Mapping[Generation, Mapping[str, str]] = {
     Generation.V2_0: {CRD: "2.0.1", DTR: "2.0.1", PAS: "2.0.1"},

@@ -6,10 +6,12 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 from sqlalchemy import Connection
 
+from app import admission
 from app.api.door import fhir, read_body
 from app.current import the_service
 from app.security import bearer
 from app.storage import authorizations, form_errors, hooks, information
+from app.storage.clients import Client
 from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue, Unprocessable
@@ -29,8 +31,10 @@ door = Blueprint("questionnaires", __name__, url_prefix="/fhir/<generation:gener
 
 @door.post("/Questionnaire/$questionnaire-package")
 def questionnaire_package(generation: Generation) -> Response:
-    service = _for_client()
-    asked = read_parameters(read_body(service.config.fhir_limit_bytes), generation)
+    service, client = _for_client("Questionnaire")
+    body = read_body(service.config.fhir_limit_bytes)
+    asked = read_parameters(body, generation)
+    admission.admit(body, admission.PACKAGE, generation, strict=client.strict)
     edition, now, base = service.edition, service.now(), service.fhir_base(generation)
     insured, strangers = _insured(service, asked)
     promises = _promises(service, asked, insured)
@@ -53,27 +57,35 @@ def questionnaire_package(generation: Generation) -> Response:
 
 
 @door.post("/Questionnaire/$next-question")
+@door.post("/$next-question")
 def next_question(generation: Generation) -> Response:
-    """Answer with the bare response: that is what FHIR makes of a single parameter ``return``."""
-    service = _for_client()
-    response = read_response(read_body(service.config.fhir_limit_bytes))
+    """Answer with the bare response: that is what FHIR makes of a single parameter ``return``.
+
+    The operation is Questionnaire's; 2.0.1 (@38, @39) also says ``[base]/$next-question``, and some clients ask there.
+    """
+    service, client = _for_client("Questionnaire")
+    body = read_body(service.config.fhir_limit_bytes)
+    response = read_response(body)
+    admission.admit(body, admission.NEXT_QUESTION, generation, strict=client.strict)
     edition, base = service.edition, service.fhir_base(generation)
     today = service.payers[0].today(service.now())
     return fhir(next_questions(response, edition.catalog, edition.book, today, generation, base))
 
 
 @door.post("/Questionnaire/$log-questionnaire-errors")
-def log_questionnaire_errors(generation: Generation) -> Response:  # noqa: ARG001 both spellings on each base
-    service = _for_client()
-    reported = read_report(read_body(service.config.fhir_limit_bytes))
+def log_questionnaire_errors(generation: Generation) -> Response:
+    service, client = _for_client("Questionnaire")
+    body = read_body(service.config.fhir_limit_bytes)
+    reported = read_report(body)
+    admission.admit(body, admission.LOG_ERRORS, generation, strict=client.strict)
     with service.database.writing() as connection:
-        kept = form_errors.keep(connection, g.client_id, reported, service.now())
+        kept = form_errors.keep(connection, client.id, reported, service.now())
     return fhir(acknowledged(kept))
 
 
 @door.route("/ValueSet/$expand", methods=["GET", "POST"])
 def expand(generation: Generation) -> Response:  # noqa: ARG001 the same on each base
-    service = _for_client()
+    service, _ = _for_client("Questionnaire", "ValueSet")
     given = _from_query() if request.method == "GET" else _from_body(read_body(service.config.fhir_limit_bytes))
     url, version = given.get("url"), given.get("valueSetVersion")
     if not url:
@@ -86,14 +98,13 @@ def expand(generation: Generation) -> Response:  # noqa: ARG001 the same on each
     )
 
 
-def _for_client() -> Service:
-    """Return the service to a client that may use DTR's operations, or raise."""
+def _for_client(*kinds: str) -> tuple[Service, Client]:
+    """Return the service and the client that asks, who may read or search one of these; or raise."""
     service = the_service()
-    client = bearer.require(
-        service, request.headers.get("Authorization"), ("Questionnaire", "r"), ("Questionnaire", "s")
-    )
+    rights = [(one, letter) for one in kinds for letter in "rs"]
+    client = bearer.require(service, request.headers.get("Authorization"), *rights)
     g.client_id = client.id
-    return service
+    return service, client
 
 
 def _insured(service: Service, asked: PackageRequest) -> tuple[tuple[Insured, ...], list[Issue]]:

@@ -23,6 +23,7 @@ from fhir_r4.resource import dicts, kind
 from fhir_r4.wire import write_json
 
 FILES = ("nodes.jsonl", "codes.jsonl", "index.json")
+_CORE = "http://hl7.org/fhir/StructureDefinition"
 _PAS = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition"
 _CRD = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition"
 _DTR = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition"
@@ -35,9 +36,13 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {  # operation -> profile of what co
         f"{_DTR}/dtr-qpackage-input-parameters",
         f"{_DTR}/dtr-qpackage-output-parameters",
     ),
-    "Questionnaire/$next-question": (
-        f"{_DTR}/dtr-next-question-input-parameters",
-        f"{_DTR}/dtr-next-question-output-parameters",
+    "Questionnaire/$next-question": (  # in and out: bare, or in Parameters; what is adaptive says so itself
+        f"{_DTR}/dtr-questionnaireresponse",
+        f"{_DTR}/dtr-questionnaireresponse",
+    ),
+    "Questionnaire/$log-questionnaire-errors": (  # what is answered is an OperationOutcome
+        f"{_DTR}/dtr-log-errors-input-parameters",
+        f"{_CORE}/OperationOutcome",
     ),
     "Subscription": (f"{_BACKPORT}/backport-subscription", f"{_BACKPORT}/backport-subscription"),
     "notification": (

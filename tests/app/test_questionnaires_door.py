@@ -4,13 +4,10 @@ import pytest
 
 from app.storage import form_errors, tables
 from fhir_r4.generations import Generation
-from fhir_r4.resource import contained
 from fhir_r4.wire import read_json
-from questionnaires.catalog import questions
 from tests.app.browsing import Person
 from tests.given import a_coverage, a_hook, an_order
 from tests.questionnaires.given import bundles, outcome
-from tests.questionnaires.test_next_question import FLAGS, PAIN, YES, answering
 from tests.second_opinion import assert_fhir, assert_profiled
 
 FORMS = "https://forms.priorauth.example.org"
@@ -26,6 +23,12 @@ def parameters(order=None, coverage=None, context=None, more=()):
     ]
     given += [{"name": "context", "valueString": context}] if context else []
     return {"resourceType": "Parameters", "parameter": given}
+
+
+def a_stranger(**changes):
+    """A coverage of nobody that this payer insures."""
+    known = a_coverage(subscriberId="X1", **changes)
+    return {name: value for name, value in known.items() if name != "identifier"}
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.2"])
@@ -49,7 +52,7 @@ def test_the_promise_of_the_hook_leads_to_the_form_it_spoke_of(house):
     ("asked", "where"),
     [
         (parameters(context="never-promised"), "context"),
-        (parameters(coverage=a_coverage(identifier=[], subscriberId="X1")), "coverage"),
+        (parameters(coverage=a_stranger()), "coverage"),
     ],
 )
 @pytest.mark.requirement("dtr-2.2.0@spec-130")
@@ -77,7 +80,7 @@ def test_what_leaves_the_door_keeps_to_its_profiles(house, version):
 
 
 def test_a_coverage_of_nobody_beside_one_of_ours_is_a_warning(house):
-    stranger = {"name": "coverage", "resource": a_coverage(id="x", identifier=[], subscriberId="X1")}
+    stranger = {"name": "coverage", "resource": a_stranger(id="x")}
     body = read_json(house.package(parameters(more=[stranger]), "2.0").data)
     assert len(bundles(body)) == 1
     (issue,) = outcome(body)
@@ -103,40 +106,6 @@ def test_nothing_of_a_package_request_is_kept(house):
     grown = {table.name for table in tables.metadata.sorted_tables if len(house.rows(table)) > before[table.name]}
     assert grown == {"access_tokens", "spent_assertions", "events"}
     assert not any("ACME0001234" in str(row) for row in house.rows(tables.events))
-
-
-@BOTH
-def test_an_adaptive_form_is_walked_to_its_end(house, version):
-    """Package, two calls, done: a red flag was found, and the earlier care was never asked for."""
-    named = {"name": "questionnaire", "valueCanonical": f"{FORMS}/Questionnaire/lumbar-mri-adaptive|2026.1"}
-    packages = bundles(read_json(house.package(parameters(more=[named]), version).data))
-    drafts = [one["entry"][1]["resource"] for one in packages]
-    (response,) = [one for one in drafts if "contained" in one]
-    for answers in ({}, FLAGS | {"0.1": PAIN, "1.3": YES}):
-        sent = answering(response, answers)
-        answer = house.post(f"{version}/Questionnaire/$next-question", sent)
-        assert answer.status_code == 200
-        response = read_json(answer.data)
-        assert_profiled(response, Generation(version), references="open")
-    assert response["status"] == "completed"
-    assert "2.1" not in questions(contained(response, response["questionnaire"]))
-
-
-@pytest.mark.requirement("dtr-2.0.1@49", "dtr-2.0.1@346", "dtr-2.2.0@sec-10")
-def test_nothing_of_an_adaptive_form_is_kept(house):
-    """Not the answers, and not that somebody asked."""
-    before = {table.name: len(house.rows(table)) for table in tables.metadata.sorted_tables}
-    test_an_adaptive_form_is_walked_to_its_end(house, "2.2")
-    after = {table.name: len(house.rows(table)) for table in tables.metadata.sorted_tables}
-    grown = {name for name in after if after[name] > before[name]}
-    assert grown == {"access_tokens", "spent_assertions", "events"}
-    assert not any(row["kind"].startswith("questionnaire") for row in house.rows(tables.events))
-
-
-def test_an_answer_that_the_form_does_not_allow_is_400(house):
-    answer = house.post("2.2/Questionnaire/$next-question", {"resourceType": "QuestionnaireResponse"})
-    assert answer.status_code == 400
-    assert read_json(answer.data)["issue"][0]["expression"] == ["QuestionnaireResponse.questionnaire"]
 
 
 # ValueSet/$expand ------------------------------------------------------------------------------------------------

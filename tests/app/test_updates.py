@@ -131,6 +131,7 @@ def test_a_changed_item_is_weighed_anew_and_what_was_certified_waits_where_the_p
     assert row["number"] == number
 
 
+@pytest.mark.requirement("dtr-2.0.1@56", "dtr-2.2.0@spec-45")
 @BOTH
 def test_a_questionnaire_response_by_update_decides_what_was_pended(house, version):
     """The form came without the test result; the update brings it, and no item says that it changed."""

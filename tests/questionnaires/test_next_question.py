@@ -54,7 +54,8 @@ def answering(response, answers, origin="manual"):
         given = answers.get(item["linkId"])
         return item | below | ({"answer": [marked | given]} if given else {})
 
-    return copy.deepcopy(response) | {"item": [filled(one) for one in response.get("item", [])]}
+    items = [filled(one) for one in response.get("item", [])]
+    return copy.deepcopy(response) | ({"item": items} if items else {})
 
 
 def walk(name, answers, generation=Generation.V2_2):

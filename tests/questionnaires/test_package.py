@@ -404,9 +404,7 @@ def test_an_adaptive_form_comes_without_questions_and_says_where_the_next_ones_a
     (form,) = held(answer, "Questionnaire")
     assert "item" not in form
     assert form["meta"]["profile"][0].endswith("dtr-questionnaire-adapt-search")
-    assert extension(form, ADAPTIVE)["valueUrl"] == (
-        f"https://pas.example.org/fhir/{generation}/Questionnaire/$next-question"
-    )
+    assert extension(form, ADAPTIVE)["valueUrl"] == f"https://pas.example.org/fhir/{generation}"
     assert_profiled(answer, generation, references="open")
 
 
