@@ -4,7 +4,7 @@ A small FHIR R4 server's worth of search: what US Core asks for of the types in 
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from fhir_r4.resource import as_dict, as_list, codings, dicts, identifiers, kind, local_reference, reference
 from fhir_r4.wire import read_object
 
-_DAY = re.compile(r"\{\{today(?:-(\d+))?\}\}")
+_DAY = re.compile(r"\{\{today([+-]\d+)?\}\}")
 _REFERENCES = {
     "patient": ("subject", "patient", "beneficiary"),
     "subject": ("subject",),
@@ -39,13 +39,17 @@ class Records:
 
     @classmethod
     def load(cls, folder: Path, today: date) -> "Records":
-        """Read all ``*.json`` of a folder; ``{{today-10}}`` becomes the day ten days ago."""
+        """Read a folder's ``*.json``, resources and Bundles of them; ``{{today-10}}`` becomes the day ten days ago."""
 
         def day(found: re.Match[str]) -> str:
-            return (today - timedelta(days=int(found[1] or 0))).isoformat()
+            return (today + timedelta(days=int(found[1] or 0))).isoformat()
 
-        texts = (file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.json")))
-        return cls(read_object(_DAY.sub(day, text).encode()) for text in texts)
+        texts = (file.read_text(encoding="utf-8") for file in sorted(folder.rglob("*.json")))
+        read = [read_object(_DAY.sub(day, text).encode()) for text in texts]
+        return cls(resource for one in read for resource in _resources(one))
+
+    def __iter__(self) -> Iterator[dict]:
+        return iter(list(self._held.values()))
 
     def get(self, target: str) -> dict | None:
         return self._held.get(target)
@@ -84,6 +88,11 @@ class Records:
         _, _, name = include.partition(":")
         targets = _targets(resource, _REFERENCES.get(name, ()))
         return [held for target in targets if (held := self._held.get(target))]
+
+
+def _resources(read: dict) -> list[dict]:
+    """Return what a file holds: one resource, or those of a Bundle."""
+    return [as_dict(entry.get("resource")) for entry in dicts(read.get("entry"))] if kind(read) == "Bundle" else [read]
 
 
 def _test(name: str, value: str) -> Callable[[dict], bool]:
