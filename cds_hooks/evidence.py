@@ -20,6 +20,7 @@ from cds_hooks.performer import provider_of, role_searches
 from cds_hooks.prefetch_facts import key
 from cds_hooks.request import HookRequest
 from fhir_r4.resource import Coding, as_dict, codings, dicts, kind, local_reference, reference, text_of
+from fhir_r4.systems import PLACE_OF_SERVICE
 from rules.book import PolicyBook
 from rules.evidence import Asked, Evidence
 from rules.facts import Place
@@ -27,7 +28,6 @@ from rules.policy import Policy
 from rules.ports import Standing
 from rules.search import CODED, Search
 
-PLACE_OF_SERVICE = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
 _PERSON = ("subject", "patient")
 
 

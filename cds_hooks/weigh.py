@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from cds_hooks.circumstances import Circumstances
+from cds_hooks.determination import Issue, Wanted, may_issue, nothing
 from cds_hooks.evidence import Matched, evidence, policy_for, unread
 from cds_hooks.insured import Insured
 from cds_hooks.knowledge import Knowledge
@@ -35,6 +36,7 @@ from rules.ports import Standing
 from rules.weigh import weigh as weigh_policy
 
 _EXTENSION = {Generation.V2_0: extension_2_0, Generation.V2_2: extension_2_2}
+_ON_FILE = "Prior authorization is on file."
 _UNKNOWN_CODE = Coding("", "")
 
 
@@ -45,6 +47,7 @@ class Scene:
     Attributes:
         standing: the certified items of each member.
         now: the moment of the answer, aware.
+        issue: makes an authorization where a policy's row says that the hook does.
     """
 
     request: HookRequest
@@ -52,6 +55,7 @@ class Scene:
     standing: Mapping[Member, tuple[Standing, ...]]
     knowledge: Knowledge
     now: datetime
+    issue: Issue = nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
     day = order.day or today
     matched = policy_for(order, insured, day, scene.knowledge.book)
     policy, code = (matched.policy, matched.code) if matched else (None, next(iter(order.codes), _UNKNOWN_CODE))
-    outcome = _outcome(order, insured, matched, today, scene)
+    told = _told(order, insured, matched, today, scene)
+    outcome = told.outcome if told else None
     plan = payer.plan(member.plan) if payer and member else None
     statement = CoverageInformation(
         coverage=local_reference(insured.coverage),
@@ -96,7 +101,7 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
         number = _number_on_file(order, member, code, day, scene)
         statement = (
             _not_a_member(statement, insured, day)
-            or (matched and outcome and _by_policy(statement, matched, outcome, number, scene))
+            or (told and _by_policy(statement, told, number, scene))
             or _without_policy(statement, code, plan)
         )
     statement = replace(statement, dependencies=_dependencies(order, scene))
@@ -119,15 +124,22 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
     return Weighed(order, insured, assertion, said, policy, today, outcome)
 
 
-def _outcome(order: Order, insured: Insured, matched: Matched | None, today: date, scene: Scene) -> Outcome | None:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An order's policy, what is known for it when the order is written, and what it says to that."""
+
+    wanted: Wanted
+    matched: Matched
+    outcome: Outcome
+
+
+def _told(order: Order, insured: Insured, matched: Matched | None, today: date, scene: Scene) -> _Told | None:
     """Weigh the policy on what is known when the order is written; None where there is none, or nobody to weigh for."""
     if matched is None or insured.member is None:
         return None
     on_file, patient = scene.standing.get(insured.member, ()), scene.request.patient_id
-    return weigh_policy(
-        matched.policy,
-        evidence(order, insured, matched, scene.circumstances, on_file, patient, today),
-    )
+    known = evidence(order, insured, matched, scene.circumstances, on_file, patient, today)
+    return _Told(Wanted(order, insured, matched.code, known), matched, weigh_policy(matched.policy, known))
 
 
 def _not_a_member(statement: CoverageInformation, insured: Insured, day: date) -> CoverageInformation | None:
@@ -152,32 +164,35 @@ def _without_policy(statement: CoverageInformation, code: Coding, plan: Plan | N
     return replace(statement, covered="covered", pa_needed=otherwise, billing_codes=(code,), reasons=(reason,))
 
 
-def _by_policy(
-    statement: CoverageInformation, matched: Matched, outcome: Outcome, number: str | None, scene: Scene
-) -> CoverageInformation:
+def _by_policy(statement: CoverageInformation, told: _Told, number: str | None, scene: Scene) -> CoverageInformation:
     """Say what the policy says at order time, on the facts that are known by now."""
-    policy, says = matched.policy, at_order_time(matched.policy, outcome)
+    policy, says = told.matched.policy, at_order_time(told.matched.policy, told.outcome)
+    codes = policy.applies_to.billing_codes(told.matched.code)
     read = (Detail("policy-link", "Url", policy.sources[0].url),)
-    said = replace(
-        statement, covered=says.covered, billing_codes=policy.applies_to.billing_codes(matched.code), details=read
-    )
+    said = replace(statement, covered=says.covered, billing_codes=codes, details=read)
     if number and says.covered != "not-covered":
-        reason = Reason("Prior authorization is on file.")
-        return replace(said, pa_needed="satisfied", satisfied_pa_id=number, reasons=(reason,))
-    if _hangs_on_what_was_not_read(matched, outcome, scene):
+        return _satisfied(said, number, _ON_FILE)
+    if _hangs_on_what_was_not_read(told.matched, told.outcome, scene):
         reason = Reason(
             "The record could not be read in time; whether authorization is needed is not known.", "technical"
         )
         return replace(said, pa_needed=INDETERMINATE, reasons=(reason,))
+    if says.issues and may_issue(scene.request) and (number := scene.issue(told.wanted)):
+        return _satisfied(said, number, _ON_FILE)
     form = scene.knowledge.catalog.canonical(says.questionnaire) if says.questionnaire and says.doc_needed else None
+    would = (Reason("What is known now would be enough to certify it."),) if says.issues else ()
     return replace(
         said,
         pa_needed=says.pa_needed,
         doc_needed=says.doc_needed,
         info_needed=says.info_needed,
         questionnaires=(form,) if form else (),
-        reasons=(Reason(says.reason or f"See the plan's policy: {policy.title}."),),
+        reasons=(Reason(says.reason or f"See the plan's policy: {policy.title}."), *would),
     )
+
+
+def _satisfied(said: CoverageInformation, number: str, why: str) -> CoverageInformation:
+    return replace(said, pa_needed="satisfied", satisfied_pa_id=number, reasons=(Reason(why),))
 
 
 def _hangs_on_what_was_not_read(matched: Matched, outcome: Outcome, scene: Scene) -> bool:
@@ -187,10 +202,7 @@ def _hangs_on_what_was_not_read(matched: Matched, outcome: Outcome, scene: Scene
 
 
 def _number_on_file(order: Order, member: Member | None, code: Coding, day: date, scene: Scene) -> str | None:
-    """Return the number of what is certified already.
-
-    What CRD calls an unsolicited determination, a number issued because an order is written, is never made here.
-    """
+    """Return the number of what is certified already."""
     if member is None:
         return None
     on_file = scene.standing.get(member, ())

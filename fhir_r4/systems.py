@@ -27,6 +27,7 @@ AUTHORIZATION_NUMBER = f"{PAS}/StructureDefinition/extension-authorizationNumber
 TRANSMISSION_IDENTIFIERS = f"{PAS}/StructureDefinition/extension-TransmissionIdentifiers"  # PAS 2.2
 CERTIFICATION_TYPE = f"{PAS}/StructureDefinition/extension-certificationType"
 LEVEL_OF_SERVICE = f"{PAS}/StructureDefinition/extension-levelOfServiceCode"
+PLACE_OF_SERVICE = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
 REQUESTED_SERVICE = f"{PAS}/StructureDefinition/extension-requestedService"
 CLAIM_RESPONSE_REVIEWER = f"{PAS}/StructureDefinition/extension-claimResponseReviewer"  # PAS 2.2
 INFO_CHANGED = f"{PAS}/StructureDefinition/extension-infoChanged"

@@ -13,7 +13,7 @@ from rules.evaluate import Outcome
 from rules.policy import AtOrderTime, Policy
 from rules.trace import Need
 
-_CONDITIONAL = "conditional"
+_CONDITIONAL, _SATISFIED = "conditional", "satisfied"
 
 
 def at_order_time(policy: Policy, outcome: Outcome) -> AtOrderTime:
@@ -60,13 +60,15 @@ def _overridden(said: AtOrderTime, row: Mapping[str, Any]) -> AtOrderTime:
     if not row:
         return said
     documents = row.get("doc-needed", said.doc_needed)
+    issues = row.get("pa-needed") == _SATISFIED  # until a number is issued, what the policy says holds
     changed = replace(
         said,
         covered=row.get("covered", said.covered),
-        pa_needed=row.get("pa-needed", said.pa_needed),
+        pa_needed=said.pa_needed if issues else row.get("pa-needed", said.pa_needed),
         doc_needed=(documents,) if isinstance(documents, str) else tuple(documents),
         questionnaire=row.get("questionnaire", said.questionnaire),
         reason=row.get("reason", said.reason),
+        issues=issues,
     )
     conditional = _CONDITIONAL in {changed.covered, changed.pa_needed}
     return changed if conditional else replace(changed, info_needed=())

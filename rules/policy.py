@@ -142,7 +142,11 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class AtOrderTime:
-    """What CRD says when such an order is written, in the words of ext-coverage-information."""
+    """What CRD says when such an order is written, in the words of ext-coverage-information.
+
+    Attributes:
+        issues: the row that holds lets the hook issue the authorization.
+    """
 
     covered: str
     pa_needed: str | None = None
@@ -150,6 +154,7 @@ class AtOrderTime:
     info_needed: tuple[str, ...] = ()
     questionnaire: str | None = None
     reason: str | None = None
+    issues: bool = False
 
 
 @dataclass(frozen=True, slots=True)

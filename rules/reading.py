@@ -87,6 +87,8 @@ def row_in_words(row: Row) -> str:
     asked = asked_in_words(row)
     then = outcome_in_words(row)
     said = f"If {listed(asked)}: {then}." if asked else f"Otherwise: {then}."
+    if row.at_order_time.get("pa-needed") == "satisfied":
+        said += " The authorization is issued when such an order is signed."
     return f"{said} {row.say}" if row.say else said
 
 

@@ -18,6 +18,7 @@ from app.security import cds_client
 from app.security.cds_client import HookCaller
 from app.storage import authorizations, clients, hooks
 from app.storage.hooks import Invocation
+from app.unsolicited import Issuer
 from app.wiring import Service as House
 from app.wiring import new_id
 from cds_hooks.circumstances import Circumstances
@@ -62,11 +63,11 @@ def call_service(service_id: str) -> Response:
     body = read_body(house.config.hook_limit_bytes)
     call = _Call(house, called, caller, body, house.now(), started)
     try:
-        kept, promises = call.answered()
+        answered = call.answered()
     except Problem as refused:
-        call.keep(call.refused(refused))
+        call.keep(_Answered(call.refused(refused)))
         raise
-    call.keep(kept, promises)
+    kept = call.keep(answered)
     return Response(kept.response, content_type="application/json", headers={"Cache-Control": "no-store"})
 
 
@@ -83,6 +84,19 @@ def url_of(house: House, path: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class _Answered:
+    """What is kept of a call: itself with its answer, what that promises, and what it issues."""
+
+    invocation: Invocation
+    promises: tuple[CoverageAssertion, ...] = ()
+    issuer: Issuer | None = None
+
+    @property
+    def issues(self) -> bool:
+        return self.issuer is not None and bool(self.issuer.made)
+
+
+@dataclass(frozen=True, slots=True)
 class _Call:
     """One call of one hook, from its body to what is kept of it."""
 
@@ -93,7 +107,7 @@ class _Call:
     received_at: datetime
     started: float
 
-    def answered(self) -> tuple[Invocation, tuple[CoverageAssertion, ...]]:
+    def answered(self) -> _Answered:
         """Gather, decide, answer; raises Problem for what cannot be answered."""
         house = self.house
         hook = read_request(
@@ -105,23 +119,34 @@ class _Call:
         knowledge = Knowledge(edition.book, edition.catalog, new_id, house.payers)
         ehr = self._ehr(hook)
         known = gather(hook, ehr, house.directory, knowledge, house.now())
-        answer = respond(Scene(hook, known, _on_file(house, known), knowledge, house.now()))
+        issuer = Issuer(house, self.caller.client, hook, known.known.find, house.now())
+        answer = respond(Scene(hook, known, _on_file(house, known), knowledge, house.now(), issuer.issue))
         reads = {"token": ehr.token_use, "resources": known.known.counts(), "crowded": ehr.crowded}
-        return self._invocation(200, write_json(answer.to_json()), answer.insured, reads), answer.assertions
+        kept = self._invocation(200, write_json(answer.to_json()), answer.insured, reads)
+        return _Answered(kept, answer.assertions, issuer)
 
     def refused(self, problem: Problem) -> Invocation:
         """Return what is kept of a call that was refused: disputes are about these as well."""
         return self._invocation(problem.status, write_json(outcome_of(problem.issues)), None, None)
 
-    def keep(self, invocation: Invocation, assertions: tuple[CoverageAssertion, ...] = ()) -> None:
-        """Spend the JWT and keep call, answer and promises, all or nothing."""
-        token = self.caller.token
+    def keep(self, answered: _Answered, *, again: bool = True) -> Invocation:
+        """Spend the JWT and keep call, answer, promises and authorizations, all or nothing; return what was kept.
+
+        Where another call has issued for the same order meanwhile, the answer is found once more.
+        """
+        token, invocation, jobs = self.caller.token, answered.invocation, list[int]()
         try:
             with self.house.database.writing() as connection:
                 clients.spend(connection, token.issuer, token.jti, token.remember_until)
-                hooks.keep(connection, invocation, assertions)
+                hooks.keep(connection, invocation, answered.promises)
+                if answered.issuer:
+                    jobs = answered.issuer.keep(connection, invocation.id)
         except IntegrityError:
+            if answered.issues and again:
+                return self.keep(self.answered(), again=False)
             raise NotAuthenticated("a JWT that was not used before", headers={"WWW-Authenticate": "Bearer"}) from None
+        self.house.runner.wake(jobs)
+        return invocation
 
     def _ehr(self, hook: HookRequest) -> HookEhr:
         budget = self.house.config.hook_budget_seconds

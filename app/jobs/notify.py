@@ -38,12 +38,12 @@ LONGEST_WAIT = timedelta(hours=24)
 def changed(service: Service, job: Job) -> list[int]:
     """Tell whoever watches an authorization that it has changed; return the jobs that deliver it.
 
-    The first version is told by the answer to ``$submit`` itself.
+    Nobody asks for that of a first version that the answer to ``$submit`` tells; a hook does of what it issues.
     """
     now = service.now()
     with service.database.writing() as connection:
         authorization = authorizations.find(connection, job.subject)
-        if authorization is None or authorization.version == 1:
+        if authorization is None:
             return []
         told = notices.tell(connection, authorization, now)
         return [outbox.put_once(connection, DELIVER, one, now) for one in told]

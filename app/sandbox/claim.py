@@ -12,6 +12,7 @@ from fhir_r4.systems import (
     ITEM_TRACE_NUMBER,
     PAS,
     PAS_TEMP,
+    PLACE_OF_SERVICE,
     PROCESS_PRIORITY,
     QR_CONTEXT,
     REQUESTED_SERVICE,
@@ -20,7 +21,6 @@ from fhir_r4.systems import (
 
 REQUEST_TYPE = f"{PAS}/StructureDefinition/extension-serviceItemRequestType"
 DOCUMENT_INFORMATION = f"{PAS}/StructureDefinition/extension-documentInformation"
-PLACE_OF_SERVICE = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
 X12_SERVICE_TYPE = "https://codesystem.x12.org/005010/1365"
 X12_REQUEST_TYPE = "https://codesystem.x12.org/005010/1525"
 X12_REPORT_TYPE = "https://codesystem.x12.org/005010/755"
