@@ -61,7 +61,6 @@ def kept(house):
 
 
 @BOTH
-@pytest.mark.requirement("crd-2.2.1@found-35")
 def test_a_signed_order_is_authorized_where_the_policy_s_row_says_so(issuing, version):
     told = signed(issuing, version)
     (case,) = kept(issuing)
