@@ -17,7 +17,8 @@ from app.storage.tables import decisions, submissions
 from app.wiring import Service, new_id, new_number
 from fhir_r4.problems import Problem
 from fhir_r4.wire import read_object
-from prior_auth.authorization import Item, ReviewAction
+from prior_auth.authorization import Item
+from prior_auth.decision import ReviewAction
 from prior_auth.parties import BusinessError, Parties, parties
 from prior_auth.submission import Submission, stored_submission
 from prior_auth.submit import submit

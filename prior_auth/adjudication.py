@@ -4,7 +4,7 @@ Source: PAS 2.0.1 and 2.2.1, extension-reviewAction; X12 code set 306.
 """
 
 from fhir_r4.systems import ADJUDICATION, REVIEW_ACTION, REVIEW_ACTION_CODE, X12_REVIEW_ACTION
-from prior_auth.authorization import GRANTED, Decision, ReviewAction
+from prior_auth.decision import GRANTED, Decision, ReviewAction
 
 SAID = {
     ReviewAction.CERTIFIED: "Certified in total",

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from prior_auth.authorization import Authorization, Basis, Item
+from prior_auth.authorization import Authorization, Item
+from prior_auth.decision import Basis
 from prior_auth.information import InformationRequest, Kind, due_by
 from prior_auth.weigh import Knowledge
 from rules.trace import Trace

@@ -4,6 +4,7 @@ Each item moves by itself; the header is what the items are. Where the arrows st
 
     pended ------decide---> certified A1, certified in part A2, modified A6, not certified A3, not required NA
     pended ------ask------> pended A4        more is asked for, or what was asked for has not come
+                                             (in part, the rest pended: A4 that grants something already)
     any but A3 --update---> weighed anew     by the provider; a denied item takes no update
     any but A3 --cancel---> cancelled C      by the provider
     settled -----correct--> another decision by a person, with a reason
@@ -23,30 +24,10 @@ from typing import Any
 
 from fhir_r4.resource import Coding, Identifier
 from fhir_r4.systems import code_key
+from prior_auth.decision import GRANTED, SETTLED, Decision, ReviewAction, Service
 from prior_auth.information import InformationRequest
 from prior_auth.quantity import quantity_of
 from rules.ports import Standing
-
-
-class ReviewAction(StrEnum):
-    """What the payer says about one item: X12 code set 306, in PAS's extension-reviewActionCode."""
-
-    CERTIFIED = "A1"
-    PARTLY_CERTIFIED = "A2"
-    NOT_CERTIFIED = "A3"
-    PENDED = "A4"
-    MODIFIED = "A6"
-    CANCELLED = "C"
-    NOT_REQUIRED = "NA"
-
-
-class Basis(StrEnum):
-    """On whose word a decision stands."""
-
-    POLICY = "policy"
-    PLAN = "plan"
-    CLINICIAN = "clinician"
-    PROVIDER = "provider"
 
 
 class Move(StrEnum):
@@ -62,9 +43,6 @@ class Move(StrEnum):
 
 
 _A = ReviewAction
-ADVERSE = frozenset({_A.PARTLY_CERTIFIED, _A.NOT_CERTIFIED, _A.MODIFIED})
-GRANTED = frozenset({_A.CERTIFIED, _A.PARTLY_CERTIFIED, _A.MODIFIED})
-SETTLED = GRANTED | {_A.NOT_CERTIFIED, _A.NOT_REQUIRED}
 OPEN = frozenset(_A) - {_A.NOT_CERTIFIED, _A.CANCELLED}
 _MOVES = {  # from where, to where
     Move.DECIDE: (frozenset({_A.PENDED}), SETTLED | {_A.CANCELLED}),
@@ -79,59 +57,6 @@ _MOVES = {  # from where, to where
 
 class Settled(Exception):
     """The item is not where this move starts: somebody else was first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """What is granted where it is not what was asked for; None means as asked."""
-
-    codes: tuple[Coding, ...] = ()
-    quantity: Decimal | None = None
-    unit: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What was decided about one item, by whom and why.
-
-    Attributes:
-        reason: a sentence for the provider; needed where the action is adverse or pends.
-        reason_codes: X12 886, as the payer's own table has them.
-        decided_by: the policy and row, the plan, or the clinician's name.
-        licence: the clinician's, ``STATE/NUMBER``.
-        reviewer_npi, reviewer_specialty: the clinician's; told in 2.2's claimResponseReviewer.
-        starts, ends: the days for which the item is certified, both included, in the plan's time zone.
-        number: the authorization number; exactly where something is certified.
-        granted: what a modified item grants.
-        trace: policy, version, row, each criterion's answer and each fact, as weighed.
-
-    Raises:
-        ValueError: adverse without a clinician, reason and licence, but for a plan's own exclusion (A3).
-    """
-
-    action: ReviewAction
-    basis: Basis
-    decided_by: str
-    decided_at: datetime
-    reason: str | None = None
-    reason_codes: tuple[Coding, ...] = ()
-    licence: str | None = None
-    reviewer_npi: str | None = None
-    reviewer_specialty: str | None = None
-    starts: date | None = None
-    ends: date | None = None
-    number: str | None = None
-    granted: Service | None = None
-    trace: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.action in ADVERSE and not self.reason:
-            raise ValueError("an adverse decision has a reason")
-        excluded = self.basis is Basis.PLAN and self.action is ReviewAction.NOT_CERTIFIED
-        if self.action in ADVERSE and not excluded and not (self.basis is Basis.CLINICIAN and self.licence):
-            raise ValueError("care is refused or reduced by a licensed clinician only")
-        if self.action in GRANTED and not (self.number and self.starts and self.ends):
-            raise ValueError("what is certified has a number and a period")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +81,26 @@ class Item:
 
     def days(self, received: datetime) -> tuple[date, date]:
         """Return the days that it is for: as granted, else as asked, else from the day on which it was received."""
-        starts = self.decision.starts or self.starts or received.date()
+        granted = (None, None) if self.waits else (self.decision.starts, self.decision.ends)
+        starts = granted[0] or self.starts or received.date()
         unsaid = date.max if self.starts is None else starts
-        return starts, max(starts, self.decision.ends or self.ends or unsaid)
+        return starts, max(starts, granted[1] or self.ends or unsaid)
+
+    @property
+    def standing(self) -> Standing | None:
+        """Return what is certified of it, if anything."""
+        decided = self.decision
+        if not (decided.grants and decided.number and decided.starts and decided.ends):
+            return None
+        granted = decided.granted or Service()
+        return Standing(
+            number=decided.number,
+            codes=granted.codes or self.codes,
+            starts=decided.starts,
+            ends=decided.ends,
+            quantity=granted.quantity if granted.quantity is not None else quantity_of(self.asked) or Decimal(1),
+            whole=decided.action is ReviewAction.CERTIFIED,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,12 +209,5 @@ class Authorization:
         )
 
     def standing(self) -> tuple[Standing, ...]:
-        """Return what a hook may call satisfied: the certified items."""
-        return tuple(
-            Standing(decided.number, item.codes, decided.starts, decided.ends, quantity_of(item.asked) or Decimal(1))
-            for item in self.items
-            if (decided := item.decision).action is ReviewAction.CERTIFIED
-            and decided.number
-            and decided.starts
-            and decided.ends
-        )
+        """Return what is certified: a hook may call satisfied what is so as a whole, and all of it counts as used."""
+        return tuple(found for item in self.items if (found := item.standing))

@@ -9,8 +9,9 @@ from fhir_r4.bundle import Entry
 from fhir_r4.generations import Generation
 from fhir_r4.resource import as_list, codings, dicts, extension, kind, reference
 from fhir_r4.systems import PAS, X12_ENTITY
-from prior_auth.authorization import GRANTED, Item
+from prior_auth.authorization import Item
 from prior_auth.case import Case
+from prior_auth.decision import GRANTED
 
 _EXTENSIONS = f"{PAS}/StructureDefinition/extension-"
 _PROVIDER, _PROVIDER_TYPE = f"{_EXTENSIONS}itemAuthorizedProvider", f"{_EXTENSIONS}authorizedProviderType"
@@ -54,7 +55,7 @@ _TYPE_URL = {Generation.V2_0: "providerType", Generation.V2_2: _PROVIDER_TYPE}
 
 def _providers(item: Item, case: Case) -> Iterator[tuple[Entry, dict | None, dict]]:
     """Yield who is authorized to render an item: its care team's members, as the request names them."""
-    if item.decision.action not in GRANTED:
+    if not item.decision.grants:
         return
     wanted = set(as_list(item.asked.get("careTeamSequence")))
     for one in dicts(case.submission.claim.resource.get("careTeam")):

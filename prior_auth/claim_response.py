@@ -23,8 +23,9 @@ from fhir_r4.systems import (
 )
 from prior_auth import authorized_providers
 from prior_auth.adjudication import SAID, header_adjudication
-from prior_auth.authorization import Authorization, Basis, Item
+from prior_auth.authorization import Authorization, Item
 from prior_auth.case import Case
+from prior_auth.decision import Basis
 from prior_auth.item_response import granted_item, item_response
 from prior_auth.parties import BusinessError
 from prior_auth.submission import Submission

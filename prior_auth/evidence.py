@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 
 from fhir_r4.resource import Coding, codings, dicts
 from prior_auth.parties import Parties
@@ -65,6 +66,14 @@ def within(outcome: Outcome, item: RequestedItem) -> bool:
     return outcome.then is Then.CERTIFY and (
         outcome.quantity is None or (asked is not None and asked <= outcome.quantity)
     )
+
+
+def part_of(outcome: Outcome, item: RequestedItem) -> Decimal | None:
+    """Return how many units the policy certifies of an item that asks for more; None where it certifies no part."""
+    asked = quantity_of(item.asked)
+    if outcome.then is not Then.CERTIFY or not outcome.quantity or asked is None or asked <= outcome.quantity:
+        return None
+    return outcome.quantity
 
 
 def _place_of_service(asked: dict) -> str | None:

@@ -24,8 +24,9 @@ from fhir_r4.systems import (
 )
 from prior_auth import authorized_providers
 from prior_auth.adjudication import adjudication, granted_adjudication
-from prior_auth.authorization import GRANTED, Decision, Item, ReviewAction, Service
+from prior_auth.authorization import Item
 from prior_auth.case import Case
+from prior_auth.decision import Decision, ReviewAction, Service
 
 _EXTENSIONS = f"{PAS}/StructureDefinition/extension-"
 _DETAIL, _SERVICE_DATE = f"{_EXTENSIONS}itemAuthorizedDetail", f"{_EXTENSIONS}itemRequestedServiceDate"
@@ -81,7 +82,7 @@ def granted_item(item: Item, case: Case) -> dict:
     providers = authorized_providers.of_added_item(item, case)
     certified = dict.fromkeys(("location", "servicedDate", "servicedPeriod"))
     kept = {name: value for name, value in asked.items() if name.startswith(tuple(certified))}
-    quantity = _quantity(granted, asked)
+    quantity = granted_quantity(granted, asked)
     return (
         {"extension": [*echoed, *_certification(item.decision, case), *_stay(item, case, Generation.V2_2)]}
         | {"itemSequence": [item.sequence]}
@@ -96,7 +97,7 @@ def granted_item(item: Item, case: Case) -> dict:
 
 
 def _certification(decision: Decision, case: Case) -> list[dict]:
-    if decision.action not in GRANTED or not (decision.starts and decision.ends):
+    if not (decision.grants and decision.starts and decision.ends):
         return []
     period = {"start": decision.starts.isoformat(), "end": decision.ends.isoformat()}
     return [
@@ -108,7 +109,7 @@ def _certification(decision: Decision, case: Case) -> list[dict]:
 def _numbers(item: Item, case: Case) -> Iterator[dict]:
     """Yield the number that the item had before, and for what is pended the number to ask by."""
     before = extension(item.asked, AUTHORIZATION_NUMBER).get("valueString")
-    given = case.authorization.number if item.decision.action not in GRANTED else None
+    given = case.authorization.number if not item.decision.grants else None
     if isinstance(number := before or given, str):
         yield {"url": AUTHORIZATION_NUMBER, "valueString": number}
     if item.decision.action is ReviewAction.PENDED:
@@ -131,7 +132,7 @@ def _detail(item: Item, generation: Generation) -> list[dict]:
 
 
 def _granted_detail(granted: Service, asked: dict) -> list[tuple[str, dict]]:
-    return _parts(_concept(granted) or asked.get("productOrService"), _quantity(granted, asked), asked)
+    return _parts(_concept(granted) or asked.get("productOrService"), granted_quantity(granted, asked), asked)
 
 
 def _asked_detail(_: Service, asked: dict) -> list[tuple[str, dict]]:
@@ -155,10 +156,10 @@ def _concept(granted: Service) -> dict | None:
     return {"coding": [one.to_fhir() for one in granted.codes]} if granted.codes else None
 
 
-def _quantity(granted: Service, asked: dict) -> dict | None:
+def granted_quantity(granted: Service | None, asked: dict) -> dict | None:
     """Return how much is granted, in the unit of the request where nothing else is said."""
     before = as_dict(asked.get("quantity"))
-    if granted.quantity is None:
+    if granted is None or granted.quantity is None:
         return before or None
     kept = {name: before[name] for name in ("unit", "system", "code") if name in before}
     return {"value": granted.quantity} | ({"unit": granted.unit} if granted.unit else kept or {"unit": _UNITS})
@@ -169,7 +170,7 @@ _UNITS = "Units"  # prof-2: a quantity has a unit or a code, also where the requ
 
 def _stay(item: Item, case: Case, generation: Generation) -> Iterator[dict]:
     """Yield the days of an inpatient stay that was certified, as the request says them first (2.2 has one of each)."""
-    if generation is not Generation.V2_2 or item.decision.action not in GRANTED:
+    if generation is not Generation.V2_2 or not item.decision.grants:
         return
     said: dict[str, dict] = {}
     for one in dicts(case.submission.claim.resource.get("supportingInfo")):

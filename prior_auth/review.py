@@ -14,20 +14,11 @@ from decimal import Decimal
 from fhir_r4.problems import Conflict, Issue, Unprocessable
 from fhir_r4.resource import Coding
 from fhir_r4.systems import X12_DECISION_REASON
-from prior_auth.authorization import (
-    ADVERSE,
-    GRANTED,
-    Authorization,
-    Basis,
-    Decision,
-    Item,
-    Move,
-    ReviewAction,
-    Service,
-    Settled,
-)
+from prior_auth.authorization import Authorization, Item, Move, Settled
 from prior_auth.deadlines import decision_due
+from prior_auth.decision import ADVERSE, GRANTED, Basis, Decision, ReviewAction, Service
 from prior_auth.information import InformationRequest
+from prior_auth.quantity import quantity_of
 from rules.directory import Payer
 
 
@@ -49,7 +40,7 @@ class Verdict:
         seen: the version of the authorization on the reviewer's page.
         starts, ends: the days to certify, both included.
         move: decide what is pended; or correct, reopen, extend what is settled.
-        quantity: how much is granted of what a modified item asks for; None leaves it as asked.
+        quantity: how much is granted of an item that is modified or certified in part; None leaves it as asked.
         reason_code: of the payer's own table; None takes the first that fits.
     """
 
@@ -64,7 +55,12 @@ class Verdict:
     reason_code: str | None = None
 
 
-DECIDED = (ReviewAction.CERTIFIED, ReviewAction.MODIFIED, ReviewAction.NOT_CERTIFIED)
+DECIDED = (
+    ReviewAction.CERTIFIED,
+    ReviewAction.PARTLY_CERTIFIED,
+    ReviewAction.MODIFIED,
+    ReviewAction.NOT_CERTIFIED,
+)
 OFFERED = {
     Move.DECIDE: DECIDED,
     Move.CORRECT: DECIDED,
@@ -113,10 +109,10 @@ def record(
         granted=_granted(verdict, item),
         trace=item.decision.trace if verdict.action is ReviewAction.PENDED else {},
     )
-    after = _made(authorization, verdict.move, item, decision)
-    if verdict.move is Move.REOPEN:
+    if verdict.move is Move.REOPEN:  # what was granted of it stands while the rest is looked at again
+        after = _made(authorization, verdict.move, item, decision.keeping(item.decision))
         return replace(after, due_at=decision_due(now, urgent=after.urgent))
-    return after
+    return _made(authorization, verdict.move, item, decision)
 
 
 def ask(authorization: Authorization, wanted: InformationRequest, reviewer: Reviewer, seen: int) -> Authorization:
@@ -139,7 +135,8 @@ def ask(authorization: Authorization, wanted: InformationRequest, reviewer: Revi
         reason_codes=item.decision.reason_codes,
         trace=item.decision.trace,
     )
-    return replace(_made(authorization, Move.ASK, item, decision), asks=(*authorization.asks, wanted))
+    after = _made(authorization, Move.ASK, item, decision.keeping(item.decision))
+    return replace(after, asks=(*authorization.asks, wanted))
 
 
 def reason_codes(payer: Payer | None, action: ReviewAction, chosen: str | None = None) -> tuple[Coding, ...]:
@@ -177,7 +174,7 @@ def _granted(verdict: Verdict, item: Item) -> Service | None:
     """Return what a modified item grants; an extension leaves it as it was."""
     if verdict.move is Move.EXTEND:
         return item.decision.granted
-    return Service(quantity=verdict.quantity) if verdict.action is ReviewAction.MODIFIED else None
+    return Service(quantity=verdict.quantity) if verdict.action in GRANTED - {ReviewAction.CERTIFIED} else None
 
 
 def _faults(verdict: Verdict, reviewer: Reviewer, item: Item) -> Iterator[Issue]:
@@ -194,6 +191,33 @@ def _faults(verdict: Verdict, reviewer: Reviewer, item: Item) -> Iterator[Issue]
         yield from _period_faults(verdict)
     if verdict.quantity is not None and verdict.quantity <= 0:
         yield Issue("value", "a quantity is more than nothing")
+    if verdict.action is ReviewAction.PARTLY_CERTIFIED and verdict.move is not Move.EXTEND:
+        yield from _part_faults(verdict, item)
+    if verdict.move is Move.DECIDE and item.decision.part:
+        yield from _taken_back(verdict, item.decision)
+
+
+def _part_faults(verdict: Verdict, item: Item) -> Iterator[Issue]:
+    """A part is less than what is asked for: of the quantity, or of the days."""
+    asked = quantity_of(item.asked)
+    if verdict.quantity is not None and asked is not None and verdict.quantity >= asked:
+        yield Issue("value", "what is certified in part is less than what is asked for")
+    shorter = (item.starts and verdict.starts and verdict.starts > item.starts) or (
+        item.ends and verdict.ends and verdict.ends < item.ends
+    )
+    if verdict.quantity is None and not shorter:
+        yield Issue("required", "how much of it is certified, or for which of the days that are asked for")
+
+
+def _taken_back(verdict: Verdict, before: Decision) -> Iterator[Issue]:
+    """What is certified of an item already is not taken back by deciding about the rest."""
+    stands = (before.part.quantity if before.part else None) or 0
+    if verdict.action not in GRANTED:
+        yield Issue("value", "a part of it is certified already; the rest is refused by certifying it in part")
+    elif verdict.quantity is not None and verdict.quantity < stands:
+        yield Issue("value", "no less than the part that is certified already")
+    elif before.ends and verdict.ends and verdict.ends < before.ends:
+        yield Issue("value", "no fewer days than the part is certified for already")
 
 
 def _period_faults(verdict: Verdict) -> Iterator[Issue]:

@@ -7,8 +7,9 @@ in time, and pended is one).
 from dataclasses import replace
 from datetime import datetime
 
-from prior_auth.authorization import Authorization, Basis, Decision, Item, Move, ReviewAction
+from prior_auth.authorization import Authorization, Item, Move
 from prior_auth.deadlines import decision_due
+from prior_auth.decision import Basis, Decision, ReviewAction
 from prior_auth.parties import BusinessError, Parties, requestors_of
 from prior_auth.requested_item import RequestedItem
 from prior_auth.submission import Submission

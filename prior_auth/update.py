@@ -14,14 +14,15 @@ from fhir_r4.bundle import local_part
 from fhir_r4.resource import extensions, identifier
 from fhir_r4.systems import ITEM_TRACE_NUMBER
 from prior_auth.ask import with_forms_asked
-from prior_auth.authorization import OPEN, Authorization, Basis, Decision, Item, Move, ReviewAction
+from prior_auth.authorization import OPEN, Authorization, Item, Move
 from prior_auth.change import Change, Wish
 from prior_auth.deadlines import decision_due
+from prior_auth.decision import Basis, Decision, ReviewAction
 from prior_auth.information import answered
 from prior_auth.parties import BusinessError, requestors_of
 from prior_auth.requested_item import Form, RequestedItem
 from prior_auth.submission import Submission
-from prior_auth.weigh import Weighing, weigh
+from prior_auth.weigh import Weighing, weigh, weigh_anew
 
 NOT_FOUND, REFUSED = "AA", "33"
 
@@ -95,8 +96,9 @@ def _moved(prior: Authorization, item: RequestedItem, weighing: Weighing, *, new
     elif item.wish is Wish.CANCELLED:
         yield Move.CANCEL, _cancelled(before, weighing)
     elif item.wish is not Wish.UNCHANGED or _differs(before, item) or (news and before.waits):
-        after = weigh(item, weighing)
-        if item.wish is not Wish.UNCHANGED or _differs(before, item) or _says_more(before.decision, after.decision):
+        anew = item.wish is not Wish.UNCHANGED or _differs(before, item)
+        after = weigh(item, weighing) if anew else weigh_anew(before, item, weighing)
+        if anew or after.decision.says_more_than(before.decision):
             yield Move.UPDATE, after
 
 
@@ -104,10 +106,6 @@ def _differs(before: Item, item: RequestedItem) -> bool:
     """Tell whether an item that says nothing of itself asks for something else all the same."""
     names = ("productOrService", "modifier", "servicedDate", "servicedPeriod", "quantity")
     return any(before.asked.get(name) != item.asked.get(name) for name in names) if before.asked else False
-
-
-def _says_more(before: Decision, after: Decision) -> bool:
-    return (before.action, before.reason, before.trace) != (after.action, after.reason, after.trace)
 
 
 def _cancelled(item: Item, weighing: Weighing) -> Item:

@@ -5,23 +5,25 @@ by the plan's own default. What a policy does not certify waits for a person; so
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
-from fhir_r4.resource import Coding, text_of
+from fhir_r4.resource import Coding
 from fhir_r4.systems import BILLING, canonical_system
-from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
-from prior_auth.evidence import evidence_of, unweighed, within
+from prior_auth.authorization import Authorization, Item
+from prior_auth.decision import Basis, Decision, ReviewAction, Service
+from prior_auth.evidence import evidence_of, part_of, unweighed, within
+from prior_auth.forms_sent import said_in
 from prior_auth.parties import Parties
+from prior_auth.quantity import quantity_of
 from prior_auth.requested_item import Form, RequestedItem
 from prior_auth.review import reason_codes
-from questionnaires.answers import answers_by_question, facts_from, finished
 from questionnaires.catalog import Catalog
 from rules.assertion import CoverageAssertion
 from rules.book import PolicyBook
 from rules.decisions import Then
 from rules.evaluate import Outcome
-from rules.evidence import Answers
+from rules.periods import Span
 from rules.policy import Policy
 from rules.ports import Standing
 from rules.weigh import weigh as weighed
@@ -87,7 +89,7 @@ def weigh(item: RequestedItem, weighing: Weighing) -> Item:
     if found is None:
         return Item(item.sequence, item.codes, item.starts, item.ends, _by_default(item, weighing), item.asked)
     policy, code, promise = found
-    said = _said(policy, item, weighing)
+    said = said_in(weighing.forms, policy, item, weighing.knowledge.catalog, weighing.now)
     standing = weighing.on_file.standing(without=weighing.own)
     outcome = weighed(policy, evidence_of(item, code, said.answers, weighing.known, standing, weighing.today))
     doubts = (
@@ -100,6 +102,20 @@ def weigh(item: RequestedItem, weighing: Weighing) -> Item:
     decision = _decision(outcome, item, doubts, (*outcome.notes, *said.notes), weighing)
     decision.trace.update(outcome.trace(promise=promise, notes=said.notes).to_json())
     return Item(item.sequence, (code,), item.starts, item.ends, decision, item.asked)
+
+
+def weigh_anew(before: Item, item: RequestedItem, weighing: Weighing) -> Item:
+    """Return an item that waits as it is seen now, with what was certified of it already.
+
+    What would take that back is left to a person.
+    """
+    after = weigh(item, weighing)
+    part, now = before.decision.part, after.decision.part
+    if part is None or after.decision.action not in {ReviewAction.PENDED, ReviewAction.NOT_CERTIFIED}:
+        return after
+    if now and (now.quantity or 0) >= (part.quantity or 0):
+        return after
+    return replace(after, decision=replace(after.decision, action=ReviewAction.PENDED).keeping(before.decision))
 
 
 def _by_default(item: RequestedItem, weighing: Weighing) -> Decision:
@@ -167,50 +183,6 @@ def _after_the_fact(item: RequestedItem, weighing: Weighing) -> Iterator[str]:
         yield f"The request comes after the fact, for {kind} that has begun; a person looks at it."
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What the forms say: answers by question, notes on what does not count, and what a person has to look at."""
-
-    answers: Answers = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-
-
-def _said(policy: Policy, item: RequestedItem, weighing: Weighing) -> _Said:
-    """Read the forms that belong to the item and are the policy's; forms that disagree are left to a person."""
-    if policy.at_order_time.questionnaire is None:
-        return _Said()
-    wanted = weighing.knowledge.catalog.canonical(policy.at_order_time.questionnaire)
-    sent = [
-        form
-        for form in weighing.forms
-        if form.belongs_to(item) and text_of(form.response.get("questionnaire")) == wanted
-    ]
-    asked_for = [form for form in sent if not form.sequence][-1:]  # stands for what was sent before it
-    forms = [form.response for form in asked_for or sent]
-    if not forms:
-        return _Said(notes=("the policy's form, in the version it asks for, was not sent",))
-    now = [form for form in forms if not _ahead(form, weighing.now)]
-    if not now:
-        return _Said(notes=("the form is dated ahead",))
-    facts = [facts_from(form, policy.facts)[0] for form in now]
-    complete = [(form, found) for form, found in zip(now, facts, strict=True) if found]
-    if not complete:
-        return _Said(notes=() if finished(now[0]) else ("the form is not completed",))
-    form, found = complete[0]
-    disagree = any(other != found for _, other in complete)
-    return _Said(answers_by_question(form), (), ("Forms that were sent disagree.",) if disagree else ())
-
-
-def _ahead(form: dict, now: datetime) -> bool:
-    """Tell whether a form says that it was completed after it reached us; an hour is left for clocks."""
-    try:
-        authored = datetime.fromisoformat(text_of(form.get("authored")) or "")
-    except ValueError:
-        return False
-    return authored.tzinfo is not None and authored > now + timedelta(hours=1)
-
-
 def _pended(basis: Basis, by: str, reason: str | None, weighing: Weighing) -> Decision:
     return Decision(
         action=ReviewAction.PENDED,
@@ -229,8 +201,7 @@ def _decision(
     by, now = f"policy {outcome.policy} {outcome.version}, row {outcome.row}", weighing.now
     match outcome.then:
         case Then.CERTIFY if outcome.period and not doubts and within(outcome, item):
-            starts = item.starts or weighing.today
-            granted = outcome.period.last_day(starts)
+            starts, ends = _days(outcome.period, item, weighing)
             return Decision(
                 action=ReviewAction.CERTIFIED,
                 basis=Basis.POLICY,
@@ -238,7 +209,7 @@ def _decision(
                 decided_at=now,
                 reason=outcome.say,
                 starts=starts,
-                ends=min(granted, item.ends) if item.ends and item.ends > starts else granted,
+                ends=ends,
                 number=weighing.number,
             )
         case Then.NOT_COVERED:
@@ -257,4 +228,29 @@ def _decision(
         case _:
             more = outcome.rest.say if outcome.rest and not within(outcome, item) else outcome.say
             said = " ".join(doubts) if doubts else more
-            return _pended(Basis.POLICY, by, f"{said} ({'; '.join(notes)})" if notes else said, weighing)
+            pend = _pended(Basis.POLICY, by, f"{said} ({'; '.join(notes)})" if notes else said, weighing)
+            return pend if doubts else _in_part(pend, outcome, item, weighing)
+
+
+def _in_part(pend: Decision, outcome: Outcome, item: RequestedItem, weighing: Weighing) -> Decision:
+    """Return the pend with what the policy certifies of the item already; the rest is what waits."""
+    part = part_of(outcome, item)
+    if part is None or outcome.period is None:
+        return pend
+    starts, ends = _days(outcome.period, item, weighing)
+    certified = f"{part.normalize():f} of {quantity_of(item.asked) or part:f} certified; the rest is pended."
+    return replace(
+        pend,
+        reason=f"{certified} {pend.reason}" if pend.reason else certified,
+        granted=Service(quantity=part),
+        starts=starts,
+        ends=ends,
+        number=weighing.number,
+    )
+
+
+def _days(period: Span, item: RequestedItem, weighing: Weighing) -> tuple[date, date]:
+    """Return the first and the last day to certify: as long as the policy says, and no longer than is asked for."""
+    starts = item.starts or weighing.today
+    granted = period.last_day(starts)
+    return starts, min(granted, item.ends) if item.ends and item.ends > starts else granted

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from prior_auth.authorization import Authorization, Basis, Decision, Item, Move, ReviewAction
+from prior_auth.authorization import Authorization, Item, Move
 from prior_auth.case_file import CaseFile
+from prior_auth.decision import Basis, Decision, ReviewAction
 from prior_auth.information import answered, lapsed
-from prior_auth.weigh import Weighing, weigh
+from prior_auth.weigh import Weighing, weigh_anew
 
 LAPSED = "What was asked for has not come in time; a person decides on what is there."
 
@@ -27,10 +28,10 @@ def _moves(authorization: Authorization, file: CaseFile, weighing: Weighing) -> 
         requested = file.item(item.sequence)
         if not item.waits or requested is None or _is_a_person_s(authorization, item):
             continue
-        after = weigh(requested[1], weighing)
+        after = weigh_anew(item, requested[1], weighing)
         if not after.waits:
             yield Move.DECIDE, after
-        elif (after.decision.reason, after.decision.trace) != (item.decision.reason, item.decision.trace):
+        elif after.decision.says_more_than(item.decision):
             yield Move.ASK, after
 
 

@@ -56,17 +56,22 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A certified item on file: its number, what it is for, until when and how many units of it."""
+    """A certified item on file: its number, what it is for, until when and how many units of it.
+
+    ``whole`` tells whether all that was asked for is certified; a part satisfies no order, and counts as used.
+    """
 
     number: str
     codes: tuple[Coding, ...]
     starts: date
     ends: date
     quantity: Decimal = Decimal(1)
+    whole: bool = True
 
     def satisfies(self, code: Coding, on: date) -> bool:
         wanted = code_key(code.system, code.code)
-        return self.starts <= on <= self.ends and any(code_key(own.system, own.code) == wanted for own in self.codes)
+        mine = any(code_key(own.system, own.code) == wanted for own in self.codes)
+        return self.whole and mine and self.starts <= on <= self.ends
 
 
 class BackEnd(Protocol):

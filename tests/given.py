@@ -12,7 +12,8 @@ from app.wiring import new_id, new_number
 from cds_hooks.knowledge import Knowledge as HookKnowledge
 from fhir_r4.resource import Coding, Identifier
 from fhir_r4.systems import CERTIFICATION_TYPE, HCPCS, INFO_CANCELLED, INFO_CHANGED, PAS, X12_CERTIFICATION_TYPE
-from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction
+from prior_auth.authorization import Authorization, Item
+from prior_auth.decision import Basis, Decision, ReviewAction
 from prior_auth.weigh import Knowledge
 from questionnaires.catalog import load_catalog
 from rules.assertion import CoverageAssertion

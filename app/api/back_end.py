@@ -4,6 +4,8 @@ It is a clinician's verdict like one on the page: name, licence and reason where
 the operator has named may bring one (``PRIORAUTH_BACK_END_CLIENT``). The interface is docs/back-end.md.
 """
 
+from decimal import Decimal
+
 from flask import Blueprint, Response, g, request
 
 from app.api.door import plain, read_body
@@ -13,7 +15,9 @@ from app.storage import authorizations, events
 from app.wiring import Service, new_number
 from fhir_r4.problems import Conflict, Forbidden, InvalidRequest, Issue, Unknown
 from fhir_r4.resource import text_of
-from prior_auth.authorization import Authorization, ReviewAction
+from prior_auth.authorization import Authorization
+from prior_auth.decision import ReviewAction
+from prior_auth.quantity import quantity_of
 from prior_auth.request_bundle import day
 from prior_auth.review import Reviewer, Verdict, record
 
@@ -82,6 +86,9 @@ def _read(body: dict) -> tuple[str, Verdict, Reviewer]:
     faults += [Issue("value", "a whole number", where) for where, held in whole.items() if type(held) is not int]
     if action not in set(ReviewAction):  # None as well
         faults.append(Issue("value", "an action of X12 306", "action"))
+    quantity = _quantity(body.get("quantity"))
+    if body.get("quantity") is not None and quantity is None:
+        faults.append(Issue("value", "a number", "quantity"))
     for where in ("starts", "ends"):
         if body.get(where) is not None and day(body[where]) is None:
             faults.append(Issue("value", "a day, YYYY-MM-DD", where))
@@ -94,5 +101,10 @@ def _read(body: dict) -> tuple[str, Verdict, Reviewer]:
         seen=body["version"],
         starts=day(body.get("starts")),
         ends=day(body.get("ends")),
+        quantity=quantity,
     )
     return case, verdict, Reviewer(name, text_of(body.get("licence")))
+
+
+def _quantity(said: object) -> Decimal | None:
+    return None if said is None else quantity_of({"quantity": {"value": said}})

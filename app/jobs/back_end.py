@@ -11,6 +11,7 @@ from app.storage import authorizations, events, outbox
 from app.storage.outbox import Job
 from app.wiring import Service, new_id, new_number
 from prior_auth.authorization import Authorization
+from prior_auth.decision import Decision
 from prior_auth.parties import BusinessError, parties
 from prior_auth.submission import stored_submission
 from prior_auth.unanswered import UNKNOWN_PLAN, answered
@@ -93,6 +94,14 @@ def hand_over(service: Service, job: Job) -> list[int]:
     return []
 
 
+def _certified(decision: Decision) -> dict | None:
+    """Return what is certified of an item already, while the rest of it waits."""
+    if decision.part is None or decision.starts is None or decision.ends is None:
+        return None
+    days = {"starts": decision.starts.isoformat(), "ends": decision.ends.isoformat()}
+    return {"number": decision.number, "quantity": decision.part.quantity} | days
+
+
 def _case(found: Authorization, request: dict) -> dict:
     return {
         "case": found.id,
@@ -112,6 +121,7 @@ def _case(found: Authorization, request: dict) -> dict:
                 "ends": item.ends.isoformat() if item.ends else None,
                 "action": item.decision.action,
                 "reason": item.decision.reason,
+                "certified": _certified(item.decision),
             }
             for item in found.items
         ],

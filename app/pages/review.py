@@ -15,7 +15,9 @@ from app.storage import attachments, authorizations, events
 from app.wiring import Service
 from fhir_r4.problems import Problem, Unknown
 from fhir_r4.resource import codings, dicts, text_of, value_of
-from prior_auth.authorization import SETTLED, Authorization
+from prior_auth.authorization import Authorization, Item
+from prior_auth.decision import SETTLED
+from prior_auth.item_response import granted_quantity
 from prior_auth.submission import Submission, stored_submission
 from rules.directory import Payer
 from rules.trace import Trace
@@ -72,6 +74,7 @@ def shown(identity: str, refused: Problem | None = None) -> str:
         form_of=partial(form_of, service),
         ACTIONS=ACTIONS,
         SETTLED=SETTLED,
+        quantity=_quantity,
         explained=lambda item: explained(service, item.decision.trace),
     )
 
@@ -100,6 +103,11 @@ def _page(service: Service, found: Authorization, submission: Submission) -> Cas
         received_at=found.received_at.astimezone(payer.time_zone),
         due_at=_zoned(service, found),
     )
+
+
+def _quantity(item: Item) -> str:
+    """Say how much is granted of an item, in the unit of the request."""
+    return _readable(granted_quantity(item.decision.granted, item.asked) or "as asked")
 
 
 def _zoned(service: Service, found: Authorization) -> datetime:

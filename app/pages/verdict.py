@@ -19,7 +19,8 @@ from app.storage.staff import Person
 from app.wiring import Service, new_id, new_number
 from fhir_r4.problems import Conflict, Unknown, Unprocessable
 from fhir_r4.resource import text_of
-from prior_auth.authorization import Authorization, Move, ReviewAction
+from prior_auth.authorization import Authorization, Move
+from prior_auth.decision import ReviewAction
 from prior_auth.information import InformationRequest, Kind, due_by
 from prior_auth.request_bundle import day
 from prior_auth.review import Reviewer, Verdict, ask, record
@@ -90,7 +91,6 @@ def _reviewer(person: Person) -> Reviewer:
 
 def _read_verdict() -> Verdict:
     form = request.form
-    quantity = text_of(form.get("quantity"))
     try:
         return Verdict(
             sequence=_number("sequence"),
@@ -100,11 +100,19 @@ def _read_verdict() -> Verdict:
             starts=day(form.get("starts")),
             ends=day(form.get("ends")),
             move=Move(form.get("move") or Move.DECIDE),
-            quantity=Decimal(quantity) if quantity else None,
+            quantity=_amount(text_of(form.get("quantity"))),
             reason_code=text_of(form.get("reason_code")),
         )
     except (ValueError, InvalidOperation):
         raise Unprocessable("choose certify or refuse") from None
+
+
+def _amount(said: str | None) -> Decimal | None:
+    """Read a quantity; raise InvalidOperation where it is no number."""
+    quantity = Decimal(said) if said else None
+    if quantity is not None and not quantity.is_finite():
+        raise InvalidOperation
+    return quantity
 
 
 def _asks_for(kind: Kind) -> bool:

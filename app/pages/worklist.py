@@ -19,7 +19,8 @@ from app.storage import worklist as kept
 from app.storage.worklist import Filter, Page, Shown
 from app.wiring import Service
 from fhir_r4.problems import Unknown
-from prior_auth.authorization import Authorization, Item, ReviewAction
+from prior_auth.authorization import Authorization, Item
+from prior_auth.decision import ReviewAction
 from rules.directory import Payer
 
 EACH = 50

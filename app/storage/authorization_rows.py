@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from fhir_r4.resource import Coding, Identifier
-from prior_auth.authorization import Authorization, Basis, Decision, Item, ReviewAction, Service
+from prior_auth.authorization import Authorization, Item
+from prior_auth.decision import Basis, Decision, ReviewAction, Service
 
 
 def authorization_of(rows: Sequence[Row[Any]]) -> Authorization:

@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, or_
 from app.storage import authorizations
 from app.storage.tables import authorizations as cases
 from app.storage.tables import decisions
-from prior_auth.authorization import Authorization, ReviewAction
+from prior_auth.authorization import Authorization
+from prior_auth.decision import ReviewAction
 
 
 class Place(NamedTuple):

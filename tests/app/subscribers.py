@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from app.jobs.runner import work
 from app.storage import authorizations, subscriptions, tables
 from fhir_r4.wire import read_json
-from prior_auth.authorization import ReviewAction
+from prior_auth.decision import ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
 from tests.given import a_form_response, a_submission_bundle
 from tests.prior_auth.test_subscription import a_subscription

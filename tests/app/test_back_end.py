@@ -15,10 +15,13 @@ from app.config import BadSettings, Config
 from app.demo.parties import loopback_door, running
 from app.jobs import back_end as jobs
 from app.registration import Registration, register
-from app.storage import tables
+from app.storage import authorizations, tables
 from app.storage.directory import TableDirectory
 from app.web import create_app
 from fhir_r4.wire import read_json, write_json
+from prior_auth.authorization import Move
+from prior_auth.decision import ReviewAction
+from prior_auth.review import Reviewer, Verdict, record
 from rules.ports import BackEndAway
 from tests.app.fixtures import ROOT, House
 from tests.app.subscribers import run_all
@@ -237,6 +240,21 @@ def test_a_decision_comes_back_and_is_told_like_any_other(own, fake):
     assert own.rows(tables.authorizations)[0]["open"] is False
 
 
+def test_a_part_is_certified_and_the_case_that_is_looked_at_again_says_so(own, fake):
+    case = a_case(own, fake)
+    partly = {"action": "A2", "quantity": 0.5, "reason": "Half of it for now."}
+    assert bring(own, decision(case, **partly)).status_code == 200
+    with own.service.database.writing() as connection:
+        before = authorizations.find(connection, case["case"])
+        said = Verdict(1, ReviewAction.PENDED, "An appeal.", before.version, move=Move.REOPEN)
+        after = record(before, said, Reviewer("dr-silva", "NY/1"), "PA9", own.clock.now)
+        authorizations.save(connection, before, after, own.clock.now)
+    run_all(own)
+    (item,) = fake.seen()[-1]["items"]
+    days = {"starts": "2026-03-01", "ends": "2026-08-31"}
+    assert item["certified"] == {"number": before.number, "quantity": 0.5} | days
+
+
 def test_the_same_decision_again_is_answered_alike_and_changes_nothing(own, fake):
     case = a_case(own, fake)
     first, second = bring(own, decision(case)), bring(own, decision(case))
@@ -255,6 +273,8 @@ def test_the_same_decision_again_is_answered_alike_and_changes_nothing(own, fake
         ({"item": "1"}, 400),
         ({"decidedBy": None}, 400),
         ({"starts": "soon"}, 400),
+        ({"quantity": "many"}, 400),
+        ({"action": "A2", "reason": "Less.", "quantity": 7}, 422),
         ({"case": "nobody"}, 404),
         ({"version": 9}, 409),
         ({"item": 7}, 422),

@@ -5,7 +5,7 @@ import pytest
 from app.registration import Registration, register
 from app.storage import tables
 from fhir_r4.wire import read_json
-from prior_auth.authorization import ReviewAction
+from prior_auth.decision import ReviewAction
 from tests.app.subscribers import a_pended_case, decide
 from tests.given import a_form_response, a_submission_bundle, an_inquiry_bundle, entry
 from tests.second_opinion import assert_profiled

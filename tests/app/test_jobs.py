@@ -9,7 +9,7 @@ from app.jobs.handlers import HANDLERS
 from app.jobs.notify import DELIVER, HANDSHAKE, changed
 from app.jobs.runner import ATTEMPTS, BACK_OFF, LEASE, LEFT_ALONE, ThreadRunner
 from app.storage import authorizations, notices, outbox, tables
-from prior_auth.authorization import ReviewAction
+from prior_auth.decision import ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
 from tests.app.subscribers import Endpoint, a_pended_case, decide, may_subscribe, run_all, status, subscribe
 from tests.given import a_submission_bundle

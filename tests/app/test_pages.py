@@ -8,8 +8,9 @@ from app.security import staff
 from app.security.staff import invite
 from app.storage import tables
 from app.storage.staff import Person as Staff
+from fhir_r4.wire import read_json
 from tests.app.browsing import PASSWORD, Person
-from tests.given import a_form_response, a_submission_bundle
+from tests.given import a_form_response, a_submission_bundle, an_inquiry_bundle
 
 
 @pytest.fixture
@@ -63,7 +64,24 @@ def test_a_licensed_reviewer_certifies_less_and_the_provider_is_told_why(silva, 
     silva.decides(case, action="A6", quantity="2", reason="Two to begin with.", **LAST)
     last = house.rows(tables.decisions)[-1]
     assert (last["action"], last["granted"]["quantity"], last["reason_codes"][0]["code"]) == ("A6", "2", "X6")
-    assert "modified, 2026-03-01" in silva.browser.get(case).text
+    assert "modified: 2 Units, 2026-03-01" in silva.browser.get(case).text
+
+
+def test_a_part_is_certified_and_stays_so_while_an_appeal_is_looked_at(silva, case, house):
+    silva.decides(case, action="A2", quantity="0.5", reason="Half of it for now.", **LAST)
+    last = house.rows(tables.decisions)[-1]
+    assert (last["action"], last["granted"]["quantity"]) == ("A2", "0.5")
+    assert "certified in part: 0.5 Units, 2026-03-01" in silva.browser.get(case).text
+    silva.decides(case, move="reopened", action="A4", reason="An appeal.")
+    page = silva.browser.get(case).text
+    assert "pended; certified of it: 0.5 Units, 2026-03-01 to 2026-08-31" in page
+    assert "Do not certify" not in page
+    refused = silva.decides(case, action="A3", reason="No more of it.", seen="3")
+    assert (refused.status_code, "certified already" in refused.text) == (422, True)
+    told = read_json(house.inquire(an_inquiry_bundle()).data)["entry"][0]["resource"]
+    assert told["preAuthPeriod"] == {"start": "2026-03-01", "end": "2026-08-31"}
+    silva.decides(case, action="A2", quantity="0.5", reason="No more of it.", **LAST)
+    assert house.rows(tables.decisions)[-1]["number"] == last["number"]
 
 
 def test_a_settled_case_is_corrected_reopened_extended_and_its_history_is_kept(silva, case, house):
@@ -131,6 +149,9 @@ def test_a_question_that_is_none_is_shown_again(silva, case, house, form, words)
         ({"action": "A1", "starts": "2026-03-02", "ends": "2026-03-01"}, "The last day is not before the first"),
         ({"action": ""}, "Choose certify or refuse"),
         ({"action": "A9"}, "Choose certify or refuse"),
+        ({"action": "A2", "reason": "x", "quantity": "2", **LAST}, "What is certified in part is less"),
+        ({"action": "A2", "reason": "x", **LAST}, "How much of it is certified"),
+        ({"action": "A6", "reason": "x", "quantity": "NaN", **LAST}, "Choose certify or refuse"),
         ({"action": "A3", "reason": "x", "sequence": "9"}, "The case has no such item"),
     ],
 )

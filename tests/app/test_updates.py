@@ -11,7 +11,7 @@ from fhir_r4.generations import Generation
 from fhir_r4.resource import extension
 from fhir_r4.systems import ADMINISTRATION_REFERENCE_NUMBER, AUTHORIZATION_NUMBER, INFO_CHANGED, REVIEW_ACTION
 from fhir_r4.wire import read_json, write_json
-from prior_auth.authorization import Basis, Decision, ReviewAction
+from prior_auth.decision import Basis, Decision, ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
 from tests.given import (
     NOW,

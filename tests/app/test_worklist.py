@@ -12,7 +12,7 @@ from app.pages import worklist
 from app.policies import ActivePolicies
 from app.storage import authorizations, tables
 from app.wiring import new_number
-from prior_auth.authorization import ReviewAction
+from prior_auth.decision import ReviewAction
 from tests.app.browsing import Person
 from tests.app.fixtures import ROOT
 from tests.app.test_policies import add_version, look

@@ -2,7 +2,8 @@
 
 import pytest
 
-from prior_auth.authorization import GRANTED, SETTLED, Basis, Decision, Item, Move, ReviewAction, Settled
+from prior_auth.authorization import Item, Move, Settled
+from prior_auth.decision import GRANTED, SETTLED, Basis, Decision, ReviewAction
 from tests.given import NOW, OXYGEN, a_certification, a_pend, an_authorization
 
 A = ReviewAction

@@ -20,8 +20,9 @@ from fhir_r4.systems import (
     X12_DECISION_REASON,
 )  # fmt: skip
 from prior_auth.answer import Writer
-from prior_auth.authorization import Basis, Item, ReviewAction, Service
+from prior_auth.authorization import Item
 from prior_auth.case import Case
+from prior_auth.decision import Basis, ReviewAction, Service
 from prior_auth.information import InformationRequest, Kind
 from prior_auth.inquiry import read_inquiry
 from prior_auth.parties import BusinessError

@@ -7,7 +7,7 @@ import pytest
 
 from fhir_r4.resource import as_dict
 from fhir_r4.systems import HCPCS
-from prior_auth.authorization import ReviewAction
+from prior_auth.decision import ReviewAction
 from prior_auth.parties import Parties, parties
 from prior_auth.submission import read_submission
 from rules.directory import GoldCard

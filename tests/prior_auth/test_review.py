@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from fhir_r4.problems import Conflict, Unprocessable
-from prior_auth.authorization import Basis, Move, ReviewAction
+from prior_auth.authorization import Move
+from prior_auth.decision import Basis, ReviewAction
 from prior_auth.information import InformationRequest, Kind
 from prior_auth.review import Reviewer, Verdict, ask, record
 from rules.directory import Document, Reason

@@ -7,7 +7,7 @@ import pytest
 
 from fhir_r4.resource import Identifier
 from fhir_r4.systems import LEVEL_OF_SERVICE
-from prior_auth.authorization import Basis, ReviewAction
+from prior_auth.decision import Basis, ReviewAction
 from prior_auth.parties import BusinessError, Parties, parties, speaks_for
 from prior_auth.submission import read_submission
 from prior_auth.submit import submit

@@ -1,0 +1,52 @@
+"""What do the forms that were sent say to a policy about one item?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from fhir_r4.resource import text_of
+from prior_auth.requested_item import Form, RequestedItem
+from questionnaires.answers import answers_by_question, facts_from, finished
+from questionnaires.catalog import Catalog
+from rules.evidence import Answers
+from rules.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the forms say: answers by question, notes on what does not count, and what a person has to look at."""
+
+    answers: Answers = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def said_in(forms: Iterable[Form], policy: Policy, item: RequestedItem, catalog: Catalog, now: datetime) -> Said:
+    """Read the forms that belong to the item and are the policy's; forms that disagree are left to a person."""
+    if policy.at_order_time.questionnaire is None:
+        return Said()
+    wanted = catalog.canonical(policy.at_order_time.questionnaire)
+    sent = [form for form in forms if form.belongs_to(item) and text_of(form.response.get("questionnaire")) == wanted]
+    asked_for = [form for form in sent if not form.sequence][-1:]  # stands for what was sent before it
+    responses = [form.response for form in asked_for or sent]
+    if not responses:
+        return Said(notes=("the policy's form, in the version it asks for, was not sent",))
+    counted = [response for response in responses if not _ahead(response, now)]
+    if not counted:
+        return Said(notes=("the form is dated ahead",))
+    facts = [facts_from(form, policy.facts)[0] for form in counted]
+    complete = [(form, found) for form, found in zip(counted, facts, strict=True) if found]
+    if not complete:
+        return Said(notes=() if finished(counted[0]) else ("the form is not completed",))
+    form, found = complete[0]
+    disagree = any(other != found for _, other in complete)
+    return Said(answers_by_question(form), (), ("Forms that were sent disagree.",) if disagree else ())
+
+
+def _ahead(form: dict, now: datetime) -> bool:
+    """Tell whether a form says that it was completed after it reached us; an hour is left for clocks."""
+    try:
+        authored = datetime.fromisoformat(text_of(form.get("authored")) or "")
+    except ValueError:
+        return False
+    return authored.tzinfo is not None and authored > now + timedelta(hours=1)
