@@ -27,8 +27,9 @@ from fhir_r4.resource import Identifier, local_reference
 from fhir_r4.systems import NPI, ORIGINAL_URN
 from fhir_r4.wire import read_object, write_json
 from prior_auth.answer import Writer
-from prior_auth.authorization import Authorization, ReviewAction
+from prior_auth.authorization import Authorization
 from prior_auth.case import Case
+from prior_auth.decision import ReviewAction
 from prior_auth.parties import BusinessError, parties
 from prior_auth.submission import Submission, read_submission
 from prior_auth.submit import submit

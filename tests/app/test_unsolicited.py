@@ -9,7 +9,8 @@ from cds_hooks.prefetch_facts import key
 from fhir_r4.resource import extension, extensions, value_of
 from fhir_r4.systems import COVERAGE_INFORMATION
 from fhir_r4.wire import read_json
-from prior_auth.authorization import Basis, Decision, Move, ReviewAction
+from prior_auth.authorization import Move
+from prior_auth.decision import Basis, Decision, ReviewAction
 from rules.book import PolicyBook
 from rules.load import load_policy
 from rules.reading import row_in_words
