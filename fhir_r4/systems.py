@@ -66,6 +66,17 @@ US_PH_ALTERNATIVE_EXPRESSION = (  # DTR 2.0.1
 )
 UNIT = "http://hl7.org/fhir/StructureDefinition/questionnaire-unit"
 VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
+_CORE_EXTENSION = "http://hl7.org/fhir/StructureDefinition"
+ITEM_CONTROL = f"{_CORE_EXTENSION}/questionnaire-itemControl"
+OPTION_EXCLUSIVE = f"{_CORE_EXTENSION}/questionnaire-optionExclusive"
+SUPPORT_LINK = f"{_CORE_EXTENSION}/questionnaire-supportLink"
+SUPPORT_HYPERLINK = f"{_CORE_EXTENSION}/questionnaire-supportHyperlink"  # DTR 2.2
+SIGNATURE_REQUIRED = f"{_CORE_EXTENSION}/questionnaire-signatureRequired"
+SIGNATURE = f"{_CORE_EXTENSION}/questionnaireresponse-signature"
+MIN_VALUE, MAX_VALUE = f"{_CORE_EXTENSION}/minValue", f"{_CORE_EXTENSION}/maxValue"
+MIN_LENGTH, MAX_DECIMAL_PLACES = f"{_CORE_EXTENSION}/minLength", f"{_CORE_EXTENSION}/maxDecimalPlaces"
+MIN_OCCURS, MAX_OCCURS = f"{_CORE_EXTENSION}/questionnaire-minOccurs", f"{_CORE_EXTENSION}/questionnaire-maxOccurs"
+MIME_TYPE, MAX_SIZE = f"{_CORE_EXTENSION}/mimeType", f"{_CORE_EXTENSION}/maxSize"
 
 NPI = "http://hl7.org/fhir/sid/us-npi"
 NUCC_TAXONOMY = "http://nucc.org/provider-taxonomy"

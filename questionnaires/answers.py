@@ -45,15 +45,21 @@ def finished(response: dict) -> bool:
 def answers_by_question(response: dict) -> dict[str, list[Any]]:
     """Return all answers by linkId in one walk; groups repeat, answers hold items."""
     found: dict[str, list[Any]] = {}
-    waiting = list(dicts(response.get("item")))
-    while waiting:
-        item = waiting.pop()
+    for item in every_item(response):
         for answer in dicts(item.get("answer")):
             if (value := value_of(answer)) is not None:
                 found.setdefault(text_of(item.get("linkId")) or "", []).append(value)
-            waiting.extend(dicts(answer.get("item")))
-        waiting.extend(dicts(item.get("item")))
     return found
+
+
+def every_item(response: dict) -> Iterator[dict]:
+    """Yield each item of a response, in document order: in groups, in repetitions and below answers."""
+    waiting = list(dicts(response.get("item")))
+    while waiting:
+        item = waiting.pop(0)
+        yield item
+        below = [one for answer in dicts(item.get("answer")) for one in dicts(answer.get("item"))]
+        waiting = [*dicts(item.get("item")), *below, *waiting]
 
 
 def responses_in(resources: Iterable[dict]) -> Iterator[dict]:

@@ -13,7 +13,8 @@ from typing import Any
 from app.clients.outbound import Door
 from app.dtr.credentials import Credentials
 from app.dtr.evaluator import Filled, fill, queries_of
-from app.dtr.payer import Packaged, PayerApi
+from app.dtr.payer import Packaged, PayerApi, Wanted
+from app.dtr.payer_token import PayerTokens
 from app.dtr.record import Record
 from app.dtr.resuming import overriding, touched
 from app.dtr.told import Teller
@@ -82,6 +83,11 @@ class DtrClient:
     generation: Generation
     credentials: Credentials
     tell: Teller
+    tokens: PayerTokens = field(default_factory=PayerTokens)
+
+    @property
+    def api(self) -> PayerApi:
+        return PayerApi(self.door, self.payer, self.generation, self.credentials, self.tell, self.tokens)
 
     def open(self, launch: Launch, now: datetime, resumed: dict | None = None) -> OpenForm:
         """Fetch the form that the order needs and fill it from the record; NoForm, EhrUnavailable, RanAway.
@@ -93,8 +99,7 @@ class DtrClient:
         wanted = {"order": launch.order, "coverage": launch.coverage, "patient": f"Patient/{launch.patient}"}
         context: dict[str, Any] = dict(record.read(wanted | {"user": launch.user}))
         context |= _requester(record, context["order"])
-        api = PayerApi(self.door, self.payer, self.generation, self.credentials, self.tell)
-        packages = api.packages(context["order"], context["coverage"], now)
+        packages = self.api.packages(Wanted(context["order"], context["coverage"]), now)
         held = next((one for one in packages if _same_form(one.form, resumed)), packages[0])
         draft = touched(held.draft, resumed) if resumed and _same_form(held.form, resumed) else held.draft
         found, refused = self._search(record, held, context | {"resource": draft})

@@ -9,11 +9,15 @@ from datetime import date
 from typing import Any
 
 from app.dtr.client import Launch, OpenForm
-from app.dtr.progress import Progress, progress
+from app.dtr.progress import Progress, disabled, progress
 from app.dtr.rendering import rendered
 from app.dtr.resuming import PEOPLE, author_of, origin_of
 from app.dtr.revising import revised
+from app.dtr.validity import faults
+from app.dtr.wording import label_of
 from fhir_r4.resource import dicts, text_of
+from questionnaires.answers import every_item
+from questionnaires.catalog import questions
 
 _WORDS = {
     "Observation": "result",
@@ -52,6 +56,7 @@ class Desk:
         form: as the page renders it.
         filled: the response as population left it; ``response`` as it stands.
         saved_at: when it was last saved to the EHR, ISO; ``completed_at`` when it was sent.
+        plain: whether it is drawn with plain controls; None where nobody chose.
     """
 
     launch: Launch
@@ -66,6 +71,7 @@ class Desk:
     resumed: bool = False
     saved_at: str | None = None
     completed_at: str | None = None
+    plain: bool | None = None
 
     @classmethod
     def of(cls, launch: Launch, payer: str, opened: OpenForm, *, resumed: bool) -> "Desk":
@@ -96,8 +102,20 @@ class Desk:
         """Return the desk with the answers that the page sent."""
         return replace(self, response=revised(self.form, self.filled, self.response, sent, self.launch.user))
 
+    def off(self) -> frozenset[str]:
+        """Return the linkIds of what is not asked as things stand."""
+        return disabled(self.form, self.response)
+
     def progress(self) -> Progress:
-        return progress(self.form, self.response)
+        return progress(self.form, self.response, self.off())
+
+    def faults(self) -> dict[str, str]:
+        return faults(self.form, self.response, self.off())
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether the clinician may say that it is complete."""
+        return not self.progress().missing and not self.faults()
 
     def shown(self) -> dict:
         """Return what the page shows beside the form."""
@@ -107,16 +125,17 @@ class Desk:
             "answered": now.answered,
             "missing": [asdict(one) for one in now.missing],
             "marks": {link: asdict(mark) for link, mark in self.marks().items()},
+            "faults": self.faults(),
+            "labels": {link: label_of(item) for link, item in questions(self.form).items()},
+            "hidden": sorted(self.off()),
+            "calculated": {},
             "saved": self.saved_at,
         }
 
     def marks(self) -> dict[str, Mark]:
         """Return a mark for each question that has an answer, or that the record could not answer."""
         marks = {link: Mark("empty", f"{why[0].upper()}{why[1:]}") for link, why in self.empty.items()}
-        waiting = dicts(self.response.get("item"))
-        while waiting:
-            item = waiting.pop()
-            waiting.extend(dicts(item.get("item")))
+        for item in every_item(self.response):
             for answer in dicts(item.get("answer"))[:1]:
                 link = text_of(item.get("linkId")) or ""
                 marks[link] = self._mark(link, answer)

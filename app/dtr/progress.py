@@ -5,13 +5,13 @@ A question counts when it is asked: shown by its ``enableWhen`` and those of the
 Source: FHIR R4 Questionnaire.item.enableWhen and enableBehavior.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app.dtr.revising import same
-from fhir_r4.resource import dicts, extensions, text_of, value_of
-from fhir_r4.systems import ENABLE_WHEN_EXPRESSION, HIDDEN
+from app.dtr.wording import is_hidden
+from fhir_r4.resource import dicts, text_of
 from questionnaires.answers import answers_by_question
 
 _NO_QUESTION = frozenset({"group", "display"})
@@ -35,10 +35,15 @@ class Progress:
     missing: tuple[Missing, ...]
 
 
-def progress(form: dict, response: dict) -> Progress:
-    """Return how far ``response`` is."""
+def progress(form: dict, response: dict, off: Collection[str] | None = None) -> Progress:
+    """Return how far ``response`` is.
+
+    Args:
+        off: the linkIds that are not asked; worked out here where it is left out.
+    """
+    off = disabled(form, response) if off is None else off
     given = answers_by_question(response)
-    asked = [item for item in _asked(dicts(form.get("item")), given) if item.get("type") not in _NO_QUESTION]
+    asked = [item for item in _counted(dicts(form.get("item")), off) if item.get("type") not in _NO_QUESTION]
     links = [text_of(item.get("linkId")) or "" for item in asked]
     missing = tuple(
         Missing(link, text_of(item.get("text")) or link)
@@ -48,20 +53,36 @@ def progress(form: dict, response: dict) -> Progress:
     return Progress(len(asked), sum(bool(given.get(link)) for link in links), missing)
 
 
-def _asked(items: list[dict], given: Given) -> Iterator[dict]:
-    for item in items:
-        if is_asked(item, given):
-            yield item
-            yield from _asked(dicts(item.get("item")), given)
+def disabled(form: dict, response: dict, said: Mapping[str, bool] | None = None) -> frozenset[str]:
+    """Return the linkIds of what is not asked as things stand, with all that is inside.
 
-
-def is_asked(item: dict, given: Given) -> bool:
-    """Tell whether an item is shown, as far as this can be told without its expressions.
-
-    One that depends on an expression is not asked for here: the page that evaluates it shows and requires it.
+    Args:
+        said: what each enableWhenExpression says, by linkId; one that nobody has evaluated hides nothing.
     """
-    if extensions(item, ENABLE_WHEN_EXPRESSION) or any(value_of(one) is True for one in extensions(item, HIDDEN)):
-        return False
+    given = answers_by_question(response)
+    off: set[str] = set()
+
+    def walk(items: list[dict], is_off: bool) -> None:
+        for item in items:
+            link = text_of(item.get("linkId")) or ""
+            mine = is_off or (said or {}).get(link) is False or not is_enabled(item, given)
+            off.update({link} if mine else ())
+            walk(dicts(item.get("item")), mine)
+
+    walk(dicts(form.get("item")), False)
+    return frozenset(off)
+
+
+def _counted(items: list[dict], off: Collection[str]) -> Iterator[dict]:
+    """Yield what is asked and seen; what only an expression shows is counted where the expression was evaluated."""
+    for item in items:
+        if text_of(item.get("linkId")) not in off and not is_hidden(item):
+            yield item
+            yield from _counted(dicts(item.get("item")), off)
+
+
+def is_enabled(item: dict, given: Given) -> bool:
+    """Tell whether an item's ``enableWhen`` lets it be asked."""
     holds = [_holds(one, given) for one in dicts(item.get("enableWhen"))]
     return not holds or (any(holds) if item.get("enableBehavior") == "any" else all(holds))
 

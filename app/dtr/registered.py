@@ -3,8 +3,12 @@
 ::
 
     client: dtr-app                       # our client_id at every payer
+    renderer: lhc-forms                   # or plain, which is also what there is without LHC-Forms
     ehrs:
-      - {iss: "https://ehr.example.org/fhir", name: Riverside Clinic, client: priorauth-dtr}
+      - iss: https://ehr.example.org/fhir
+        name: Riverside Clinic
+        client: priorauth-dtr
+        frames: ["https://ehr.example.org"]   # origins of its pages that show the app in a frame; none where left out
     payers:
       - {name: Acme Health, base: "https://pa.acme.example/fhir/2.2", version: "2.2", identifiers: ["urn:oid:…|00099"]}
 
@@ -28,12 +32,19 @@ SCOPES = "openid fhirUser launch launch/patient patient/*.rs patient/Questionnai
 
 @dataclass(frozen=True, slots=True)
 class RegisteredEhr:
-    """An EHR that launches the app. ``client`` is the app's client_id there; ``iss`` its FHIR base."""
+    """An EHR that launches the app.
+
+    Attributes:
+        iss: its FHIR base.
+        client: the app's client_id there.
+        frames: origins of its pages that may show the app in a frame.
+    """
 
     iss: str
     name: str
     client: str
     scopes: str = SCOPES
+    frames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +59,21 @@ class RegisteredPayer:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """All that the app knows of others."""
+    """All that the app knows of others.
+
+    Attributes:
+        plain: forms are drawn with plain controls also where LHC-Forms is here.
+    """
 
     client: str
     ehrs: tuple[RegisteredEhr, ...]
     payers: tuple[RegisteredPayer, ...]
+    plain: bool = False
+
+    @property
+    def frames(self) -> tuple[str, ...]:
+        """Return all origins that may show the app in a frame."""
+        return tuple(dict.fromkeys(origin for ehr in self.ehrs for origin in ehr.frames))
 
     def ehr(self, iss: str) -> RegisteredEhr | None:
         """Return the EHR with this FHIR base; a slash at the end does not matter."""
@@ -61,6 +82,9 @@ class Registered:
     def payer(self, held: frozenset[Identifier]) -> RegisteredPayer | None:
         """Return the payer that has one of these identifiers."""
         return next((one for one in self.payers if one.identifiers & held), None)
+
+    def payer_named(self, name: str) -> RegisteredPayer | None:
+        return next((one for one in self.payers if one.name == name), None)
 
 
 def load_registered(file: Path) -> Registered:
@@ -72,7 +96,7 @@ def load_registered(file: Path) -> Registered:
         raise FaultyFile(faults)
     return Registered(
         document.data["client"],
-        tuple(RegisteredEhr(**one) for one in document.data["ehrs"]),
+        tuple(RegisteredEhr(**one | {"frames": tuple(one.get("frames", ()))}) for one in document.data["ehrs"]),
         tuple(
             RegisteredPayer(
                 one["name"],
@@ -82,4 +106,5 @@ def load_registered(file: Path) -> Registered:
             )
             for one in document.data["payers"]
         ),
+        document.data.get("renderer") == "plain",
     )

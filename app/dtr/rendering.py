@@ -48,6 +48,14 @@ def rendered(form: dict, logic: Iterable[dict]) -> dict:
     return shown(form)
 
 
+def choices(value_set: dict) -> list[dict]:
+    """Return the codes of an expansion as the page offers them: ``[{"label": "Home", "value": {…}}]``."""
+    listed = dicts(as_dict(value_set.get("expansion")).get("contains"))
+    told = [{name: one[name] for name in ("system", "code", "display") if text_of(one.get(name))} for one in listed]
+    named = ((one.get("display") or one.get("code"), one) for one in told)
+    return [{"label": label, "value": {"valueCoding": one}} for label, one in named if label]
+
+
 def _canonicals(resource: dict) -> Iterator[str]:
     if resource.get("resourceType") == "ValueSet" and (url := text_of(resource.get("url"))):
         yield url

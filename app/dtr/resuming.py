@@ -6,6 +6,7 @@ overridden or entered.
 
 from fhir_r4.resource import dicts, extension, reference, text_of, value_of
 from fhir_r4.systems import INFORMATION_ORIGIN
+from questionnaires.answers import every_item
 from questionnaires.populate import information_origin
 
 PEOPLE = frozenset({"manual", "override"})
@@ -14,7 +15,7 @@ _KEPT = ("id", "meta", "extension", "identifier", "subject", "encounter")
 
 def touched(draft: dict, resumed: dict) -> dict:
     """Return the payer's draft with the answers that people gave in ``resumed``, and under its id."""
-    by_people = {link: item["answer"] for link, item in _items(resumed) if _people_s(item)}
+    by_people = {item.get("linkId", ""): item["answer"] for item in every_item(resumed) if _people_s(item)}
 
     def kept(item: dict) -> dict:
         below = {"item": [kept(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
@@ -33,7 +34,7 @@ def overriding(response: dict, by_record: dict) -> dict:
 
     Source: DTR 2.0.1 @189, DTR 2.2.0 spec-72.
     """
-    known = {link for link, item in _items(by_record) if item.get("answer")}
+    known = {item.get("linkId") for item in every_item(by_record) if item.get("answer")}
 
     def said(item: dict) -> dict:
         below = {"item": [said(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
@@ -64,13 +65,3 @@ def author_of(answer: dict) -> str | None:
 
 def _people_s(item: dict) -> bool:
     return any(origin_of(answer) in PEOPLE for answer in dicts(item.get("answer")))
-
-
-def _items(response: dict) -> list[tuple[str, dict]]:
-    found: list[tuple[str, dict]] = []
-    waiting = dicts(response.get("item"))
-    while waiting:
-        item = waiting.pop(0)
-        found.append((text_of(item.get("linkId")) or "", item))
-        waiting = dicts(item.get("item")) + waiting
-    return found

@@ -5,6 +5,7 @@ filled in and what stood there before: an answer left alone keeps its origin and
 is an override, anything else is manual (DTR 2.0.1 and 2.2, information-origin; dtrx-1: both name their author).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,10 @@ Key = tuple[tuple[str, int], ...]
 """The way to an item: linkId and its how-manyth, from the top."""
 
 MAX_DEPTH = 20
+_NUMBER = {
+    "valueInteger": re.compile(r"[-+]?[0-9]{1,18}"),
+    "valueDecimal": re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?"),
+}
 
 
 def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) -> dict:
@@ -35,7 +40,7 @@ def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) ->
 
     def item(one: dict, key: Key) -> dict:
         link = key[-1][0]
-        given = [answer(each, key) for each in dicts(one.get("answer")) if value_of(each) is not None]
+        given = [answer(each, key) for each in dicts(one.get("answer")) if value_of(with_numbers(each)) is not None]
         below = list(items(one, key))
         text = text_of(known[link].get("text"))
         return (
@@ -45,7 +50,8 @@ def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) ->
             | ({"item": below} if below else {})
         )
 
-    def answer(one: dict, key: Key) -> dict:
+    def answer(sent_one: dict, key: Key) -> dict:
+        one = with_numbers(sent_one)
         value = value_of(one)
         kept = next((old for old in (*before.get(key, []), *first.get(key, [])) if same(value_of(old), value)), None)
         below = list(items(one, key))
@@ -61,6 +67,24 @@ def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) ->
                     yield item(one, key)
 
     return {name: value for name, value in current.items() if name != "item"} | {"item": list(items(sent, ()))}
+
+
+def with_numbers(answer: dict) -> dict:
+    """Return the answer with numbers that were sent as text, so that no digit is lost; what is no number is no answer.
+
+    >>> with_numbers({"valueQuantity": {"value": "87.50", "unit": "%"}})
+    {'valueQuantity': {'value': Decimal('87.50'), 'unit': '%'}}
+    """
+    made = dict(answer)
+    for name, read in (("valueDecimal", Decimal), ("valueInteger", int)):
+        if isinstance(answer.get(name), str):
+            made[name] = read(answer[name]) if _NUMBER[name].fullmatch(answer[name]) else None
+    quantity = answer.get("valueQuantity")
+    if isinstance(quantity, dict) and isinstance(quantity.get("value"), str):
+        number = quantity["value"]
+        is_number = _NUMBER["valueDecimal"].fullmatch(number)
+        made["valueQuantity"] = quantity | {"value": Decimal(number)} if is_number else None
+    return made
 
 
 def same(one: Any, other: Any) -> bool:

@@ -4,7 +4,7 @@ Source: DTR 2.0.1 and 2.2.0, SMART app; SMART App Launch 2.2.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,14 +16,21 @@ from app.dtr.credentials import Credentials
 from app.dtr.desk import Desk
 from app.dtr.evaluator import RanAway
 from app.dtr.payer import NoForm
+from app.dtr.payer_token import PayerTokens
 from app.dtr.record import Record
 from app.dtr.registered import Registered, RegisteredPayer
+from app.dtr.rendering import choices
 from app.dtr.result import answer_since
 from app.dtr.sessions import Desks
 from app.dtr.told import nobody
 from fhir_r4.payer_answer import PayerAnswer
-from fhir_r4.resource import dicts, identifiers, reference
+from fhir_r4.resource import dicts, identifiers, reference, text_of
+from questionnaires.catalog import questions
 from rules.ports import EhrUnavailable
+
+CHOICES = 40
+"""Codes that are asked for at once; who wants another one types more of it."""
+LHC_FORMS = ("zone.min.js", "lhc-forms.js", "lformsFHIR.min.js")
 
 
 class Stopped(Exception):
@@ -36,7 +43,7 @@ class SmartApp:
 
     Attributes:
         base_url: where the browser finds us; the redirect of a launch is below it.
-        renderer: folder of the LHC-Forms files; pages say so where they are not there.
+        renderer: folder of the LHC-Forms files; forms are drawn with plain controls where they are not there.
     """
 
     registered: Registered
@@ -46,6 +53,19 @@ class SmartApp:
     base_url: str
     renderer: Path
     now: Callable[[], datetime]
+    tokens: PayerTokens = field(default_factory=PayerTokens)
+
+    @property
+    def has_lhc_forms(self) -> bool:
+        return all((self.renderer / name).exists() for name in LHC_FORMS)
+
+    def is_plain(self, desk: Desk) -> bool:
+        """Tell whether a form is drawn with plain controls: by choice, by the operator's, or for want of others."""
+        chosen = self.registered.plain if desk.plain is None else desk.plain
+        return chosen or not self.has_lhc_forms
+
+    def looked(self, desk: Desk, *, plain: bool) -> Desk:
+        return replace(desk, plain=plain)
 
     def begin(self, iss: str, launch: str | None) -> tuple[smart.Started, str]:
         """Return what to remember, and where the browser goes; Stopped for an EHR that is not registered."""
@@ -80,8 +100,7 @@ class SmartApp:
         """Fetch the form, fill it, and return the desk with it; Stopped."""
         try:
             payer = self._payer_of(found.launch)
-            client = DtrClient(self.door, payer.base, payer.generation, self.credentials, nobody)
-            opened = client.open(found.launch, self.now(), found.resumed)
+            opened = self._client(payer).open(found.launch, self.now(), found.resumed)
         except NoForm as none:
             raise Stopped(f"There is no form to fill: {none}.") from None
         except EhrUnavailable:
@@ -108,6 +127,20 @@ class SmartApp:
             return None
         record = self._record(desk.launch)
         return answer_since(record.ehr(), desk.launch, datetime.fromisoformat(desk.completed_at))
+
+    def codes(self, desk: Desk, canonical: str, text: str) -> list[dict]:
+        """Return the codes of one of the form's value sets that ``text`` finds, as choices; Stopped."""
+        named = {text_of(one.get("answerValueSet")) for one in questions(desk.form).values()}
+        payer = self.registered.payer_named(desk.payer)
+        if canonical not in named or payer is None:
+            raise Stopped("The form has no such list.")
+        try:
+            return choices(self._client(payer).api.expand(canonical, text, CHOICES, self.now()))
+        except NoForm:
+            raise Stopped("The payer does not give its list of codes now. Try again.") from None
+
+    def _client(self, payer: RegisteredPayer) -> DtrClient:
+        return DtrClient(self.door, payer.base, payer.generation, self.credentials, nobody, self.tokens)
 
     def _record(self, launch: Launch | smart.Launched) -> Record:
         return Record(self.door, launch.iss, launch.access_token, nobody)

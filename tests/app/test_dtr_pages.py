@@ -3,85 +3,15 @@
 import re
 import shutil
 import threading
-from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests  # noqa: TID251 a browser of somebody else
 from werkzeug.serving import make_server
 
-from app.config import Config
-from app.registration import Registration, register
 from app.sandbox.keys import Keys
-from app.sandbox.server import RECORDS, create_sandbox
 from app.sandbox.smart import Context
 from app.storage import tables
-from app.web import create_app
-from app.wiring import build
-
-SCOPES = ("system/Questionnaire.rs", "system/ValueSet.rs", "system/Library.rs")
-ORDER = "DeviceRequest/home-oxygen"
-
-
-class Town:
-    """Payer and EHR behind sockets, and a way to take one of the EHR's doors away."""
-
-    def __init__(self, data):
-        self.closed = frozenset()
-        self.ehr_server, self.payer_server = (make_server("127.0.0.1", 0, self.nobody, threaded=True) for _ in "ab")
-        self.ehr, self.payer = (f"http://127.0.0.1:{one.server_port}" for one in (self.ehr_server, self.payer_server))
-        file = data / "dtr.yaml"
-        text = file.read_text().replace("http://127.0.0.1:8001", self.ehr)
-        file.write_text(text.replace("http://127.0.0.1:8000", self.payer))
-        config = Config(data=data, base_url=self.payer, allow_loopback_http=True)
-        self.service = build(config)
-        self.payer_server.app = create_app(config, self.service)
-        self.sandbox = create_sandbox(self.ehr, self.payer, RECORDS)
-        self.ehr_server.app = self.watched
-        said = Registration(name="dtr-app", scopes=SCOPES, jwks=str(data / "dtr" / "jwks.json"))
-        register(config, said)
-        for server in (self.ehr_server, self.payer_server):
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-
-    @staticmethod
-    def nobody(_environ, _start):
-        return []
-
-    def watched(self, environ, start):
-        if environ["PATH_INFO"] in self.closed:
-            start("403 Forbidden", [("Content-Type", "application/fhir+json")])
-            return [b"{}"]
-        return self.sandbox(environ, start)
-
-    def close(self):
-        for server in (self.ehr_server, self.payer_server):
-            server.shutdown()
-        self.service.database.engine.dispose()
-
-
-@dataclass
-class Browser:
-    """A browser with cookies; follows redirects as a person's does."""
-
-    town: Town
-
-    def __post_init__(self):
-        self.session = requests.Session()
-        self.session.trust_env = False
-
-    def get(self, path, **more):
-        return self.session.get(path if "://" in path else f"{self.town.payer}/dtr/{path}", timeout=20, **more)
-
-    def launch(self, context=None):
-        """Launch from the EHR and return the page that the clinician then sees."""
-        ehr = self.town.sandbox.extensions["ehr"]
-        context = context or Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER))
-        return self.get("launch", params={"iss": f"{self.town.ehr}/fhir", "launch": ehr.authorization.launch(context)})
-
-    def post(self, path, body, page, **headers):
-        token = re.search(r'name="(?:csrf-token|csrf_token)" (?:content|value)="([^"]+)"', page.text)[1]
-        sent = {"X-CSRFToken": token, "Referer": page.url} | headers
-        return self.session.post(f"{self.town.payer}/dtr/{path}", json=body, headers=sent, timeout=20)
+from tests.app.town import ORDER, Browser, Town
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,117 @@
+"""Which pages has a form that is open: drawn, kept as one types, saved, sent, and answered?"""
+
+from typing import Any
+
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.dtr import browser
+from app.dtr.context import Choice
+from app.dtr.desk import Desk
+from app.dtr.drawing import drawn
+from app.dtr.sitting import Sitting
+from app.dtr.smart_app import Stopped
+from fhir_r4.problems import InvalidRequest
+from fhir_r4.wire import read_object, write_json
+
+
+def form_pages(made: Blueprint, sitting: Sitting) -> None:
+    _seen(made, sitting)
+    _done(made, sitting)
+
+
+def _seen(made: Blueprint, sitting: Sitting) -> None:
+    @made.get("/")
+    def form() -> AnyResponse | str:
+        desk, launched = sitting.desk_or_none(), sitting.launched()
+        if desk is None and launched is None:
+            return render_template("dtr/welcome.html", ehrs=sitting.app.registered.ehrs)
+        if desk is None and launched is not None:
+            found = sitting.app.resolve(launched)
+            if isinstance(found, Choice):
+                return render_template("dtr/choose.html", choice=found)
+            desk = sitting.open(found)
+        assert desk is not None  # noqa: S101 one of the two was there
+        return redirect(url_for("dtr.result")) if desk.completed_at else _form(sitting, desk)
+
+    @made.post("/look")
+    def look() -> AnyResponse:
+        """Draw the form in the other way."""
+        sitting.keep(sitting.app.looked(sitting.desk(), plain=request.form.get("plain") == "yes"))
+        return redirect(url_for("dtr.form"), 303)
+
+    @made.get("/form.json")
+    def form_json() -> Response:
+        desk = sitting.desk()
+        return as_json({"form": desk.form, "response": desk.response, "state": desk.shown()})
+
+    @made.get("/codes")
+    def codes() -> Response:
+        """The codes of a value set that are too many to come with the form."""
+        return as_json(sitting.app.codes(sitting.desk(), request.args.get("set", ""), request.args.get("text", "")))
+
+    @made.get("/questions")
+    def questions() -> str:
+        """The questions as plain controls, for the page that is open."""
+        return render_template("dtr/items.html", drawn=_drawn(sitting.desk()))
+
+
+def _form(sitting: Sitting, desk: Desk) -> str:
+    has_lhc_forms = sitting.app.has_lhc_forms
+    g.lhc_forms = not sitting.app.is_plain(desk)
+    shown = () if g.lhc_forms else _drawn(desk)
+    return render_template("dtr/form.html", desk=desk, lhc=g.lhc_forms, has_lhc_forms=has_lhc_forms, drawn=shown)
+
+
+def _drawn(desk: Desk) -> tuple[Any, ...]:
+    return drawn(desk.form, desk.response, desk.off())
+
+
+def _done(made: Blueprint, sitting: Sitting) -> None:
+    @made.post("/draft")
+    def draft() -> Response:
+        """Take what stands on the page to the desk; nothing leaves the app."""
+        return as_json(sitting.keep(sitting.desk().answered(_sent())).shown())
+
+    @made.post("/save")
+    def save() -> Response:
+        """Save the form to the EHR, as far as it is."""
+        desk = sitting.keep(sitting.desk().answered(_sent()))
+        return as_json(sitting.keep(sitting.app.save(desk, "in-progress")).shown())
+
+    @made.post("/complete")
+    def complete() -> Response:
+        """Send the form: the clinician attests, nothing is missing, and the EHR has it."""
+        sent = _sent()
+        desk = sitting.keep(sitting.desk().answered(sent))
+        if sent.get("attested") is not True or not desk.is_ready:
+            return as_json(desk.shown(), 422)
+        sitting.keep(sitting.app.save(desk, "completed"))
+        return as_json({"next": url_for("dtr.result")})
+
+
+def last_pages(made: Blueprint, sitting: Sitting) -> None:
+    @made.get("/result")
+    def result() -> AnyResponse | tuple[str, int, dict[str, str]] | str:
+        desk = sitting.desk()
+        if not desk.completed_at:
+            return redirect(url_for("dtr.form"))
+        answer = sitting.app.answer(desk)
+        page = render_template("dtr/result.html", desk=desk, answer=answer)
+        return page if answer else (page, 200, {"Refresh": "2"})
+
+    @made.post("/close")
+    def close() -> AnyResponse:
+        sitting.app.desks.clear(browser.key())
+        return sitting.browser.without_key(redirect(url_for("dtr.form"), 303))
+
+
+def _sent() -> dict:
+    try:
+        return read_object(request.get_data())
+    except InvalidRequest:
+        raise Stopped("What the page sent cannot be read. Open the form again.") from None
+
+
+def as_json(body: Any, status: int = 200) -> Response:
+    return Response(write_json(body), status, content_type="application/json")

@@ -1,0 +1,47 @@
+"""Who sits before this browser, and what lies on their desk? For the pages: each reads it, each puts it back."""
+
+from dataclasses import dataclass
+
+from app.dtr import browser
+from app.dtr.context import Found
+from app.dtr.desk import Desk
+from app.dtr.smart import Launched, Started
+from app.dtr.smart_app import SmartApp, Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """The app, and the browsers that come to it."""
+
+    app: SmartApp
+    browser: browser.Browser
+
+    def started(self) -> Started | None:
+        """Return the launch that was begun in this browser."""
+        held = self._held()
+        return Started(**held["started"]) if "started" in held else None
+
+    def launched(self) -> Launched | None:
+        """Return the launch that came to its end and for which no form is open yet."""
+        held = self._held()
+        return Launched.from_json(held["launched"]) if "launched" in held else None
+
+    def desk(self) -> Desk:
+        """Return the form that is open here; Stopped where there is none."""
+        if found := self.desk_or_none():
+            return found
+        raise Stopped("This form is no longer open here. Launch it again from the EHR.")
+
+    def desk_or_none(self) -> Desk | None:
+        held = self._held()
+        return Desk.from_json(held["desk"]) if "desk" in held else None
+
+    def keep(self, desk: Desk) -> Desk:
+        self.app.desks.write(browser.key() or "", {"desk": desk.to_json()})
+        return desk
+
+    def open(self, found: Found) -> Desk:
+        return self.keep(self.app.open(found))
+
+    def _held(self) -> dict:
+        return self.app.desks.read(browser.key())

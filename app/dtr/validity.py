@@ -1,0 +1,104 @@
+"""Which answers need another look before a form is complete? By linkId, in words that say what is asked for.
+
+What fits is worked out as the payer will work it out (``questionnaires.answering``); what a form says beyond its types
+(lengths, limits, places, how often) is FHIR's own extensions.
+
+Source: FHIR R4, Questionnaire.item, and its extensions minValue, maxValue, minLength, maxDecimalPlaces, minOccurs and
+maxOccurs; DTR 2.0.1 @212, @213, DTR 2.2.0 spec-142, spec-143.
+"""
+
+from collections.abc import Collection, Iterator
+from decimal import Decimal
+from typing import Any
+
+from app.dtr.offered import Offer, offer_of, offers
+from fhir_r4.resource import as_dict, dicts, extension, text_of, value_of
+from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_OCCURS, MAX_VALUE, MIN_LENGTH, MIN_OCCURS, MIN_VALUE
+from questionnaires.answering import answer_of
+from questionnaires.answers import every_item
+from questionnaires.catalog import questions
+
+_WORDS = {
+    "boolean": "yes or no",
+    "integer": "a whole number",
+    "decimal": "a number",
+    "quantity": "a number with a unit that the form takes",
+    "date": "a date",
+    "dateTime": "a date and time",
+    "time": "a time of day",
+    "choice": "one of the choices",
+    "attachment": "a file",
+    "reference": "one of the choices",
+    "url": "an address of the web",
+}
+
+
+def faults(form: dict, response: dict, hidden: Collection[str]) -> dict[str, str]:
+    """Return what is wrong by linkId; a question that is not asked is not looked at."""
+    known = questions(form)
+    given: dict[str, list[dict]] = {}
+    for item in every_item(response):
+        given.setdefault(text_of(item.get("linkId")) or "", []).extend(dicts(item.get("answer")))
+    asked = (link for link in given if link in known and link not in hidden)
+    said = {link: next(_of_question(known[link], given[link]), "") for link in asked}
+    return {link: words for link, words in said.items() if words}
+
+
+def _of_question(question: dict, given: list[dict]) -> Iterator[str]:
+    offered = tuple(offers(question))
+    for answer in given:
+        yield from _of_answer(question, answer, offered)
+    least, most = (value_of(extension(question, url)) for url in (MIN_OCCURS, MAX_OCCURS))
+    if given and isinstance(least, int) and len(given) < least:
+        yield f"Give at least {least} answers."
+    if isinstance(most, int) and len(given) > most:
+        yield f"Give at most {most} answers."
+
+
+def _of_answer(question: dict, answer: dict, offered: tuple[Offer, ...]) -> Iterator[str]:
+    type_, value = text_of(question.get("type")) or "", value_of(answer)
+    if value is None or offer_of(answer, offered) is not None:
+        return
+    if answer_of(question, value) is None or (type_ == "choice" and offered):
+        yield f"Give {_WORDS.get(type_, 'another answer')}."
+        return
+    if isinstance(value, str):
+        yield from _of_text(question, value)
+    number = as_dict(value).get("value") if isinstance(value, dict) else value
+    if not isinstance(number, bool) and isinstance(number, int | float | Decimal):
+        yield from _of_number(question, Decimal(str(number)))
+
+
+def _of_text(question: dict, text: str) -> Iterator[str]:
+    most, least = question.get("maxLength"), value_of(extension(question, MIN_LENGTH))
+    if isinstance(most, int) and len(text) > most:
+        yield f"Use at most {most} characters."
+    if isinstance(least, int) and len(text) < least:
+        yield f"Use at least {least} characters."
+    yield from _of_limits(question, text)
+
+
+def _of_number(question: dict, number: Decimal) -> Iterator[str]:
+    places = value_of(extension(question, MAX_DECIMAL_PLACES))
+    exponent = number.normalize().as_tuple().exponent
+    if isinstance(places, int) and isinstance(exponent, int) and -exponent > places:
+        yield f"Use at most {places} decimal places." if places else "Give a whole number."
+    yield from _of_limits(question, number)
+
+
+def _of_limits(question: dict, value: Any) -> Iterator[str]:
+    """Compare with the least and the most that the form takes; days and times compare as they are written."""
+    least, most = (_limit(question, url, value) for url in (MIN_VALUE, MAX_VALUE))
+    if least is not None and value < least:
+        yield f"Give {least} or more." if isinstance(value, Decimal) else f"Not before {least}."
+    if most is not None and value > most:
+        yield f"Give {most} or less." if isinstance(value, Decimal) else f"Not after {most}."
+
+
+def _limit(question: dict, url: str, value: Any) -> Any:
+    limit = value_of(extension(question, url))
+    limit = limit.get("value") if isinstance(limit, dict) else limit
+    if isinstance(value, Decimal):
+        is_number = isinstance(limit, int | float | Decimal) and not isinstance(limit, bool)
+        return Decimal(str(limit)) if is_number else None
+    return limit if isinstance(limit, str) and question.get("type") in {"date", "dateTime", "time"} else None

@@ -1,0 +1,85 @@
+"""A payer and an EHR behind sockets, and a browser that launches the DTR app: for tests of the app's pages."""
+
+import re
+import threading
+from dataclasses import dataclass
+
+import requests  # noqa: TID251 a browser of somebody else
+import yaml
+from werkzeug.serving import make_server
+
+from app.config import Config
+from app.registration import Registration, register
+from app.sandbox.server import RECORDS, create_sandbox
+from app.sandbox.smart import Context
+from app.web import create_app
+from app.wiring import build
+
+SCOPES = ("system/Questionnaire.rs", "system/ValueSet.rs", "system/Library.rs")
+ORDER = "DeviceRequest/home-oxygen"
+
+
+class Town:
+    """Payer and EHR behind sockets, and a way to take one of the EHR's doors away."""
+
+    def __init__(self, data, change=lambda registered: registered):
+        """``change`` is given what ``dtr.yaml`` says, and returns what it shall say."""
+        self.closed = frozenset()
+        self.ehr_server, self.payer_server = (make_server("127.0.0.1", 0, self.nobody, threaded=True) for _ in "ab")
+        self.ehr, self.payer = (f"http://127.0.0.1:{one.server_port}" for one in (self.ehr_server, self.payer_server))
+        file = data / "dtr.yaml"
+        text = file.read_text().replace("http://127.0.0.1:8001", self.ehr)
+        said = yaml.safe_load(text.replace("http://127.0.0.1:8000", self.payer))
+        file.write_text(yaml.safe_dump(change(said)))
+        config = Config(data=data, base_url=self.payer, allow_loopback_http=True)
+        self.service = build(config)
+        self.payer_server.app = create_app(config, self.service)
+        self.sandbox = create_sandbox(self.ehr, self.payer, RECORDS)
+        self.ehr_server.app = self.watched
+        said = Registration(name="dtr-app", scopes=SCOPES, jwks=str(data / "dtr" / "jwks.json"))
+        register(config, said)
+        for server in (self.ehr_server, self.payer_server):
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+
+    @staticmethod
+    def nobody(_environ, _start):
+        return []
+
+    def watched(self, environ, start):
+        if environ["PATH_INFO"] in self.closed:
+            start("403 Forbidden", [("Content-Type", "application/fhir+json")])
+            return [b"{}"]
+        return self.sandbox(environ, start)
+
+    def close(self):
+        for server in (self.ehr_server, self.payer_server):
+            server.shutdown()
+        self.service.database.engine.dispose()
+
+
+@dataclass
+class Browser:
+    """A browser with cookies; follows redirects as a person's does."""
+
+    town: Town
+
+    def __post_init__(self):
+        self.session = requests.Session()
+        self.session.trust_env = False
+
+    def get(self, path, **more):
+        return self.session.get(path if "://" in path else f"{self.town.payer}/dtr/{path}", timeout=20, **more)
+
+    def state(self):
+        return self.get("form.json").json()["state"]
+
+    def launch(self, context=None):
+        """Launch from the EHR and return the page that the clinician then sees."""
+        ehr = self.town.sandbox.extensions["ehr"]
+        context = context or Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER))
+        return self.get("launch", params={"iss": f"{self.town.ehr}/fhir", "launch": ehr.authorization.launch(context)})
+
+    def post(self, path, body, page, **headers):
+        token = re.search(r'name="(?:csrf-token|csrf_token)" (?:content|value)="([^"]+)"', page.text)[1]
+        sent = {"X-CSRFToken": token, "Referer": page.url} | headers
+        return self.session.post(f"{self.town.payer}/dtr/{path}", json=body, headers=sent, timeout=20)

@@ -1,0 +1,184 @@
+"""A form of every kind of question, filled in a browser without LHC-Forms: by keyboard, on a narrow screen, by ear."""
+
+import shutil
+
+import pytest
+
+from app.sandbox.smart import Context
+from fhir_r4.systems import ITEM_CONTROL, OPTION_EXCLUSIVE, UNIT, UNIT_OPTION
+from tests.app.other_payer import OtherPayer, a_form
+from tests.app.town import ORDER, Town
+from tests.journeys.browser import a_browser, picture
+
+pytestmark = [pytest.mark.journey, pytest.mark.slow]
+
+
+def option(code, **more):
+    return {"valueCoding": {"system": "urn:s", "code": code, "display": code.capitalize()}} | more
+
+
+ALONE = {"url": OPTION_EXCLUSIVE, "valueBoolean": True}
+HELP = {"url": ITEM_CONTROL, "valueCodeableConcept": {"coding": [{"code": "help"}]}}
+YES = {"question": "yes", "operator": "=", "answerBoolean": True}
+FORM = a_form(
+    {"linkId": "intro", "type": "display", "text": "Please answer what you know of the patient's care at home."},
+    {"linkId": "care", "type": "group", "text": "Care at home", "item": [
+        {"linkId": "yes", "type": "boolean", "text": "Is the patient cared for at home?", "required": True, "item": [
+            {"linkId": "yes-help", "type": "display", "text": "Family and friends count.", "extension": [HELP]}]},
+        {"linkId": "who", "type": "string", "text": "By whom?", "enableWhen": [YES], "required": True, "maxLength": 40},
+        {"linkId": "rate", "type": "decimal", "text": "Oxygen flow", "extension": [
+            {"url": UNIT, "valueCoding": {"system": "http://unitsofmeasure.org", "code": "L/min"}}]},
+        {"linkId": "weight", "type": "quantity", "text": "Weight", "extension": [
+            {"url": UNIT_OPTION, "valueCoding": {"system": "http://unitsofmeasure.org", "code": one}}
+            for one in ("kg", "[lb_av]")]},
+        {"linkId": "since", "type": "date", "text": "Since when?"}]},
+    {"linkId": "choices", "type": "group", "text": "Choices", "item": [
+        {"linkId": "place", "type": "choice", "text": "Where?", "answerOption": [option("home"), option("clinic")]},
+        {"linkId": "aids", "type": "choice", "repeats": True, "text": "Which aids?", "answerOption": [
+            option("cane"), option("walker"), option("none", extension=[ALONE])]},
+        {"linkId": "fruit", "type": "open-choice", "text": "Which fruit?", "answerOption": [
+            option(one) for one in ("apple", "apricot", "banana", "cherry", "grape", "melon", "peach")]},
+        {"linkId": "code", "type": "choice", "text": "Which device?", "answerValueSet": "https://payer.example.org/vs"}]},
+    {"linkId": "visits", "type": "group", "text": "Visits", "repeats": True, "item": [
+        {"linkId": "when", "type": "date", "text": "Day of the visit"},
+        {"linkId": "note", "type": "text", "text": "What was found?"}]},
+    {"linkId": "copy", "type": "string", "text": "Shown only", "readOnly": True},
+)  # fmt: skip
+
+
+@pytest.fixture
+def payer():
+    made = OtherPayer()
+    made.packages = [(FORM, None, [])]
+    made.codes = [(f"d{number}", f"Device number {number}") for number in range(300)]
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def town(opened, tmp_path, payer):
+    data = tmp_path / "data"
+    shutil.copytree(opened, data)
+    made = Town(data, lambda said: said | {"renderer": "plain", "payers": [said["payers"][0] | {"base": payer.base}]})
+    yield made
+    made.close()
+
+
+def opened_form(context, town):
+    handle = town.sandbox.extensions["ehr"].authorization.launch(
+        Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER))
+    )
+    page = context.new_page()
+    page.goto(f"{town.payer}/dtr/launch?iss={town.ehr}/fhir&launch={handle}")
+    page.wait_for_selector("#form[data-ready]")
+    return page
+
+
+def saved(page, town):
+    page.get_by_role("button", name="Save to the EHR").click()
+    page.get_by_text("Saved in the EHR").wait_for()
+    (kept,) = town.sandbox.extensions["ehr"].records.search("QuestionnaireResponse", "patient=amy-baxter")
+    return answers(kept["item"])
+
+
+def answers(items):
+    found = []
+    for item in items:
+        for answer in item.get("answer", []):
+            found += [(item["linkId"], next(v for k, v in answer.items() if k.startswith("value")))]
+        found += answers(item.get("item", []))
+    return found
+
+
+@pytest.mark.requirement("dtr-2.0.1@4", "dtr-2.0.1@206", "dtr-2.2.0@conf-3")
+def test_every_kind_of_question_is_filled_with_plain_controls(town):
+    with a_browser() as context:
+        page = opened_form(context, town)
+        page.get_by_role("group", name="Is the patient cared for at home?").get_by_label("Yes").check()
+        page.get_by_label("By whom?").fill("Her sister")
+        page.get_by_label("Oxygen flow").fill("2.50")
+        page.get_by_label("Weight", exact=True).fill("61.0")
+        page.get_by_label("Unit of Weight").select_option(label="kg")
+        page.get_by_label("Since when?").fill("2026-01-05")
+        page.get_by_label("Home", exact=True).check()
+        page.get_by_label("Cane").check()
+        page.get_by_label("Walker").check()
+        page.get_by_role("combobox", name="Which fruit?").press_sequentially("ap")
+        page.get_by_role("option", name="Apricot").click()
+        device = page.get_by_role("combobox", name="Which device?")
+        device.press_sequentially("number 17")
+        page.get_by_role("option", name="Device number 17", exact=True).wait_for()
+        device.press("ArrowDown")
+        device.press("Enter")
+        page.get_by_label("Day of the visit").fill("2026-02-01")
+        page.get_by_role("button", name="Add another: Visits").click()
+        page.get_by_label("Day of the visit").nth(1).fill("2026-02-08")
+        page.get_by_label("What was found?").nth(1).fill("Stable;\n<b>no change</b>")
+        picture(page, "dtr-plain-1-filled")
+        kept = saved(page, town)
+    assert [(link, str(one) if not isinstance(one, dict) else one.get("code", "")) for link, one in kept] == [
+        ("yes", "True"), ("who", "Her sister"), ("rate", "2.50"), ("weight", "kg"), ("since", "2026-01-05"),
+        ("place", "home"), ("aids", "cane"), ("aids", "walker"), ("fruit", "apricot"), ("code", "d17"),
+        ("when", "2026-02-01"), ("when", "2026-02-08"), ("note", "Stable;\n<b>no change</b>"),
+    ]  # fmt: skip
+    assert dict(kept)["weight"]["value"] == 61
+
+
+@pytest.mark.requirement("dtr-2.0.1@213", "dtr-2.2.0@spec-143", "dtr-2.2.0@spec-150")
+def test_the_page_follows_what_is_answered_and_says_what_is_wrong(town):
+    with a_browser() as context:
+        page = opened_form(context, town)
+        who = page.locator("[data-link=who]")
+        assert who.is_hidden()
+        page.get_by_role("group", name="Is the patient cared for at home?").get_by_label("Yes").check()
+        who.wait_for(state="visible")
+        page.get_by_role("link", name="By whom?").click()
+        assert page.evaluate("document.activeElement.closest('[data-link]').dataset.link") == "who"
+        page.get_by_role("group", name="Is the patient cared for at home?").get_by_label("No").check()
+        who.wait_for(state="hidden")
+        page.get_by_label("Oxygen flow").fill("two")
+        page.get_by_text("Give a number.").first.wait_for()
+        assert page.get_by_label("Oxygen flow").get_attribute("aria-invalid") == "true"
+        page.get_by_label("I have checked the answers").check()
+        assert page.get_by_role("button", name="Send", exact=True).is_disabled()
+        page.get_by_label("None").check()
+        page.get_by_label("Cane").check()
+        assert not page.get_by_label("None").is_checked()
+        picture(page, "dtr-plain-2-wrong")
+
+
+def test_the_form_is_filled_by_keyboard_alone(town):
+    with a_browser() as context:
+        page = opened_form(context, town)
+        page.locator("[data-link=yes] input").first.focus()
+        page.keyboard.press("Space")
+        page.locator("[data-link=who]").wait_for(state="visible")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        page.keyboard.type("A neighbour")
+        fruit = page.get_by_role("combobox", name="Which fruit?")
+        fruit.focus()
+        page.keyboard.type("an own word")
+        page.keyboard.press("Escape")
+        page.keyboard.press("Tab")
+        kept = dict(saved(page, town))
+    assert (kept["yes"], kept["who"], kept["fruit"]) == (True, "A neighbour", "an own word")
+
+
+def test_on_a_narrow_screen_nothing_is_wider_than_the_screen(town):
+    with a_browser() as context:
+        page = opened_form(context, town)
+        page.set_viewport_size({"width": 360, "height": 740})
+        picture(page, "dtr-plain-3-narrow")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_every_control_has_a_name_for_who_cannot_see_it(town):
+    with a_browser() as context:
+        page = opened_form(context, town)
+        nameless = page.evaluate("""() => [...document.querySelectorAll('#form :is(input, select, textarea, button)')]
+            .filter((one) => !one.closest('template') && !one.labels?.length && !one.getAttribute('aria-label'))
+            .map((one) => one.outerHTML)""")
+        assert nameless == []
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+        assert len(ids) == len(set(ids))
