@@ -127,14 +127,17 @@ def client() -> None:
 @_DATA
 def client_add(scopes: tuple[str, ...], data: Path | None, **said: Any) -> None:
     """Register a client, or replace what is registered under its name; NAME is its client_id."""
-    from app.registration import BadRegistration, Registration, register
+    from app.registration import BadRegistration, Registration, addresses, register
 
     every = tuple(scope for given in scopes for scope in given.split())
+    config = Config.from_env(data=data)
     try:
-        register(Config.from_env(data=data), Registration(scopes=every, **said))
+        register(config, Registration(scopes=every, **said))
     except BadRegistration as bad:
         raise click.ClickException(str(bad)) from None
-    click.echo(f"client {said['name']} is registered")
+    click.echo(f"client {said['name']} is registered; tell its operator:")
+    for what, where in addresses(config.base_url, hooks=bool(said["hook_issuer"])):
+        click.echo(f"  {what:<8} {where}")
 
 
 @client.command("list")

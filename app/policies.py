@@ -28,6 +28,7 @@ from cql import CqlError
 from fhir_r4.problems import Problem
 from fhir_r4.wire import read_object
 from questionnaires.catalog import ELM, Catalog, load_catalog, questions
+from questionnaires.pages import faults_of_pages
 from questionnaires.policy_searches import with_policy_searches
 from rules.book import PolicyBook
 from rules.load import load_book
@@ -215,7 +216,7 @@ def load_edition(digest: str, policies: Path, forms: Path, shelf: Shelf | None =
     """
     book = load_book(policies, shelf, _told)
     catalog = _forms(forms, lambda form: with_policy_searches(form, book))
-    if faults := missing_forms(book, catalog):
+    if faults := [*missing_forms(book, catalog), *_unsafe_pages(catalog)]:
         raise FaultyFile(faults)
     return Edition(digest, book, catalog)
 
@@ -276,6 +277,12 @@ def missing_forms(book: PolicyBook, catalog: Catalog) -> list[Fault]:
             if question not in asked
         ]
     return faults
+
+
+def _unsafe_pages(catalog: Catalog) -> Iterator[Fault]:
+    """Yield a fault for each page within a form that may do what a narrative may not (DTR 2.2.0 spec-160)."""
+    for form in catalog:
+        yield from (Fault(f"{form['id']}/{form['version']}.json", 1, said) for said in faults_of_pages(form))
 
 
 def _refuse_unkept(before: PolicyBook, after: PolicyBook) -> None:

@@ -1,5 +1,6 @@
 """How does an operator let a client in? Keys come as a file or as the URL where they are published."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from app.storage import clients, events
 from app.storage.clients import Client
 from app.storage.database import Database
 from app.wiring import build
+from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import Identifier, dicts, text_of
 from fhir_r4.systems import NPI
@@ -80,6 +82,18 @@ def register(config: Config, said: Registration) -> None:
             events.record(connection, kind, actor="operator", at=moment, client=said.name, scopes=scopes)
     except IntegrityError:
         raise BadRegistration("another client has this --hook-issuer") from None
+
+
+def addresses(base_url: str, *, hooks: bool) -> Iterator[tuple[str, str]]:
+    """Yield where a client finds us, as (what, URL): what its operator has to know beside its client_id.
+
+    Source: DTR 2.0.1 @25; DTR 2.2.0 spec-7.
+    """
+    for generation in Generation:
+        yield f"FHIR {generation}", f"{base_url}/fhir/{generation}"
+    yield "tokens", f"{base_url}/oauth/token"
+    if hooks:
+        yield "hooks", f"{base_url}/cds-services"
 
 
 def set_active(config: Config, name: str, *, active: bool) -> None:

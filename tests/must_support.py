@@ -5,6 +5,7 @@
 
 import json
 import tarfile
+from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,13 +24,20 @@ def must_support(profiles=PROFILES):
 
 
 def _guide(archive, profiles):
-    definitions = {}
+    found = definitions(archive)
+    return {name: _profile(found[name]) for name in profiles}
+
+
+@lru_cache
+def definitions(archive):
+    """Return a package's StructureDefinitions by id."""
+    found = {}
     with tarfile.open(archive) as files:
         for member in files:
             if member.name.startswith("package/StructureDefinition-") and member.name.endswith(".json"):
                 definition = json.load(files.extractfile(member))
-                definitions[definition["id"]] = definition
-    return {name: _profile(definitions[name]) for name in profiles}
+                found[definition["id"]] = definition
+    return found
 
 
 def _profile(definition):

@@ -1,5 +1,6 @@
 """A changed folder takes effect without restart, all or nothing, everywhere; a faulty one is refused and says why."""
 
+import base64
 import io
 import shutil
 from dataclasses import replace
@@ -11,6 +12,7 @@ from app.policies import ActivePolicies
 from app.storage import policies as kept
 from app.storage import tables
 from app.wiring import build
+from fhir_r4.wire import read_object, write_json
 from rules.yaml_lines import FaultyFile
 from tests.app.fixtures import ROOT
 from tests.given import a_form_response, a_submission_bundle
@@ -111,6 +113,18 @@ def test_a_form_that_cannot_be_read_is_named(house, folder):
     (house.config.forms / "home-oxygen" / "2026.2.json").write_text('{"resourceType": ')
     looks(house)
     assert "2026.2.json:1: not a form" in str(house.service.policies.refusal.faults[0])
+
+
+@pytest.mark.requirement("dtr-2.2.0@spec-160")
+def test_a_form_that_carries_a_page_which_acts_is_refused(house, folder):
+    acting = base64.b64encode(b"<div><script>x()</script></div>").decode()
+    page = {"resourceType": "Binary", "id": "help", "contentType": "application/xhtml+xml", "data": acting}
+    file = folder.parent / "forms" / "lumbar-mri" / "2026.1.json"
+    form = read_object(file.read_bytes()) | {"version": "2026.2", "contained": [page]}
+    file.with_name("2026.2.json").write_bytes(write_json(form))
+    looks(house)
+    (fault, *_) = house.service.policies.refusal.faults
+    assert "contained Binary 'help' holds a <script>" in str(fault)
 
 
 def test_a_policy_and_its_form_arrive_together(house, folder):

@@ -58,6 +58,16 @@ def answering(response, answers, origin="manual"):
     return copy.deepcopy(response) | ({"item": items} if items else {})
 
 
+def walked_through(name, generation):
+    """Yield the response as it is drafted and after each call, red flag by red flag, to the end."""
+    response = opened(name, generation)
+    yield response
+    for answers in ({}, FLAGS | {"0.1": PAIN}, {"2.1": {"valueInteger": 7}, "2.2": NO}):
+        response = step(response, answers, generation)
+        yield response
+    assert response["status"] == "completed"
+
+
 def walk(name, answers, generation=Generation.V2_2):
     """Answer whatever is asked until nothing is; return the questions of each call and the end."""
     response, calls = opened(name, generation), []
