@@ -60,6 +60,10 @@ ALTERNATIVE_EXPRESSION = f"{DTR}/StructureDefinition/alternativeExpression"  # D
 CQF_LIBRARY = "http://hl7.org/fhir/StructureDefinition/cqf-library"
 UNIT_OPTION = "http://hl7.org/fhir/StructureDefinition/questionnaire-unitOption"
 UNIT_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/questionnaire-unitValueSet"
+SUPPORT_LINK = "http://hl7.org/fhir/StructureDefinition/questionnaire-supportLink"
+SUPPORT_HYPERLINK = "http://hl7.org/fhir/StructureDefinition/questionnaire-supportHyperlink"
+TERMINOLOGY_SERVER = "http://hl7.org/fhir/StructureDefinition/preferredTerminologyServer"
+SDC_TERMINOLOGY_SERVER = f"{SDC}/StructureDefinition/sdc-questionnaire-preferredTerminologyServer"
 ADAPTIVE = f"{SDC}/StructureDefinition/sdc-questionnaire-questionnaireAdaptive"
 US_PH_ALTERNATIVE_EXPRESSION = (  # DTR 2.0.1
     "http://hl7.org/fhir/us/ph-library/StructureDefinition/us-ph-alternative-expression-extension"

@@ -8,8 +8,8 @@ Source: DTR 2.0.1 @37, @40, @42; DTR 2.2.0 spec-23 to spec-25, spec-39; profiles
 """
 
 from fhir_r4.generations import Generation
-from fhir_r4.resource import extension, extensions
-from fhir_r4.systems import ADAPTIVE, CQF_LIBRARY, DTR, LAUNCH_CONTEXT, VARIABLE
+from fhir_r4.resource import extension
+from fhir_r4.systems import ADAPTIVE, DTR
 from questionnaires.dialects import written
 
 SUFFIX = "-adaptive"
@@ -44,18 +44,18 @@ def _address(base: str) -> dict:
 
 def contained_form(form: dict, generation: Generation, base: str, items: list[dict] | None = None) -> dict:
     """Return the elements of a response that carry an adaptive form with these questions so far."""
-    named = [one for url in (CQF_LIBRARY, LAUNCH_CONTEXT, VARIABLE) for one in extensions(form, url)]
+    kept = [one for one in form["extension"] if one["url"] != ADAPTIVE]
     held = {
         "resourceType": "Questionnaire",
         "id": CONTAINED,
         "meta": {"profile": [_PROFILE]},
         "text": form["text"],
-        "extension": [*named, _address(base)],
+        "extension": [*kept, _address(base)],
         "derivedFrom": [f"{form['url']}|{form['version']}"],
         "title": form["title"],
         "status": "active",
         "subjectType": ["Patient"],
-    }
+    } | {name: form[name] for name in ("version", "effectivePeriod") if name in form}
     url = {"url": form["url"]} if generation is Generation.V2_2 else {}  # which 2.0.1 forbids
     shown = written(held | url | ({"item": items} if items else {}), generation)
     return {"contained": [shown], "questionnaire": f"#{CONTAINED}"}

@@ -7,19 +7,30 @@
     language of a define  text/cql                                 text/cql-identifier
     ELM beside it         US Public Health's alternative           DTR's alternativeExpression
                           expression extension
+    a link for help       questionnaire-supportLink                questionnaire-supportHyperlink, with a label
+    terminology server    SDC's extension                          the core's
     who answered          auto                                     auto-client, auto-server
 
 Source: DTR 2.0.1 @97, @98, @313; DTR 2.2.0 oper-16, spec-86, spec-96, spec-97.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cql.identifier import read_identifier
 from cql.package import ELM_JSON
 from fhir_r4.generations import Generation
-from fhir_r4.resource import extensions, text_of
-from fhir_r4.systems import ALTERNATIVE_EXPRESSION, CQF_LIBRARY, US_PH_ALTERNATIVE_EXPRESSION
+from fhir_r4.resource import extension, extensions, text_of, value_of
+from fhir_r4.systems import (
+    ALTERNATIVE_EXPRESSION,
+    CQF_LIBRARY,
+    SDC_TERMINOLOGY_SERVER,
+    SUPPORT_HYPERLINK,
+    SUPPORT_LINK,
+    TERMINOLOGY_SERVER,
+    US_PH_ALTERNATIVE_EXPRESSION,
+)
 
 BY_NAME = "text/cql-identifier"
 PAYER_ORIGIN = {Generation.V2_0: "auto", Generation.V2_2: "auto-server"}
@@ -30,23 +41,37 @@ _ALTERNATIVE = {Generation.V2_0: US_PH_ALTERNATIVE_EXPRESSION, Generation.V2_2: 
 
 def written(form: dict, generation: Generation) -> dict:
     """Return the form as a generation has it."""
-    told: dict = _expressions(form, generation)
+    told: dict = _told(form, generation)
     if generation is Generation.V2_0:
         for one in extensions(told, CQF_LIBRARY):
             one["valueCanonical"] = one["valueCanonical"].partition("|")[0]
     return told
 
 
-def _expressions(node: Any, generation: Generation) -> Any:
-    """Return a copy whose expressions are in the generation's words."""
+def _told(node: Any, generation: Generation) -> Any:
+    """Return a copy whose expressions and extensions are in the generation's words."""
     if isinstance(node, list):
-        return [_expressions(one, generation) for one in node]
+        return [_told(one, generation) for one in node]
     if not isinstance(node, dict):
         return node
-    copied = {key: _expressions(value, generation) for key, value in node.items()}
-    if node.get("language") != BY_NAME:
-        return copied
-    return copied | {"language": _LANGUAGE[generation], "extension": [_compiled(node, generation)]}
+    copied = {key: _told(value, generation) for key, value in node.items()}
+    if node.get("language") == BY_NAME:
+        return copied | {"language": _LANGUAGE[generation], "extension": [_compiled(node, generation)]}
+    spelt = _SPELT[generation].get(text_of(node.get("url")) or "")
+    return spelt(copied) if spelt else copied
+
+
+def _support_link(hyperlink: dict) -> dict:
+    return {"url": SUPPORT_LINK, "valueUri": value_of(extension(hyperlink, "link"))}
+
+
+_SPELT: Mapping[Generation, Mapping[str, Callable[[dict], dict]]] = {
+    Generation.V2_0: {
+        SUPPORT_HYPERLINK: _support_link,
+        TERMINOLOGY_SERVER: lambda held: held | {"url": SDC_TERMINOLOGY_SERVER},
+    },
+    Generation.V2_2: {},
+}
 
 
 def _compiled(expression: dict, generation: Generation) -> dict:

@@ -132,14 +132,21 @@ def _open(policy: Policy, facts: dict, asked: set[str], today: date) -> set[str]
 
 
 def _items(items: Iterable[dict], shown: set[str]) -> list[dict]:
-    """Return the questions that are shown, in their groups; what is asked is needed, so nothing enables it."""
+    """Return the questions that are shown, in their groups and with the words beside them.
+
+    What is asked is needed, so nothing enables it.
+    """
     kept = []
     for item in items:
         below = _items(dicts(item.get("item")), shown)
-        if below or item.get("linkId") in shown:
+        if below or item.get("linkId") in shown or (_is_words(item) and "enableWhen" not in item):
             bare = {key: value for key, value in item.items() if key not in {"item", "enableWhen", "enableBehavior"}}
             kept.append(bare | ({"item": below} if below else {}))
-    return kept
+    return [] if all(map(_is_words, kept)) else kept
+
+
+def _is_words(item: dict) -> bool:
+    return item.get("type") == "display"
 
 
 def _given(response: dict) -> dict[str, list[dict]]:
@@ -159,6 +166,7 @@ def _answered(items: list[dict], given: dict[str, list[dict]]) -> list[dict]:
         | ({"answer": given[item["linkId"]]} if item["linkId"] in given else {})
         | ({"item": _answered(item["item"], given)} if "item" in item else {})
         for item in items
+        if not _is_words(item)
     ]
 
 

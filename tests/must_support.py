@@ -20,10 +20,11 @@ ASKED = ("profile-claim", "profile-claim-update")
 
 def must_support(profiles=PROFILES):
     """Return by generation and profile the marked elements; of a slice its name, and what tells it from others."""
-    return {generation: _guide(PACKAGES / archive, profiles) for generation, archive in GUIDES.items()}
+    return {generation: guide(PACKAGES / archive, profiles) for generation, archive in GUIDES.items()}
 
 
-def _guide(archive, profiles):
+def guide(archive, profiles):
+    """Return by profile the marked elements of one package."""
     found = definitions(archive)
     return {name: _profile(found[name]) for name in profiles}
 
@@ -57,7 +58,9 @@ def _mark(element, elements):
     if ":" not in element["id"].rpartition(".")[2]:
         return None
     if element["path"].endswith("xtension"):
-        return element["type"][0]["profile"][0].partition("|")[0]
+        fixed = (one["fixedUri"] for one in elements if one["id"] == f"{element['id']}.url" and "fixedUri" in one)
+        profile = next(iter(element["type"][0].get("profile", ())), "").partition("|")[0]
+        return profile or next(fixed, None)
     told = (f"{element['id']}.type", f"{element['id']}.category")
     patterns = (one.get("patternCodeableConcept") for one in elements if one["id"] in told)
     found = next((one for one in patterns if one), None)

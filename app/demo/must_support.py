@@ -69,7 +69,7 @@ def _children(node: Any, name: str) -> list[Any]:
         stem = name[:-3]
         found = [value for key, value in as_dict(node).items() if key.startswith(stem)]
     else:
-        found = [as_dict(node).get(name)]
+        found = [as_dict(node).get(name), as_dict(node).get(f"_{name}")]  # a primitive's extensions stand beside it
     return [one for value in found if value is not None for one in (value if isinstance(value, list) else [value])]
 
 

@@ -47,6 +47,7 @@ def test_a_policy_that_asks_nothing_of_the_ehr_reads_nothing_there():
     assert not any("Observation" in one for one in called(knowledge=hook_knowledge())[1].asked)
 
 
+@pytest.mark.requirement("dtr-2.0.1@54")
 def test_a_missing_value_becomes_documentation_and_one_that_is_there_does_not():
     assert called()[0]["doc-needed"] == "clinical"
     assert "doc-needed" not in called(saturation(86))[0]

@@ -119,6 +119,7 @@ def test_a_repeated_hook_repeats_the_card_s_identity():
 
 
 @BOTH
+@pytest.mark.requirement("dtr-2.0.1@54")
 def test_what_is_on_file_satisfies(version):
     standing = [Standing("PA1", (OXYGEN,), date(2026, 2, 1), date(2027, 1, 31))]
     given = answer(version, standing=standing)
