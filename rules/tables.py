@@ -3,7 +3,7 @@
 ``- table: drugs.csv`` among a policy's decisions stands for the rows of that file, in their order. Its first line
 names the columns: a criterion (``yes``, ``no``, ``missing``, or several with ``|``), a fact behind ``%`` (``<= 88``,
 ``56..59``, ``J1745 | Q5103``), and what a decision row says: ``then``, ``for``, ``quantity``, ``rest``, ``to``,
-``because``, ``say``. An empty cell asks nothing.
+``because``, ``say``. Of a row with a ``rest``, ``to`` is who looks at that. An empty cell asks nothing.
 """
 
 import csv
@@ -132,7 +132,8 @@ def _rows(text: str, file: str, data: dict[str, Any]) -> Iterator[dict[str, Any]
 def _row(written: dict[str, str], columns: list[str], where: str, data: dict[str, Any]) -> dict[str, Any]:
     says: dict[str, Any] = {name: written[name] for name in SAYS if name in written}
     if "rest" in says:
-        says["rest"] = {"say": says["rest"]}
+        queue = {"to": says.pop("to")} if "to" in says else {}
+        says["rest"] = {"say": says["rest"], **queue}
     when = {
         name: [one.strip() for one in written[name].split("|")] for name in data.get("criteria", {}) if name in written
     }

@@ -171,6 +171,12 @@ def test_a_row_of_a_table_knows_where_it_stands(tmp_path):
     assert [one.fact for one in missing] == ["weight", "trusted"]
 
 
+def test_what_a_table_certifies_in_part_names_who_looks_at_the_rest(tmp_path):
+    policy = with_table(tmp_path, TABLE.replace("Five at first.,,", "Five at first.,therapists,"))
+    rest = evaluate(policy, {"place": "11", "weight": 61, "used": 1, "age": 40}, DAY, DAY).rest
+    assert (rest.say, rest.queue) == ("Five at first.", "therapists")
+
+
 @pytest.mark.parametrize(("old", "new", "where", "told"), [
     ("%weight", "%wait", 1, "is called '%wait'"),
     ("then,", "dann,", 1, "is called 'dann'"),
