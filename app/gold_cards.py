@@ -1,43 +1,42 @@
 """Which providers are trusted with which services? ``gold-cards.csv`` in the data folder, where there is one.
 
 Columns: npi, policy (its id; ``*`` stands for any characters), from, to (may be empty; both days are included). A
-policy asks for it with a fact ``requester: gold-card`` or ``performer: gold-card``.
+policy asks for it with a fact ``requester: gold-card`` or ``performer: gold-card``. A payer's own systems may say the
+same of a provider (docs/back-end.md); whoever says it, it holds.
 """
 
 import csv
+import io
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 
 from rules.directory import GoldCard
 from rules.yaml_lines import Fault, FaultyFile
 
 FILE = "gold-cards.csv"
 _COLUMNS = ("npi", "policy", "from", "to")
+Cards = Mapping[str, tuple[GoldCard, ...]]
+"""By NPI."""
 
 
-def load_gold_cards(folder: Path) -> Mapping[str, tuple[GoldCard, ...]]:
-    """Return the cards by NPI; none where there is no such file.
+def read_gold_cards(text: str) -> Cards:
+    """Return the cards of the file.
 
     Raises:
         FaultyFile: with every line that cannot be read; it never quotes one.
     """
-    file = folder / FILE
-    if not file.is_file():
-        return {}
     cards: dict[str, tuple[GoldCard, ...]] = {}
     faults = []
-    with file.open(newline="", encoding="utf-8-sig") as opened:
-        reader = csv.DictReader(opened, restval="")
-        if missing := set(_COLUMNS) - set(reader.fieldnames or ()):
-            raise FaultyFile([Fault(FILE, 1, f"no column {', '.join(sorted(missing))}", "add it")])
-        for row in reader:
-            try:
-                npi, card = _read(row)
-            except ValueError:
-                faults.append(Fault(FILE, reader.line_num, "an NPI, a policy and days such as 2026-01-31", "mend it"))
-            else:
-                cards[npi] = (*cards.get(npi, ()), card)
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restval="")
+    if missing := set(_COLUMNS) - set(reader.fieldnames or ()):
+        raise FaultyFile([Fault(FILE, 1, f"no column {', '.join(sorted(missing))}", "add it")])
+    for row in reader:
+        try:
+            npi, card = _read(row)
+        except ValueError:
+            faults.append(Fault(FILE, reader.line_num, "an NPI, a policy and days such as 2026-01-31", "mend it"))
+        else:
+            cards[npi] = (*cards.get(npi, ()), card)
     if faults:
         raise FaultyFile(faults)
     return cards

@@ -1,4 +1,4 @@
-"""Which policies and forms does this process work with, and how does a changed folder take effect?
+"""Which policies, lists and forms does this process work with, and how does a changed folder take effect?
 
 ::
 
@@ -12,7 +12,7 @@ All or nothing, without restart: a request works with one ``Edition`` from its b
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock
 from app.config import Config
+from app.gold_cards import FILE as GOLD_CARDS
+from app.gold_cards import Cards, read_gold_cards
 from app.logging import get_logger
 from app.storage import policies as kept
 from app.storage.database import Database
@@ -31,6 +33,9 @@ from questionnaires.catalog import ELM, Catalog, load_catalog, questions
 from questionnaires.pages import faults_of_pages
 from questionnaires.policy_searches import with_policy_searches
 from rules.book import PolicyBook
+from rules.entry import Entry
+from rules.lists import FILES as LISTS
+from rules.lists import read_lists
 from rules.load import load_book
 from rules.published import unkept
 from rules.shelf import Shelf
@@ -40,17 +45,19 @@ log = get_logger()
 SHELF = "policy-shelf"
 """Folder in the data folder; it may be emptied at any time, and the next start takes longer."""
 _MANY = 500
+_LISTS = "lists"  # where the payer's lists are kept beside policies and forms
 Stamp = frozenset[tuple[str, int, int]]
 """Path, time of change and size of each file: cheap to look at, and another one when something was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """Policies and forms that belong together; ``digest`` names their contents."""
+    """Policies, lists, forms and gold cards that belong together; ``digest`` names their contents."""
 
     digest: str
     book: PolicyBook
     catalog: Catalog
+    gold_cards: Cards = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,7 @@ class ActivePolicies:
 
     def __init__(self, config: Config, database: Database, now: Callable[[], datetime] = clock.now) -> None:
         self._folders = {"policies": config.policies, "forms": config.forms}
+        self._data = config.data
         self._shelf = Shelf(config.data / SHELF)
         self._poll = config.policies_poll_seconds
         self._database, self._now = database, now
@@ -163,7 +171,7 @@ class ActivePolicies:
             return None
 
     def _loaded_here(self, digest: str) -> Edition:
-        return load_edition(digest, self._folders["policies"], self._folders["forms"], self._shelf)
+        return load_edition(digest, self._folders["policies"], self._folders["forms"], self._data, self._shelf)
 
     def _stored(self, digest: str) -> Edition | None:
         """Return an edition from the database; None where this version of priorauth cannot read it any more."""
@@ -192,12 +200,14 @@ class ActivePolicies:
             raise FaultyFile([Fault(str(error.filename), 1, "cannot be read")]) from None
 
     def _files(self) -> list[tuple[str, Path]]:
-        return [
+        beside = ((f"{_LISTS}/{name}", self._data / name) for name in (*LISTS, GOLD_CARDS))
+        below = (
             (f"{name}/{file.relative_to(folder).as_posix()}", file)
             for name, folder in self._folders.items()
             for file in sorted(folder.glob("*/*"))
-            if file.is_file() and not file.name.startswith(".")
-        ]
+            if not file.name.startswith(".")
+        )
+        return [(place, file) for place, file in (*beside, *below) if file.is_file()]
 
     def _run(self) -> None:
         while not self._ending.is_set():
@@ -208,17 +218,34 @@ class ActivePolicies:
             self._ending.wait(self._poll)
 
 
-def load_edition(digest: str, policies: Path, forms: Path, shelf: Shelf | None = None) -> Edition:
-    """Return the edition of two folders; ``shelf`` is where policies are kept once they were checked.
+def load_edition(digest: str, policies: Path, forms: Path, lists: Path, shelf: Shelf | None = None) -> Edition:
+    """Return the edition of three folders; ``shelf`` is where policies are kept once they were checked.
+
+    Args:
+        lists: folder that may hold the payer's lists and gold cards; none of them has to be there.
 
     Raises:
         FaultyFile: any file has a fault, or a policy asks for a form or a question that is not there.
     """
-    book = load_book(policies, shelf, _told)
+    lines, cards = payers_lists(lists)
+    book = load_book(policies, shelf, _told, lists=lines)
     catalog = _forms(forms, lambda form: with_policy_searches(form, book))
     if faults := [*missing_forms(book, catalog), *_unsafe_pages(catalog)]:
         raise FaultyFile(faults)
-    return Edition(digest, book, catalog)
+    return Edition(digest, book, catalog, cards)
+
+
+def payers_lists(folder: Path) -> tuple[list[Entry], Cards]:
+    """Return the lines of the payer's lists and its gold cards; FaultyFile with every fault of any of them."""
+    texts = {name: _text(folder / name) for name in (*LISTS, GOLD_CARDS) if (folder / name).is_file()}
+    return read_lists(texts), read_gold_cards(texts[GOLD_CARDS]) if GOLD_CARDS in texts else {}
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise FaultyFile([Fault(file.name, 1, "not a text in UTF-8", "save it as CSV UTF-8")]) from None
 
 
 def _told(count: int, of: int) -> None:
@@ -234,7 +261,8 @@ def unpacked(files: Files, shelf: Shelf | None = None) -> Edition:
             file = Path(folder, place)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-        return load_edition(kept.digest_of(files), Path(folder, "policies"), Path(folder, "forms"), shelf)
+        policies, forms, lists = (Path(folder, name) for name in ("policies", "forms", _LISTS))
+        return load_edition(kept.digest_of(files), policies, forms, lists, shelf)
 
 
 def _forms(folder: Path, completed: Callable[[dict], dict]) -> Catalog:

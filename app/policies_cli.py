@@ -23,6 +23,7 @@ from rules.difference import difference
 from rules.explain import Explanation
 from rules.load import load_book
 from rules.policy import Case, Policy
+from rules.yaml_lines import FaultyFile
 
 _FOLDER = click.option(
     "--folder",
@@ -44,10 +45,11 @@ def policies() -> None:
 def check(folder: Path | None) -> None:
     """Say everything that is wrong or doubtful, with file, line and what to write; exit code 1 where a fault is.
 
-    Warnings, such as a source that has expired, refuse nothing.
+    The payer's lists and gold cards in the data folder are read too. Warnings, such as a source that has expired,
+    refuse nothing.
     """
     from app.clock import now
-    from app.policies import SHELF
+    from app.policies import SHELF, payers_lists
     from rules.check import check as found_in
     from rules.shelf import Shelf
 
@@ -59,6 +61,10 @@ def check(folder: Path | None) -> None:
             status.update(f"{count:,} of {of:,} policies read")
 
         found = found_in(where, now().date(), Shelf(config.data / SHELF) if config.data.is_dir() else None, tell)
+        try:
+            payers_lists(config.data)
+        except FaultyFile as faulty:
+            found = [*found, *faulty.faults]
     for fault in found:
         colour = "yellow" if fault.warning else "red"
         hint = f"\n    {escape(fault.suggestion)}" if fault.suggestion else ""
@@ -164,7 +170,7 @@ def simulate(
 
     config = Config.from_env(data=data)
     service, out, report = build(config), _console(), simulation.Report()
-    edition = load_edition("simulated", folder, forms or config.forms)
+    edition = load_edition("simulated", folder, forms or config.forms, config.data)
     book = simulation.with_drafts(edition.book)
     edition = replace(edition, book=simulation.as_if_in_force(book) if as_if_in_force else book)
     start = since.replace(tzinfo=UTC) if since else None

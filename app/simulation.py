@@ -78,17 +78,18 @@ def as_if_in_force(book: PolicyBook) -> PolicyBook:
     newest: dict[str, Policy] = {}
     for policy in sorted(book, key=lambda one: (one.effective, one.version)):
         newest[policy.id] = policy
-    return PolicyBook(replace(policy, effective=date.min, expires=None) for policy in newest.values())
+    return PolicyBook((replace(policy, effective=date.min, expires=None) for policy in newest.values()), book.lists)
 
 
 def with_drafts(book: PolicyBook) -> PolicyBook:
     """Return the book with its drafts in force."""
-    return PolicyBook(
+    active = (
         replace(policy, identity=replace(policy.identity, status=Status.ACTIVE))
         if policy.identity.status is Status.DRAFT
         else policy
         for policy in book
     )
+    return PolicyBook(active, book.lists)
 
 
 def simulate(service: Service, edition: Edition, since: datetime | None, report: Report) -> Iterator[int]:

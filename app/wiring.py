@@ -13,7 +13,6 @@ from app.clients.jwks import JwksCache
 from app.clients.outbound import Door
 from app.clock import now
 from app.config import Config
-from app.gold_cards import load_gold_cards
 from app.payers import load_payers
 from app.policies import ActivePolicies, Edition
 from app.ration import Ration
@@ -23,7 +22,7 @@ from app.storage.sealing import Keyring, read_keys
 from fhir_r4.generations import Generation
 from questionnaires.catalog import Catalog
 from rules.book import PolicyBook
-from rules.directory import Payer
+from rules.directory import CardsOf, GoldCard, Payer
 from rules.ports import BackEnd, Directory
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -85,14 +84,19 @@ def build(config: Config) -> Service:
         timeout_seconds=config.outbound_timeout_seconds,
         limit_bytes=config.outbound_limit_bytes,
     )
-    own_systems = _own_systems(config, payers) or TableDirectory(database, payers, load_gold_cards(config.data))
+    policies = ActivePolicies(config, database)
+
+    def cards(npi: str) -> tuple[GoldCard, ...]:
+        return policies.edition.gold_cards.get(npi, ())
+
+    own_systems = _own_systems(config, payers, cards) or TableDirectory(database, payers, cards)
     return Service(
         config=config,
         database=database,
         payers=payers,
         directory=own_systems,
         back_end=own_systems,
-        policies=ActivePolicies(config, database),
+        policies=policies,
         door=door,
         jwks=JwksCache(door),
         anonymous_refusals=Ration(config.anonymous_refusals_per_minute, seconds=60),
@@ -101,7 +105,7 @@ def build(config: Config) -> Service:
     )
 
 
-def _own_systems(config: Config, payers: tuple[Payer, ...]) -> HttpBackEnd | None:
+def _own_systems(config: Config, payers: tuple[Payer, ...], cards: CardsOf) -> HttpBackEnd | None:
     """Return the payer's own systems, where the operator has named them; they may live at private addresses."""
     if not config.back_end_url:
         return None
@@ -112,7 +116,7 @@ def _own_systems(config: Config, payers: tuple[Payer, ...]) -> HttpBackEnd | Non
         limit_bytes=config.outbound_limit_bytes,
         private=True,
     )
-    return HttpBackEnd(door, config.back_end_url, config.back_end_token, payers, seconds)
+    return HttpBackEnd(door, config.back_end_url, config.back_end_token, payers, seconds, cards)
 
 
 def new_id() -> str:

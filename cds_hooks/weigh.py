@@ -168,7 +168,7 @@ def _by_policy(statement: CoverageInformation, told: _Told, number: str | None, 
     """Say what the policy says at order time, on the facts that are known by now."""
     policy, says = told.matched.policy, at_order_time(told.matched.policy, told.outcome)
     codes = policy.applies_to.billing_codes(told.matched.code)
-    read = (Detail("policy-link", "Url", policy.sources[0].url),)
+    read = tuple(Detail("policy-link", "Url", source.url) for source in policy.sources[:1])
     said = replace(statement, covered=says.covered, billing_codes=codes, details=read)
     if number and says.covered != "not-covered":
         return _satisfied(said, number, _ON_FILE)

@@ -13,7 +13,7 @@ from fhir_r4.systems import BILLING, canonical_system
 from prior_auth.authorization import Authorization, Item
 from prior_auth.decision import Basis, Decision, ReviewAction, Service
 from prior_auth.evidence import evidence_of, part_of, unweighed, within
-from prior_auth.forms_sent import said_in
+from prior_auth.forms_sent import Said, said_in
 from prior_auth.parties import Parties
 from prior_auth.quantity import quantity_of
 from prior_auth.requested_item import Form, RequestedItem
@@ -92,14 +92,8 @@ def weigh(item: RequestedItem, weighing: Weighing) -> Item:
     said = said_in(weighing.forms, policy, item, weighing.knowledge.catalog, weighing.now)
     standing = weighing.on_file.standing(without=weighing.own)
     outcome = weighed(policy, evidence_of(item, code, said.answers, weighing.known, standing, weighing.today))
-    doubts = (
-        *item.doubts,
-        *unweighed(item, policy),
-        *said.doubts,
-        *_twice(item, code, weighing),
-        *_after_the_fact(item, weighing),
-    )
-    decision = _decision(outcome, item, doubts, (*outcome.notes, *said.notes), weighing)
+    doubts = item.doubts if policy.line else (*item.doubts, *_doubts(policy, code, said, item, weighing))
+    decision = _decision(outcome, _by(policy, outcome), item, doubts, (*outcome.notes, *said.notes), weighing)
     decision.trace.update(outcome.trace(promise=promise, notes=said.notes).to_json())
     return Item(item.sequence, (code,), item.starts, item.ends, decision, item.asked)
 
@@ -183,6 +177,14 @@ def _after_the_fact(item: RequestedItem, weighing: Weighing) -> Iterator[str]:
         yield f"The request comes after the fact, for {kind} that has begun; a person looks at it."
 
 
+def _doubts(policy: Policy, code: Coding, said: Said, item: RequestedItem, weighing: Weighing) -> Iterator[str]:
+    """Say what a person has to look at before anything is certified; a line of a list certifies nothing."""
+    yield from unweighed(item, policy)
+    yield from said.doubts
+    yield from _twice(item, code, weighing)
+    yield from _after_the_fact(item, weighing)
+
+
 def _pended(basis: Basis, by: str, reason: str | None, weighing: Weighing) -> Decision:
     return Decision(
         action=ReviewAction.PENDED,
@@ -194,11 +196,17 @@ def _pended(basis: Basis, by: str, reason: str | None, weighing: Weighing) -> De
     )
 
 
+def _by(policy: Policy, outcome: Outcome) -> str:
+    """Return by what it is decided: a row of a policy, or a line of a list."""
+    file, _, line = (policy.line or "").rpartition(":")
+    return f"{file}, line {line}" if file else f"policy {policy}, row {outcome.row}"
+
+
 def _decision(
-    outcome: Outcome, item: RequestedItem, doubts: tuple[str, ...], notes: tuple[str, ...], weighing: Weighing
+    outcome: Outcome, by: str, item: RequestedItem, doubts: tuple[str, ...], notes: tuple[str, ...], weighing: Weighing
 ) -> Decision:
     """Make the outcome a decision; where there is doubt, nothing is certified by software."""
-    by, now = f"policy {outcome.policy} {outcome.version}, row {outcome.row}", weighing.now
+    now = weighing.now
     match outcome.then:
         case Then.CERTIFY if outcome.period and not doubts and within(outcome, item):
             starts, ends = _days(outcome.period, item, weighing)

@@ -11,13 +11,18 @@ from rules.scope import Enrolment
 
 
 class PolicyBook:
-    """All versions of all policies, found by code in constant time and opened when they are asked for."""
+    """All versions of all policies, found by code in constant time and opened when they are asked for.
 
-    def __init__(self, policies: Iterable[Policy | Entry]) -> None:
+    Args:
+        lists: lines of the payer's lists (rules/lists.py): found before policies, and not among those that are read.
+    """
+
+    def __init__(self, policies: Iterable[Policy | Entry], lists: Iterable[Entry] = ()) -> None:
         entries = (one if isinstance(one, Entry) else Entry.of(one) for one in policies)
         self._versions = {(entry.id, entry.version): entry for entry in entries}
+        self._lines = {(entry.id, entry.version): entry for entry in lists}
         self._by_key: dict[Key, list[tuple[Pattern, Entry]]] = {}
-        for entry in self._versions.values():
+        for entry in (*self._versions.values(), *self._lines.values()):
             for pattern in entry.patterns:
                 self._by_key.setdefault(pattern.key, []).append((pattern, entry))
 
@@ -32,8 +37,12 @@ class PolicyBook:
     def entries(self) -> tuple[Entry, ...]:
         return tuple(self._versions.values())
 
+    @property
+    def lists(self) -> tuple[Entry, ...]:
+        return tuple(self._lines.values())
+
     def entry(self, policy: str, version: str) -> Entry | None:
-        return self._versions.get((policy, version))
+        return self._versions.get((policy, version)) or self._lines.get((policy, version))
 
     def in_force(
         self, codes: Iterable[Coding], on: date, *, under: Enrolment | None = None, order: str | None = None
@@ -69,5 +78,5 @@ class PolicyBook:
 
     def version(self, policy: str, version: str) -> Policy | None:
         """Return a version by name, in force or not: what was decided under it must stay explicable."""
-        found = self._versions.get((policy, version))
+        found = self.entry(policy, version)
         return found.open() if found else None

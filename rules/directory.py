@@ -1,5 +1,6 @@
 """Who is insured by whom, under which plan, and who provides care? The types that the directory port speaks."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from fnmatch import fnmatchcase
@@ -145,3 +146,11 @@ class Provider:
     name: str
     network: str
     gold_cards: tuple[GoldCard, ...] = ()
+
+
+CardsOf = Callable[[str], tuple[GoldCard, ...]]
+"""The gold cards of an NPI that the payer keeps as a table."""
+
+
+def no_cards(_npi: str) -> tuple[GoldCard, ...]:
+    return ()

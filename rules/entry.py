@@ -26,6 +26,7 @@ class Entry:
         searches: what it looks for in an EHR.
         digest: of all that weighing depends on; empty where the policy was not read from a file.
         open: returns the policy.
+        line: file and line, of a line of a list (rules/lists.py).
     """
 
     id: str
@@ -43,6 +44,7 @@ class Entry:
     searches: tuple[str, ...]
     digest: str
     open: Callable[[], Policy] = field(compare=False, repr=False)
+    line: str | None = None
 
     def __str__(self) -> str:
         return f"{self.id} {self.version}"

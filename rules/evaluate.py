@@ -27,6 +27,7 @@ class Outcome:
         because: why the plan does not cover it.
         at_order_time: what the row has to say at order time, by the keys of coverage-information.
         suggestions: cards that hold.
+        table: file and line of the row, where it stands in a table or list.
         answers: each criterion's answer.
         facts: the plain values that were weighed; a missing fact is not among them.
         notes: what went wrong on the way, for the trace; names expressions, never values.
@@ -51,6 +52,7 @@ class Outcome:
     because: Because | None = None
     at_order_time: Mapping[str, Any] = field(default_factory=dict)
     suggestions: tuple[Suggestion, ...] = ()
+    table: str | None = None
 
     @property
     def said(self) -> str:
@@ -77,6 +79,7 @@ class Outcome:
             promise,
             None if self.quantity is None else f"{self.quantity.normalize():f}",
             self.queue,
+            self.table,
         )
 
 
@@ -125,6 +128,7 @@ def evaluate(
         queue=row.queue,
         because=row.because or (Because.EXCLUDED if row.then is Then.NOT_COVERED else None),
         at_order_time=row.at_order_time,
+        table=row.table,
         suggestions=tuple(
             one for one in policy.suggestions if all(answers[name] in ok for name, ok in one.when.items())
         ),

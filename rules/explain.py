@@ -86,6 +86,7 @@ class Explanation:
         follows: what the winning row says, as a sentence.
         asked: what the submitter is asked to send, as sentences.
         notes: what did not count, and why; never a value.
+        listed: a line of a list decided, which has no page of its own.
     """
 
     title: str
@@ -100,6 +101,7 @@ class Explanation:
     asked: tuple[str, ...]
     notes: tuple[str, ...]
     promise: str | None
+    listed: bool = False
 
 
 def explain(policy: Policy, trace: Trace) -> Explanation:
@@ -117,7 +119,7 @@ def explain(policy: Policy, trace: Trace) -> Explanation:
         policy=policy.id,
         version=policy.version,
         then=Then.PEND if won.amount and not left else won.then,
-        follows=f"Row {trace.row} holds: {outcome_in_words(won)}{_counted(won, left)}.",
+        follows=f"{_where(policy, won, trace)} holds: {outcome_in_words(won)}{_counted(won, left)}.",
         facts=tuple(_fact_line(fact, trace) for fact in policy.facts),
         criteria=tuple(
             CriterionLine(one.name, criterion_in_words(one, policy), _answer(trace, one.name))
@@ -128,7 +130,16 @@ def explain(policy: Policy, trace: Trace) -> Explanation:
         asked=tuple(dict.fromkeys(spoken(one.ask) if one.ask == one.fact else one.ask for one in trace.missing)),
         notes=trace.notes,
         promise=trace.promise,
+        listed=policy.line is not None,
     )
+
+
+def _where(policy: Policy, row: Row, trace: Trace) -> str:
+    """Return which row it is: by its line too, where it stands in a table; of a list by that alone."""
+    file, _, line = (trace.table or row.table or "").rpartition(":")
+    if policy.line:
+        return f"Line {line} of {file}"
+    return f"Row {trace.row} ({file}, line {line})" if file else f"Row {trace.row}"
 
 
 def _left(row: Row, trace: Trace) -> Decimal | None:

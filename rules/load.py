@@ -4,7 +4,7 @@ All faults of a file are collected, each with its line, and told at once: a faul
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,19 @@ Progress = Callable[[int, int], None]
 
 
 def load_book(
-    folder: Path, shelf: Shelf | None = None, progress: Progress | None = None, *, cases: bool = True
+    folder: Path,
+    shelf: Shelf | None = None,
+    progress: Progress | None = None,
+    *,
+    cases: bool = True,
+    lists: Iterable[Entry] = (),
 ) -> PolicyBook:
     """Return the book of all ``<id>/<version>.yaml`` below ``folder``, with its value sets.
 
     Args:
         shelf: where checked policies are kept; what it has costs a read and no check.
         cases: whether a policy that does not decide its own cases as it says is faulty; an author at work asks not.
+        lists: lines of the payer's lists, which go before policies.
 
     Raises:
         FaultyFile: any file has a fault, or two policies contradict each other; then nothing of the folder is used.
@@ -48,7 +54,7 @@ def load_book(
     entries, faults = read_folder(folder, shelf, progress, cases=cases)
     if faults := faults or overlaps(entries):
         raise FaultyFile(faults)
-    return PolicyBook(entries)
+    return PolicyBook(entries, lists)
 
 
 def read_folder(

@@ -12,19 +12,26 @@ _LONGEST = 19  # characters of a code; SNOMED has 18
 
 def overlaps(policies: Iterable[Entry]) -> list[Fault]:
     """Return a fault for each two active policies of one priority for the same code, people and day."""
+    faults: dict[tuple[str, str], Fault] = {}
+    for pattern, one, other in shared(policies):
+        pair = min(one.id, other.id), max(one.id, other.id)
+        if one.id != other.id and pair not in faults:
+            faults[pair] = _fault(pattern, one, other)
+    return list(faults.values())
+
+
+def shared(policies: Iterable[Entry]) -> Iterator[tuple[Pattern, Entry, Entry]]:
+    """Yield each two active entries of one priority that are for the same code, people and day, and the code."""
     active = [policy for policy in policies if policy.status is Status.ACTIVE]
     by_key: dict[Key, list[tuple[Pattern, Entry]]] = {}
     for policy in active:
         for pattern in policy.patterns:
             by_key.setdefault(pattern.key, []).append((pattern, policy))
-    faults: dict[tuple[str, str], Fault] = {}
     for policy in active:
         for pattern in policy.patterns:
             for other_pattern, other in _sharing(pattern, by_key):
-                pair = min(policy.id, other.id), max(policy.id, other.id)
-                if policy.id != other.id and pair not in faults and _both(policy, pattern, other, other_pattern):
-                    faults[pair] = _fault(pattern, policy, other)
-    return list(faults.values())
+                if policy is not other and _both(policy, pattern, other, other_pattern):
+                    yield pattern, policy, other
 
 
 def _sharing(pattern: Pattern, by_key: dict[Key, list[tuple[Pattern, Entry]]]) -> Iterator[tuple[Pattern, Entry]]:

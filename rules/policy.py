@@ -163,6 +163,7 @@ class Policy:
 
     Attributes:
         priority: where two policies are for the same order, the higher one wins.
+        line: file and line, where it is a line of a list (rules/lists.py).
     """
 
     id: str
@@ -182,6 +183,7 @@ class Policy:
     criteria: tuple[Criterion, ...]
     rows: tuple[Row, ...]
     cases: tuple[Case, ...]
+    line: str | None = None
 
     def __str__(self) -> str:
         return f"{self.id} {self.version}"

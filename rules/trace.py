@@ -12,6 +12,7 @@ As JSON, kept with each decision; keys may be added and never change their meani
      "missing": [{"fact": "pao2", "need": "clinical", "ask": "...", "question": "2.2"}],
      "notes":   ["pao2: answered more than once"],               what did not count, and never its value
      "quantity": "20", "queue": "nurses",                        where a row says them
+     "table": "plan-exclusions.csv:12",                          file and line, of a row of a table or list
      "promise": "..."}                                           the coverage assertion that pinned the version, if any
 """
 
@@ -88,6 +89,7 @@ class Trace:
     promise: str | None = None
     quantity: str | None = None
     queue: str | None = None
+    table: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON that is kept."""
@@ -105,7 +107,7 @@ class Trace:
             ],
             "notes": list(self.notes),
         }
-        said = {"promise": self.promise, "quantity": self.quantity, "queue": self.queue}
+        said = {"promise": self.promise, "quantity": self.quantity, "queue": self.queue, "table": self.table}
         return kept | {name: value for name, value in said.items() if value}
 
     @classmethod
@@ -132,4 +134,5 @@ class Trace:
             promise=kept.get("promise"),
             quantity=kept.get("quantity"),
             queue=kept.get("queue"),
+            table=kept.get("table"),
         )

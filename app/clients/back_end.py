@@ -6,6 +6,7 @@ cannot be read) is BackEndAway: the caller waits or pends, and refuses nobody fo
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
@@ -16,7 +17,7 @@ from app.clients.outbound import Door, OutboundFailed, OutboundRefused
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import Coding, Identifier, dicts
 from fhir_r4.wire import read_object, write_json
-from rules.directory import Member, Payer, Provider
+from rules.directory import CardsOf, GoldCard, Member, Payer, Provider, no_cards
 from rules.ports import BackEndAway, Standing
 
 KEPT_SECONDS, KEPT = 60, 10_000
@@ -31,12 +32,15 @@ class HttpBackEnd:
         base: an absolute URL without a slash at its end.
         token: sent as a bearer token; may be empty.
         seconds: for one question in all.
+        cards: gold cards that the payer keeps as a table, beside those that its systems tell.
     """
 
     takes_cases = True
 
-    def __init__(self, door: Door, base: str, token: str, payers: Iterable[Payer], seconds: float) -> None:
-        self._door, self._base, self._seconds = door, base, seconds
+    def __init__(
+        self, door: Door, base: str, token: str, payers: Iterable[Payer], seconds: float, cards: CardsOf = no_cards
+    ) -> None:
+        self._door, self._base, self._seconds, self._cards = door, base, seconds, cards
         self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
@@ -62,10 +66,12 @@ class HttpBackEnd:
 
     def provider(self, npi: str) -> Provider | None:
         held = self._kept.get(("npi", npi))
-        if isinstance(held, Provider):
-            return held
+        found = held if isinstance(held, Provider) else self._provider(npi)
+        return replace(found, gold_cards=(*found.gold_cards, *self._cards(npi))) if found else None
+
+    def _provider(self, npi: str) -> Provider | None:
         said = self._ask("provider", {"npi": npi})
-        found = _as_agreed(lambda: Provider(npi, str(said["name"]), str(said["network"]))) if said is not None else None
+        found = _as_agreed(lambda: _provider(npi, said)) if said is not None else None
         if found:
             self._kept["npi", npi] = found
         return found
@@ -120,6 +126,18 @@ def _member(payer: Payer, member_id: str, said: dict) -> Member:
         covered_from=date.fromisoformat(said["coveredFrom"]),
         covered_to=date.fromisoformat(ends) if ends else None,
     )
+
+
+def _provider(npi: str, said: dict) -> Provider:
+    cards = said.get("goldCards") or []
+    return Provider(npi, str(said["name"]), str(said["network"]), tuple(map(_card, cards)))
+
+
+def _card(said: Any) -> GoldCard:
+    if not isinstance(said, dict):
+        raise TypeError
+    ends = said.get("to")
+    return GoldCard(str(said["policy"]), date.fromisoformat(said["from"]), date.fromisoformat(ends) if ends else None)
 
 
 def _standing(said: dict) -> Standing:

@@ -112,14 +112,7 @@ def _by_policy(policy: Policy, coding: Coding, catalog: Catalog, on: date) -> di
     needed = said.pa_needed or ("no-auth" if said.covered == "covered" else None)
     answer: dict[str, Any] = {
         "system": coding.system,
-        "policy": {
-            "id": policy.id,
-            "version": policy.version,
-            "title": policy.title,
-            "url": url_for("pages.policy", identity=policy.id, version=policy.version),
-            "effective": policy.effective.isoformat(),
-            "expires": policy.expires.isoformat() if policy.expires else None,
-        },
+        **_named(policy),
         "covered": said.covered,
         "pa-needed": needed,
         "says": _says(needed) if said.covered != "not-covered" else "The plan does not cover this",
@@ -139,6 +132,17 @@ def _by_policy(policy: Policy, coding: Coding, catalog: Catalog, on: date) -> di
         "sources": [{"cite": source.cite, "url": source.url} for source in policy.sources],
     }
     return answer
+
+
+def _named(policy: Policy) -> dict[str, Any]:
+    """Return what answers: a policy, or a line of one of the payer's lists."""
+    ends = policy.expires.isoformat() if policy.expires else None
+    days = {"effective": policy.effective.isoformat(), "expires": ends}
+    if policy.line:
+        file, _, line = policy.line.rpartition(":")
+        return {"policy": None, "list": {"file": file, "line": int(line), "title": policy.title} | days}
+    page = url_for("pages.policy", identity=policy.id, version=policy.version)
+    return {"policy": {"id": policy.id, "version": policy.version, "title": policy.title, "url": page} | days}
 
 
 def _form(name: str | None, catalog: Catalog) -> dict[str, str] | None:

@@ -117,7 +117,7 @@ def try_policy(identity: str, version: str) -> str:
 
 def _version(service: Service, identity: str, version: str) -> Policy:
     found = service.book.version(identity, version)
-    if found is None:
+    if found is None or found.line:
         raise Unknown("there is no such policy, or not in this version")
     return found
 

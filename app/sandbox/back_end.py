@@ -29,8 +29,8 @@ class BackEnd:
 
 
 def run(port: int, tables: Path, token: str) -> None:
-    """Serve on loopback until stopped; ``tables`` holds members.csv and providers.csv."""
-    app = create(BackEnd(_members(tables / "members.csv"), _providers(tables / "providers.csv")), token)
+    """Serve on loopback until stopped; ``tables`` holds members.csv, providers.csv and, if any, gold-cards.csv."""
+    app = create(BackEnd(_members(tables / "members.csv"), _providers(tables)), token)
     make_server("127.0.0.1", port, app, threaded=True, request_handler=_Quiet).serve_forever()
 
 
@@ -119,6 +119,18 @@ def _members(file: Path) -> dict[tuple[str, str], dict]:
         }
 
 
-def _providers(file: Path) -> dict[str, dict]:
+def _providers(tables: Path) -> dict[str, dict]:
+    found: dict[str, dict] = {
+        row["npi"]: {"name": row["name"], "network": row["network"]} for row in _rows(tables / "providers.csv")
+    }
+    for row in _rows(tables / "gold-cards.csv"):
+        card = {"policy": row["policy"], "from": row["from"], "to": row["to"] or None}
+        found.get(row["npi"], {}).setdefault("goldCards", []).append(card)
+    return found
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    if not file.is_file():
+        return []
     with file.open(newline="", encoding="utf-8") as opened:
-        return {row["npi"]: {"name": row["name"], "network": row["network"]} for row in csv.DictReader(opened)}
+        return list(csv.DictReader(opened))

@@ -16,7 +16,7 @@ from app.storage.database import Database
 from app.storage.prepared import Prepared
 from app.storage.tables import members, providers
 from fhir_r4.resource import Identifier
-from rules.directory import GoldCard, Member, Payer, Provider
+from rules.directory import CardsOf, Member, Payer, Provider, no_cards
 from rules.ports import Standing
 
 BATCH = 5_000
@@ -38,11 +38,9 @@ class TableDirectory:
 
     takes_cases = False
 
-    def __init__(
-        self, database: Database, payers: Iterable[Payer], gold_cards: Mapping[str, tuple[GoldCard, ...]] | None = None
-    ) -> None:
+    def __init__(self, database: Database, payers: Iterable[Payer], cards: CardsOf = no_cards) -> None:
         self._database = database
-        self._gold_cards = gold_cards or {}
+        self._cards = cards
         self._payers = {payer.id: payer for payer in payers}
         self._by_identifier = {one: payer for payer in self._payers.values() for one in payer.identifiers}
 
@@ -66,7 +64,7 @@ class TableDirectory:
     def provider(self, npi: str) -> Provider | None:
         with self._database.reading() as connection:
             found = _PROVIDER_CALLED.rows(connection, {"npi": npi})
-        return Provider(**found[0]._asdict(), gold_cards=self._gold_cards.get(npi, ())) if found else None
+        return Provider(**found[0]._asdict(), gold_cards=self._cards(npi)) if found else None
 
 
 def load(connection: Connection, folder: Path, payers: Iterable[Payer]) -> dict[str, int]:

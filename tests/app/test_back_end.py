@@ -3,9 +3,10 @@
 import json
 import socket
 import sys
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -22,14 +23,18 @@ from fhir_r4.wire import read_json, write_json
 from prior_auth.authorization import Move
 from prior_auth.decision import ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
+from rules.directory import GoldCard
 from rules.ports import BackEndAway
 from tests.app.fixtures import ROOT, House
 from tests.app.subscribers import run_all
-from tests.given import AMY, a_form_response, a_hook, a_submission_bundle, an_inquiry_bundle, entry
+from tests.given import AMY, CLINIC, a_form_response, a_hook, a_submission_bundle, an_inquiry_bundle, entry
 from tests.second_opinion import assert_profiled
 
 TOKEN = "back-end-secret"
 PATIENCE = 2  # seconds: more than a busy machine needs, less than what is slow on purpose
+CARD = GoldCard("lumbar-mri", date(2026, 1, 1))
+TABLE = defaultdict(tuple, {CLINIC.npi: (CARD,)})
+"""Gold cards that the payer keeps as a table."""
 SCOPES = ("system/ClaimResponse.cru",)
 
 
@@ -80,7 +85,7 @@ def own(house, fake):
         connection.execute(tables.members.delete())
         connection.execute(tables.providers.delete())
     door = Door(allow_loopback_http=True, timeout_seconds=PATIENCE, limit_bytes=1_000_000, private=True)
-    systems = HttpBackEnd(door, fake.url, TOKEN, house.service.payers, PATIENCE)
+    systems = HttpBackEnd(door, fake.url, TOKEN, house.service.payers, PATIENCE, TABLE.__getitem__)
     config = replace(house.config, back_end_client="core", back_end_url=fake.url)
     service = replace(house.service, config=config, directory=systems, back_end=systems)
     app = create_app(config, service)
@@ -133,6 +138,37 @@ def test_what_was_authorized_elsewhere_is_on_file_for_hooks_and_requests(own, fa
     answer = own.submit(a_submission_bundle())
     assert action_of(answer) == "A4"
     assert "authorized elsewhere" in answer.text
+
+
+def providers(**said):
+    return {CLINIC.npi: {"name": CLINIC.name, "network": "in"} | said}
+
+
+@pytest.fixture
+def known_providers(fake):
+    """What the systems say of the clinic, put back as it was."""
+    yield lambda **said: fake.turn(providers=providers(**said))
+    fake.turn(providers=providers())
+
+
+def test_gold_cards_of_the_systems_hold_beside_those_of_the_table(own, known_providers):
+    known_providers(goldCards=[{"policy": "home-*", "from": "2026-01-01", "to": "2026-06-30"}])
+    told = GoldCard("home-*", date(2026, 1, 1), date(2026, 6, 30))
+    assert own.service.directory.provider(CLINIC.npi).gold_cards == (told, CARD)
+    assert own.service.directory.provider(CLINIC.npi).gold_cards == (told, CARD)  # remembered, and not doubled
+
+
+@pytest.mark.parametrize("cards", [None, []])
+def test_systems_need_not_speak_of_gold_cards(own, known_providers, cards):
+    known_providers(goldCards=cards)
+    assert own.service.directory.provider(CLINIC.npi).gold_cards == (CARD,)
+
+
+@pytest.mark.parametrize("cards", ["all", [{}], [{"policy": "a", "from": "now"}], ["a"], 7, [None]])
+def test_gold_cards_that_cannot_be_read_are_no_answer(own, known_providers, cards):
+    known_providers(goldCards=cards)
+    with pytest.raises(BackEndAway):
+        own.service.directory.provider(CLINIC.npi)
 
 
 # Silent

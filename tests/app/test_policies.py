@@ -2,20 +2,22 @@
 
 import base64
 import io
+import json
 import shutil
 from dataclasses import replace
 
 import pytest
 
+from app.explained import explained
 from app.logging import configure
 from app.policies import ActivePolicies
 from app.storage import policies as kept
 from app.storage import tables
 from app.wiring import build
-from fhir_r4.wire import read_object, write_json
+from fhir_r4.wire import read_json, read_object, write_json
 from rules.yaml_lines import FaultyFile
 from tests.app.fixtures import ROOT
-from tests.given import a_form_response, a_submission_bundle
+from tests.given import CLINIC, a_form_response, a_hook, a_submission_bundle
 
 OXYGEN = "home-oxygen/2026.1.yaml"
 
@@ -56,6 +58,64 @@ def add_version(folder, version="2026.2", effective="2026-02-01", **words):
     for old, new in words.items():
         text = text.replace(old, new)
     (folder / "home-oxygen" / f"{version}.yaml").write_text(text)
+
+
+EXCLUDED = "system,code,from,to,reason,plans\nHCPCS,E0424,2026-01-01,,The plan excludes it this year.,ACME-*\n"
+
+
+def test_the_payer_s_lists_and_gold_cards_are_at_work_without_restart(house, folder):
+    """In hook, look-up and request alike; in another process, and in one that starts without them."""
+    data = house.config.data
+    assert action(house.submit(a_submission_bundle())) == "A1"
+    (data / "plan-exclusions.csv").write_text(EXCLUDED)
+    (data / "gold-cards.csv").write_text(f"npi,policy,from,to\n{CLINIC.npi},*,2026-01-01,\n")
+    other = another(house)
+    looks(house)
+    assert action(house.submit(a_submission_bundle())) == "A3"
+    assert b"The plan excludes it this year." in house.call(a_hook()).data
+    decided = next(one for one in house.rows(tables.decisions) if one.action == "A3")
+    assert decided.decided_by == "plan-exclusions.csv, line 2"
+    assert "Line 2 of plan-exclusions.csv" in explained(house.service, decided.trace).follows
+    for edition in (house.service.edition, followed(other)):
+        assert len(edition.book.lists) == 1
+        assert edition.gold_cards.keys() == {CLINIC.npi}
+
+
+def action(answer):
+    item = read_json(answer.data)["entry"][0]["resource"]["item"][0]
+    return next(code for code in ("A1", "A3", "A4") if f'"{code}"' in json.dumps(item))
+
+
+def followed(policies):
+    look(policies)
+    return policies.edition
+
+
+def test_a_faulty_list_leaves_what_is_active_as_it_was(house, folder):
+    (house.config.data / "plan-exclusions.csv").write_text(EXCLUDED + "HCPCS,E0424,x,,Reason.,\n")
+    looks(house)
+    assert [str(one) for one in house.service.policies.refusal.faults] == [
+        "plan-exclusions.csv:3: 'from' is no day; write it as 2026-01-31"
+    ]
+    assert action(house.submit(a_submission_bundle())) == "A1"
+    (house.config.data / "plan-exclusions.csv").write_bytes(b"\xff\xfe")
+    looks(house)
+    assert "not a text in UTF-8" in str(house.service.policies.refusal.faults[0])
+
+
+def test_a_line_that_was_at_work_cannot_be_taken_away(house, folder):
+    """It is ended, and then the policy answers again."""
+    list_of = house.config.data / "plan-exclusions.csv"
+    list_of.write_text(EXCLUDED)
+    looks(house)
+    list_of.unlink()
+    looks(house)
+    assert "is gone or was changed" in str(house.service.policies.refusal.faults[0])
+    assert action(house.submit(a_submission_bundle())) == "A3"
+    list_of.write_text(EXCLUDED.replace("2026-01-01,,", "2026-01-01,2026-02-27,"))
+    looks(house)
+    assert house.service.policies.refusal is None
+    assert action(house.submit(a_submission_bundle())) == "A1"
 
 
 def test_a_new_version_is_at_work_without_restart_and_decisions_say_so(house, folder):

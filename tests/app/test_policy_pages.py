@@ -240,6 +240,33 @@ def test_what_is_excluded_and_what_no_policy_has_is_told(silva, code, says):
     assert says in text(silva.browser.get(f"/lookup?code={code}&plan={PLAN}&on=2026-03-01").text)
 
 
+def test_a_line_of_the_payer_s_lists_answers_and_is_named(silva, house, folder):
+    """With the days on which it holds; it has no page of its own."""
+    head = "system,code,from,to,reason\n"
+    lists = {
+        "plan-exclusions.csv": "CPT,15824,2026-01-01,,Excluded: surgery of the face for looks.",
+        "no-authorization.csv": "HCPCS,E0424,2026-01-01,2026-12-31,Nothing is asked for home oxygen.",
+    }
+    for name, line in lists.items():
+        (house.config.data / name).write_text(f"{head}{line}\n")
+    looks(house)
+    for code, says in (("15824", "The plan does not cover this."), ("E0424", "No prior authorization is needed.")):
+        page = text(silva.browser.get(f"/lookup?code={code}&plan={PLAN}&on=2026-03-01").text)
+        assert says in page
+        assert "By line 2 of" in page
+    body = silva.browser.get(f"/lookup.json?code=E0424&plan={PLAN}&on=2026-03-01").json
+    assert body["list"] == {
+        "file": "no-authorization.csv", "line": 2, "title": "The plan's list of services that need no authorization",
+        "effective": "2026-01-01", "expires": "2026-12-31",
+    }  # fmt: skip
+    assert (body["policy"], body["pa-needed"], body["reason"]) == (None, "no-auth", "Nothing is asked for home oxygen.")
+    documented = (ROOT / "docs" / "lookup.md").read_text()
+    assert all(f"`{key}`" in documented for key in body)
+    (version,) = [one.version for one in house.service.book.lists if one.id == "no-authorization"]
+    assert silva.browser.get(f"/policies/no-authorization/{version}").status_code == 404
+    assert "no-authorization" not in silva.browser.get("/policies").text
+
+
 def test_the_policy_of_the_day_of_service_answers(silva, house, folder):
     add_version(folder, "2027.1", "2027-01-01")
     looks(house)

@@ -15,6 +15,7 @@ from fhir_r4.resource import extension, value_of
 from fhir_r4.systems import COVERAGE_INFORMATION, NPI
 from rules.book import PolicyBook
 from rules.directory import GoldCard
+from rules.lists import read_lists
 from rules.load import load_policy
 from tests.given import AMY, CLINIC, NOW, FakeDirectory, FakeEhr, a_hook, a_record, an_order, hook_knowledge
 from tests.given_policy import BY_RECORD, TEXT, saturation
@@ -82,3 +83,20 @@ def test_what_is_only_being_ordered_is_no_record():
 @pytest.mark.parametrize("patient", ["Patient/somebody-else", "Organization/acme"])
 def test_a_record_of_somebody_else_says_nothing(patient):
     assert called(saturation(86, patient=patient))[0]["doc-needed"] == "clinical"
+
+
+@pytest.mark.parametrize(("file", "expected"), [
+    ("plan-exclusions.csv", {"covered": "not-covered", "pa-needed": None}),
+    ("no-authorization.csv", {"covered": "covered", "pa-needed": "no-auth"}),
+])  # fmt: skip
+@pytest.mark.parametrize("url", ["https://acmehealth.example/booklet", ""])
+def test_a_line_of_the_payer_s_lists_is_said_and_nothing_is_read_for_it(file, expected, url):
+    """As its reason has it, with where it can be read."""
+    text = f"system,code,from,reason,url\nHCPCS,E0424,2026-01-01,So says the booklet.,{url}\n"
+    book = PolicyBook(BY_RECORD.entries, read_lists({file: text}))
+    said, ehr = called(knowledge=replace(KNOWLEDGE, book=book))
+    assert {name: said.get(name) for name in expected} == expected
+    assert said["reason"]["text"] == "So says the booklet."
+    assert ("detail" in said) is bool(url)
+    assert not {"doc-needed", "questionnaire"} & said.keys()
+    assert SEARCH not in ehr.asked

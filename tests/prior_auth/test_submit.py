@@ -13,6 +13,7 @@ from prior_auth.submission import read_submission
 from prior_auth.submit import submit
 from prior_auth.weigh import OnFile
 from rules.book import PolicyBook
+from rules.lists import read_lists
 from tests.given import (
     ACME,
     AMY,
@@ -158,6 +159,42 @@ def test_a_promise_that_holds_pins_the_version_of_the_policy():
     voids = ({"member_id": "X"}, {"payer": "other"}, {"expires_on": date(2026, 2, 1)}, {"coverage": "Coverage/other"})
     for void in voids:
         assert decided(bundle, [a_promise(**void)], knowledge=under).items[0].decision.trace["version"] == "2026.2"
+
+
+HEAD = "system,code,from,to,reason\n"
+EXCLUDED = {"plan-exclusions.csv": f"{HEAD}HCPCS,E0424,2026-01-01,,The plan excludes oxygen systems of this kind.\n"}
+FREE = {"no-authorization.csv": f"{HEAD}HCPCS,E0424,2026-01-01,,Nothing is asked for home oxygen.\n"}
+
+
+def listed(texts):
+    return replace(knowledge(), book=PolicyBook(BOOK.entries, read_lists(texts)))
+
+
+@pytest.mark.parametrize(("texts", "action", "by"), [
+    (EXCLUDED, ReviewAction.NOT_CERTIFIED, "plan-exclusions.csv, line 2"),
+    (FREE, ReviewAction.NOT_REQUIRED, "no-authorization.csv, line 2"),
+])  # fmt: skip
+def test_a_list_of_the_payer_decides_before_any_policy_and_names_its_line(texts, action, by):
+    """As the plan's word and nobody's judgement; quantity and modifiers change nothing."""
+    for more in ({}, {"quantity": {"value": 3}, "modifier": [{"coding": [{"code": "RR"}]}]}):
+        decision = decided(changed_item(**more), knowledge=listed(texts)).items[0].decision
+        assert (decision.action, decision.basis, decision.decided_by) == (action, Basis.PLAN, by)
+        assert decision.number is None
+        assert decision.trace["table"] == by.replace(", line ", ":")
+
+
+def test_a_line_that_was_promised_at_order_time_is_honoured_after_its_end():
+    under = listed({name: text.replace(",,", ",2026-02-28,") for name, text in FREE.items()})
+    (line,) = under.book.lists
+    noted = {
+        "url": "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-coverage-information",
+        "extension": [{"url": "coverage-assertion-id", "valueString": "promise-1"}],
+    }
+    bundle = a_submission_bundle(order=an_order(extension=[noted]))
+    assert decided(bundle, knowledge=under).items[0].decision.trace["policy"] == "home-oxygen"
+    promise = a_promise(policy=line.id, version=line.version)
+    kept = decided(bundle, [promise], knowledge=under).items[0].decision
+    assert (kept.action, kept.trace["promise"]) == (ReviewAction.NOT_REQUIRED, "promise-1")
 
 
 @pytest.mark.requirement("pas-2.0.1@98")
