@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from app.clock import now
-from app.demo.parties import HOUSE, running
+from app.demo.parties import HOUSE, end_on_sigterm, running
 from bench.bodies import Bodies, bodies
 from bench.house import House, furnish, stock
 from bench.jobs import Latency, a_redis, latency
@@ -100,6 +100,7 @@ class Bench:
 def main(*, small: bool, port: int) -> None:
     """Measure the service beside the echo and write docs/benchmarks.md."""
     scale, console = SMALL if small else FULL, Console(highlight=False)
+    end_on_sigterm()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="priorauth-bench-")))
         bench = _opened(stack, folder, port, scale)

@@ -19,7 +19,7 @@ from typing import Any
 import click
 
 from app.clock import now
-from app.demo.parties import HOUSE, running
+from app.demo.parties import HOUSE, end_on_sigterm, running
 from bench.bodies import Bodies, bodies
 from bench.house import House, furnish
 from bench.load import Request, Web, run
@@ -212,6 +212,7 @@ def _verdict(met: bool) -> str:
 @click.option("--port", default=8110, show_default=True)
 def main(*, small: bool, port: int) -> None:
     """Measure hooks and write their section of docs/benchmarks.md."""
+    end_on_sigterm()
     with tempfile.TemporaryDirectory(prefix="priorauth-bench-") as folder:
         written = section(measured(Path(folder), port, 20 if small else 100))
     if not small:

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from app.clock import now
-from app.demo.parties import HOUSE, running
+from app.demo.parties import HOUSE, end_on_sigterm, running
 from app.storage.database import Database
 from bench.bodies import Bodies, bodies
 from bench.fill import fill, pattern
@@ -72,6 +72,7 @@ def main(*, small: bool, port: int) -> None:
 
 
 def _on_sqlite(scale: Scale, port: int, console: Console) -> Found:
+    end_on_sigterm()
     with tempfile.TemporaryDirectory(prefix="priorauth-bench-") as folder:
         here = Path(folder)
         url = f"sqlite:///{here / 'data' / 'priorauth.db'}"

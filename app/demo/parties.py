@@ -1,6 +1,7 @@
 """Who takes part in the demo? Two servers in processes of their own, and an operator with the command line."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -61,6 +62,11 @@ def parties(port: int, data: Path, settings: Mapping[str, str]) -> Parties:
     }
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PRIORAUTH_")}  # noqa: TID251 passed on
     return Parties(service, f"http://127.0.0.1:{port + 1}", data, kept | ours | dict(settings))
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM end this program as Ctrl-C does, so that the servers that it runs and its folders end with it."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 @contextmanager

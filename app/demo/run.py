@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from app.demo.lumbar_mri import PASSWORD, reviewer
-from app.demo.parties import HOUSE, DidNotStart, Parties, Process, loopback_door, parties, running
+from app.demo.parties import HOUSE, DidNotStart, Parties, Process, end_on_sigterm, loopback_door, parties, running
 from app.demo.story import chapters, tell_chapter
 from app.demo.transcript import Transcript
 from app.dtr.credentials import Credentials
@@ -20,6 +20,7 @@ from fhir_r4.generations import Generation
 def tell(*, once: bool, port: int) -> int:
     """Tell the story and return the exit code; without ``once`` everything stays up until Ctrl-C."""
     out = Transcript()
+    end_on_sigterm()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="priorauth-demo-")))
         try:

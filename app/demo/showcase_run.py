@@ -10,7 +10,7 @@ from rich.table import Table
 
 from app.clients.outbound import Door
 from app.clock import now
-from app.demo.parties import HOUSE, DidNotStart, Parties, loopback_door
+from app.demo.parties import HOUSE, DidNotStart, Parties, end_on_sigterm, loopback_door
 from app.demo.reviewer import Browser
 from app.demo.run import open_house
 from app.demo.showcase import NOT_SHOWN, Row, answers, marked, table
@@ -55,6 +55,7 @@ class OverHttp:
 def show(*, port: int, keep: Path | None = None) -> int:
     """Run the showcase and return the exit code; ``keep`` is a folder for the answers as they came."""
     out = Transcript()
+    end_on_sigterm()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="priorauth-showcase-")))
         try:

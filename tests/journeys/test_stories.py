@@ -18,7 +18,7 @@ OTHER_CANARIES = ("Okoye", "1947-09-12", "ACME0005678", "Mill Street", "riversid
 
 def demo(port):
     command = [sys.executable, "-m", "app.cli", "demo", "--once", "--port", str(port)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=ROOT)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, cwd=ROOT)
 
 
 def test_the_demo_ends_with_a_summary_and_exit_code_0():
@@ -35,6 +35,21 @@ def test_a_demo_that_cannot_start_says_so_with_exit_code_1():
         done = demo(taken.getsockname()[1])
     assert done.returncode == 1
     assert "✗" in done.stdout
+
+
+def test_the_demo_takes_its_servers_along_when_it_is_ended():
+    """Stopped by SIGTERM while it stays open; what it started does not outlive it."""
+    port = two_free_ports()
+    command = [sys.executable, "-m", "app.cli", "demo", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as told:
+        assert any("the database is at" in line for line in told.stdout)
+        assert any("client add" in line for line in told.stdout), "service and sandbox are up"
+        told.send_signal(signal.SIGTERM)
+        told.stdout.read()
+        assert told.wait(timeout=600) == 128 + signal.SIGTERM
+    for own in (port, port + 1):
+        with socket.socket() as ours:
+            assert ours.connect_ex(("127.0.0.1", own)) != 0, "nobody listens there any more"
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
