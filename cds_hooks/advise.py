@@ -36,9 +36,11 @@ def advice(scene: Scene, weighed: Sequence[Weighed]) -> list[dict]:
 
 
 _PRESSING = (
-    "therapy-alternatives-req", "network", "therapy-alternatives-opt", "insurance", "claim", "guideline",
+    "contraindication", "therapy-alternatives-req", "duplicate-therapy", "network", "limits",
+    "therapy-alternatives-opt", "insurance", "claim", "off-guideline", "guideline", "clinical-reminder", "cost",
     "appropriate-use",
 )  # fmt: skip
+_WARNING = frozenset({"contraindication", "duplicate-therapy", "limits"})
 
 
 def _topic(scene: Scene, code: str, payer: Payer, orders: Sequence[Order]) -> Topic:
@@ -83,7 +85,9 @@ def _card(scene: Scene, advised: _Advised) -> Iterator[dict]:
             topic = _topic(scene, "guideline", payer, advised.orders)
             yield cards.external_reference(topic, said.summary, said.detail, said.label, said.url)
         case Instruction() if wants(said.topic):
-            yield cards.instructions(_topic(scene, said.topic, payer, advised.orders), said.summary, said.detail)
+            indicator = "warning" if said.topic in _WARNING else "info"
+            topic = _topic(scene, said.topic, payer, advised.orders)
+            yield cards.instructions(topic, said.summary, said.detail, indicator)
         case Alternative() if wants(code := _alternative_topic(said)) and scene.request.service.ordering:
             for order in advised.orders if can_propose(said.kind) else ():
                 topic = _topic(scene, code, payer, [order])
@@ -93,8 +97,8 @@ def _card(scene: Scene, advised: _Advised) -> Iterator[dict]:
                 if not _is_ordered(said, scene):
                     topic = _topic(scene, "guideline", payer, [order])
                     yield cards.suggestions(topic, said.summary, said.detail, [(said.title, companion(order, said))])
-        case App() if wants("appropriate-use"):
-            topic = _topic(scene, "appropriate-use", payer, advised.orders)
+        case App() if wants(said.topic):
+            topic = _topic(scene, said.topic, payer, advised.orders)
             yield cards.launch(topic, said.summary, said.detail, said.label, said.url, said.context)
 
 

@@ -27,6 +27,12 @@ TOPICS = {
     "insurance": "Insurance",
     "claim": "Claim",
     "appropriate-use": "Appropriate Use",
+    "off-guideline": "Off Guideline",
+    "clinical-reminder": "Clinical Reminder",
+    "duplicate-therapy": "Duplicate Therapy",
+    "contraindication": "Contraindication",
+    "limits": "Limits",
+    "cost": "Cost",
 }
 ON_FILE = Coding(OVERRIDE_REASONS, "documented-elsewhere", "What is asked for is documented already")
 NOT_SUITABLE = Coding(OVERRIDE_REASONS, "not-suitable", "Not suitable for this patient")

@@ -55,6 +55,17 @@ NETWORK = _shown("network", "Network", "Say when the performer is outside of the
 INSURANCE = _shown("insurance", "Insurance", "Say when the coverage ends soon, or the plan knows it otherwise")
 CLAIM = _shown("claim", "Forms", "Ask for forms by a task, where the client has no DTR")
 APPS = _shown("appropriate-use", "Apps", "Show links to SMART apps that the policy names")
+ADVICE = (
+    GUIDELINE,
+    _shown("off-guideline", "Off guideline", "Say when an order departs from what the policy rests on"),
+    _shown("clinical-reminder", "Reminders", "Show what the policy asks to be thought of"),
+    _shown("duplicate-therapy", "Duplicates", "Say when the policy sees the same therapy twice"),
+    _shown("contraindication", "Contraindications", "Say when the policy sees a reason against the order"),
+    _shown("limits", "Limits", "Say what the plan covers at most"),
+    _shown("cost", "Costs", "Show what the policy says of costs"),
+    APPS,
+)
+"""What policies say in their own words, at every hook."""
 MAX_CARDS = Option("max-cards", "integer", "Number of cards", "How many cards to return at most", 10)
 
 

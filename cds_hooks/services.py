@@ -7,10 +7,9 @@ out, and asks for no documentation (CRD 2.0.1 #164, #167; 2.2.1 hook-16, hook-19
 from dataclasses import dataclass
 
 from cds_hooks.options import (
-    APPS,
+    ADVICE,
     CLAIM,
     COVERAGE_INFO,
-    GUIDELINE,
     INSURANCE,
     MAX_CARDS,
     NETWORK,
@@ -66,7 +65,7 @@ class Service:
 
 
 _COVERAGE = (COVERAGE_INFO, UNSOLICITED)
-_ORDERING = (*_COVERAGE, GUIDELINE, OPTIONAL_ALTERNATIVES, REQUIRED_ALTERNATIVES, NETWORK, CLAIM, APPS, MAX_CARDS)
+_ORDERING = (*_COVERAGE, *ADVICE, OPTIONAL_ALTERNATIVES, REQUIRED_ALTERNATIVES, NETWORK, CLAIM, MAX_CARDS)
 SERVICES = {
     service.id: service
     for service in (
@@ -75,7 +74,7 @@ SERVICES = {
             "appointment-book",
             "Coverage requirements at booking",
             "Says for each appointment, or the order behind it, whether it is covered and what it needs",
-            (*_COVERAGE, GUIDELINE, NETWORK, INSURANCE, CLAIM, APPS, MAX_CARDS),
+            (*_COVERAGE, *ADVICE, NETWORK, INSURANCE, CLAIM, MAX_CARDS),
             primary=True,
         ),
         Service(
@@ -83,21 +82,21 @@ SERVICES = {
             "encounter-start",
             "Coverage at admission",
             "Says whether the encounter is covered, and what has changed in the coverage",
-            (*_COVERAGE, INSURANCE, MAX_CARDS),
+            (*_COVERAGE, *ADVICE, INSURANCE, MAX_CARDS),
         ),
         Service(
             "encounter-discharge-crd",
             "encounter-discharge",
             "Coverage at discharge",
             "Says whether the encounter is covered",
-            (*_COVERAGE, MAX_CARDS),
+            (*_COVERAGE, *ADVICE, MAX_CARDS),
         ),
         Service(
             "order-dispatch-crd",
             "order-dispatch",
             "Coverage requirements at dispatch",
             "Says for each dispatched order what the plan requires, now that the performer is known",
-            (*_COVERAGE, GUIDELINE, NETWORK, CLAIM, APPS, MAX_CARDS),
+            (*_COVERAGE, *ADVICE, NETWORK, CLAIM, MAX_CARDS),
             primary=True,
         ),
         Service(

@@ -13,6 +13,7 @@ from rules.decisions import Amount, Answer, Because, Rest, Row, Then, When
 from rules.facts import Fact, FactType, Place, Whence, is_path
 from rules.periods import Span
 from rules.policy import (
+    App,
     AppliesTo,
     Approval,
     AtOrderTime,
@@ -20,6 +21,7 @@ from rules.policy import (
     Criterion,
     Guideline,
     Identity,
+    Instruction,
     Policy,
     Publication,
     Source,
@@ -72,6 +74,8 @@ def policy_from(data: dict[str, Any], value_sets: ValueSets, compiled: Compile =
         criteria=tuple(_criterion(name, question, compiled) for name, question in data.get("criteria", {}).items()),
         rows=tuple(_row(row, facts, compiled) for row in data["decisions"]),
         cases=tuple(Case(case["name"], case["given"], case["expect"]) for case in data["cases"]),
+        instructions=tuple(Instruction(**_card(one)) for one in data.get("instructions", ())),
+        apps=tuple(App(**_card(one)) for one in data.get("apps", ())),
     )
 
 
@@ -116,7 +120,12 @@ def _suggestion(card: dict[str, Any]) -> Suggestion:
         card["order"],
         Coding(SYSTEMS[system], code, card.get("title")),
         _when(card.get("when", {})),
+        card.get("required", False),
     )
+
+
+def _card(card: dict[str, Any]) -> dict[str, Any]:
+    return card | ({"when": _when(card["when"])} if "when" in card else {})
 
 
 def fact_from(name: str, data: dict[str, Any], value_sets: ValueSets, compiled: Compile = bounded) -> Fact:

@@ -36,6 +36,12 @@ def contradictions(document: Document, value_sets: ValueSets) -> Found:
     yield from _identity(data, document.file)
     yield from code_findings(data["applies-to"], ("applies-to",), value_sets)
     yield from _suggestions(data.get("suggestions", ()), criteria)
+    for cards in ("instructions", "apps"):
+        for index, card in enumerate(data.get(cards, ())):
+            yield from when_findings(card.get("when", {}), (cards, index, "when"), criteria)
+            if "/dtr/" in card.get("url", ""):
+                say = "DTR is not launched by a card; its client is started from the coverage information"
+                yield Finding((cards, index, "url"), say, "leave the card out, and name the form as 'questionnaire'")
     wrong = [finding for name, fact in written.items() for finding in fact_findings(name, fact, value_sets)]
     yield from wrong
     yield from (finding for name in written for finding in _name(name))

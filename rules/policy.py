@@ -130,6 +130,7 @@ class Suggestion:
         when: as of a decision row; the card is shown where it holds.
         order: type of resource.
         code: what is to be ordered.
+        required: of an alternative, the plan asks for it to be tried first.
     """
 
     suggests: Suggests
@@ -137,6 +138,35 @@ class Suggestion:
     detail: str
     order: str
     code: Coding
+    when: When = field(default_factory=dict)
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A card that says something to who orders.
+
+    Attributes:
+        about: the guide's type of card, by which clients switch it off.
+        when: as of a decision row; the card is shown where it holds.
+    """
+
+    summary: str
+    detail: str
+    about: str = "guideline"
+    when: When = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A card that launches a SMART app of the payer's; ``context`` is its appContext, the rest as above."""
+
+    summary: str
+    detail: str
+    label: str
+    url: str
+    context: str | None = None
+    about: str = "appropriate-use"
     when: When = field(default_factory=dict)
 
 
@@ -183,6 +213,8 @@ class Policy:
     criteria: tuple[Criterion, ...]
     rows: tuple[Row, ...]
     cases: tuple[Case, ...]
+    instructions: tuple[Instruction, ...] = ()
+    apps: tuple[App, ...] = ()
     line: str | None = None
 
     def __str__(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from rules.decisions import Row, Then
 from rules.explain import asked_in_words, criterion_in_words, outcome_in_words, value_in_words
 from rules.facts import Fact, FactType, Place, Whence
-from rules.policy import Case, Policy, Suggestion
+from rules.policy import App, Case, Instruction, Policy, Suggestion
 from rules.wording import listed, spoken, spoken_unit
 
 _KINDS = {FactType.BOOLEAN: "yes or no", FactType.DATE: "a day"}
@@ -144,10 +144,14 @@ def _when_ordered(policy: Policy) -> Iterator[Statement]:
     if policy.guideline:
         yield Statement("guidance", policy.guideline.summary)
     for one in policy.suggestions:
-        yield Statement(f"{one.suggests} {one.code.code}", _suggestion_in_words(one))
+        yield Statement(f"{one.suggests} {one.code.code}", _card_in_words(one))
+    for told in policy.instructions:
+        yield Statement(f"instruction: {spoken(told.about)}", _card_in_words(told))
+    for app in policy.apps:
+        yield Statement(f"app {app.label}", f"{_card_in_words(app)} {app.url}")
 
 
-def _suggestion_in_words(one: Suggestion) -> str:
+def _card_in_words(one: Suggestion | Instruction | App) -> str:
     asked = asked_in_words(Row(one.when, Then.PEND))
     return f"If {listed(asked)}: {one.summary}" if asked else one.summary
 
