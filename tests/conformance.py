@@ -34,9 +34,10 @@ def marked_tests():
 
 
 def _marks(node):
-    for decorator in node.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "pytest.mark.requirement":
-            yield from (ast.literal_eval(argument) for argument in decorator.args)
+    """Yield the ids of a test's markers: its own, and those of its parameters."""
+    for call in (one for decorator in node.decorator_list for one in ast.walk(decorator)):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.requirement":
+            yield from (ast.literal_eval(argument) for argument in call.args)
 
 
 def _order(identity):

@@ -16,10 +16,12 @@ from sqlalchemy import select
 from werkzeug.serving import make_server
 
 from app.admission import INQUIRE, SUBMIT
+from app.clock import now
 from app.config import Config
 from app.logging import configure
 from app.payers import load_payers
 from app.registration import Registration, register
+from app.sandbox.records import Records
 from app.sandbox.server import RECORDS, create_sandbox
 from app.security.staff import make_secret_key
 from app.storage import tables
@@ -31,6 +33,8 @@ from app.web import create_app
 from app.wiring import build
 from fhir_r4.profiles.check import committed
 from fhir_r4.wire import read_json, write_json
+from tests.app.other_payer import OtherPayer
+from tests.app.town import Browser, Town
 from tests.hook_answer import assert_answer
 from tests.second_opinion import assert_profiled
 
@@ -226,6 +230,40 @@ def with_sandbox(house, sandbox):
     register(house.config, said)
     house.ehr = sandbox
     return house
+
+
+@pytest.fixture(scope="module")
+def stranger():
+    """A payer of another make, who answers the app with a test's forms."""
+    made = OtherPayer()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def abroad(opened, tmp_path_factory, stranger):
+    """A town whose coverages are all the stranger's; forms are drawn with plain controls."""
+    data = tmp_path_factory.mktemp("abroad") / "data"
+    shutil.copytree(opened, data)
+
+    def registered(said):
+        (one,) = said["payers"]
+        return said | {"renderer": "plain", "payers": [one | {"base": stranger.base}]}
+
+    made = Town(data, registered)
+    made.stranger = stranger
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def visitor(abroad, stranger):
+    """A clinician's browser in that town; payer and EHR remember nothing of earlier tests."""
+    abroad.closed, stranger.changed = frozenset(), None
+    for memory in (abroad.calls, stranger.calls, stranger.packages):
+        memory.clear()
+    abroad.sandbox.extensions["ehr"].records = Records.load(RECORDS, now().date())
+    return Browser(abroad)
 
 
 def launch_token(sandbox):

@@ -49,6 +49,7 @@ class OtherPayer:
         if path.endswith("smart-configuration"):
             return 200, {"token_endpoint": f"{self.url}/token"}
         if path == "/token":
+            self.calls.append(("token", {name: value[0] for name, value in parse_qs(raw.decode()).items()}))
             return 200, {"access_token": "of-the-payer", "token_type": "bearer", "expires_in": 300}
         operation = path.rpartition("/")[2]
         if environ.get("HTTP_AUTHORIZATION") != "Bearer of-the-payer":

@@ -25,6 +25,7 @@ class Town:
     def __init__(self, data, change=lambda registered: registered):
         """``change`` is given what ``dtr.yaml`` says, and returns what it shall say."""
         self.closed = frozenset()
+        self.calls = []  # what the EHR was asked: (method, path below its FHIR base, query, Authorization)
         self.ehr_server, self.payer_server = (make_server("127.0.0.1", 0, self.nobody, threaded=True) for _ in "ab")
         self.ehr, self.payer = (f"http://127.0.0.1:{one.server_port}" for one in (self.ehr_server, self.payer_server))
         file = data / "dtr.yaml"
@@ -46,7 +47,11 @@ class Town:
         return []
 
     def watched(self, environ, start):
-        if environ["PATH_INFO"] in self.closed:
+        path = environ["PATH_INFO"]
+        if path.startswith("/fhir/"):
+            query, token = environ.get("QUERY_STRING", ""), environ.get("HTTP_AUTHORIZATION")
+            self.calls.append((environ["REQUEST_METHOD"], path.removeprefix("/fhir/"), query, token))
+        if path in self.closed:
             start("403 Forbidden", [("Content-Type", "application/fhir+json")])
             return [b"{}"]
         return self.sandbox(environ, start)
