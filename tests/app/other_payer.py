@@ -20,12 +20,14 @@ class OtherPayer:
         packages: ``(form, draft or None, logic)`` for whatever order; ``changed`` answers with ``changedsince``.
         next: makes of a QuestionnaireResponse the one with the next questions, or a ``(status, body)``.
         codes: the expansion of every value set, ``(code, display)``.
-        calls: ``(operation, body or query)``, in order.
+        calls: ``(operation, body or query)``, in order; ``requests`` all of them as ``(method, path)``.
+        tokens: the forms with which tokens were asked for; the app asks again when one runs out.
     """
 
     def __init__(self, version="2.2"):
         self.version = version
         self.packages, self.changed, self.calls, self.codes = [], None, [], []
+        self.requests, self.tokens = [], []
         self.next = lambda response: response | {"status": "completed"}
         self.server = make_server("127.0.0.1", 0, self, threaded=True)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -41,6 +43,7 @@ class OtherPayer:
     def __call__(self, environ, start):
         path, length = environ["PATH_INFO"], int(environ.get("CONTENT_LENGTH") or 0)
         raw = environ["wsgi.input"].read(length)
+        self.requests.append((environ["REQUEST_METHOD"], path))
         status, body = self.answer(path, raw, environ)
         start(f"{status} Said", [("Content-Type", "application/fhir+json")])
         return [write_json(body)]
@@ -49,7 +52,7 @@ class OtherPayer:
         if path.endswith("smart-configuration"):
             return 200, {"token_endpoint": f"{self.url}/token"}
         if path == "/token":
-            self.calls.append(("token", {name: value[0] for name, value in parse_qs(raw.decode()).items()}))
+            self.tokens.append({name: value[0] for name, value in parse_qs(raw.decode()).items()})
             return 200, {"access_token": "of-the-payer", "token_type": "bearer", "expires_in": 300}
         operation = path.rpartition("/")[2]
         if environ.get("HTTP_AUTHORIZATION") != "Bearer of-the-payer":
