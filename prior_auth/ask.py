@@ -1,4 +1,9 @@
-"""What does a policy ask for, where answers are missing? Its form, once for each item."""
+"""What does a policy ask for, where answers are missing? Its form, once for each item.
+
+Only where the decision depends on what a question of the form would tell: that is the minimum necessary (PAS, "Privacy
+and Security"). A form that was sent complete is asked for all the same where the answer that decides is not in it: the
+note says which, and a second time nobody asks but a person.
+"""
 
 from dataclasses import replace
 from datetime import datetime
@@ -37,10 +42,10 @@ def _asked_before(authorization: Authorization, item: Item) -> bool:
 
 
 def _form_of(item: Item, knowledge: Knowledge) -> str | None:
-    """Return the canonical of the form that the policy wants, where it found answers missing."""
+    """Return the canonical of the form that the policy wants, where what its questions would tell decides."""
     trace = Trace.from_json(item.decision.trace) if item.decision.basis is Basis.POLICY else None
     policy = knowledge.book.version(trace.policy, trace.version) if trace else None
     if trace is None or policy is None or policy.at_order_time.questionnaire is None:
         return None
-    lacks = trace.missing or "missing" in trace.answers.values()
+    lacks = any(one.question for one in trace.missing)
     return knowledge.catalog.canonical(policy.at_order_time.questionnaire) if lacks else None

@@ -63,7 +63,8 @@ def changes_another(claim: dict) -> bool:
     """Tell whether the request changes an earlier one (pas.md §3.3), in any generation's way of saying so."""
     elements = [claim, *dicts(claim.get("item")), *dicts(claim.get("supportingInfo"))]
     flagged = any(extensions(one, INFO_CHANGED) or _is_cancelled(one) for one in elements)
-    return bool(dicts(claim.get("related"))) or flagged or not all(_certification(one) <= {"I"} for one in elements)
+    again = any(certification_types(one) - {"I"} for one in elements)
+    return bool(dicts(claim.get("related"))) or flagged or again
 
 
 def read_change(entries: Entries) -> Change:
@@ -80,7 +81,7 @@ def read_change(entries: Entries) -> Change:
         identifiers=frozenset([*named, *(one for entry in before for one in identifiers(entry.resource)), *filed]),
         targets=frozenset(target for held in related if (target := reference(held.get("claim")))),
         numbers=frozenset([*given, *(one.value for one in filed)]),
-        cancels_all="3" in _certification(claim.resource),
+        cancels_all="3" in certification_types(claim.resource),
         path=f"{claim.path}.related" if related else claim.path,
     )
 
@@ -90,7 +91,7 @@ _NUMBERS = (AUTHORIZATION_NUMBER, ADMINISTRATION_REFERENCE_NUMBER)
 
 def wish_of(item: dict) -> Wish:
     """Read what is to become of an item; what says nothing of itself is as it was."""
-    said, certification = extension(item, INFO_CHANGED).get("valueCode"), _certification(item)
+    said, certification = extension(item, INFO_CHANGED).get("valueCode"), certification_types(item)
     if _is_cancelled(item) or "3" in certification:
         return Wish.CANCELLED
     if certification & _RENEWALS:
@@ -102,7 +103,7 @@ _WISHES = {"added": Wish.NEW, "changed": Wish.CHANGED}
 _RENEWALS = frozenset({"4", "R"})  # extension, renewal
 
 
-def _certification(element: dict) -> set[str]:
+def certification_types(element: dict) -> set[str]:
     """Return the certification type of a Claim or item: I initial, 3 cancel, 4 extension, R renewal, S revised."""
     return {
         one.code

@@ -12,6 +12,7 @@ from enum import Enum
 from fhir_r4.resource import Identifier, codings, dicts, extensions, identifier
 from fhir_r4.systems import ITEM_TRACE_NUMBER
 from prior_auth.authorization import Authorization, Item
+from prior_auth.change import certification_types
 from prior_auth.inquiry import Example, Inquiry, key
 
 
@@ -67,6 +68,7 @@ def _about(on_file: OnFile, inquiry: Inquiry) -> bool:
         (not inquiry.numbers or bool(inquiry.numbers & on_file.numbers))
         and (not inquiry.care_team or bool(inquiry.care_team & authorization.npis))
         and (not inquiry.diagnoses or bool(inquiry.diagnoses & _diagnoses(on_file.claim())))
+        and (not inquiry.certification or bool(inquiry.certification & _certified_as(on_file.claim())))
         and any(inquiry.days.meets(*_days(item)) for item in authorization.items)
         and (not inquiry.examples or any(_is_one(on_file, one) for one in inquiry.examples))
     )
@@ -88,6 +90,7 @@ def _fits(item: Item, on_file: OnFile, example: Example) -> bool:
         and example.effective.holds(decided.starts)
         and example.expires.holds(decided.ends)
         and (not example.actions or decided.action.value in example.actions)
+        and (not example.certification or bool(example.certification & _certified_as(on_file.claim(), item)))
         and (not example.traces or bool(example.traces & _traces(item, on_file.claim())))
     )
 
@@ -109,6 +112,12 @@ def _days(item: Item) -> tuple:
 def _diagnoses(claim: dict) -> set[tuple[str, str]]:
     listed = dicts(claim.get("diagnosis"))
     return {key(code) for one in listed for code in codings(one.get("diagnosisCodeableConcept"))}
+
+
+def _certified_as(claim: dict, item: Item | None = None) -> set[str]:
+    """Return what the request as it was last sent says it is: of one item with the whole, or of all of it."""
+    asked = [one for one in dicts(claim.get("item")) if item is None or _is(item, one)]
+    return {code for element in (claim, *asked) for code in certification_types(element)}
 
 
 def _traces(item: Item, claim: dict) -> set[Identifier]:

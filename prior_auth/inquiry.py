@@ -33,6 +33,7 @@ from fhir_r4.systems import (
     X12_REVIEW_ACTION,
     code_key,
 )
+from prior_auth.change import certification_types
 from prior_auth.named import member_ids, provider_npis
 from prior_auth.request_bundle import day, read_bundle
 from prior_auth.requested_item import service_days
@@ -71,6 +72,7 @@ class Example:
         days: of service.
         issued, effective, expires: days of the certification.
         actions: X12 306 codes.
+        certification: X12 1322 codes but I, with which every case began.
         numbers: authorization and administration reference numbers, any of which is meant.
         traces: the item's own trace numbers, any of which is meant.
     """
@@ -82,6 +84,7 @@ class Example:
     effective: Span = Span()
     expires: Span = Span()
     actions: frozenset[str] = frozenset()
+    certification: frozenset[str] = frozenset()
     numbers: frozenset[str] = frozenset()
     traces: frozenset[Identifier] = frozenset()
 
@@ -97,6 +100,7 @@ class Inquiry:
         numbers: authorization and administration reference numbers of the whole; any of them may match.
         days: that the service overlaps.
         diagnoses: any of which the request has.
+        certification: as of an example, of the whole.
         examples: one for each item; none asks for all.
     """
 
@@ -112,6 +116,7 @@ class Inquiry:
     numbers: frozenset[str]
     days: Span
     diagnoses: frozenset[tuple[str, str]]
+    certification: frozenset[str]
     examples: tuple[Example, ...]
 
     @property
@@ -141,6 +146,7 @@ def read_inquiry(body: dict, *, lenient: bool = False) -> Inquiry:
         numbers=frozenset(_numbers(claim.resource)),
         days=Span(*service_days({"servicedPeriod": as_dict(claim.resource.get("billablePeriod"))})),
         diagnoses=frozenset(key(code) for one in listed for code in codings(one.get("diagnosisCodeableConcept"))),
+        certification=_certification(claim.resource),
         examples=tuple(map(_example, dicts(claim.resource.get("item")))),
     )
 
@@ -163,11 +169,16 @@ def _example(item: dict) -> Example:
         effective=_span(item, "EffectiveDate"),
         expires=_span(item, "ExpirationDate"),
         actions=frozenset(code.code for code in said if code.system == X12_REVIEW_ACTION),
+        certification=_certification(item),
         numbers=frozenset(_numbers(item)),
         traces=frozenset(
             found for one in extensions(item, ITEM_TRACE_NUMBER) if (found := identifier(one.get("valueIdentifier")))
         ),
     )
+
+
+def _certification(element: dict) -> frozenset[str]:
+    return frozenset(certification_types(element) - {"I"})
 
 
 def _span(item: dict, name: str) -> Span:

@@ -56,6 +56,11 @@ def extending(name, **value):
     return [{"url": f"{PAS}/StructureDefinition/extension-{name}", **value}]
 
 
+def certified_as(code):
+    coding = {"system": "https://codesystem.x12.org/005010/1322", "code": code}
+    return extending("certificationType", valueCodeableConcept={"coding": [coding]})
+
+
 # Who may know
 
 
@@ -103,6 +108,18 @@ def test_a_number_narrows_wherever_it_stands(name, number, is_it):
     said = extending(name, valueString=number)
     assert found(with_item(extension=said)) is is_it
     assert found(with_claim(extension=said)) is is_it
+
+
+@pytest.mark.requirement("pas-2.0.1@36")
+@pytest.mark.parametrize("ask", [with_item, with_claim])
+@pytest.mark.parametrize(
+    ("asked", "was", "is_it"), [("I", "R", True), ("R", "R", True), ("R", "I", False), ("R", None, False)]
+)
+def test_a_type_of_certification_narrows_and_initial_every_case_was_once(ask, asked, was, is_it):
+    of_case = {"item": [{"sequence": 1, "extension": certified_as(was) if was else []}]}
+    on_file = OnFile(AUTHORIZATION, EVER, lambda: of_case)
+    told = answers(on_file, ask(extension=certified_as(asked)), SUBMITTER) is Answer.TOLD
+    assert told is is_it
 
 
 @pytest.mark.requirement("pas-2.0.1@133", "pas-2.2.1@spec-47", "pas-2.2.1@spec-48")

@@ -7,6 +7,7 @@ import pytest
 
 from fhir_r4.resource import Identifier
 from fhir_r4.systems import LEVEL_OF_SERVICE
+from prior_auth.ask import with_forms_asked
 from prior_auth.decision import Basis, ReviewAction
 from prior_auth.parties import BusinessError, Parties, parties, speaks_for
 from prior_auth.submission import read_submission
@@ -117,6 +118,25 @@ def test_without_the_form_nothing_is_certified():
     decision = decided(bundle).items[0].decision
     assert decision.action is ReviewAction.PENDED
     assert "the policy's form, in the version it asks for, was not sent" in decision.trace["notes"]
+
+
+@pytest.mark.requirement("pas-2.0.1@189")
+def test_the_form_is_asked_for_once_and_only_where_an_answer_would_decide():
+    """The minimum necessary: what no answer would change is a person's to decide on, and nothing is asked for it."""
+    outside = {"2.1": percent(92), "2.2": pressure(70), "3.1": percent(40), "3.2": {"valueBoolean": False}}
+    known = decided(a_submission_bundle(form=a_form_response(outside)))
+    assert known.pended
+    assert known.asks == ()
+    lacking = decided(a_submission_bundle(form=a_form_response({"2.1": None})))
+    (asked,) = lacking.asks
+    assert asked.questionnaire == f"{FORM}|2026.1"
+    assert with_forms_asked(lacking, knowledge(), NOW) == lacking
+
+
+def pressure(value):
+    return {
+        "valueQuantity": {"value": value, "unit": "mm[Hg]", "system": "http://unitsofmeasure.org", "code": "mm[Hg]"}
+    }
 
 
 def of_another(code, system=OXYGEN.system):
