@@ -84,5 +84,17 @@ def admit(body: dict, operation: str, generation: Generation, *, strict: bool) -
     return tuple(found[:MOST])
 
 
+def admit_attachments(body: dict, generation: Generation, *, strict: bool) -> None:
+    """Refuse what is not FHIR R4; of a strict client also what its contents claim to be and are not.
+
+    CDex's own Parameters are judged where they are read (``prior_auth/attachments.py``).
+
+    Raises:
+        InvalidRequest: with every fault.
+    """
+    if faults := _errors(committed(generation).check(body, references="open", claimed=strict, most=_MOST_VALUES)):
+        raise InvalidRequest(*faults)
+
+
 def _errors(issues: Iterable[Issue]) -> list[Issue]:
     return [issue for issue in issues if issue.severity == "error"]

@@ -71,6 +71,7 @@ class Arrival:
 
     Attributes:
         tracking: the number of a request of ours, or one by which the submitter knows its Claim.
+        reference: the administration reference number of the case, where the call says it.
         payer: who is meant, where the call says so.
         resources: the contents as they came.
         final: nothing more is to come for this number.
@@ -78,6 +79,7 @@ class Arrival:
 
     tracking: Identifier
     member_id: str
+    reference: str | None
     payer: Identifier | None
     resources: tuple[dict, ...]
     documents: tuple[Document, ...]
@@ -88,12 +90,18 @@ class Arrival:
         value = self.tracking.value
         traces = (identifier(held.get("valueIdentifier"))
                   for item in one.items for held in extensions(item.asked, ITEM_TRACE_NUMBER))  # fmt: skip
+        if self.reference is not None and self.reference == one.reference:
+            return True
         own = {one.id, one.reference, one.number, *(ask.tracking for ask in one.asks)}
         return value in own or self.tracking in {*one.claim_identifiers, *traces}
 
 
-def read_arrival(body: dict) -> Arrival:
+def read_arrival(body: dict, *, strict: bool = False) -> Arrival:
     """Read the operation's Parameters.
+
+    Args:
+        strict: parameters are those of the operation, as often and of the types that it says, and no others; else
+            what is not known is no matter, and a number may come as a string.
 
     Raises:
         InvalidRequest: with every fault, each naming its element.
@@ -102,7 +110,7 @@ def read_arrival(body: dict) -> Arrival:
         raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
     given = [(f"Parameters.parameter[{index}]", one) for index, one in enumerate(dicts(body.get("parameter")))]
     attached = [(path, one) for path, one in given if one.get("name") == "Attachment"]
-    faults: list[Issue] = [*_faults(given, attached)]
+    faults: list[Issue] = [*_faults(given, attached), *(_departures(given) if strict else ())]
     documents: list[Document] = []
     for path, one in attached[:MOST]:
         documents += _documents(one, path, faults)
@@ -112,6 +120,7 @@ def read_arrival(body: dict) -> Arrival:
     return Arrival(
         tracking=tracking,
         member_id=member.value,
+        reference=named.value if (named := _identifier(given, "AdminRefNumber")) else None,
         payer=_identifier(given, "PayerId"),
         resources=tuple(_content(one)[1] for _, one in attached),
         documents=tuple(documents),
@@ -139,6 +148,50 @@ def _faults(given: list[tuple[str, dict]], attached: list[tuple[str, dict]]) -> 
         yield Issue("required", "at least one Attachment", "Parameters.parameter")
     if len(attached) > MOST:
         yield Issue("too-costly", f"at most {MOST} attachments", "Parameters.parameter")
+
+
+_IDENTIFIER, _PARTS = ("valueIdentifier",), ("part",)
+_PARAMETERS: Mapping[str, tuple[str, ...]] = {  # of the operation, and where each has its value
+    "TrackingId": _IDENTIFIER,
+    "AdminRefNumber": (*_IDENTIFIER, "valueString"),
+    "AttachTo": ("valueCode",),
+    "PayerId": _IDENTIFIER,
+    "OrganizationId": _IDENTIFIER,
+    "ProviderId": _IDENTIFIER,
+    "MemberId": _IDENTIFIER,
+    "ServiceDate": ("valueDate", "valueDateTime"),
+    "Attachment": _PARTS,
+    "Final": ("valueBoolean",),
+}
+_OF_ATTACHMENT: Mapping[str, tuple[str, ...]] = {
+    "LineItem": ("valueString",),
+    "Code": ("valueCodeableConcept",),
+    "Content": ("resource",),
+}
+_REPEATED = frozenset({"Attachment", "LineItem"})
+
+
+def _departures(given: Iterable[tuple[str, dict]]) -> Iterator[Issue]:
+    """Say where parameters are not those of the operation."""
+    given = list(given)
+    yield from _unlike(given, _PARAMETERS)
+    for path, one in given:
+        if one.get("name") == "Attachment":
+            parts = enumerate(dicts(one.get("part")))
+            yield from _unlike([(f"{path}.part[{index}]", part) for index, part in parts], _OF_ATTACHMENT)
+
+
+def _unlike(given: Iterable[tuple[str, dict]], known: Mapping[str, tuple[str, ...]]) -> Iterator[Issue]:
+    seen: set[str] = set()
+    for path, one in given:
+        name = text_of(one.get("name")) or ""
+        if name not in known:
+            yield Issue("not-supported", "a parameter of the operation", f"{path}.name")
+        elif not any(held in one for held in known[name]):
+            yield Issue("structure", f"{name} has its value in {' or '.join(known[name])}", path)
+        elif name in seen - _REPEATED:
+            yield Issue("structure", f"one {name}, not several", path)
+        seen.add(name)
 
 
 def _identifier(given: list[tuple[str, dict]], name: str) -> Identifier | None:

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response, g, request
 
-from app import arrivals
+from app import admission, arrivals
 from app.api.door import fhir, read_bytes
 from app.current import the_service
 from app.security import bearer
@@ -17,12 +17,15 @@ _KEPT = "Kept. No request of ours has this tracking number yet; it is matched wh
 
 
 @door.post("/$submit-attachment")
-def submit_attachment(generation: Generation) -> Response:  # noqa: ARG001 both generations are answered alike
+def submit_attachment(generation: Generation) -> Response:
     """Take attachments; the answer says whether they are with their request or wait for it."""
     service = the_service()
     client = bearer.require(service, request.headers.get("Authorization"), *SUBMIT)
     g.client_id = client.id
     body = read_bytes(service.config.attachment_limit_bytes)
-    kept = arrivals.take(service, client, read_arrival(read_object(body)), body)
+    read = read_object(body)
+    arrival = read_arrival(read, strict=client.strict)
+    admission.admit_attachments(read, generation, strict=client.strict)
+    kept = arrivals.take(service, client, arrival, body)
     said = "Received for its request; the request is weighed again." if kept.authorization_id else _KEPT
     return fhir(operation_outcome([Issue("informational", said, None, "information")]))

@@ -156,6 +156,14 @@ def test_it_is_matched_by_any_number_of_the_case(house, how):
     assert house.rows(tables.attachments)[0]["authorization_id"] == row["id"]
 
 
+def test_the_administration_reference_number_leads_to_the_case_as_well(house):
+    asked(house)
+    (row,) = house.rows(tables.authorizations)
+    named = {"AdminRefNumber": {"valueIdentifier": {"value": row["reference"]}}}
+    attach(house, call("a-number-of-ours", a_form_response(), **named))
+    assert house.rows(tables.attachments)[0]["authorization_id"] == row["id"]
+
+
 def test_what_comes_early_waits_and_goes_with_its_request_when_that_comes(house):
     bundle = a_submission_bundle(form=a_form_response(NO_TEST))
     (issue,) = said(attach(house, call(entry(bundle, "Claim")["identifier"][0], a_form_response())))
@@ -177,6 +185,48 @@ def test_another_member_s_or_another_client_s_is_not_matched_and_the_answer_tell
     unknown = said(attach(house, call("nothing-of-ours", a_file())))
     assert known == unknown
     assert [row["authorization_id"] for row in house.rows(tables.attachments)] == [None, None]
+
+
+CLAIMED = {"profile": ["http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-coverage"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "content", "where"),
+    [
+        ({}, a_file() | {"status": "fine"}, ".status"),
+        ({}, a_file() | {"colour": "blue"}, ".colour"),
+        ({}, {"resourceType": "Spaceship"}, "parameter[4].part[2].resource"),
+        ({}, {"resourceType": "Observation"}, ".status"),
+        ({"Final": {"valueBoolean": "yes"}}, a_file(), "parameter[5].value.ofType(boolean)"),
+    ],
+)
+@pytest.mark.parametrize("client", ["riverside-ehr", "strict-ehr"])
+def test_what_is_not_fhir_is_refused_whoever_sends_it_and_nothing_is_kept(house, client, changes, content, where):
+    body = call("x", content)
+    body["parameter"] += [{"name": name, **value} for name, value in changes.items()]
+    named = [one["expression"][0] for one in said(attach(house, body, client=client), 400)]
+    assert any(one.endswith(where) for one in named), named
+    assert house.rows(tables.attachments) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "content"),
+    [
+        ({"Colour": {"valueString": "blue"}}, a_file()),
+        ({"ServiceDate": {"valueString": "today"}}, a_file()),
+        ({"TrackingId": {"valueString": "x"}}, a_file()),
+        ({}, a_file() | {"meta": CLAIMED}),
+    ],
+    ids=["an unknown parameter", "a day as a string", "a number as a string", "a profile claimed that is not so"],
+)
+def test_a_strict_client_keeps_to_the_operation_and_a_lenient_one_is_understood(house, changes, content):
+    assert attach(house, call("x", content, **changes), client="strict-ehr").status_code == 400
+    assert house.rows(tables.attachments) == []
+    assert attach(house, call("x", content, **changes)).status_code == 200
+
+
+def test_a_strict_client_that_keeps_to_the_operation_is_taken(house):
+    assert attach(house, call("x", a_file()), client="strict-ehr").status_code == 200
 
 
 def test_staff_see_the_inbox_and_give_what_waits_to_a_case(house):
