@@ -1,4 +1,5 @@
-"""What does a submitter read by its id? Its own ClaimResponses as they are now, its Claims, the answers that it got.
+"""What does a submitter read by its id? Its own ClaimResponses as they are now, its Claims, the answers that it got;
+and the topic that it can subscribe to.
 
 Another client's is answered as one that does not exist. A ClaimResponse and its Claim have the authorization's id.
 """
@@ -13,6 +14,7 @@ from app.storage.clients import Client
 from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Unknown
+from prior_auth import subscription_topic
 from prior_auth.answer import Writer
 from prior_auth.case import Case
 from prior_auth.submission import stored_submission
@@ -55,6 +57,15 @@ def bundle(generation: Generation, identity: str) -> Response:  # noqa: ARG001 a
     if answered is None:
         raise Unknown("no such Bundle")
     return fhir(answered)
+
+
+@door.get("/Basic/<id:identity>")
+def basic(generation: Generation, identity: str) -> Response:
+    """Return the topic that can be subscribed to, to whoever may subscribe; there is no other Basic."""
+    _caller(("Basic", "r"), ("Subscription", "r"), ("Subscription", "c"))
+    if identity != subscription_topic.ID:
+        raise Unknown("no such Basic")
+    return fhir(subscription_topic.topic(generation))
 
 
 def _caller(*rights: tuple[str, str]) -> tuple[Service, Client]:

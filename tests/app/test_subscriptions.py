@@ -14,6 +14,7 @@ from app.storage import tables
 from app.storage.sealing import Keyring, NoKey, new_key, read_keys
 from fhir_r4.problems import Unknown
 from fhir_r4.wire import read_json
+from prior_auth.subscription import TOPIC
 from tests.app import subscribers
 from tests.app.subscribers import (
     Endpoint,
@@ -208,6 +209,21 @@ def test_a_sending_system_is_watched_by_its_own_name_and_by_no_other_s(house, en
 
 
 # Questions afterwards
+
+
+@BOTH
+def test_the_topic_can_be_read_by_who_may_subscribe_and_its_filters_are_those_that_are_understood(house, version):
+    path = f"/fhir/{version}/Basic/PASSubscriptionTopic"
+    assert house.web.get(path).status_code == 401
+    token = {"Authorization": f"Bearer {house.token('system/Subscription.cruds')}"}
+    answer = house.web.get(path, headers=token)
+    topic = read_json(answer.data)
+    assert_profiled(topic, version, references="open")
+    held = [one for one in topic["extension"] if one["url"].endswith("canFilterBy")]
+    names = {part["valueString"] for one in held for part in one["extension"] if part["url"] == "filterParameter"}
+    assert names == {"orgIdentifier", "org-identifier"}
+    assert {"url": topic["extension"][0]["url"], "valueUri": TOPIC} in topic["extension"]
+    assert house.web.get(f"/fhir/{version}/Basic/another", headers=token).status_code == 404
 
 
 @BOTH
