@@ -15,6 +15,7 @@ from fhir_r4.systems import (
     CALCULATED_EXPRESSION,
     CANDIDATE_EXPRESSION,
     CQF_LIBRARY,
+    HCPCS,
     INITIAL_EXPRESSION,
     LAUNCH_CONTEXT,
 )
@@ -24,8 +25,9 @@ from questionnaires.dialects import written
 from questionnaires.drift import drift
 from questionnaires.logic import Clinical, expressions
 from tests.cql.translator import forms, translate
-from tests.given import BOOK, CATALOG, NOW
-from tests.second_opinion import assert_fhir
+from tests.given import BOOK, CATALOG, NOW, an_order
+from tests.questionnaires.given import answered, held, outcome
+from tests.second_opinion import assert_fhir, assert_profiled
 
 FORMS = [form for form in CATALOG if not is_adaptive(form)]
 EACH = pytest.mark.parametrize("form", FORMS, ids=lambda form: form["id"])
@@ -68,6 +70,19 @@ def test_a_fact_that_no_question_asks_is_no_drift():
     (policy,) = policies_of(CATALOG.named("home-oxygen|2026.1"))
     elsewhere = replace(policy.facts[0], whence=())
     assert list(drift([elsewhere], CATALOG.named("home-oxygen|2026.1"))) == []
+
+
+@pytest.mark.parametrize("generation", list(Generation))
+@EACH
+def test_a_form_with_its_package_and_its_draft_keeps_to_the_profiles(form, generation):
+    """Also as it is asked question by question; nothing that the form depends on is missing."""
+    unknown = an_order(codeCodeableConcept={"coding": [{"system": HCPCS, "code": "E9999"}]})
+    for one in (form, CATALOG.named(f"{form['id']}-adaptive|{form['version']}")):
+        wanted = {"name": "questionnaire", "valueCanonical": f"{one['url']}|{one['version']}"}
+        package = answered(generation, wanted, {"name": "order", "resource": unknown}, order=False)
+        assert_profiled(package, generation, references="open")
+        assert outcome(package) == []
+        assert held(package, "Questionnaire", "Library", "ValueSet")
 
 
 @pytest.mark.requirement("dtr-2.0.1@83", "dtr-2.0.1@84", "dtr-2.2.0@spec-87")
@@ -128,7 +143,14 @@ def test_a_question_that_does_not_matter_any_more_is_not_asked(form):
     assert conditions
     for one in conditions:
         (answer,) = (key.removeprefix("answer").lower() for key in one if key.startswith("answer"))
-        assert items[one["question"]]["type"] == answer
+        asked = items[one["question"]]
+        assert {"choice": "coding"}.get(asked["type"], asked["type"]) == answer
+        if answer == "coding":
+            offered = [option["valueCoding"] for option in asked["answerOption"]]
+            assert (
+                one["answerCoding"].items()
+                <= next(o for o in offered if o["code"] == one["answerCoding"]["code"]).items()
+            )
 
 
 @pytest.mark.requirement("dtr-2.0.1@95", "dtr-2.0.1@101", "dtr-2.2.0@oper-13")
@@ -197,7 +219,7 @@ def test_no_two_libraries_have_one_name():
 @pytest.mark.requirement("dtr-2.0.1@337", "dtr-2.2.0@sec-3", "dtr-2.2.0@conf-8")
 @EACH
 def test_a_form_reads_no_kind_of_thing_that_it_does_not_say(form):
-    """Minimum necessary: the order, the coded results, the problems, the care before; nobody's notes."""
+    """Minimum necessary: the order, the coded results, the problems, the visits and care before; nobody's notes."""
     read = {one.type for one in CATALOG.logic(form).requirements(form)}
     assert read <= {
         "Patient",
@@ -205,6 +227,7 @@ def test_a_form_reads_no_kind_of_thing_that_it_does_not_say(form):
         "ServiceRequest",
         "Practitioner",
         "Condition",
+        "Encounter",
         "Observation",
         "Procedure",
     }
