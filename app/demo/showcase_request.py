@@ -196,7 +196,7 @@ def _visits(like: dict, today: date, generation: Generation) -> dict:
             "valueCodeableConcept": _concept("https://codesystem.x12.org/005010/1345", "1")
         },
         "nursingHomeLevelOfCare": {"valueCodeableConcept": _concept("https://codesystem.x12.org/005010/1337", "1")},
-        "productOrServiceCodeEnd": {"valueCodeableConcept": _concept(hcpcs, "G0153")},
+        "productOrServiceCodeEnd": {"valueCodeableConcept": _concept(hcpcs, "G0283")},
         "revenueUnitRateLimit": {"valueDecimal": 120},
     }
     starts, ends = today + timedelta(days=20), today + timedelta(days=50)
@@ -213,7 +213,7 @@ def _visits(like: dict, today: date, generation: Generation) -> dict:
         "diagnosisSequence": like.get("diagnosisSequence", []),
         "revenue": _concept(_REVENUE[generation], "0421"),
         "category": like["category"],
-        "productOrService": _concept(hcpcs, "G0151"),
+        "productOrService": _concept(hcpcs, "G0281"),
         "modifier": [_concept(hcpcs, "GP")],
         "servicedPeriod": {"start": starts.isoformat(), "end": ends.isoformat()},
         "locationCodeableConcept": like["locationCodeableConcept"],
