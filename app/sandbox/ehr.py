@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from app.sandbox import claim
 from app.sandbox.keys import Keys
-from app.sandbox.records import Records, searchset
+from app.sandbox.records import Records
 from app.sandbox.smart import Authorization, Context
 from app.sandbox.tokens import Tokens
 from app.sandbox.web import Caller
@@ -67,7 +67,7 @@ class Ehr:
         )
         for action in dicts(as_dict(answer).get("systemActions")):
             if action.get("type") == "update":
-                self.records.put(action["resource"])
+                self.records.put(action["resource"], now)
         return caller
 
     def submit(self, order_reference: str, version: str, now: datetime) -> Caller:
@@ -156,7 +156,7 @@ class Ehr:
             answer = as_dict(self.submit(order, _version_of(form), now).exchanges[-1].answer)
             for entry in dicts(answer.get("entry")):
                 if kind(entry.get("resource")) == "ClaimResponse":
-                    self.records.put(entry["resource"] | {"patient": form["subject"]})
+                    self.records.put(entry["resource"] | {"patient": form["subject"]}, now)
 
     def _order(self, order_reference: str) -> dict:
         found = self.records.get(order_reference)
@@ -216,8 +216,7 @@ class Ehr:
         if "?" not in filled:
             return self.records.get(filled)
         resource_type, _, query = filled.partition("?")
-        matches = self.records.search(resource_type, query)
-        return searchset(matches, self.base, resource_type, f"{self.base}/{filled}")
+        return self.records.found(resource_type, query).bundle(self.base)
 
 
 def _orders_of(form: dict) -> set[str]:

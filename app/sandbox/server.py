@@ -14,16 +14,17 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.sandbox.chart import chart, choose_patient, context_of
 from app.sandbox.ehr import Ehr
+from app.sandbox.fhir import Asked, FhirServer
 from app.sandbox.keys import Keys
-from app.sandbox.records import BadSearch, Records, searchset
+from app.sandbox.records import Records
 from app.sandbox.smart import Authorization, Refused
 from app.sandbox.tokens import Tokens
-from fhir_r4.problems import InvalidRequest, Issue, operation_outcome
+from fhir_r4.problems import Issue, operation_outcome
 from fhir_r4.resource import kind
 from fhir_r4.wire import read_object, write_json
 
 DTR_APP = "priorauth-dtr"
-OPEN = frozenset({"/fhir/.well-known/smart-configuration"})
+OPEN = frozenset({"/fhir/.well-known/smart-configuration", "/fhir/metadata"})
 RECORDS = Path(__file__).resolve().parents[2] / "fixtures" / "ehr"
 
 
@@ -44,12 +45,11 @@ def create_sandbox(url: str, payer: str, records: Path) -> Flask:
     keys, tokens = Keys(), Tokens()
     apps = {DTR_APP: f"{payer}/dtr/callback"}
     authorization = Authorization(f"{url}/fhir", url, keys, tokens, apps)
-    ehr = Ehr(url, payer, Records.load(records, _now().date()), keys, tokens, authorization)
+    ehr = Ehr(url, payer, Records.load(records, _now().date(), f"{url}/fhir"), keys, tokens, authorization)
     app.extensions["ehr"] = ehr
     app.register_blueprint(chart(ehr))
     app.add_url_rule("/jwks.json", view_func=lambda: _answer(ehr.keys.jwks()))
     _fhir_doors(app, ehr)
-    _writing_doors(app, ehr)
     _smart_doors(app, ehr)
     _buttons(app, ehr)
     _inbox(app, ehr)
@@ -61,57 +61,25 @@ def _now() -> datetime:
 
 
 def _fhir_doors(app: Flask, ehr: Ehr) -> None:
+    """What guests with a token read, search and write; who may ask what is in fhir.py."""
+    server = FhirServer(ehr.records, _now, lambda resource: _kept(ehr, resource))
+
     @app.before_request
     def _guests_have_tokens() -> Response | None:
-        if request.path in OPEN or not request.path.startswith("/fhir/"):
+        if request.path in OPEN or not f"{request.path}/".startswith("/fhir/"):
             return None
         if not ehr.tokens.holds(request.headers.get("Authorization"), _now()):
             return _outcome("login", "a token of this server", 401)
         return None
 
-    @app.get("/fhir/<resource_type>/<identity>")
-    def read(resource_type: str, identity: str) -> Response:
-        found = ehr.records.get(f"{resource_type}/{identity}")
-        return _answer(found) if found else _outcome("not-found", "no such resource", 404)
-
-    @app.get("/fhir/<resource_type>")
-    def search(resource_type: str) -> Response:
-        try:
-            matches = ehr.records.search(resource_type, request.query_string.decode())
-        except BadSearch:
-            return _outcome("not-supported", "a search parameter that is not known here", 400)
-        return _answer(searchset(matches, ehr.base, resource_type, request.url))
-
-
-def _writing_doors(app: Flask, ehr: Ehr) -> None:
-    @app.post("/fhir/<resource_type>")
-    def create(resource_type: str) -> Response:
-        sent = _resource(resource_type)
-        if isinstance(sent, Response):
-            return sent
-        kept = ehr.records.put({name: value for name, value in sent.items() if name != "id"})
-        _kept(ehr, kept)
-        return _answer(kept, 201, {"Location": f"{ehr.base}/{resource_type}/{kept['id']}"})
-
-    @app.put("/fhir/<resource_type>/<identity>")
-    def update(resource_type: str, identity: str) -> Response:
-        sent = _resource(resource_type)
-        if isinstance(sent, Response):
-            return sent
-        if ehr.records.get(f"{resource_type}/{identity}") is None:
-            return _outcome("not-found", "no such resource", 404)
-        kept = ehr.records.put(sent | {"id": identity})
-        _kept(ehr, kept)
-        return _answer(kept)
-
-
-def _resource(resource_type: str) -> dict | Response:
-    """Return the resource that was sent, or what is wrong with it."""
-    try:
-        sent = read_object(request.get_data())
-    except InvalidRequest as invalid:
-        return _outcome("structure", invalid.issues[0].diagnostics, 400)
-    return sent if kind(sent) == resource_type else _outcome("invalid", "the resource is of the type in the URL", 400)
+    @app.route("/fhir", methods=["POST"])
+    @app.route("/fhir/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    def fhir(path: str = "") -> Response:
+        asked = Asked(request.method, path, request.query_string.decode(), request.get_data(), dict(request.headers))
+        answered = server.answer(asked)
+        if answered.body is None:
+            return Response(status=answered.status, headers=dict(answered.headers))
+        return _answer(answered.body, answered.status, dict(answered.headers))
 
 
 def _kept(ehr: Ehr, resource: dict) -> None:

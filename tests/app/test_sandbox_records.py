@@ -62,6 +62,8 @@ def profile_of(resource):
 
 def owner(resource):
     """Return whose resource it is; None for what all share, and for a Patient."""
+    if kind(resource) == "Provenance":
+        resource = next(one for one in RECORD if local_reference(one) == reference(resource["target"][0]))
     return next((reference(resource[name]) for name in ("subject", "patient", "beneficiary") if name in resource), None)
 
 
