@@ -1,6 +1,7 @@
 """What is counted? Requests, their time and what was refused; of one process, or of all web processes together.
 
-Labels are our own words: route templates, status classes, kinds of refusal. Nothing that a client sent is one.
+Labels are our own words: route templates, status classes, kinds of refusal, names of registered clients. Nothing that a
+client sent is one.
 
 prometheus-client looks for the folder in which processes share their counts when it is imported; therefore
 ``app/server.py`` names the folder before it loads this.
@@ -22,6 +23,12 @@ _refusals = Counter("priorauth_refusals", "Requests refused, by FHIR's issue typ
 _unrecorded = Counter(
     "priorauth_refusals_unrecorded", "Refusals of unknown callers that were counted and not recorded.", registry=_own
 )
+_ehr = Counter(
+    "priorauth_hook_ehr",
+    "Hooks whose EHR was not waited for (crowded, resting), and EHRs that began to be left alone (tripped).",
+    ("client", "event"),
+    registry=_own,
+)
 
 
 def answered(template: str | None, status: int, seconds: float) -> None:
@@ -37,6 +44,11 @@ def refused(kind: str) -> None:
 
 def unrecorded() -> None:
     _unrecorded.inc()
+
+
+def ehr(client: str, event: str) -> None:
+    """Count what happened with the EHR of a hook; ``client`` is as the operator has named it."""
+    _ehr.labels(client, event).inc()
 
 
 def exposition(*others: Collector) -> bytes:

@@ -5,6 +5,7 @@ from the EHR; ``null`` says that there is no such data, and is believed. A Bundl
 entries that tell of the search itself.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -84,9 +85,15 @@ class Known:
                 found[kind(one)] = found.get(kind(one), 0) + 1
         return found
 
-    @property
-    def asked(self) -> bool:
-        return bool(self._answers)
+    def asked_of_ehr(self) -> list[dict[str, Any]]:
+        """Return what kinds of resources the EHR was asked for, whether it gave them, and how many; no search is told:
+        the patient is in it.
+        """
+        return [
+            {"type": re.split("[/?]", asked)[0] if asked[:1].isupper() else "page", "given": found is not None,
+             "count": len(found or ())}
+            for asked, found in self._answers.items()
+        ]  # fmt: skip
 
     def _hold(self, resources: Iterable[dict]) -> None:
         for one in resources:

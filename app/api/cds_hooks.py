@@ -7,6 +7,7 @@ from datetime import datetime
 from flask import Blueprint, Response, g, request
 from sqlalchemy.exc import IntegrityError
 
+from app import metrics
 from app.api import cors
 from app.api.door import plain, read_body
 from app.api.errors import outcome_of
@@ -118,12 +119,24 @@ class _Call:
         edition = house.edition
         knowledge = Knowledge(edition.book, edition.catalog, new_id, house.payers)
         ehr = self._ehr(hook)
-        known = gather(hook, ehr, house.directory, knowledge, house.now())
+        try:
+            known = gather(hook, ehr, house.directory, knowledge, house.now())
+        finally:
+            self._count(ehr)
         issuer = Issuer(house, self.caller.client, hook, known.known.find, house.now())
         answer = respond(Scene(hook, known, _on_file(house, known), knowledge, house.now(), issuer.issue))
-        reads = {"token": ehr.token_use, "resources": known.known.counts(), "crowded": ehr.crowded}
+        reads: dict = {"token": ehr.token_use, "resources": known.known.counts()}
+        reads |= {"crowded": ehr.crowded, "resting": ehr.resting, "asked": known.known.asked_of_ehr()}
         kept = self._invocation(200, write_json(answer.to_json()), answer.insured, reads)
         return _Answered(kept, answer.assertions, issuer)
+
+    def _count(self, ehr: HookEhr) -> None:
+        client = self.caller.client.id
+        for event in ("crowded", "resting", "tripped"):
+            if getattr(ehr, event):
+                metrics.ehr(client, event)
+        if ehr.tripped:
+            log.warning("ehr.resting", client=client)
 
     def refused(self, problem: Problem) -> Invocation:
         """Return what is kept of a call that was refused: disputes are about these as well."""

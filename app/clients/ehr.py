@@ -29,6 +29,7 @@ class HttpEhr:
     Attributes:
         contacted: the server is one that may be contacted.
         statuses: HTTP statuses of the answers so far.
+        lost: how often it did not answer, or not so that it could be read.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class HttpEhr:
         self.base = self._base or ""
         self.contacted = bool(self._allowed)
         self.statuses: list[int] = []
+        self.lost = 0
 
     def left(self) -> float:
         """Return the seconds until the deadline, none once it is over."""
@@ -79,6 +81,7 @@ class HttpEhr:
         try:
             reply = self._door.send("GET", url, allowed=self._allowed, headers=self._headers, deadline=self._deadline)
         except (OutboundRefused, OutboundFailed) as error:
+            self.lost += isinstance(error, OutboundFailed)
             raise EhrUnavailable(str(error)) from None
         self.statuses.append(reply.status)
         if reply.status != 200:

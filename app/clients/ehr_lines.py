@@ -1,7 +1,8 @@
 """Who may wait for an EHR? At most half of a process's threads for one; the others go on to serve everybody else.
 
 Each EHR has a line of its own: so many requests may wait in it, and its reads have threads of their own. One that
-is dead fills its line and no other. The line also remembers what the EHR says that it can be asked.
+is dead fills its line and no other, and after a while nobody waits in it. The line also remembers what the EHR says
+that it can be asked.
 """
 
 import threading
@@ -10,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from cachetools import TTLCache
 
+from app.clients.breaker import Breaker
 from fhir_r4.capability import Capability
 
 PARALLEL = 4
@@ -18,9 +20,10 @@ HOUR = 3600
 
 
 class Line:
-    """The line of one EHR in this process."""
+    """The line of one EHR in this process; ``breaker`` tells whether it is worth waiting."""
 
     def __init__(self, waiting: int) -> None:
+        self.breaker = Breaker()
         self._places = threading.BoundedSemaphore(waiting)
         self._pool = ThreadPoolExecutor(waiting * PARALLEL, thread_name_prefix="ehr")
         self._told: TTLCache[str, Capability | None] = TTLCache(1, HOUR)
@@ -62,6 +65,12 @@ class EhrLines:
         self._waiting = max(1, waiting)
         self._lines: dict[str, Line] = {}
         self._making = threading.Lock()
+
+    def resting(self) -> dict[str, float]:
+        """Return the EHRs that this process leaves alone, and for how many seconds still."""
+        with self._making:
+            lines = list(self._lines.items())
+        return {base: line.breaker.seconds_left for base, line in lines if line.breaker.resting}
 
     def of(self, base: str) -> Line:
         with self._making:

@@ -10,6 +10,7 @@ from fhir_r4.capability import Capability
 from rules.ports import EhrUnavailable
 
 _INCLUDE = "&_include"
+_FAILS, _TOO_MANY = 500, 429
 Found = tuple[dict, ...] | None
 
 
@@ -22,11 +23,13 @@ class HookEhr:
 
     Attributes:
         crowded: too many requests wait for this EHR already; this one has not.
+        resting: the EHR keeps failing and is left alone; this request has not waited for it.
+        tripped: it is left alone since this request.
     """
 
     def __init__(self, server: HttpEhr, lines: EhrLines, *, token: bool) -> None:
         self._server, self._lines, self._token = server, lines, token
-        self.crowded = False
+        self.crowded = self.resting = self.tripped = False
 
     @property
     def token_use(self) -> str:
@@ -45,9 +48,21 @@ class HookEhr:
             self.crowded = True
             return nothing
         try:
-            return nothing | self._together(line, wanted)
+            return nothing | self._unless_it_rests(line, wanted)
         finally:
             line.leave()
+
+    def _unless_it_rests(self, line: Line, wanted: list[str]) -> dict[str, Found]:
+        if not line.breaker.begin():
+            self.resting = True
+            return {}
+        heard, lost = len(self._server.statuses), self._server.lost
+        try:
+            return self._together(line, wanted)
+        finally:
+            spoke = any(status < _FAILS and status != _TOO_MANY for status in self._server.statuses[heard:])
+            asked = len(self._server.statuses) > heard or self._server.lost > lost or self._server.left() == 0
+            self.tripped = line.breaker.end(answered=spoke if asked else None) or self.tripped
 
     def _together(self, line: Line, wanted: list[str]) -> dict[str, Found]:
         """Read the first on this thread and the others on the line's, until the deadline."""

@@ -334,7 +334,11 @@ def test_the_line_of_one_ehr_is_not_another_s(ehr):
 def test_what_was_read_is_measured_beside_what_was_sent(house_with, ehr):
     house_with.call(a_call(ehr))
     reads = house_with.rows(tables.hook_invocations)[0]["reads"]
-    assert reads == {"token": "used", "resources": {"Coverage": 1, "Organization": 1, "Patient": 1}, "crowded": False}
+    assert reads["resources"] == {"Coverage": 1, "Organization": 1, "Patient": 1}
+    assert (reads["token"], reads["crowded"], reads["resting"]) == ("used", False, False)
+    asked = [(one["type"], one["given"], one["count"]) for one in reads["asked"]]
+    assert asked == [("Coverage", True, 2), ("Patient", True, 1)]
+    assert "amy" not in str(reads)
 
 
 @pytest.mark.requirement("crd-2.0.1@93", "crd-2.2.1@sec-5")
