@@ -27,7 +27,7 @@ from app.api import (
 )
 from app.config import Config
 from app.logging import get_logger
-from app.pages import deliveries, forms, home, inbox, login, lookup, policies, review, verdict, worklist
+from app.pages import deliveries, forms, home, hooks, inbox, login, lookup, policies, review, verdict, worklist
 from app.pages import door as pages
 from app.wiring import Service, build
 
@@ -38,6 +38,7 @@ PAGES = (
     worklist,
     review,
     verdict,
+    hooks,
     inbox,
     policies,
     forms,

@@ -26,6 +26,7 @@ NAVIGATION = (
     ("pages.policies", "Policies"),
     ("pages.form_list", "Forms"),
     ("pages.lookup", "Look up a code"),
+    ("pages.hook_list", "Hooks"),
     ("pages.delivery_list", "Deliveries"),
 )
 _csrf = CSRFProtect()

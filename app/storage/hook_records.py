@@ -4,13 +4,14 @@ Who looks is recorded (``events``, hooks.searched); what is old goes (app/storag
 patient is in them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, insert, or_, select, update
 
+from app.storage.hooks import assertions_called
 from app.storage.tables import (
     coverage_assertions,
     crd_metrics,
@@ -19,6 +20,7 @@ from app.storage.tables import (
     hook_orders,
 )
 from cds_hooks.feedback import Feedback
+from rules.assertion import CoverageAssertion
 
 MOST = 100
 _CALL = tuple(column for column in hook_invocations.c if column.name not in {"request", "response"})
@@ -110,9 +112,17 @@ def measures(connection: Connection, since: datetime, until: datetime) -> Iterat
         yield row.client_id, row.data
 
 
-def fates(connection: Connection) -> dict[tuple[str, str], str]:
-    """Return what became of cards, by client and uuid; the last word counts."""
+def promises_of(connection: Connection, identity: str) -> tuple[CoverageAssertion, ...]:
+    """Return what one call has promised."""
+    query = select(coverage_assertions.c.id).where(coverage_assertions.c.invocation_id == identity)
+    return assertions_called(connection, connection.execute(query).scalars())
+
+
+def fates(connection: Connection, cards: Collection[str] | None = None) -> dict[tuple[str, str], str]:
+    """Return what became of cards (of these alone, where they are given), by client and uuid; the last word counts."""
     query = select(hook_feedback.c.client_id, hook_feedback.c.card, hook_feedback.c.outcome)
+    if cards is not None:
+        query = query.where(hook_feedback.c.card.in_(cards))
     return {(row.client_id, row.card): row.outcome for row in connection.execute(query.order_by(hook_feedback.c.id))}
 
 
