@@ -99,10 +99,13 @@ def canonical_of(form: dict) -> str:
     return f"{form['url']}|{form['version']}"
 
 
+_OPEN = (("start", "0001-01-01"), ("end", "9999-12-31"))
+
+
 def in_force(form: dict, on: date) -> bool:
     """Tell whether the form's effectivePeriod has the day (DTR: an expired form is not selected implicitly)."""
     period = as_dict(form.get("effectivePeriod"))
-    start, end = text_of(period.get("start")) or "0001-01-01", text_of(period.get("end")) or "9999-12-31"
+    start, end = ((text_of(period.get(name)) or open_)[:10] for name, open_ in _OPEN)
     return start <= on.isoformat() <= end
 
 

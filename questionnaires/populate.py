@@ -33,7 +33,7 @@ _TOKEN = re.compile(r"\{\{(.+?)\}\}")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A root-level variable of the form that is to be asked of the EHR."""
+    """A variable of the form, or of one of its items, that is to be asked of the EHR."""
 
     name: str
     template: str
@@ -41,19 +41,29 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """A question that the form wanted to fill and could not, and why; names the expression, never a value."""
+    """A question that the form wanted to fill and could not, and why; names the expression, never a value.
+
+    Attributes:
+        failed: it is the form's logic that is at fault, not that the record has nothing.
+    """
 
     link_id: str
     why: str
+    failed: bool = False
 
 
 def queries(form: dict) -> Iterator[Query]:
-    """Yield the form's x-fhir-query variables."""
-    for variable in extensions(form, VARIABLE):
+    """Yield the form's x-fhir-query variables, those of its items too: their names hold in the whole form here."""
+    for variable in _variables(form):
         expression = as_dict(variable.get("valueExpression"))
         name, query = text_of(expression.get("name")), text_of(expression.get("expression"))
         if name and query and expression.get("language") == QUERY:
             yield Query(name, query)
+
+
+def _variables(form: dict) -> Iterator[dict]:
+    for element in (form, *questions(form).values()):
+        yield from extensions(element, VARIABLE)
 
 
 def fill_query(template: str, variables: Variables) -> str | None:
@@ -143,7 +153,8 @@ def values_of(expression: dict, variables: Variables, clinical: Clinical | None)
     if language not in FHIRPATH:
         return "the expression is neither CQL nor FHIRPath"
     try:
-        return compiled(text_of(expression.get("expression")) or "{}")({}, variables)
+        focus = variables.get("context") or variables.get("resource") or {}
+        return compiled(text_of(expression.get("expression")) or "{}")(focus, variables)
     except Exception as error:  # noqa: BLE001 fhirpathpy raises bare Exceptions
         return f"the expression failed: {type(error).__name__}"
 
@@ -158,13 +169,13 @@ class _Population:
         self.known = _known(form, variables, clinical)
         self.origin = origin
         self.clinical = clinical
-        self.empty: dict[str, str] = {}
+        self.empty: dict[str, Empty] = {}
 
     def of(self, response: dict) -> tuple[dict, tuple[Empty, ...]]:
         filled = self._each(response, self.asks.initial, keeps=True)
         if self.asks.calculated:
             filled = self._each(filled, self.asks.calculated)
-        return self._settled(filled), tuple(Empty(link_id, why) for link_id, why in self.empty.items())
+        return self._settled(filled), tuple(self.empty.values())
 
     def _settled(self, response: dict) -> dict:
         """Calculate again what depends on answers, until nothing changes: CQL sees the record alone, and does not."""
@@ -189,7 +200,9 @@ class _Population:
             expression = asked.get(link)
             if expression is None or not _is_ours(item):
                 return item | below
-            found, why = self._answers(self.asks.questions[link], expression, known)
+            question = self.asks.questions[link]
+            around = {**known, "qitem": question, "context": item}
+            found, why = self._answers(link, question, expression, around)
             if not found and item.get("answer") and keeps:
                 return item | below
             self._note(link, why)
@@ -198,18 +211,20 @@ class _Population:
 
         return response | {"item": [filled(item) for item in dicts(response.get("item"))]}
 
-    def _answers(self, question: dict, expression: dict, known: Variables) -> tuple[list[dict], str | None]:
+    def _answers(
+        self, link: str, question: dict, expression: dict, known: Variables
+    ) -> tuple[list[dict], Empty | None]:
         found = values_of(expression, known, self.clinical)
         if isinstance(found, str):
-            return [], found
+            return [], Empty(link, found, failed=True)
         if not found:
-            return [], "the record has nothing"
+            return [], Empty(link, "the record has nothing")
         fitting = answers(question, found)
         if not fitting:
-            return [], f"what the record has is not a {question.get('type')}"
+            return [], Empty(link, f"what the record has is not a {question.get('type')}")
         return [{"extension": [self.origin()], **value} for value in fitting], None
 
-    def _note(self, link_id: str, why: str | None) -> None:
+    def _note(self, link_id: str, why: Empty | None) -> None:
         self.empty.pop(link_id, None)
         if why:
             self.empty[link_id] = why
@@ -228,7 +243,8 @@ class _Population:
             below = {"item": [kept(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
             if item.get("linkId") not in restless:
                 return item | below
-            self._note(item["linkId"], "the calculation runs in a circle and never comes to rest")
+            why = "the calculation runs in a circle and never comes to rest"
+            self._note(item["linkId"], Empty(item["linkId"], why, failed=True))
             return {name: part for name, part in item.items() if name != "answer"} | below
 
         return response | {"item": [kept(item) for item in dicts(response.get("item"))]}
@@ -237,7 +253,7 @@ class _Population:
 def _known(form: dict, variables: Variables, clinical: Clinical | None) -> dict[str, Any]:
     """Return the variables with those that the form itself defines, each of which may use the ones before it."""
     known = dict(variables) | {"questionnaire": form}
-    for one in extensions(form, VARIABLE):
+    for one in _variables(form):
         expression = as_dict(one.get("valueExpression"))
         name = text_of(expression.get("name"))
         if name and name not in known and expression.get("language") != QUERY:

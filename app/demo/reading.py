@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
-from app.dtr.client import OpenForm
+from app.dtr.opened import OpenForm
 from fhir_r4.resource import as_dict, dicts, extension, kind, value_of
 from fhir_r4.systems import COVERAGE_INFORMATION, INFORMATION_ORIGIN
 

@@ -7,8 +7,10 @@ from typing import Any
 from app.clients.outbound import Door
 from app.clock import now
 from app.demo.transcript import Transcript
-from app.dtr.client import DtrClient, Launch, OpenForm
+from app.dtr.client import DtrClient
 from app.dtr.credentials import Credentials
+from app.dtr.launch import Launch
+from app.dtr.opened import OpenForm
 from app.dtr.told import Told
 from fhir_r4.generations import Generation
 from fhir_r4.wire import read_object, write_json

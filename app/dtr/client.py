@@ -2,71 +2,47 @@
 
 Launch context in; order, coverage and patient read from the EHR; the package fetched from the payer; the form
 filled from the record, each answer with its origin and its evidence; the clinician's answers added; the response saved
-to the EHR. Nothing of the record goes to the payer.
+to the EHR. Nothing of the record goes to the payer, but for the answers of an adaptive form, which a person sends.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from app.clients.outbound import Door
+from app.dtr.adaptive import address_of, canonical_said, whole
+from app.dtr.carrying import Carried, all_of_them, begun, by_people, carried
+from app.dtr.choosing import Earlier, Opening, canonical, choose
 from app.dtr.credentials import Credentials
-from app.dtr.evaluator import Filled, fill, queries_of
+from app.dtr.filling import Filling, filling
+from app.dtr.kit import Kit
+from app.dtr.launch import Launch
+from app.dtr.opened import OpenForm
 from app.dtr.payer import Packaged, PayerApi, Wanted
 from app.dtr.payer_token import PayerTokens
 from app.dtr.record import Record
-from app.dtr.resuming import overriding, touched
+from app.dtr.resuming import overriding
 from app.dtr.told import Teller
 from fhir_r4.generations import Generation
-from fhir_r4.resource import dicts, reference
+from fhir_r4.resource import as_dict, dicts, reference, text_of
+from questionnaires.catalog import in_force
 from questionnaires.dialects import CLIENT_ORIGIN
 from questionnaires.populate import information_origin
 from rules.ports import EhrUnavailable
 
-ROUNDS = 4
-"""How often searches are looked for that what was found makes possible."""
+CHANGED = "The payer has changed this form since it was saved; the answers that fit were kept."
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
-    """What a launch says, and what was chosen where it did not.
-
-    Attributes:
-        iss: the EHR's FHIR base.
-        patient: bare id.
-        user: reference to who launched.
-        order, coverage: references from fhirContext.
-    """
-
-    iss: str
-    access_token: str = field(repr=False)
-    patient: str
-    user: str
-    order: str
-    coverage: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenForm:
-    """A form on the clinician's desk.
-
-    Attributes:
-        form: the Questionnaire; ``logic`` what came with it.
-        response: the QuestionnaireResponse as filled.
-        empty: why a question stayed empty, by linkId.
-        sources: the resources from which an answer came, by linkId.
-        refused: types of resources that the EHR did not let us search.
-        others: titles of further forms that the payer wants for this order.
-    """
+class _Started:
+    """A form before it is filled: the payer's draft, and the response with what was carried into it."""
 
     form: dict
+    draft: dict
     response: dict
-    empty: Mapping[str, str]
-    sources: Mapping[str, list[dict]] = field(default_factory=dict)
-    logic: Iterable[dict] = ()
-    refused: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
+    lost: tuple[str, ...]
+    has_more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +65,56 @@ class DtrClient:
     def api(self) -> PayerApi:
         return PayerApi(self.door, self.payer, self.generation, self.credentials, self.tell, self.tokens)
 
-    def open(self, launch: Launch, now: datetime, resumed: dict | None = None) -> OpenForm:
+    def open(self, launch: Launch, now: datetime, earlier: Earlier | None = None) -> OpenForm:
         """Fetch the form that the order needs and fill it from the record; NoForm, EhrUnavailable, RanAway.
 
         Args:
-            resumed: a response that was begun earlier: what a person answered stands, the rest is filled anew.
+            earlier: what was written down before: what a person answered stands, the rest is filled anew.
         """
-        record = self._record(launch)
-        wanted = {"order": launch.order, "coverage": launch.coverage, "patient": f"Patient/{launch.patient}"}
-        context: dict[str, Any] = dict(record.read(wanted | {"user": launch.user}))
-        context |= _requester(record, context["order"])
-        packages = self.api.packages(Wanted(context["order"], context["coverage"]), now)
-        held = next((one for one in packages if _same_form(one.form, resumed)), packages[0])
-        draft = touched(held.draft, resumed) if resumed and _same_form(held.form, resumed) else held.draft
-        found, refused = self._search(record, held, context | {"resource": draft})
-        filled = self._fill(held, draft, context | found, now)
-        response = filled.response
-        if draft is not held.draft:
-            response = overriding(response, self._fill(held, held.draft, context | found, now).response)
-        others = tuple(str(one.form.get("title", "")) for one in packages if one is not held)
-        return OpenForm(held.form, response, filled.empty, filled.sources, held.logic, refused, others)
+        record, earlier = self._record(launch), earlier or Earlier()
+        context = self._context(record, launch)
+        wanted = _wanted(context, launch, earlier)
+        packages = self.api.packages(wanted, now)
+        opening = choose(packages, earlier, now.date())
+        if opening.expired:
+            record.save(opening.expired | {"status": "stopped"})
+        notes = [*opening.notes, *self._changes(wanted, opening, now)]
+        started = self._begin(opening, now)
+        notes += [f"Could not be carried over: {words}." for words in started.lost]
+        logic = opening.held.logic
+        done = self._fill(record, started.form, started.response, context, logic, now)
+        response = done.filled.response
+        if opening.earlier:
+            again = self._fill(record, started.form, started.draft, done.variables, logic, now)
+            response = overriding(response, again.filled.response)
+        return OpenForm(
+            started.form,
+            Kit(opening.held.form, logic, done.variables),
+            response,
+            done.filled,
+            has_more=started.has_more,
+            is_resumed=opening.earlier is not None,
+            refused=done.refused,
+            notes=tuple(notes),
+            pile=_pile(packages, opening, now.date()),
+            newer=opening.newer,
+        )
+
+    def next(self, launch: Launch, kit: Kit, response: dict, now: datetime) -> OpenForm:
+        """Send the answers so far, which a person has checked, and return the form with what is asked then.
+
+        Raises:
+            NoForm: the payer refuses them, in its own words.
+        """
+        address = address_of(kit.form, self.payer) or ""
+        grown = self.api.next_question(response | {"status": "in-progress"}, address, now)
+        form = whole(kit.form, grown)
+        kept = carried(form, grown, response, all_of_them).response | _said_by_payer(grown)
+        done = self._fill(self._record(launch), form, kept, kit.variables, kit.logic, now)
+        made = done.filled.response | {"status": "in-progress"}
+        has_more = grown.get("status") != "completed"
+        grown_kit = Kit(kit.form, kit.logic, done.variables)
+        return OpenForm(form, grown_kit, made, done.filled, has_more=has_more, refused=done.refused)
 
     def complete(self, launch: Launch, opened: OpenForm, answers: Mapping[str, dict], now: datetime) -> dict:
         """Add the clinician's answers, mark the form completed and save it to the EHR; return it as saved.
@@ -138,30 +144,64 @@ class DtrClient:
     def _record(self, launch: Launch) -> Record:
         return Record(self.door, launch.iss, launch.access_token, self.tell)
 
-    def _search(
-        self, record: Record, held: Packaged, context: Mapping[str, Any]
-    ) -> tuple[dict[str, dict], tuple[str, ...]]:
-        """Ask the EHR for what the form needs, until nothing more can be asked; say which searches were refused."""
-        found: dict[str, dict] = {}
-        refused: dict[str, str] = {}
-        for _ in range(ROUNDS):
-            every = queries_of(held.form, {**context, **found}, held.logic)
-            new = {name: query for name, query in every.items() if name not in found}
-            if not new:
-                break
-            more, failed = record.search(new)
-            found |= more
-            refused |= failed
-        return found, tuple(sorted(set(refused.values())))
+    def _context(self, record: Record, launch: Launch) -> dict[str, Any]:
+        """Read what the launch is about."""
+        named = {"coverage": launch.coverage, "patient": f"Patient/{launch.patient}", "user": launch.user}
+        context: dict[str, Any] = dict(record.read(named | ({"order": launch.order} if launch.order else {})))
+        return context | _requester(record, as_dict(context.get("order")))
 
-    def _fill(self, held: Packaged, draft: dict, variables: Mapping[str, Any], now: datetime) -> Filled:
+    def _begin(self, opening: Opening, now: datetime) -> "_Started":
+        """Put the form on its way.
+
+        An adaptive form that was begun goes on with the questions that it had; else it is asked for the first ones,
+        when nothing of the record is in it yet.
+        """
+        form, draft, earlier = opening.held.form, opening.held.draft, opening.earlier
+        address = address_of(form, self.payer)
+        if address and earlier and canonical_said(earlier) == canonical_said(draft):
+            draft = draft | {name: earlier[name] for name in ("contained", "questionnaire") if name in earlier}
+        elif address:
+            draft = self.api.next_question(draft, address, now)
+        has_more = address is not None and draft.get("status") != "completed"
+        form = whole(form, draft) if address else form
+        draft = begun(form, draft) | {"status": "in-progress"}
+        kept = carried(form, draft, earlier, by_people) if earlier else Carried(draft, ())
+        return _Started(form, draft, kept.response, kept.lost, has_more)
+
+    def _changes(self, wanted: Wanted, opening: Opening, now: datetime) -> list[str]:
+        """Tell whether the payer has changed the form that is gone on with since it was saved (DTR 2.2 oper-20)."""
+        if opening.earlier is None:
+            return []
+        saved = text_of(as_dict(opening.earlier.get("meta")).get("lastUpdated"))
+        since = saved or text_of(opening.earlier.get("authored"))
+        return [CHANGED] if since and self.api.has_changed(wanted, since, now) else []
+
+    def _fill(
+        self, record: Record, form: dict, response: dict, variables: Mapping[str, Any], logic: list[dict], now: datetime
+    ) -> Filling:
         origin = information_origin(CLIENT_ORIGIN[self.generation])
-        return fill(held.form, draft, variables, origin, now=now, logic=held.logic)
+        return filling(record, form, response, variables, origin, logic=logic, now=now)
 
 
-def _same_form(form: dict, response: dict | None) -> bool:
-    said = str((response or {}).get("questionnaire", ""))
-    return bool(said) and said.partition("|")[0] == form.get("url")
+def _said_by_payer(response: dict) -> dict:
+    """Return what a payer may have written beside the questions: coverage-information, once it is decided."""
+    return {"extension": response["extension"]} if dicts(response.get("extension")) else {}
+
+
+def _wanted(context: Mapping[str, Any], launch: Launch, earlier: Earlier) -> Wanted:
+    begun_ = [canonical_said(earlier.begun)] if earlier.begun else []
+    named = [*launch.canonicals, *begun_, *([earlier.wanted] if earlier.wanted else [])]
+    canonicals = tuple(dict.fromkeys(one for one in named if one))
+    return Wanted(context.get("order"), context["coverage"], canonicals, launch.context or None)
+
+
+def _pile(packages: list[Packaged], opening: Opening, today: date) -> tuple[tuple[str, str], ...]:
+    """Return title and canonical of the order's forms; the one that is open stands for all versions of it."""
+    held = opening.held.form
+    forms = [one.form for one in packages if in_force(one.form, today) and one.form.get("url") != held.get("url")]
+    place = next((n for n, one in enumerate(packages) if one is opening.held), 0)
+    forms.insert(min(place, len(forms)), held)
+    return tuple((text_of(one.get("title")) or "Form", canonical(one)) for one in forms)
 
 
 def _requester(record: Record, order: dict) -> dict[str, dict]:

@@ -7,7 +7,8 @@ QuestionnaireResponse in progress, or a Task.
 from dataclasses import dataclass
 
 from app.clients.ehr import HttpEhr
-from app.dtr.client import Launch
+from app.dtr.choosing import Earlier
+from app.dtr.launch import Launch
 from app.dtr.smart import Launched
 from fhir_r4.resource import as_dict, codings, dicts, extensions, kind, local_reference, reference, text_of
 from fhir_r4.systems import QR_CONTEXT, QR_COVERAGE
@@ -50,10 +51,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All that is needed to open a form. ``resumed`` is a response that was begun earlier."""
+    """All that is needed to open a form: for what it is, and what was written down before."""
 
     launch: Launch
-    resumed: dict | None
+    earlier: Earlier
 
 
 def resolve(launched: Launched, ehr: HttpEhr) -> Found | Choice:
@@ -71,7 +72,7 @@ def resolve(launched: Launched, ehr: HttpEhr) -> Found | Choice:
         if len(offered) != 1:
             return Choice((_candidate(held),), offered)
         coverage = offered[0].reference
-    return Found(as_launch(launched, order, coverage), begun or _earlier(launched, ehr, order))
+    return Found(as_launch(launched, order, coverage), Earlier(begun, responses_of(launched, ehr, order)))
 
 
 def as_launch(launched: Launched, order: str, coverage: str) -> Launch:
@@ -83,13 +84,13 @@ def _begun(launched: Launched, ehr: HttpEhr) -> dict | None:
     return _theirs(ehr.read(named), launched) if named else None
 
 
-def _earlier(launched: Launched, ehr: HttpEhr, order: str) -> dict | None:
-    """Return the response that was begun for this order last; a record that cannot be searched offers none."""
-    query = f"QuestionnaireResponse?patient={launched.patient}&status=in-progress&_sort=-authored"
+def responses_of(launched: Launched | Launch, ehr: HttpEhr, order: str) -> tuple[dict, ...]:
+    """Return the responses of an order, newest first; a record that cannot be searched offers none."""
     try:
-        return next((one for one in ehr.search(query) if order in _context_of(one)), None)
+        found = ehr.search(f"QuestionnaireResponse?patient={launched.patient}&_sort=-authored")
     except EhrUnavailable:
-        return None
+        return ()
+    return tuple(one for one in found if order in _context_of(one))
 
 
 def _of_tasks(launched: Launched, ehr: HttpEhr) -> tuple[str, ...]:

@@ -4,19 +4,27 @@ A desk is one launch: the form, what population filled in, what stands now, and 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from app.dtr.client import Launch, OpenForm
+from app.dtr.adaptive import is_adaptive
+from app.dtr.carrying import all_of_them, carried
+from app.dtr.choosing import canonical
+from app.dtr.drawing import held_json, shown
+from app.dtr.launch import Launch
+from app.dtr.live import is_live
+from app.dtr.notes import notes_of
+from app.dtr.opened import OpenForm
 from app.dtr.progress import Progress, disabled, progress
 from app.dtr.rendering import rendered
 from app.dtr.resuming import PEOPLE, author_of, origin_of
 from app.dtr.revising import revised
 from app.dtr.validity import faults
 from app.dtr.wording import label_of
-from fhir_r4.resource import dicts, text_of
-from questionnaires.answers import every_item
+from fhir_r4.resource import dicts, extension, text_of, value_of
+from fhir_r4.systems import CALCULATED_EXPRESSION
+from questionnaires.answers import answers_by_question, every_item
 from questionnaires.catalog import questions
 
 _WORDS = {
@@ -53,8 +61,14 @@ class Desk:
 
     Attributes:
         payer: its name.
-        form: as the page renders it.
+        form: as the page renders it; ``canonical`` its name and version.
         filled: the response as population left it; ``response`` as it stands.
+        notes: what the clinician should know of how the form was opened.
+        pile: title and canonical of each form of the order; ``done`` the canonicals of those that were sent.
+        newer: canonical of a newer version of the form, which is offered.
+        more: of an adaptive form ``next`` or, once the payer has no more questions, ``done``; else "".
+        is_live: the form has logic that follows the answers; ``said`` is what its conditions say, ``calculated`` the
+            linkIds of what it calculates.
         saved_at: when it was last saved to the EHR, ISO; ``completed_at`` when it was sent.
         plain: whether it is drawn with plain controls; None where nobody chose.
     """
@@ -62,49 +76,60 @@ class Desk:
     launch: Launch
     payer: str
     form: dict
+    canonical: str
     filled: dict
     response: dict
     empty: Mapping[str, str]
     sources: Mapping[str, list[dict]]
-    refused: tuple[str, ...] = ()
-    others: tuple[str, ...] = ()
-    resumed: bool = False
+    notes: tuple[str, ...] = ()
+    pile: tuple[tuple[str, str], ...] = ()
+    done: tuple[str, ...] = ()
+    newer: str | None = None
+    more: str = ""
+    is_live: bool = False
+    said: Mapping[str, bool] = field(default_factory=dict)
+    calculated: tuple[str, ...] = ()
     saved_at: str | None = None
     completed_at: str | None = None
     plain: bool | None = None
 
     @classmethod
-    def of(cls, launch: Launch, payer: str, opened: OpenForm, *, resumed: bool) -> "Desk":
+    def of(cls, launch: Launch, payer: str, opened: OpenForm) -> "Desk":
         return cls(
             launch,
             payer,
-            rendered(opened.form, opened.logic),
-            opened.response,
-            opened.response,
-            opened.empty,
-            opened.sources,
-            opened.refused,
-            opened.others,
-            resumed,
+            canonical=canonical(opened.kit.form),
+            filled=opened.response,
+            pile=opened.pile,
+            newer=opened.newer,
+            **_parts(opened),
         )
 
+    def grown(self, opened: OpenForm) -> "Desk":
+        """Return the desk with the next questions of an adaptive form."""
+        filled = carried(opened.form, opened.response, self.filled, all_of_them).response
+        parts = _parts(opened)
+        parts["sources"] = {**self.sources, **opened.sources}
+        return replace(self, filled=filled, **parts)
+
     def to_json(self) -> dict:
-        launch = self.launch
-        held = {name: getattr(launch, name) for name in launch.__slots__}
-        return {name: getattr(self, name) for name in self.__slots__} | {"launch": held}
+        return {name: getattr(self, name) for name in self.__slots__} | {"launch": self.launch.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Desk":
-        lists = {name: tuple(data[name]) for name in ("refused", "others")}
-        return cls(**{**data, **lists, "launch": Launch(**data["launch"])})
+        lists: dict[str, Any] = {name: tuple(data[name]) for name in ("notes", "done", "calculated")}
+        pile = tuple((title, named) for title, named in data["pile"])
+        return cls(**{**data, **lists, "pile": pile, "launch": Launch.from_json(data["launch"])})
 
     def answered(self, sent: dict) -> "Desk":
-        """Return the desk with the answers that the page sent."""
-        return replace(self, response=revised(self.form, self.filled, self.response, sent, self.launch.user))
+        """Return the desk with the answers that the page sent; a changed one may ask for other questions."""
+        response = revised(self.form, self.filled, self.response, sent, self.launch.user)
+        changed = answers_by_question(response) != answers_by_question(self.response)
+        return replace(self, response=response, more="next" if self.more and changed else self.more)
 
     def off(self) -> frozenset[str]:
         """Return the linkIds of what is not asked as things stand."""
-        return disabled(self.form, self.response)
+        return disabled(self.form, self.response, self.said)
 
     def progress(self) -> Progress:
         return progress(self.form, self.response, self.off())
@@ -114,8 +139,24 @@ class Desk:
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether the clinician may say that it is complete."""
+        """Tell whether what is asked is answered as the form takes it."""
         return not self.progress().missing and not self.faults()
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether the clinician may say that it is complete: the payer has no more questions either."""
+        return self.is_ready and self.more != "next"
+
+    @property
+    def place(self) -> int:
+        """Return the how-manyth of the order's forms this is."""
+        return next((n for n, (_, named) in enumerate(self.pile, start=1) if named == self.canonical), 1)
+
+    @property
+    def following(self) -> tuple[str, str] | None:
+        """Return title and canonical of the next form of the order."""
+        open_ = [one for one in self.pile if one[1] != self.canonical and one[1] not in self.done]
+        return next(iter(open_), None)
 
     def shown(self) -> dict:
         """Return what the page shows beside the form."""
@@ -128,8 +169,18 @@ class Desk:
             "faults": self.faults(),
             "labels": {link: label_of(item) for link, item in questions(self.form).items()},
             "hidden": sorted(self.off()),
-            "calculated": {},
+            "calculated": self._calculated(),
+            "more": self.more,
             "saved": self.saved_at,
+        }
+
+    def _calculated(self) -> dict[str, dict[str, str]]:
+        """Return what the form calculates, for controls that nobody has typed into."""
+        first = {one.get("linkId"): next(iter(dicts(one.get("answer"))), {}) for one in every_item(self.response)}
+        return {
+            link: {"shown": shown(value_of(first.get(link, {}))), "held": held_json(first.get(link, {}))}
+            for link in self.calculated
+            if origin_of(first.get(link, {})) not in PEOPLE
         }
 
     def marks(self) -> dict[str, Mark]:
@@ -151,6 +202,22 @@ class Desk:
         sources = [_source_words(one) for one in self.sources.get(link, [])]
         words = "; ".join(sources) or "the patient's record"
         return Mark("record", f"{words[0].upper()}{words[1:]}")
+
+
+def _parts(opened: OpenForm) -> dict[str, Any]:
+    """Return what a form brings each time that it is fetched."""
+    items = questions(opened.form)
+    return {
+        "form": rendered(opened.form, opened.kit.logic, opened.filled.offered),
+        "response": opened.response,
+        "empty": opened.empty,
+        "sources": opened.sources,
+        "notes": (*opened.notes, *notes_of(opened)),
+        "more": ("next" if opened.has_more else "done") if is_adaptive(opened.kit.form) else "",
+        "is_live": is_live(opened.form),
+        "said": opened.filled.said,
+        "calculated": tuple(link for link, item in items.items() if extension(item, CALCULATED_EXPRESSION)),
+    }
 
 
 def _source_words(source: Mapping[str, str]) -> str:

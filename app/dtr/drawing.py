@@ -158,13 +158,13 @@ class _Drawing:
         below = tuple(self.items(one.below, [*given, *beside], one.depth + 1))
         held = write_json(values if one.control is Control.CHECKS else values[0]).decode() if values else ""
         first = value_of(values[0]) if values else None
-        return Answered(f"a{next(self.number)}", held, _shown(first), _unit(first), chosen, below)
+        return Answered(f"a{next(self.number)}", held, shown(first), _unit(first), chosen, below)
 
     def blank(self, one: _Asked) -> tuple[Drawn, ...] | Answered:
         return tuple(self.items(one.below, [], one.depth + 1)) if one.is_group else self.answer(one, [], [])
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """Return a value as its control shows it."""
     if value is None:
         return ""
@@ -176,6 +176,12 @@ def _shown(value: Any) -> str:
         return str(value["value"])
     told = (value.get(name) for name in ("display", "title", "code", "reference", "url"))
     return next((found for one in told if (found := text_of(one))), "")
+
+
+def held_json(answer: dict) -> str:
+    """Return the value of an answer as the page holds it."""
+    value = {name: part for name, part in answer.items() if name.startswith("value")}
+    return write_json(value).decode() if value else ""
 
 
 def _unit(value: Any) -> str:

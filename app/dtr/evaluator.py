@@ -8,12 +8,13 @@ import multiprocessing
 import os
 import resource
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
 from typing import Any
 
 from app.dtr.evidence import context_evidence, evidence
+from app.dtr.live import Settled, settle
 from fhir_r4.resource import as_dict, extension
 from fhir_r4.systems import INITIAL_EXPRESSION
 from fhir_r4.wire import read_object, write_json
@@ -21,7 +22,7 @@ from questionnaires.answering import answers
 from questionnaires.answers import answers_by_question
 from questionnaires.catalog import questions
 from questionnaires.logic import Clinical, Logic
-from questionnaires.populate import fill_query, populate, queries, values_of
+from questionnaires.populate import Empty, candidates, fill_query, populate, queries, values_of
 from questionnaires.searches import searches
 
 CPU_SECONDS = 5
@@ -35,11 +36,21 @@ class RanAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A response; why questions stayed empty, and from which resources the others were filled, by linkId."""
+    """A response that was filled.
+
+    Attributes:
+        empty: why questions stayed empty; ``sources``: from which resources the others were filled; by linkId.
+        failed: what the form's own logic could not do, by linkId.
+        offered: choices that the record offers, ``[{"valueCoding": {…}}]`` by linkId.
+        said: what each enableWhenExpression says, by linkId.
+    """
 
     response: dict
     empty: dict[str, str]
     sources: dict[str, list[dict]]
+    failed: dict[str, str]
+    offered: dict[str, list[dict]]
+    said: dict[str, bool]
 
 
 def queries_of(form: dict, variables: Mapping[str, Any], logic: Sequence[dict] = ()) -> dict[str, str]:
@@ -61,9 +72,28 @@ def fill(
     logic: Sequence[dict] = (),
 ) -> Filled:
     """Return the response filled by the form's expressions as of ``now``; RanAway."""
+    return Filled(**_in_child("populate", _work_of(form, response, variables, origin, now, logic)))
+
+
+def follow(
+    form: dict,
+    response: dict,
+    variables: Mapping[str, Any],
+    origin: dict,
+    *,
+    now: datetime,
+    logic: Sequence[dict] = (),
+) -> Settled:
+    """Return the response with what follows from its answers; RanAway."""
+    done = _in_child("settle", _work_of(form, response, variables, origin, now, logic))
+    return Settled(done["response"], done["said"], tuple(Empty(**one) for one in done["failed"]))
+
+
+def _work_of(
+    form: dict, response: dict, variables: Mapping[str, Any], origin: dict, now: datetime, logic: Sequence[dict]
+) -> dict:
     work = {"form": form, "logic": logic, "response": response, "variables": variables, "origin": origin}
-    filled = _in_child("populate", work | {"now": now.isoformat()})
-    return Filled(filled["response"], filled["empty"], filled["sources"])
+    return work | {"now": now.isoformat()}
 
 
 _children = multiprocessing.get_context("forkserver")
@@ -92,7 +122,7 @@ def _work(answer: Connection, verb: str, body: bytes) -> None:
     """Do one piece of work, in the child; what breaks it says nothing, since its words may quote the record."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     _limit()
-    done = {"queries": _queries, "populate": _populate}[verb](read_object(body))
+    done = {"queries": _queries, "populate": _populate, "settle": _settle}[verb](read_object(body))
     answer.send_bytes(write_json(done))
 
 
@@ -103,26 +133,50 @@ def _limit() -> None:
 
 def _queries(body: dict) -> dict:
     form, variables = body["form"], body["variables"]
-    filled = {one.name: fill_query(one.template, variables) for one in queries(form)}
+    filled = {one.name: _filled(one.template, variables) for one in queries(form)}
     named = {name: query for name, query in filled.items() if query is not None}
     patient = as_dict(variables.get("patient")).get("id")
     if not body["logic"] or not isinstance(patient, str):
         return named
     logic = Logic(body["logic"])
     asked = searches(logic.requirements(form), logic.terminology, patient)
-    return named | {f"cql {number}": query for number, query in enumerate(asked, start=1)}
+    return named | {f"cql {query}": query for query in asked}
+
+
+def _filled(template: str, variables: Mapping[str, Any]) -> str | None:
+    """Return a search; one whose expressions cannot be read is not made, and what needs it finds nothing."""
+    try:
+        return fill_query(template, variables)
+    except Exception:  # noqa: BLE001 fhirpathpy raises bare Exceptions
+        return None
 
 
 def _populate(body: dict) -> dict:
     form, variables, now = body["form"], body["variables"], datetime.fromisoformat(body["now"])
-    logic = Logic(body["logic"]) if body["logic"] else None
-    clinical = Clinical.over(logic, form, variables, now) if logic else None
-    response, empty = populate(form, body["response"], variables, lambda: body["origin"], clinical)
+    logic, clinical = _clinical(body)
+    filled, empty = populate(form, body["response"], variables, lambda: body["origin"], clinical)
+    settled = settle(form, filled, variables, lambda: body["origin"], clinical)
+    failed = {one.link_id: one.why for one in (*empty, *settled.failed) if one.failed}
     return {
-        "response": response,
-        "empty": {one.link_id: one.why for one in empty},
-        "sources": _sources(body, logic, response, now),
+        "response": settled.response,
+        "empty": {one.link_id: one.why for one in empty} | failed,
+        "sources": _sources(body, logic, settled.response, now),
+        "failed": failed,
+        "offered": candidates(form, variables, clinical),
+        "said": settled.said,
     }
+
+
+def _settle(body: dict) -> dict:
+    _, clinical = _clinical(body)
+    done = settle(body["form"], body["response"], body["variables"], lambda: body["origin"], clinical)
+    return {"response": done.response, "said": done.said, "failed": [asdict(one) for one in done.failed]}
+
+
+def _clinical(body: dict) -> tuple[Logic | None, Clinical | None]:
+    logic = Logic(body["logic"]) if body["logic"] else None
+    now = datetime.fromisoformat(body["now"])
+    return logic, Clinical.over(logic, body["form"], body["variables"], now) if logic else None
 
 
 def _sources(body: dict, logic: Logic | None, response: dict, now: datetime) -> dict[str, list[dict]]:

@@ -13,6 +13,7 @@ from app.dtr.sitting import Sitting
 from app.dtr.smart_app import Stopped
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.wire import read_object, write_json
+from questionnaires.catalog import questions as questions_of
 
 
 def form_pages(made: Blueprint, sitting: Sitting) -> None:
@@ -38,6 +39,13 @@ def _seen(made: Blueprint, sitting: Sitting) -> None:
     def look() -> AnyResponse:
         """Draw the form in the other way."""
         sitting.keep(sitting.app.looked(sitting.desk(), plain=request.form.get("plain") == "yes"))
+        return redirect(url_for("dtr.form"), 303)
+
+    @made.post("/another")
+    def another() -> AnyResponse:
+        """Open the next form of the order, or a newer version of this one."""
+        desk = sitting.desk()
+        sitting.keep_both(*sitting.app.open_another(desk, request.form.get("form", "")))
         return redirect(url_for("dtr.form"), 303)
 
     @made.get("/form.json")
@@ -71,20 +79,31 @@ def _done(made: Blueprint, sitting: Sitting) -> None:
     @made.post("/draft")
     def draft() -> Response:
         """Take what stands on the page to the desk; nothing leaves the app."""
-        return as_json(sitting.keep(sitting.desk().answered(_sent())).shown())
+        return as_json(sitting.answered(_sent()).shown())
 
     @made.post("/save")
     def save() -> Response:
         """Save the form to the EHR, as far as it is."""
-        desk = sitting.keep(sitting.desk().answered(_sent()))
+        desk = sitting.answered(_sent())
         return as_json(sitting.keep(sitting.app.save(desk, "in-progress")).shown())
+
+    @made.post("/next")
+    def following() -> Response:
+        """Send the answers so far to the payer, which says what is asked then: the clinician has seen them all."""
+        desk = sitting.answered(_sent())
+        if not desk.is_ready or not desk.more:
+            return as_json(desk.shown(), 422)
+        before = set(questions_of(desk.form))
+        desk = sitting.keep_both(*sitting.app.next(desk, sitting.kit()))
+        new = [link for link in questions_of(desk.form) if link not in before]
+        return as_json(desk.shown() | {"new": new})
 
     @made.post("/complete")
     def complete() -> Response:
         """Send the form: the clinician attests, nothing is missing, and the EHR has it."""
         sent = _sent()
-        desk = sitting.keep(sitting.desk().answered(sent))
-        if sent.get("attested") is not True or not desk.is_ready:
+        desk = sitting.answered(sent)
+        if sent.get("attested") is not True or not desk.is_whole:
             return as_json(desk.shown(), 422)
         sitting.keep(sitting.app.save(desk, "completed"))
         return as_json({"next": url_for("dtr.result")})

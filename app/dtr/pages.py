@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.dtr import browser
 from app.dtr.browser import Browser, Forged
-from app.dtr.context import Choice, Found, as_launch
+from app.dtr.context import Choice
 from app.dtr.form_pages import form_pages, last_pages
 from app.dtr.sitting import Sitting
 from app.dtr.smart_app import SmartApp, Stopped
@@ -77,7 +77,7 @@ def _launch_pages(made: Blueprint, sitting: Sitting) -> None:
             raise Stopped("Choose an order.")
         if coverage not in {one.reference for one in offered.coverages}:
             raise Stopped("Choose a coverage.")
-        sitting.open(Found(as_launch(launched, order, coverage), None))
+        sitting.open(app.chosen(launched, order, coverage))
         return redirect(url_for("dtr.form"), 303)
 
 

@@ -4,14 +4,23 @@ Expressions that look into the record have been evaluated here, in a process wit
 them nor the record. Value sets of the package become answer options, so that the page asks nobody.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from cql import CqlError, PackageTerminology
 from cql.types import ValueSet
 from fhir_r4.resource import as_dict, dicts, text_of
-from fhir_r4.systems import CANDIDATE_EXPRESSION, INITIAL_EXPRESSION, LAUNCH_CONTEXT, SDC, VARIABLE
+from fhir_r4.systems import (
+    CANDIDATE_EXPRESSION,
+    INITIAL_EXPRESSION,
+    LAUNCH_CONTEXT,
+    SDC,
+    UNIT_OPTION,
+    UNIT_VALUE_SET,
+    VARIABLE,
+)
 from questionnaires.logic import LANGUAGES
 
+_CHOSEN = frozenset({"choice", "open-choice", "reference"})
 _UNSEEN = frozenset(
     {
         INITIAL_EXPRESSION,
@@ -25,8 +34,12 @@ _UNSEEN = frozenset(
 )
 
 
-def rendered(form: dict, logic: Iterable[dict]) -> dict:
-    """Return the form for the page; ``logic`` holds the package's ValueSets.
+def rendered(form: dict, logic: Iterable[dict], offered: Mapping[str, list[dict]] | None = None) -> dict:
+    """Return the form for the page.
+
+    Args:
+        logic: holds the package's ValueSets.
+        offered: choices that the record offers beside the form's own, by linkId (SDC candidateExpression).
 
     Narrative and marked-up labels of other makers are left out: the plain text beside them is shown.
     """
@@ -41,11 +54,28 @@ def rendered(form: dict, logic: Iterable[dict]) -> dict:
         made = {name: value for name, value in made.items() if not name.startswith("_")}
         if choices := options.get(text_of(element.get("answerValueSet")) or ""):
             made = {name: value for name, value in made.items() if name != "answerValueSet"} | {"answerOption": choices}
+        made |= _with_candidates(made, (offered or {}).get(text_of(element.get("linkId")) or "", []))
+        made |= _with_units(made, options)
         if "item" in element:
             made["item"] = [shown(one) for one in dicts(element.get("item"))]
         return made
 
     return shown(form)
+
+
+def _with_candidates(element: dict, offered: list[dict]) -> dict:
+    """Add what the record offers to a question's choices; a text or a number is offered nothing."""
+    held = dicts(element.get("answerOption"))
+    new = [one for one in offered if one not in held and element.get("type") in _CHOSEN]
+    return {"answerOption": [*new, *held]} if new and not element.get("answerValueSet") else {}
+
+
+def _with_units(element: dict, options: Mapping[str, list[dict]]) -> dict:
+    """Write the units of a value set of the package as single units."""
+    kept = dicts(element.get("extension"))
+    named = [text_of(one.get("valueCanonical")) or "" for one in kept if one.get("url") == UNIT_VALUE_SET]
+    units = [{"url": UNIT_OPTION, **one} for name in named for one in options.get(name, [])]
+    return {"extension": [one for one in kept if one.get("url") != UNIT_VALUE_SET] + units} if units else {}
 
 
 def choices(value_set: dict) -> list[dict]:

@@ -7,7 +7,7 @@ asks the payer nothing about the case.
 from datetime import datetime
 
 from app.clients.ehr import HttpEhr
-from app.dtr.client import Launch
+from app.dtr.launch import Launch
 from fhir_r4.payer_answer import PayerAnswer, payer_answer
 from fhir_r4.resource import kind, text_of
 from rules.ports import EhrUnavailable

@@ -1,4 +1,4 @@
-"""What of a response that was begun earlier stands when the app is launched again? What a person has touched.
+"""Who gave an answer, and what becomes of a person's answer where the record has come to know one?
 
 Source: DTR 2.0.1 and 2.2.0: on relaunch population runs again for what is empty or automatic, never for what was
 overridden or entered.
@@ -10,20 +10,6 @@ from questionnaires.answers import every_item
 from questionnaires.populate import information_origin
 
 PEOPLE = frozenset({"manual", "override"})
-_KEPT = ("id", "meta", "extension", "identifier", "subject", "encounter")
-
-
-def touched(draft: dict, resumed: dict) -> dict:
-    """Return the payer's draft with the answers that people gave in ``resumed``, and under its id."""
-    by_people = {item.get("linkId", ""): item["answer"] for item in every_item(resumed) if _people_s(item)}
-
-    def kept(item: dict) -> dict:
-        below = {"item": [kept(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
-        answer = by_people.get(text_of(item.get("linkId")) or "")
-        return item | ({"answer": answer} if answer else {}) | below
-
-    mine = {name: resumed[name] for name in _KEPT if name in resumed}
-    return draft | mine | {"item": [kept(item) for item in dicts(draft.get("item"))]}
 
 
 def overriding(response: dict, by_record: dict) -> dict:
@@ -61,7 +47,3 @@ def author_of(answer: dict) -> str | None:
     """Return the reference to who answered."""
     author = extension(extension(answer, INFORMATION_ORIGIN), "author")
     return reference(value_of(extension(author, "practitioner")))
-
-
-def _people_s(item: dict) -> bool:
-    return any(origin_of(answer) in PEOPLE for answer in dicts(item.get("answer")))

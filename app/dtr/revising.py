@@ -6,12 +6,13 @@ is an override, anything else is manual (DTR 2.0.1 and 2.2, information-origin; 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from app.dtr.resuming import origin_of
+from app.dtr.resuming import PEOPLE, origin_of
 from fhir_r4.resource import as_dict, dicts, text_of, value_of
+from questionnaires.answers import every_item
 from questionnaires.catalog import questions
 from questionnaires.populate import information_origin
 
@@ -67,6 +68,27 @@ def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) ->
                     yield item(one, key)
 
     return {name: value for name, value in current.items() if name != "item"} | {"item": list(items(sent, ()))}
+
+
+def overridden(settled: dict, current: dict, calculated: Collection[str]) -> dict:
+    """Return ``settled`` with a person's answer in place of a calculated one, where the two differ.
+
+    What draws the form may calculate as well, and its result is nobody's word.
+    """
+    theirs = {
+        text_of(item.get("linkId")): item["answer"]
+        for item in every_item(current)
+        if item.get("linkId") in calculated and any(origin_of(one) in PEOPLE for one in dicts(item.get("answer")))
+    }
+
+    def item(one: dict) -> dict:
+        below = {"item": [item(each) for each in dicts(one.get("item"))]} if one.get("item") else {}
+        mine = dicts(one.get("answer"))
+        said = theirs.get(text_of(one.get("linkId")), [])
+        alike = len(said) == len(mine) and all(same(value_of(a), value_of(b)) for a, b in zip(said, mine, strict=True))
+        return one | ({"answer": said} if said and not alike else {}) | below
+
+    return item(settled)
 
 
 def with_numbers(answer: dict) -> dict:

@@ -21,6 +21,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fhir_r4.wire import read_object, write_json
 
 LIFE = timedelta(hours=8)
+DESK, KIT = "desk", "kit"
+"""What changes with every answer, and what came with the form."""
 _NONCE = 12
 _KEY = 32
 
@@ -46,31 +48,32 @@ class Desks:
         """Return the secret of a new, empty desk."""
         return base64.urlsafe_b64encode(secrets.token_bytes(_KEY)).decode()
 
-    def read(self, secret: str | None) -> dict:
+    def read(self, secret: str | None, part: str = DESK) -> dict:
         """Return what lies on the desk; nothing where there is no such desk, or no longer."""
         key = _key(secret)
-        sealed = self.safe.get(_name(key), self.now()) if key else None
+        sealed = self.safe.get(_name(key, part), self.now()) if key else None
         if key is None or sealed is None:
             return {}
         try:
-            return read_object(AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _name(key).encode()))
+            return read_object(AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _name(key, part).encode()))
         except InvalidTag:
             return {}
 
-    def write(self, secret: str, desk: dict) -> None:
+    def write(self, secret: str, desk: dict, part: str = DESK) -> None:
         """Put ``desk`` in place of what lay there."""
         key = _key(secret)
         if key is None:
             raise ValueError("not a secret of this application")
-        nonce = secrets.token_bytes(_NONCE)
-        sealed = nonce + AESGCM(key).encrypt(nonce, write_json(desk), _name(key).encode())
+        nonce, name = secrets.token_bytes(_NONCE), _name(key, part)
+        sealed = nonce + AESGCM(key).encrypt(nonce, write_json(desk), name.encode())
         now = self.now()
-        self.safe.put(_name(key), sealed, now, now + LIFE)
+        self.safe.put(name, sealed, now, now + LIFE)
 
     def clear(self, secret: str | None) -> None:
         """Forget the desk."""
         if key := _key(secret):
-            self.safe.drop(_name(key))
+            for part in (DESK, KIT):
+                self.safe.drop(_name(key, part))
 
 
 def _key(secret: str | None) -> bytes | None:
@@ -81,5 +84,5 @@ def _key(secret: str | None) -> bytes | None:
     return key if len(key) == _KEY else None
 
 
-def _name(key: bytes) -> str:
-    return hashlib.sha256(b"dtr desk" + key).hexdigest()
+def _name(key: bytes, part: str) -> str:
+    return hashlib.sha256(f"dtr {part}".encode() + key).hexdigest()

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from app.dtr import browser
 from app.dtr.context import Found
 from app.dtr.desk import Desk
+from app.dtr.kit import Kit
+from app.dtr.sessions import KIT
 from app.dtr.smart import Launched, Started
 from app.dtr.smart_app import SmartApp, Stopped
 
@@ -41,7 +43,23 @@ class Sitting:
         return desk
 
     def open(self, found: Found) -> Desk:
-        return self.keep(self.app.open(found))
+        return self.keep_both(*self.app.open(found))
+
+    def keep_both(self, desk: Desk, kit: Kit) -> Desk:
+        self.app.desks.write(browser.key() or "", kit.to_json(), KIT)
+        return self.keep(desk)
+
+    def kit(self) -> Kit:
+        """Return what came with the form that is open here; Stopped."""
+        held = self.app.desks.read(browser.key(), KIT)
+        if not held:
+            raise Stopped("This form is no longer open here. Launch it again from the EHR.")
+        return Kit.from_json(held)
+
+    def answered(self, sent: dict) -> Desk:
+        """Take what stands on the page to the desk, with all that follows from it."""
+        desk = self.desk().answered(sent)
+        return self.keep(self.app.followed(desk, self.kit()) if desk.is_live else desk)
 
     def _held(self) -> dict:
         return self.app.desks.read(browser.key())

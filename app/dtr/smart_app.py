@@ -3,29 +3,41 @@
 Source: DTR 2.0.1 and 2.2.0, SMART app; SMART App Launch 2.2.
 """
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from app.clients.outbound import Door
 from app.dtr import smart
-from app.dtr.client import DtrClient, Launch
-from app.dtr.context import Choice, Found, WrongPatient, resolve
+from app.dtr.adaptive import is_adaptive, whole
+from app.dtr.choosing import Earlier, canonical
+from app.dtr.client import DtrClient
+from app.dtr.context import Choice, Found, WrongPatient, as_launch, resolve, responses_of
 from app.dtr.credentials import Credentials
 from app.dtr.desk import Desk
-from app.dtr.evaluator import RanAway
+from app.dtr.evaluator import RanAway, follow
+from app.dtr.kit import Kit
+from app.dtr.launch import Launch
+from app.dtr.live import without, without_answers
+from app.dtr.opened import OpenForm
 from app.dtr.payer import NoForm
 from app.dtr.payer_token import PayerTokens
 from app.dtr.record import Record
 from app.dtr.registered import Registered, RegisteredPayer
 from app.dtr.rendering import choices
+from app.dtr.reporting import report
 from app.dtr.result import answer_since
+from app.dtr.revising import overridden
 from app.dtr.sessions import Desks
 from app.dtr.told import nobody
 from fhir_r4.payer_answer import PayerAnswer
 from fhir_r4.resource import dicts, identifiers, reference, text_of
 from questionnaires.catalog import questions
+from questionnaires.dialects import CLIENT_ORIGIN
+from questionnaires.populate import information_origin
 from rules.ports import EhrUnavailable
 
 CHOICES = 40
@@ -96,24 +108,58 @@ class SmartApp:
         except WrongPatient:
             raise Stopped("What the launch names belongs to another patient's record.") from None
 
-    def open(self, found: Found) -> Desk:
-        """Fetch the form, fill it, and return the desk with it; Stopped."""
+    def chosen(self, launched: smart.Launched, order: str, coverage: str) -> Found:
+        """Return what a clinician chose, with what was written down for that order before."""
+        responses = responses_of(launched, self._record(launched).ehr(), order)
+        return Found(as_launch(launched, order, coverage), Earlier(None, responses))
+
+    def open(self, found: Found) -> tuple[Desk, Kit]:
+        """Fetch the form, fill it, and return the desk with it, and what came with it; Stopped."""
+        payer = self._payer_of(found.launch)
+        with self._told():
+            opened = self._client(payer).open(found.launch, self.now(), found.earlier)
+        self._report(payer, found.launch, opened)
+        desk = Desk.of(found.launch, payer.name, opened)
+        return replace(desk, done=tuple(sorted(found.earlier.completed))), opened.kit
+
+    def open_another(self, desk: Desk, canonical: str) -> tuple[Desk, Kit]:
+        """Open another form of the same order, or a newer version of this one; Stopped."""
+        if canonical not in {desk.newer, *(named for _, named in desk.pile)}:
+            raise Stopped("The payer asks for no such form.")
+        launch = desk.launch
+        named = desk.response if canonical == desk.newer else None
+        earlier = Earlier(named, responses_of(launch, self._record(launch).ehr(), launch.order), canonical)
+        opened, kit = self.open(Found(launch, earlier))
+        sent = {*opened.done, *desk.done, *([desk.canonical] if desk.completed_at else [])}
+        return replace(opened, done=tuple(sorted(sent)), pile=desk.pile, plain=desk.plain), kit
+
+    def next(self, desk: Desk, kit: Kit) -> tuple[Desk, Kit]:
+        """Send the answers so far to the payer and return the form with its next questions; Stopped."""
+        payer = self._payer_named(desk)
+        sent = without(desk.response, desk.off())
+        with self._told():
+            opened = self._client(payer).next(desk.launch, kit, sent, self.now())
+        self._report(payer, desk.launch, opened)
+        return desk.grown(opened), opened.kit
+
+    def followed(self, desk: Desk, kit: Kit) -> Desk:
+        """Return the desk with what follows from its answers, as the form's logic has it."""
+        payer = self._payer_named(desk)
+        origin = information_origin(CLIENT_ORIGIN[payer.generation])
+        form = whole(kit.form, desk.response) if is_adaptive(kit.form) else kit.form
+        asked = without_answers(desk.response, set(desk.calculated))
         try:
-            payer = self._payer_of(found.launch)
-            opened = self._client(payer).open(found.launch, self.now(), found.resumed)
-        except NoForm as none:
-            raise Stopped(f"There is no form to fill: {none}.") from None
-        except EhrUnavailable:
-            raise Stopped("The EHR did not give what the form is about.") from None
+            settled = follow(form, asked, kit.variables, origin, now=self.now(), logic=kit.logic)
         except RanAway:
-            raise Stopped("The form's own logic does not come to an end; tell the payer.") from None
-        return Desk.of(found.launch, payer.name, opened, resumed=found.resumed is not None)
+            return desk
+        return replace(desk, response=overridden(settled.response, desk.response, desk.calculated), said=settled.said)
 
     def save(self, desk: Desk, status: str) -> Desk:
         """Save the response to the EHR and return the desk as it is then; Stopped."""
         now = self.now()
         said = {"status": status, "authored": now.isoformat(timespec="seconds")}
-        response = desk.response | said | {"author": {"reference": desk.launch.user}}
+        held = without(desk.response, desk.off() if status == "completed" else frozenset())
+        response = held | said | {"author": {"reference": desk.launch.user}}
         try:
             kept = self._record(desk.launch).save(response)
         except EhrUnavailable:
@@ -131,13 +177,36 @@ class SmartApp:
     def codes(self, desk: Desk, canonical: str, text: str) -> list[dict]:
         """Return the codes of one of the form's value sets that ``text`` finds, as choices; Stopped."""
         named = {text_of(one.get("answerValueSet")) for one in questions(desk.form).values()}
-        payer = self.registered.payer_named(desk.payer)
-        if canonical not in named or payer is None:
+        if canonical not in named:
             raise Stopped("The form has no such list.")
         try:
-            return choices(self._client(payer).api.expand(canonical, text, CHOICES, self.now()))
+            return choices(self._client(self._payer_named(desk)).api.expand(canonical, text, CHOICES, self.now()))
         except NoForm:
             raise Stopped("The payer does not give its list of codes now. Try again.") from None
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell a clinician in words what stops the app."""
+        try:
+            yield
+        except NoForm as none:
+            raise Stopped(f"The payer gave no form: {none}.") from None
+        except EhrUnavailable:
+            raise Stopped("The EHR did not give what the form is about.") from None
+        except RanAway:
+            raise Stopped("The form's own logic does not come to an end; tell the payer.") from None
+
+    def _report(self, payer: RegisteredPayer, launch: Launch, opened: OpenForm) -> None:
+        """Tell the payer of a form whose logic fails; nobody waits for that."""
+        if failed := opened.filled.failed:
+            said = report(canonical(opened.kit.form), failed, launch.iss, self.now())
+            api = self._client(payer).api
+            threading.Thread(target=api.report, args=(said, self.now()), daemon=True).start()
+
+    def _payer_named(self, desk: Desk) -> RegisteredPayer:
+        if payer := self.registered.payer_named(desk.payer):
+            return payer
+        raise Stopped("The payer of this form is no longer registered here.")
 
     def _client(self, payer: RegisteredPayer) -> DtrClient:
         return DtrClient(self.door, payer.base, payer.generation, self.credentials, nobody, self.tokens)

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.dtr.carrying import begun, by_people, carried
 from app.dtr.progress import progress
 from app.dtr.rendering import rendered
-from app.dtr.resuming import author_of, origin_of, overriding, touched
+from app.dtr.resuming import author_of, origin_of, overriding
 from app.dtr.revising import revised
 from fhir_r4.systems import INITIAL_EXPRESSION
 from questionnaires.populate import information_origin
@@ -38,6 +39,10 @@ def response(**answers):
 
 def auto(**value):
     return [{"extension": [information_origin("auto")], **value}]
+
+
+def manual(**value):
+    return [{"extension": [information_origin("manual", author=WHO)], **value}]
 
 
 def answer_in(found, link):
@@ -116,14 +121,36 @@ def test_a_question_counts_when_it_is_asked(answers, asked, missing):
 
 @pytest.mark.requirement("dtr-2.0.1@188")
 def test_what_a_person_answered_stands_when_the_form_is_opened_again_and_the_rest_is_asked_anew():
-    manual = [{"extension": [information_origin("manual", author=WHO)], "valueBoolean": True}]
-    begun = response(a=auto(valueString="old"), c=manual) | {"id": "q1", "subject": {"reference": "Patient/p"}}
-    draft = {"resourceType": "QuestionnaireResponse", "status": "in-progress", "item": [
-        {"linkId": "g", "item": [{"linkId": "a"}, {"linkId": "b"}]}, {"linkId": "c"}, {"linkId": "d"}]}  # fmt: skip
-    made = touched(draft, begun)
-    assert made["id"] == "q1"
-    assert answer_in(made, "c") == manual[0]
-    assert "answer" not in made["item"][0]["item"][0]
+    theirs = manual(valueBoolean=True)
+    opened = response(a=auto(valueString="old"), c=theirs) | {"id": "q1", "subject": {"reference": "Patient/p"}}
+    made = carried(FORM, begun(FORM, {"status": "in-progress"}), opened, by_people)
+    assert (made.response["id"], made.lost) == ("q1", ())
+    assert answer_in(made.response, "c") == theirs[0]
+    assert "answer" not in made.response["item"][0]["item"][0]
+
+
+def test_repetitions_of_a_group_stay_apart_when_the_form_is_opened_again():
+    form = {"item": [{"linkId": "g", "type": "group", "repeats": True, "item": [{"linkId": "a", "type": "string"}]}]}
+    rows = [{"linkId": "g", "item": [{"linkId": "a", "answer": manual(valueString=one)}]} for one in ("x", "y")]
+    made = carried(form, begun(form, {}), {"item": rows}, by_people).response
+    assert [row["item"][0]["answer"][0]["valueString"] for row in made["item"]] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("item", "lost"),
+    [
+        ({"linkId": "a", "type": "string"}, ()),
+        ({"linkId": "a", "type": "integer"}, ("What is it?",)),
+        ({"linkId": "b", "type": "string"}, ("What is it?",)),
+        ({"linkId": "a", "type": "choice", "answerOption": [{"valueString": "x"}]}, ()),
+        ({"linkId": "a", "type": "text"}, ()),
+    ],
+    ids=["same", "another kind", "gone", "now a choice", "wider"],
+)
+def test_answers_find_their_place_in_a_newer_form_and_what_finds_none_is_said(item, lost):
+    held = {"item": [{"linkId": "a", "text": "What is it?", "answer": manual(valueString="x")}]}
+    form = {"item": [item]}
+    assert carried(form, begun(form, {}), held, by_people).lost == lost
 
 
 @pytest.mark.requirement("dtr-2.0.1@189", "dtr-2.2.0@spec-72")

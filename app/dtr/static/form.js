@@ -61,7 +61,11 @@
     byId("todo").replaceChildren(...todo());
     if (state.saved) byId("saved").textContent = `Saved in the EHR at ${new Date(state.saved).toLocaleTimeString()}`;
     const ready = !state.missing.length && !Object.keys(faults()).length;
-    byId("complete").disabled = !ready || !byId("attested").checked;
+    byId("complete").disabled = !ready || state.more === "next" || !byId("attested").checked;
+    if (byId("next")) {
+      byId("next").disabled = !ready || state.more !== "next";
+      if (state.more === "done") byId("arrived").textContent = "The payer has no more questions. Check the answers and send the form.";
+    }
   }
 
   function send(url, more) {
@@ -69,6 +73,7 @@
     busy = busy.then(async () => {
       const { ok, status, answer } = await call(url, { ...renderer.values(), ...more });
       if (answer.next) { location.assign(answer.next); return; }
+      if (answer.new) await redrawn(answer);
       if (answer.marks) show(answer);
       problem(ok ? "" : answer.error || (status === 422 ? "Something is still missing." : "The app does not answer. Try again."));
     }).catch(() => problem("The app does not answer. What you entered is still on this page; try again."));
@@ -78,6 +83,16 @@
   function changed(soon) {
     clearTimeout(waiting);
     waiting = setTimeout(() => send(box.dataset.draft), soon ? 0 : 400);
+  }
+
+  // The next questions of an adaptive form: drawn around the answers that there are, and the first one is gone to.
+  async function redrawn(answer) {
+    renderer.clear();
+    await renderer.open((await call(box.dataset.form)).answer);
+    const words = answer.new.length === 1 ? "One more question." : `${answer.new.length} more questions.`;
+    byId("arrived").textContent = answer.new.length ? words : "";
+    const first = answer.new.find((link) => answer.labels[link]);
+    if (first) setTimeout(() => renderer.goTo(first), 0);
   }
 
   async function open() {
@@ -90,6 +105,7 @@
 
   byId("save").addEventListener("click", () => send(box.dataset.save));
   byId("complete").addEventListener("click", () => send(box.dataset.complete, { attested: byId("attested").checked }));
+  if (byId("next")) byId("next").addEventListener("click", () => send(box.dataset.next));
   byId("attested").addEventListener("change", () => state && show(state));
   open().then(() => renderer.listen(changed, remark)).catch(() => problem("The form cannot be shown. The payer's form authors should know."));
 })();

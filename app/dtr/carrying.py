@@ -1,0 +1,126 @@
+"""What of an earlier response is carried into a form? Answer by answer, by linkId, as far as the form takes it.
+
+So a form that was begun goes on, answers find their place in a newer version, and an adaptive form grows around what
+was answered. What does not fit is told, never dropped in silence.
+
+Source: DTR 2.0.1 @188, DTR 2.2.0 spec-71, spec-72: on relaunch what a person answered stands, the rest is filled anew.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from app.dtr.resuming import PEOPLE, origin_of
+from fhir_r4.resource import dicts, text_of, value_of
+from questionnaires.answering import answer_of
+from questionnaires.answers import every_item
+from questionnaires.catalog import questions
+
+MAX_DEPTH = 20
+_KEPT = ("id", "meta", "extension", "identifier", "subject", "encounter")
+Wanted = Callable[[dict], bool]
+"""Tells of one answer whether it is carried."""
+
+
+def by_people(answer: dict) -> bool:
+    return origin_of(answer) in PEOPLE
+
+
+def all_of_them(_answer: dict) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The response, and the words of the questions whose answers found no place in it."""
+
+    response: dict
+    lost: tuple[str, ...]
+
+
+def begun(form: dict, draft: dict) -> dict:
+    """Return the payer's draft with a place for each question of the form."""
+    return draft | {"item": _items(dicts(form.get("item")), [draft], [], all_of_them, 0)}
+
+
+def carried(form: dict, draft: dict, earlier: dict, wanted: Wanted) -> Carried:
+    """Return the draft with the wanted answers of ``earlier``, and under its id."""
+    mine = {name: earlier[name] for name in _KEPT if name in earlier}
+    made = draft | mine | {"item": _items(dicts(form.get("item")), [draft], [earlier], wanted, 0)}
+    found = _placed(every_item(made))
+    known = questions(form)
+    lost = [
+        text_of(item.get("text")) or link
+        for item in every_item(earlier)
+        for answer in dicts(item.get("answer"))
+        if wanted(answer)
+        and (link := text_of(item.get("linkId")) or "", str(value_of(answer))) not in found
+        and known.get(link, {}).get("type") != "display"
+    ]
+    return Carried(made, tuple(dict.fromkeys(lost)))
+
+
+def _placed(items: Iterable[dict]) -> set[tuple[str, str]]:
+    return {
+        (text_of(item.get("linkId")) or "", str(value_of(answer)))
+        for item in items
+        for answer in dicts(item.get("answer"))
+    }
+
+
+def _items(items: list[dict], drafts: list[dict], earlier: list[dict], wanted: Wanted, depth: int) -> list[dict]:
+    """Return a place for each item; ``drafts`` and ``earlier`` are the items of both around them."""
+    made: list[dict] = []
+    for item in items if depth < MAX_DEPTH else []:
+        link = text_of(item.get("linkId")) or ""
+        text = text_of(item.get("text"))
+        bare = {"linkId": link} | ({"text": text} if text else {})
+        mine, theirs = _within(earlier, link), _within(drafts, link)
+        below = dicts(item.get("item"))
+        if item.get("type") == "group":
+            rows = _rows(item, theirs, mine)
+            made += [bare | _below(_items(below, draft, held, wanted, depth + 1)) for draft, held in rows]
+        else:
+            given = _given(item, theirs, mine, wanted)
+            around = [answer for one in mine for answer in dicts(one.get("answer"))]
+            inside = _items(below, theirs, [*mine, *around], wanted, depth + 1)
+            made.append(bare | ({"answer": given} if given else {}) | _below(inside))
+    return made
+
+
+def _rows(item: dict, drafts: list[dict], earlier: list[dict]) -> list[tuple[list[dict], list[dict]]]:
+    """Return the repetitions of a group: as many as there were; one where there were none."""
+    if item.get("repeats") is not True:
+        return [(drafts, earlier)]
+    count = max(len(drafts), len(earlier), 1)
+    return [(drafts[n : n + 1], earlier[n : n + 1]) for n in range(count)]
+
+
+def _given(item: dict, drafts: list[dict], earlier: list[dict], wanted: Wanted) -> list[dict]:
+    """Return the answers of a question: the wanted ones that fit, else the payer's own."""
+    held = [answer for one in earlier for answer in dicts(one.get("answer"))]
+    kept = [_bare(one) for one in held if wanted(one) and _fits(item, one)]
+    if kept:
+        return kept if item.get("repeats") is True else kept[:1]
+    return [_bare(answer) for one in drafts for answer in dicts(one.get("answer"))]
+
+
+def _fits(item: dict, answer: dict) -> bool:
+    """Tell whether an answer is still one of the question's kind; a choice may be by a text of the form's own."""
+    value = value_of(answer)
+    if value is None:
+        return False
+    options = [value_of(one) for one in dicts(item.get("answerOption"))]
+    told = answer_of(item, value)
+    return value in options or (told is not None and next(iter(told)) in answer)
+
+
+def _bare(answer: dict) -> dict:
+    return {name: value for name, value in answer.items() if name != "item"}
+
+
+def _within(parents: list[dict], link: str) -> list[dict]:
+    return [one for parent in parents for one in dicts(parent.get("item")) if one.get("linkId") == link]
+
+
+def _below(items: list[dict]) -> dict:
+    return {"item": items} if items else {}

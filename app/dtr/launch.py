@@ -1,0 +1,37 @@
+"""What does a launch say, and what was chosen where it did not?"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One launch of the app, for one order.
+
+    Attributes:
+        iss: the EHR's FHIR base.
+        patient: bare id.
+        user: reference to who launched.
+        order, coverage: references from fhirContext; a Task alone may leave the order open, "".
+        context: trace number of a request for more information.
+        canonicals: forms that were asked for by name.
+        task: reference to the Task from which the app was launched.
+    """
+
+    iss: str
+    access_token: str = field(repr=False)
+    patient: str
+    user: str
+    order: str
+    coverage: str
+    context: str = ""
+    canonicals: tuple[str, ...] = ()
+    task: str = ""
+
+    def to_json(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Launch":
+        return cls(**{**data, "canonicals": tuple(data["canonicals"])})

@@ -1,0 +1,132 @@
+"""What follows from the answers that stand? Calculations and conditions of the form, until nothing changes any more.
+
+What is not asked counts as not answered: a condition may hide what a calculation used. Where that runs in a circle,
+the form is at fault: what circles is asked, is not calculated, and is told.
+
+Source: SDC 4.0.0, calculatedExpression and enableWhenExpression; DTR 2.0.1 @178, @179, @222; DTR 2.2.0 spec-66,
+spec-67, spec-150.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.dtr.progress import disabled
+from fhir_r4.resource import as_dict, dicts, extension, text_of
+from fhir_r4.systems import CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION
+from questionnaires.answers import every_item
+from questionnaires.catalog import questions
+from questionnaires.logic import Clinical
+from questionnaires.populate import Asks, Empty, asks_of, populate, values_of
+
+ROUNDS = 8
+CIRCLE = "the form's own logic runs in a circle and never comes to rest"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How things stand.
+
+    Attributes:
+        response: with what is calculated; answers to what is not asked stay in it.
+        said: what each enableWhenExpression says, by linkId.
+        failed: what the form's logic could not do.
+    """
+
+    response: dict
+    said: dict[str, bool]
+    failed: tuple[Empty, ...]
+
+
+def is_live(form: dict) -> bool:
+    """Tell whether a form has logic that follows the answers."""
+    return any(
+        extension(item, url)
+        for item in questions(form).values()
+        for url in (CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION)
+    )
+
+
+def settle(
+    form: dict,
+    response: dict,
+    variables: Mapping[str, Any],
+    origin: Callable[[], dict],
+    clinical: Clinical | None,
+) -> Settled:
+    """Return the response as it is once the form's logic has come to rest."""
+    asks = asks_of(form)
+    calculated = Asks(asks.questions, {}, asks.calculated)
+    said: dict[str, bool] = {}
+    seen: list[dict[str, bool]] = []
+    failed: dict[str, Empty] = {}
+    for _ in range(ROUNDS):
+        before, off = response, disabled(form, response, said)
+        shown = without(response, off)
+        made, empty = populate(form, shown, variables, origin, clinical, calculated)
+        response = _with_calculated(before, made, asks.calculated)
+        failed = {one.link_id: one for one in empty if one.failed}
+        seen.append(said)
+        now = without(response, disabled(form, response, said))
+        said, wrong = _conditions(form, now, variables, clinical)
+        failed |= {one.link_id: one for one in wrong}
+        if response == before and said == seen[-1]:
+            return Settled(response, said, tuple(failed.values()))
+    restless = {link for link in said if len({one.get(link) for one in seen[ROUNDS // 2 :]} | {said[link]}) > 1}
+    circling = restless or set(asks.calculated)
+    failed |= {link: Empty(link, CIRCLE, failed=True) for link in circling}
+    calm = {link: value for link, value in said.items() if link not in restless}
+    return Settled(without_answers(response, circling & asks.calculated.keys()), calm, tuple(failed.values()))
+
+
+def without(response: dict, links: frozenset[str] | set[str]) -> dict:
+    """Return the response without the items of these linkIds, and without empty lists, which FHIR does not have."""
+
+    def kept(parent: dict) -> dict:
+        items = [kept(one) for one in dicts(parent.get("item")) if one.get("linkId") not in links]
+        answers = [kept(one) for one in dicts(parent.get("answer"))]
+        made = {name: value for name, value in parent.items() if name not in {"item", "answer"}}
+        return made | ({"answer": answers} if answers else {}) | ({"item": items} if items else {})
+
+    return kept(response)
+
+
+def without_answers(response: dict, links: set[str]) -> dict:
+    def kept(item: dict) -> dict:
+        below = {"item": [kept(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
+        dropped = {"answer"} if item.get("linkId") in links else set()
+        return {name: value for name, value in item.items() if name not in dropped} | below
+
+    return kept(response) if links else response
+
+
+def _with_calculated(response: dict, made: dict, calculated: Mapping[str, dict]) -> dict:
+    """Return the response with the calculated answers of ``made``, which lacks what is not asked."""
+    answers = {item.get("linkId"): item.get("answer") for item in every_item(made) if item.get("linkId") in calculated}
+
+    def item(one: dict) -> dict:
+        below = {"item": [item(each) for each in dicts(one.get("item"))]} if one.get("item") else {}
+        if one.get("linkId") not in answers:
+            return one | below
+        given = answers[one["linkId"]]
+        bare = {name: value for name, value in one.items() if name != "answer"}
+        return bare | ({"answer": given} if given else {}) | below
+
+    return item(response)
+
+
+def _conditions(
+    form: dict, response: dict, variables: Mapping[str, Any], clinical: Clinical | None
+) -> tuple[dict[str, bool], list[Empty]]:
+    said: dict[str, bool] = {}
+    failed: list[Empty] = []
+    known = {**variables, "questionnaire": form, "resource": response}
+    for link, item in questions(form).items():
+        expression = as_dict(extension(item, ENABLE_WHEN_EXPRESSION).get("valueExpression"))
+        if text_of(expression.get("expression")):
+            found = values_of(expression, {**known, "qitem": item}, clinical)
+            if isinstance(found, str):
+                failed.append(Empty(link, found, failed=True))
+            else:
+                said[link] = found == [True]
+    return said, failed
