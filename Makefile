@@ -82,8 +82,9 @@ else
 	$(BIN)/python -m bench.inquiries --small
 endif
 
-docs: setup  ## write docs/conformance.md from the requirement markers
+docs: setup  ## write docs/conformance.md from the requirement markers, docs/prepopulation.md from the forms
 	$(BIN)/python -m tests.conformance
+	$(BIN)/python -m tests.questionnaires.prepopulation
 
 lock:  ## resolve the lock files anew (needs uv)
 	$(LOCK) --extra build --extra postgres -o requirements.lock

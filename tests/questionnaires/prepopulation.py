@@ -1,0 +1,236 @@
+"""How is ``docs/prepopulation.md`` made? ``python -m tests.questionnaires.prepopulation``: every patient, every form.
+
+Each of the payer's forms is packaged, searched for and filled as the DTR app does it, over the record of each of the
+sandbox EHR's patients, who were written down before the forms. Every question of the form counts, also one that is
+for the clinician alone; answered is one that the record answers by itself.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from app.sandbox.records import Records
+from fhir_r4.generations import Generation
+from fhir_r4.resource import Coding, as_dict, codings, dicts, extension, kind, local_reference, reference
+from fhir_r4.systems import INFORMATION_ORIGIN
+from fhir_r4.wire import read_object, write_json
+from questionnaires.adaptive import is_adaptive
+from questionnaires.catalog import questions
+from questionnaires.dialects import CLIENT_ORIGIN
+from questionnaires.logic import Clinical, Logic
+from questionnaires.populate import fill_query, information_origin, populate, queries
+from questionnaires.searches import searches
+from rules.policy import Policy
+from tests.given import BOOK, CATALOG, NOW, ROOT, TODAY, a_record
+from tests.questionnaires.given import answered
+
+PAGE = ROOT / "docs" / "prepopulation.md"
+GENERATION = Generation.V2_2
+ROUNDS = 4
+AIM = 0.7
+_CONCEPTS = ("code", "codeCodeableConcept", "medicationCodeableConcept")
+_HEAD = """# How many questions the record answers
+
+Made by `python -m tests.questionnaires.prepopulation`; do not edit.
+
+Each form, as a DTR client gets it on `/fhir/2.2`, is filled from the record of each of the sandbox EHR's 20 synthetic
+patients ([who they are](../fixtures/ehr/README.md)). The records were written before the forms. **Every question
+counts**, also those that only a clinician can answer; answered is a question that the record answers by itself, with
+its source. The aim is {aim:.0%} on each form's fullest patient.
+
+| form | questions | fullest patient | answered | share |
+|---|--:|---|--:|--:|
+"""
+_ORDERS = """
+## For whom an order is drafted
+
+| form | patient | answered | left to the clinician |
+|---|---|--:|---|
+"""
+_EVERYONE = """
+## Every patient
+
+Questions answered. In bold: an order of that kind is drafted; elsewhere there is none, and what an order answers is
+empty.
+
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One form over one record: how many questions, and which were answered from it, by linkId."""
+
+    form: str
+    patient: str
+    order: str
+    questions: int
+    answered: frozenset[str]
+    left: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        return len(self.answered) / self.questions
+
+
+@cache
+def record() -> Records:
+    return a_record()
+
+
+def forms() -> list[dict]:
+    return [form for form in CATALOG if not is_adaptive(form) and policy_of(form)]
+
+
+def policy_of(form: dict) -> Policy | None:
+    """Return the policy that names the form; what no policy names is no form of the payer's policies."""
+    name = f"{form['id']}|{form['version']}"
+    return next((one for one in BOOK if one.at_order_time.questionnaire == name), None)
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """Return every form over every patient, in the order of their names."""
+    return tuple(_filled(form, patient) for form in forms() for patient in patients())
+
+
+def patients() -> list[dict]:
+    return sorted((one for one in record() if kind(one) == "Patient"), key=name_of)
+
+
+def name_of(patient: dict) -> str:
+    name = patient["name"][0]
+    return f"{' '.join(name['given'])} {name['family']}"
+
+
+def _filled(form: dict, patient: dict) -> Row:
+    order = _order(form, patient)
+    context = dict(_context(patient, order))
+    package = _package(form, context)
+    (held,) = (one for one in package if kind(one) == "Questionnaire")
+    draft = next(one for one in package if kind(one) == "QuestionnaireResponse")
+    logic = Logic(package)
+    context |= _searched(held, logic, context | {"resource": draft}, patient["id"])
+    clinical = Clinical.over(logic, held, context, NOW)
+    origin = information_origin(CLIENT_ORIGIN[GENERATION])
+    response, _ = populate(held, draft, context, lambda: origin, clinical)
+    every = [link for link, one in questions(held).items() if one.get("type") not in {"group", "display"}]
+    answered_ones = frozenset(_from_the_record(response))
+    left = tuple(link for link in every if link not in answered_ones)
+    return Row(form["id"], name_of(patient), local_reference(order) if order else "", len(every), answered_ones, left)
+
+
+def _order(form: dict, patient: dict) -> dict | None:
+    """Return the patient's drafted order that the form's policy is for."""
+    policy = policy_of(form)
+    mine = [one for one in record() if one.get("status") == "draft" and _is_of(one, patient)]
+    return next(
+        (one for one in mine if policy and any(policy.applies_to.codes.has(code, TODAY) for code in _codes(one))), None
+    )
+
+
+def _codes(order: dict) -> list[Coding]:
+    return [one for name in _CONCEPTS for one in codings(order.get(name))]
+
+
+def _is_of(order: dict, patient: dict) -> bool:
+    return reference(order.get("subject")) == local_reference(patient)
+
+
+def _context(patient: dict, order: dict | None) -> Iterator[tuple[str, Any]]:
+    """Yield what a launch has read: patient, coverage, and the order with who wrote it."""
+    records = record()
+    yield "patient", patient
+    yield "coverage", records.search("Coverage", f"patient={patient['id']}")[0]
+    if order:
+        requester = records.get(reference(order["requester"]) or "")
+        yield "order", order
+        yield "user", requester
+        entry = [{"resource": requester}]
+        yield "requester", {"resourceType": "Bundle", "type": "searchset", "entry": entry}
+
+
+def _package(form: dict, context: dict[str, Any]) -> list[dict]:
+    """Return what came with the form: asked for by name, with the order where there is one."""
+    given = [
+        {"name": "coverage", "resource": _ours(context["coverage"])},
+        {"name": "questionnaire", "valueCanonical": f"{form['url']}|{form['version']}"},
+    ]
+    given += [{"name": "order", "resource": context["order"]}] if "order" in context else []
+    answer = answered(GENERATION, *given, order=False, coverage=False)
+    bundles = (as_dict(one.get("resource")) for one in answer["parameter"])
+    wanted = (one for one in bundles if kind(one) == "Bundle")
+    resources = ([as_dict(entry["resource"]) for entry in dicts(one["entry"])] for one in wanted)
+    return next(one for one in resources if any(each.get("url") == form["url"] for each in one))
+
+
+def _ours(coverage: dict) -> dict:
+    return coverage | {"payor": [{"identifier": dicts((record().get("Organization/acme") or {})["identifier"])[0]}]}
+
+
+def _searched(form: dict, logic: Logic, context: dict[str, Any], patient: str) -> dict[str, dict]:
+    """Return what the form's searches find, round by round, as the app asks the EHR."""
+    records, found = record(), {}
+    for _ in range(ROUNDS):
+        known = context | found
+        asked = {one.name: fill_query(one.template, known) for one in queries(form)}
+        by_cql = searches(logic.requirements(form), logic.terminology, patient)
+        asked |= {f"cql {number}": query for number, query in enumerate(by_cql, start=1)}
+        new = {name: query for name, query in asked.items() if query is not None and name not in found}
+        if not new:
+            break
+        for name, query in new.items():
+            entry = [{"resource": one} for one in records.search(*query.split("?", 1))]
+            found[name] = {"resourceType": "Bundle", "type": "searchset", "entry": entry}
+    return {name: read_object(write_json(one)) for name, one in found.items()}
+
+
+def _from_the_record(response: dict) -> Iterator[str]:
+    """Yield the questions whose answers the app found, and not the payer."""
+    waiting = dicts(response.get("item"))
+    while waiting:
+        item = waiting.pop()
+        waiting += dicts(item.get("item"))
+        if any(_source(one) == CLIENT_ORIGIN[GENERATION] for one in dicts(item.get("answer"))):
+            yield item["linkId"]
+
+
+def _source(answer: dict) -> str:
+    parts = dicts(extension(answer, INFORMATION_ORIGIN).get("extension"))
+    return next((str(one.get("valueCode")) for one in parts if one.get("url") == "source"), "")
+
+
+def fullest(form: str) -> Row:
+    """Return the patient with an order of whom the most is known."""
+    return max((one for one in rows() if one.form == form and one.order), key=lambda one: one.share)
+
+
+def page() -> str:
+    names = [form["id"] for form in forms()]
+    best = "".join(
+        _line(one.form, one.questions, one.patient, len(one.answered), f"{one.share:.0%}")
+        for one in map(fullest, names)
+    )
+    drafted = "".join(
+        _line(one.form, one.patient, f"{len(one.answered)} of {one.questions}", ", ".join(one.left) or "-")
+        for one in rows()
+        if one.order
+    )
+    return _HEAD.format(aim=AIM) + best + _ORDERS + drafted + _EVERYONE + "".join(_matrix(names))
+
+
+def _matrix(names: list[str]) -> Iterator[str]:
+    held = {(one.form, one.patient): one for one in rows()}
+    yield _line("patient", *(f"{name} ({fullest(name).questions})" for name in names))
+    yield "|---|" + "--:|" * len(names) + "\n"
+    for patient in map(name_of, patients()):
+        of = [held[name, patient] for name in names]
+        yield _line(patient, *(f"**{len(one.answered)}**" if one.order else len(one.answered) for one in of))
+
+
+def _line(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
