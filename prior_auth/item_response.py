@@ -21,6 +21,7 @@ from fhir_r4.systems import (
     PAS,
     PAS_TEMP,
     REQUESTED_SERVICE,
+    X12_UNIT,
 )
 from prior_auth import authorized_providers
 from prior_auth.adjudication import adjudication, granted_adjudication
@@ -136,7 +137,7 @@ def _granted_detail(granted: Service, asked: dict) -> list[tuple[str, dict]]:
 
 
 def _asked_detail(_: Service, asked: dict) -> list[tuple[str, dict]]:
-    return _parts(asked.get("productOrService"), asked.get("quantity"), asked)
+    return _parts(asked.get("productOrService"), _requested_quantity(asked), asked)
 
 
 _DETAILS: Mapping[Generation, Callable[[Service, dict], list[tuple[str, dict]]]] = {
@@ -158,11 +159,20 @@ def _concept(granted: Service) -> dict | None:
 
 def granted_quantity(granted: Service | None, asked: dict) -> dict | None:
     """Return how much is granted, in the unit of the request where nothing else is said."""
-    before = as_dict(asked.get("quantity"))
+    before = _requested_quantity(asked)
     if granted is None or granted.quantity is None:
-        return before or None
-    kept = {name: before[name] for name in ("unit", "system", "code") if name in before}
+        return before
+    kept = {name: value for name, value in (before or {}).items() if name in {"unit", "system", "code"}}
     return {"value": granted.quantity} | ({"unit": granted.unit} if granted.unit else kept or {"unit": _UNITS})
+
+
+def _requested_quantity(asked: dict) -> dict | None:
+    """Return what was asked for; a code that is none of X12's is told as a word (2.2.1 prof-3)."""
+    quantity = as_dict(asked.get("quantity"))
+    if "code" not in quantity or quantity.get("system") == X12_UNIT:
+        return quantity or None
+    word = quantity.get("unit") or quantity["code"]
+    return {name: value for name, value in quantity.items() if name not in {"system", "code"}} | {"unit": word}
 
 
 _UNITS = "Units"  # prof-2: a quantity has a unit or a code, also where the request had neither

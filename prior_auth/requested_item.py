@@ -177,7 +177,7 @@ def _records(entries: Entries, patient: Entry) -> Iterator[dict]:
 def _doubts_of_order(order: Entry, item: dict, entries: Entries, patient: Entry) -> Iterator[str]:
     """Say where the order behind an item does not bear it."""
     behind = order.resource
-    if text_of(behind.get("status")) not in {"active", "draft"}:
+    if text_of(behind.get("status")) not in {"active", "draft", None}:  # an order need not say (2.2.1 conf-12)
         yield "The order behind the item is not active."
     if behind.get("doNotPerform") is True:
         yield "The order behind the item says not to do it."

@@ -171,6 +171,23 @@ def test_a_request_with_every_must_support_element_is_worked_on(house, generatio
 
 
 @BOTH
+@pytest.mark.requirement("pas-2.2.1@conf-15")
+def test_what_is_told_is_told_in_the_guides_own_elements(told, generation):
+    """No extension of ours: whoever knows the guides understands all that is answered."""
+    urls = set(_extensions_in(json.loads(json.dumps(told, default=str))))
+    assert len(urls) > 10
+    assert {url for url in urls if not url.startswith(("http://hl7.org/fhir/", "http://terminology.hl7.org/"))} == set()
+
+
+def _extensions_in(node):
+    """Yield the urls of extensions, but for the parts of complex ones, which have names."""
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _extensions_in(value)
+    if isinstance(node, dict):
+        yield from (one["url"] for one in node.get("extension", ()) if ":" in one["url"])
+
+
+@BOTH
 @pytest.mark.requirement("pas-2.0.1@215", "pas-2.0.1@216", "pas-2.2.1@use-1")
 def test_what_the_showcase_is_answered_keeps_to_its_profiles(told, generation):
     for answer in told:

@@ -110,7 +110,6 @@ def test_a_number_narrows_wherever_it_stands(name, number, is_it):
     assert found(with_claim(extension=said)) is is_it
 
 
-@pytest.mark.requirement("pas-2.0.1@36")
 @pytest.mark.parametrize("ask", [with_item, with_claim])
 @pytest.mark.parametrize(
     ("asked", "was", "is_it"), [("I", "R", True), ("R", "R", True), ("R", "I", False), ("R", None, False)]

@@ -108,6 +108,28 @@ def test_2_2_says_the_part_as_an_added_item_that_is_certified():
     assert action(added)["number"]["valueString"] == PART.number
 
 
+@pytest.mark.requirement("pas-2.2.1@prof-3")
+@pytest.mark.parametrize(
+    ("unit", "told"),
+    [
+        ({"system": "http://unitsofmeasure.org", "code": "mL"}, {"unit": "mL"}),
+        ({"system": "http://unitsofmeasure.org", "code": "mL", "unit": "millilitres"}, {"unit": "millilitres"}),
+        (
+            {"system": "https://codesystem.x12.org/005010/673", "code": "VS"},
+            {"system": "https://codesystem.x12.org/005010/673", "code": "VS"},
+        ),
+        ({}, {"unit": "Units"}),
+    ],
+)
+def test_the_code_of_a_quantity_is_x12_s_or_there_is_none(unit, told):
+    case = a_case(PART)
+    asked = case.authorization.items[0].asked | {"quantity": {"value": 5} | unit}
+    item = replace(case.authorization.items[0], asked=asked)
+    case = replace(case, authorization=replace(case.authorization, items=(item,)))
+    response = writer(Generation.V2_2).response_bundle(case)["entry"][0]["resource"]
+    assert response["addItem"][0]["quantity"] == {"value": 3} | told
+
+
 @BOTH
 def test_a_clinician_s_part_is_told_with_what_is_certified(generation):
     partly = replace(PART, action=ReviewAction.PARTLY_CERTIFIED, basis=Basis.CLINICIAN, licence="NY/1")
