@@ -18,7 +18,7 @@ from fhir_r4.profiles.schema import Schemas
 from fhir_r4.profiles.slices import Slicer
 from fhir_r4.profiles.targets import Wanted
 from fhir_r4.profiles.walk import Tools, Walk
-from fhir_r4.profiles.watch import Watches
+from fhir_r4.profiles.watches import Watches
 from fhir_r4.resource import dicts, kind
 from fhir_r4.wire import write_json
 
@@ -62,9 +62,9 @@ class Profiles:
     """
 
     def __init__(self, texts: Mapping[str, bytes], generation: str, *, strict: Iterable[str] = ()) -> None:
-        self.definitions = Definitions(texts, generation)
-        slicer = Slicer(self.definitions)
         deviations = Deviations(strict)
+        self.definitions = Definitions(texts, generation, deviations.codes)
+        slicer = Slicer(self.definitions)
         self._schemas = Schemas(self.definitions, slicer, deviations.displaced)
         self._validators: dict[str, Draft202012Validator] = {}
         self._tools = Tools(
@@ -125,7 +125,7 @@ class Profiles:
         """Return what is wrong with a resource or Bundle; nothing where it keeps to its profiles.
 
         Args:
-            body: FHIR JSON; numbers may be Decimal.
+            body: FHIR JSON, as a parser gives it: numbers may be Decimal, and no object or list stands in two places.
             profile: canonical of the profile that the operation asks for. The profiles that the body claims in
                 ``meta.profile`` are checked as claimed as well; with neither, its bare type.
             references: "closed" where everything that is referred to by a profiled reference must have been sent

@@ -97,7 +97,7 @@ class Children:
             self._findings.say("structure", times(element.low, element.high), at)
         inner = here.below(name.removesuffix("[x]"), code)
         suspect = self._suspect(holder, spelling, element, entries)
-        if name == "extension" and here.spot.above is None:  # a resource's schema lets those pass that no slice names
+        if name == "extension":  # the schema may let those pass that no slice names
             named = self._walk.slicer.urls_of(element)
             suspect = suspect | {one.path for one in entries if text_of(as_dict(one.value).get("url")) not in named}
         for entry in entries:
@@ -112,8 +112,7 @@ class Children:
     ) -> bool:
         """Tell whether the schema accepts all under a property, and looking it over finds nothing either."""
         keys = self._walk.suspects.inside(holder)
-        open_ = name == "extension" and here.spot.above is None  # a resource's schema lets extensions pass
-        if keys is None or open_ or spelling in keys or f"_{spelling}" in keys:
+        if keys is None or spelling in keys or f"_{spelling}" in keys:
             return False
         look = self._walk.watches.property(name, element, type_, here.root)
         return look is None or look(holder[spelling], self._walk, path, here.scope)

@@ -22,12 +22,14 @@ class Deviation:
         places: an extension's URL and where it is taken although its contexts do not say so: elements, or the URLs
             of extensions around it.
         rule: the name of an invariant, and what its published expression really says.
+        codes: a value set's URL, a system, and a code of it that is taken as well.
     """
 
     name: str
     why: str
     places: tuple[tuple[str, tuple[str, ...]], ...] = ()
     rule: tuple[str, Callable[[Any, dict], bool]] | None = None
+    codes: tuple[tuple[str, str, str], ...] = ()
 
 
 def _ci_q2_as_published(extension: Any, _: dict) -> bool:
@@ -45,6 +47,7 @@ def _pas(places: dict[str, str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     return tuple((f"{_PAS}/{tail}", tuple(listed.split())) for tail, listed in places.items())
 
 
+_V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _AUTHORIZED_DETAIL = f"{_PAS}/extension-itemAuthorizedDetail"
 _AUTHORIZED_PROVIDER = f"{_PAS}/extension-itemAuthorizedProvider"
 _TIMING = "ServiceRequest.occurrence DeviceRequest.occurrence NutritionOrder.oralDiet.schedule Timing"
@@ -126,6 +129,11 @@ DEVIATIONS: tuple[Deviation, ...] = (
         "as published it fails on every withpa; meant, and checked, is: where no authorization is needed",
         rule=("crd-ci-q4:extension.where(url = 'pa-needed' and (value", _ci_q4_as_published),
     ),
+    Deviation(
+        "member-number-type",
+        "CRD and US Core fix the type of a member number (MB) by pattern; the extensible value set has it not",
+        codes=(("http://hl7.org/fhir/ValueSet/identifier-type", _V2_0203, "MB"),),
+    ),
 )
 
 
@@ -139,6 +147,7 @@ class Deviations:
             raise ValueError(f"no such deviation: {', '.join(sorted(unknown))}")
         self._places: dict[str, set[str]] = {}
         self._rules: dict[str, Callable[[Any, dict], bool]] = {}
+        self.codes = [code for one in DEVIATIONS if one.name not in off for code in one.codes]
         self.displaced = {url for one in DEVIATIONS if one.name in off for url, _ in one.places}
         for deviation in DEVIATIONS:
             if deviation.name not in off:

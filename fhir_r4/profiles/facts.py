@@ -4,7 +4,7 @@ Three texts: ``nodes`` (one element a line), ``codes`` (one value set or code sy
 are parsed when they are first needed, so loading costs what is used.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import orjson
@@ -88,9 +88,10 @@ class Definitions:
     """The facts of one generation, as the two readers of them ask for them.
 
     ``systems`` holds all codes of each complete code system; of one that is not there nothing is known.
+    ``taken``: a value set's URL, a system, and a code that is taken although the set has it not.
     """
 
-    def __init__(self, texts: Mapping[str, bytes], generation: str) -> None:
+    def __init__(self, texts: Mapping[str, bytes], generation: str, taken: Iterable[tuple[str, str, str]] = ()) -> None:
         index = orjson.loads(texts["index.json"])
         self._pool = Pool(texts["nodes.jsonl"].splitlines(), orjson.loads)
         self._profiles = {
@@ -105,6 +106,7 @@ class Definitions:
         known = zip(index["systems"], lines[len(index["codes"]) :], strict=False)
         self.systems: dict[str, frozenset[str]] = {system: frozenset(orjson.loads(line)) for system, line in known}
         self._codes: dict[str, dict[str, frozenset[str] | None]] = {}
+        self._taken = tuple(taken)
         self.missing: dict[str, list[str]] = index["missing"]
 
     @property
@@ -145,6 +147,9 @@ class Definitions:
         found = self._codes.get(key)
         if found is None:
             listed = orjson.loads(self._code_lines[key])
+            for url, system, code in self._taken:
+                if url == key.partition("|")[0] and listed.get(system) is not None:
+                    listed[system].append(code)
             found = {system: None if codes is None else frozenset(codes) for system, codes in listed.items()}
             self._codes[key] = found
         return found

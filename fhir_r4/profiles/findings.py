@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from fhir_r4.problems import Issue
 
@@ -14,11 +15,27 @@ class TooMuchError(Exception):
     """The body asks for more work than is done for anyone."""
 
 
+@dataclass(slots=True)
+class Notes:
+    """What is left to be said where a value is only looked over; where that stands is found at the end (``places``).
+
+    Attributes:
+        advice: values with codes that an extensible value set does not hold, each with the key of that set.
+        unnamed: extensions that no slice of their list names, each with the id of that list.
+        named: the same of those that one does, and has judged, by id.
+    """
+
+    advice: list[tuple[dict, str]] = field(default_factory=list)
+    unnamed: list[tuple[int, dict]] = field(default_factory=list)
+    named: set[tuple[int, int]] = field(default_factory=set)
+
+
 class Findings:
     """The issues of one check. ``left`` says how many values may still be looked at closely."""
 
     def __init__(self, left: int) -> None:
         self.issues: list[Issue] = []
+        self.notes = Notes()
         self._included: set[int] = set()
         self._left = left
 
@@ -34,13 +51,13 @@ class Findings:
 
     @contextmanager
     def apart(self, found: list[Issue] | None = None) -> Iterator[list[Issue]]:
-        """Collect what is said meanwhile in a list of its own; the caller decides what becomes of it."""
-        above = self.issues, self._included
-        self.issues, self._included = [] if found is None else found, set()
+        """Collect what is said and noted meanwhile apart from the rest; the caller decides what becomes of it."""
+        above = self.issues, self._included, self.notes
+        self.issues, self._included, self.notes = [] if found is None else found, set(), Notes()
         try:
             yield self.issues
         finally:
-            self.issues, self._included = above
+            self.issues, self._included, self.notes = above
 
     def include(self, verdict: list[Issue]) -> None:
         """Add the issues of a resource inside, once however often it is looked at; ``verdict`` is kept by the walk."""

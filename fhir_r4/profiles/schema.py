@@ -2,9 +2,9 @@
 
 The schema (2020-12) is a sufficient condition, for speed: what it accepts needs no closer look at structure,
 values, slices and codes. What is rare in practice it refuses, and the walk judges: element ids, ``_`` siblings,
-contained resources, extensions that the profile does not name, codes outside an extensible value set, slices that
-are told apart by a reference's target. Resources inside a resource, references and invariants are the walk's in
-any case (see ``watch``).
+contained resources, extensions of datatypes that the profile does not name, slices that are told apart by a
+reference's target. Resources inside a resource, references, invariants, what is recommended only (extensible value
+sets), and the extensions of resources and their parts that no profile names are looked at in any case (see ``watch``).
 """
 
 from collections.abc import Iterable
@@ -40,18 +40,28 @@ class Schemas:
         self._shared = Shared()
 
     def of(self, profile: Profile) -> dict:
-        """Return the schema of a resource's profile."""
+        """Return the schema of a resource's profile, or of an extension's."""
         root = self._definitions.root(profile)
-        return self._shared.document(lambda: self._object(root, root, resource=profile.type) | pinned(root))
+        if profile.kind != "resource":
+            return self._shared.document(lambda: {"allOf": [self._of_type(profile)]})
+        return self._shared.document(lambda: self._object(root, root, resource=profile.type, open_=True) | pinned(root))
 
     # --- objects ---------------------------------------------------------------------------------------------
 
     def _object(
-        self, element: Element, root: Element, *, resource: str = "", whole: bool = True, loose: bool = False
+        self,
+        element: Element,
+        root: Element,
+        *,
+        resource: str = "",
+        whole: bool = True,
+        loose: bool = False,
+        open_: bool = False,
     ) -> dict:
         """Return the schema of an object with the children of ``element``.
 
         ``whole``: these are all there are. ``loose``: its own extensions are judged elsewhere (by a slice).
+        ``open_``: extensions that it does not name pass, and are looked at by themselves.
         """
         schema: dict[str, Any] = {"type": "object", "properties": {}, "minProperties": 1, "required": []}
         if whole:
@@ -60,10 +70,10 @@ class Schemas:
             schema["properties"]["resourceType"] = {"const": resource}
             schema["required"].append("resourceType")
         for name, child in element.children.items():
-            if name in _EXTENSIONS and not child.slices and (loose or resource):
+            if name in _EXTENSIONS and not child.slices and child.high != 0 and (loose or open_):
                 schema["properties"][name] = _SOME_EXTENSIONS if name == "extension" else loose
             elif name != "contained" and (name != "id" or resource):
-                self._add(schema, name, child, root, open_=bool(resource) and name == "extension")
+                self._add(schema, name, child, root, open_=open_ and name == "extension")
         return schema
 
     def _add(self, schema: dict, name: str, child: Element, root: Element, *, open_: bool) -> None:
@@ -105,15 +115,15 @@ class Schemas:
         if code in _RESOURCES or self._is_resource(code):
             return {"type": "object", "required": ["resourceType"]}
         parts = [part for part in (self._structure(element, code, root, loose=loose), pinned(element)) if part]
-        parts += [self._bound(b.strength, b.codes, code) for b in element.bindings if b.codes]
+        parts += [self._bound(b.codes, code) for b in element.bindings if b.codes and b.strength == "required"]
         return all_of(parts)
 
     def _structure(self, element: Element, code: str, root: Element, *, loose: bool) -> Schema:
         if element.same_as:
             path = element.same_as
-            return self._shared.ref(f"{id(root)}#{path}", lambda: self._object(root.at(path), root))
+            return self._shared.ref(f"{id(root)}#{path}", lambda: self._object(root.at(path), root, open_=True))
         if code in _BACKBONE or (not code and element.children):
-            return self._object(element, root, loose=loose) if element.children else {"type": "object"}
+            return self._object(element, root, loose=loose, open_=True) if element.children else {"type": "object"}
         profiles = [
             p for t in element.types if t.code == code for key in t.profiles if (p := self._definitions.profile(key))
         ]
@@ -154,11 +164,11 @@ class Schemas:
         for bound, keyword in ((element.least, "minimum"), (element.most, "maximum")):
             if isinstance(bound, int | float):
                 schema[keyword] = bound
-        return all_of([schema, *(self._bound(b.strength, b.codes, code) for b in element.bindings if b.codes)])
+        return all_of([schema, *(self._bound(b.codes, code) for b in element.bindings if b.codes)])
 
     # --- codes -----------------------------------------------------------------------------------------------
 
-    def _bound(self, strength: str, codes: str, code: str) -> Schema:
+    def _bound(self, codes: str, code: str) -> Schema:
         if code not in BINDABLE:
             return True
         systems = self._definitions.codes(codes)
@@ -170,9 +180,8 @@ class Schemas:
             codes, lambda: any_of([coding_of(system, listed) for system, listed in systems.items()])
         )
         if code != "CodeableConcept":
-            return coding if strength == "required" else {"if": {"required": ["code"]}, "then": coding}
-        concept = {"properties": {"coding": {"contains": coding}}, "required": ["coding"]}
-        return concept if strength == "required" else {"if": {"required": ["coding"]}, "then": concept}
+            return coding
+        return {"properties": {"coding": {"contains": coding}}, "required": ["coding"]}
 
     # --- slices ----------------------------------------------------------------------------------------------
 
@@ -221,25 +230,27 @@ class Schemas:
     def _mark(self, child: Element, slice_: Element) -> Schema | None:
         """Return what an entry looks like that belongs to ``slice_``; None where no schema can say."""
         parts: list[Schema] = []
+        marked = False
         for kind, path in child.slicing.by if child.slicing else ():
             way = steps(path)
             said = list(self._slicer.said(slice_, way))
             if kind not in ("value", "pattern") or any(step.kind == "resolve" for step in way) or not said:
                 if kind == "type" and [step.name for step in way] == ["resource"]:
                     codes = sorted({t.code for element in said for t in element.types})
-                    parts.append(
-                        {
-                            "properties": {"resource": {"properties": {"resourceType": {"enum": codes}}}},
-                            "required": ["resource"],
-                        }
-                    )
+                    typed = {"properties": {"resourceType": {"enum": codes}}}
+                    parts.append({"properties": {"resource": typed}, "required": ["resource"]})
+                    marked = True
                     continue
                 return None
+            if not self._slicer.marks(said[0]):  # some value there: good enough beside a discriminator that marks
+                parts.append(self._at(way, True))
+                continue
             kept = self._kept(said[0])
             if kept is None:
                 return None
             parts.append(self._at(way, kept))
-        return all_of(parts)
+            marked = True
+        return all_of(parts) if marked else None
 
     def _at(self, way: Iterable[Step], schema: Schema) -> Schema:
         for step in reversed([step for step in way if step.kind != "type"]):
@@ -261,7 +272,7 @@ class Schemas:
         bound = [b for b in element.bindings if b.strength == "required"]
         if bound:
             code = element.types[0].code if element.types else ""
-            return all_of([self._bound("required", b.codes, code) for b in bound])
+            return all_of([self._bound(b.codes, code) for b in bound])
         below = [(name, child) for name, child in element.children.items() if self._slicer.pins(child)]
         kept = [(name.removesuffix("[x]"), self._kept(child)) for name, child in below]
         if not kept or any(schema is None for _, schema in kept):

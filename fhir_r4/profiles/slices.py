@@ -109,6 +109,25 @@ class Slicer:
             and any(self.keeps(value, element) for value in _found(entry.value, path, asked) for element in said)
         )
 
+    def by_coding(self, element: Element) -> tuple[str, dict[tuple[str, str], str]] | None:
+        """Return by which child the slices of ``element`` are told apart, and the name of each by its coding there.
+
+        None where anything else than one coding tells them apart; most slices of a Claim have just that.
+        """
+        by = element.slicing.by if element.slicing else ()
+        way = steps(by[0][1]) if len(by) == 1 and by[0][0] in ("value", "pattern") else ()
+        child = element.children.get(way[0].name) if len(way) == 1 and way[0].kind == "child" else None
+        if child is None or child.many:
+            return None
+        found: dict[tuple[str, str], str] = {}
+        for name, slice_ in element.slices.items():
+            match [one.pattern for one in self.said(slice_, way)]:
+                case [{"coding": [{"system": system, "code": code, **more}], **others}] if not (more or others):
+                    found.setdefault((system, code), name)
+                case _:
+                    return None
+        return way[0].name, found
+
     def decides(self, element: Element, slice_: Element, *, resolving: bool = True) -> bool:
         """Tell whether it can be decided what belongs to ``slice_``.
 
@@ -185,6 +204,11 @@ class Slicer:
         return all(
             any(self.keeps(v, child) for v in _child(value, name.removesuffix("[x]"))) for name, child in pinned
         ) and (bool(pinned) or value is not None)
+
+    def marks(self, element: Element) -> bool:
+        """Tell whether an element asks for more than that there be a value; see ``keeps``."""
+        bound = any(binding.strength == "required" for binding in element.bindings)
+        return bound or self.pins(element) or any(map(self.pins, element.children.values()))
 
     def pins(self, element: Element) -> bool:
         """Tell whether an element, or one below it that must be there, has a fixed value or a pattern."""

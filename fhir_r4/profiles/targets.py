@@ -19,18 +19,18 @@ class Wanted:
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
-        self._known: dict[Type, list[Profile] | None] = {}
+        self._known: dict[int, tuple[Type, list[Profile] | None]] = {}
 
     def of(self, type_: Type) -> list[Profile] | None:
         """Return the profiles that a target must keep to one of; None where anything will do, or cannot be told.
 
         A type comes before its profiles: a reference to any Claim is one to a Claim under whatever profile.
         """
-        if type_ not in self._known:
+        if id(type_) not in self._known:
             known = [profile for key in type_.targets if (profile := self._definitions.profile(key))]
             sure = known and len(known) == len(type_.targets) and not any(p.type in ANY_RESOURCE for p in known)
-            self._known[type_] = sorted(known, key=lambda p: p.derived) if sure else None
-        return self._known[type_]
+            self._known[id(type_)] = type_, sorted(known, key=lambda p: p.derived) if sure else None
+        return self._known[id(type_)][1]
 
 
 class Targets:
@@ -46,12 +46,17 @@ class Targets:
         self._wanted = wanted
         self.closed = closed
         self._profiled = profiled
+        self._sound: set[tuple[int, str, int, str | None]] = set()
 
     def is_sound(self, reference: dict, type_: Type, scope: Scope) -> bool:
         """Tell whether a reference leads, within the body, to what its element asks for."""
         literal = reference.get("reference")
         if literal is None:
             return "type" not in reference
+        asked = (id(type_), literal, id(scope.entries), scope.entry.base if scope.entry else None)
+        return asked in self._sound or self._leads(literal, type_, scope, asked)
+
+    def _leads(self, literal: str, type_: Type, scope: Scope, asked: tuple[int, str, int, str | None]) -> bool:
         target, known = self._walk.map.follow(literal, scope), self._wanted.of(type_)
         if target is None:
             said = (local_part(literal) or "").partition("/")[0]
@@ -60,10 +65,11 @@ class Targets:
         if known is None or not target.path:
             return known is None
         fitting = [p for p in known if p.type == target.resource.get("resourceType")]
-        return bool(fitting) and (
-            not (fitting[0].derived and self._profiled)
-            or not self._walk.nearest(target.resource, fitting, target.path, target.scope)
-        )
+        if fitting and fitting[0].derived and self._profiled:
+            return not self._walk.nearest(target.resource, fitting, target.path, target.scope)
+        if fitting:
+            self._sound.add(asked)
+        return bool(fitting)
 
     def reference(self, value: dict, type_: Type | None, path: str, scope: Scope) -> None:
         """Check that a reference means something of the types and profiles that its element names."""

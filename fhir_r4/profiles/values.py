@@ -147,8 +147,10 @@ class Values:
         with self._findings.apart() as found, self._walk.suspecting(suspects):
             if profile.type == "Extension" and ("extension" in value) == _has_value(value):
                 self._findings.say("invariant", "ext-1: a value or extensions, not both", path)
-            self._walk.children.check(value, root, path, Here(root, here.spot, here.scope))
+            inside = Here(root, here.spot, here.scope)
+            self._walk.children.check(value, root, path, inside)
             self._walk.rules(value, root, path, here.scope)
+            self._walk.settle(value, path, inside)
         return found
 
     def keeps(self, value: Any, key: str, scope: Scope) -> bool:

@@ -22,13 +22,14 @@ from fhir_r4.profiles.elements import Element, Type
 from fhir_r4.profiles.facts import Definitions, Profile
 from fhir_r4.profiles.findings import Findings, TooMuchError, errors, has_error
 from fhir_r4.profiles.invariants import rules_of
+from fhir_r4.profiles.places import Place, places
 from fhir_r4.profiles.scope import Here, Map, Scope, Spot
 from fhir_r4.profiles.sliced import Slices
 from fhir_r4.profiles.slices import Entry, Slicer
 from fhir_r4.profiles.suspects import EVERYTHING, Suspects, accepted, refused
 from fhir_r4.profiles.targets import ANY_RESOURCE, Targets, Wanted
 from fhir_r4.profiles.values import Values
-from fhir_r4.profiles.watch import Watches
+from fhir_r4.profiles.watches import Watches
 from fhir_r4.resource import as_dict, as_list, kind
 
 _MAX_CHAIN = 24  # resources in resources, and profiles that ask for profiles of what is referred to
@@ -77,8 +78,9 @@ class Walk:
         self._claimed = claimed
         self._closely = closely
         self._judged: dict[tuple[int, str], list[Issue]] = {}
+        self._accepted: dict[tuple[int, str], bool] = {}
         self._looked_over: set[int] = set()
-        self._seen: set[int] = set()
+        self._unnamed: dict[tuple[int, int], list[Issue]] = {}
         self._chain = 0
 
     # --- profiles --------------------------------------------------------------------------------------------
@@ -139,7 +141,9 @@ class Walk:
         """Return the issues under the profile that ``value`` is nearest to; none where it keeps to one of them."""
         claimed = as_list(as_dict(value.get("meta")).get("profile")) if len(profiles) > 1 else []
         best: list[Issue] = []
-        for profile in sorted(profiles, key=lambda p: p.url not in claimed) if claimed else profiles:
+        if len(profiles) > 1:  # what its schema accepts costs least to judge
+            profiles = sorted(profiles, key=lambda p: (not self._accepts(p, value), p.url not in claimed))
+        for profile in profiles:
             verdict = self.judge(value, profile, path, scope)
             if not has_error(verdict):
                 return []
@@ -173,30 +177,31 @@ class Walk:
         root = self.definitions.root(profile)
         here = Here(root, Spot(None, profile.type, profile.type), scope)
         suspects = self._suspects_in(value, profile, path, scope)
-        if suspects is None:
-            self._unnamed_extensions(value, root, path, here)
-            return
-        with self.suspecting(suspects):
-            self.children.check(value, root, path, here)
-            self.rules(value, root, path, scope)
-            check_contained(value, path, self.findings)
+        if suspects is not None:
+            with self.suspecting(suspects):
+                self.children.check(value, root, path, here)
+                self.rules(value, root, path, scope)
+                check_contained(value, path, self.findings)
+        self.settle(value, path, here)
 
     def _suspects_in(self, value: dict, profile: Profile, path: str, scope: Scope) -> Suspects | None:
         """Return what must be looked at closely; None where looking over the resource found all in order."""
         if self._closely:
             return EVERYTHING
-        schema = self._tools.schema(profile)
-        if not schema.is_valid(value):
-            return refused(schema.iter_errors(value), value)
+        if not self._accepts(profile, value):
+            return refused(self._tools.schema(profile).iter_errors(value), value)
         watches = self._tools.again if id(value) in self._looked_over else self._tools.watches
         if not watches.of(profile).look(value, self, path, scope):
             return accepted(value)
         self._looked_over.add(id(value))
-        named = (
-            self.slicer.urls_of(self.definitions.root(profile).children["extension"]) if "extension" in value else ()
-        )
-        self._seen.update(id(one) for one in value.get("extension", ()) if one["url"] in named)
         return None
+
+    def _accepts(self, profile: Profile, value: dict) -> bool:
+        """Tell whether the schema of a profile has nothing against a value."""
+        key = (id(value), profile.key)
+        if key not in self._accepted:
+            self._accepted[key] = self._tools.schema(profile).is_valid(value)
+        return self._accepted[key]
 
     @contextmanager
     def suspecting(self, suspects: Suspects) -> Iterator[None]:
@@ -207,20 +212,44 @@ class Walk:
         finally:
             self.suspects = above
 
-    def _unnamed_extensions(self, value: dict, root: Element, path: str, here: Here) -> None:
-        """Check the extensions of a resource that its profile does not name; its schema lets them pass."""
-        listed = value.get("extension")
-        if not listed:
-            return
-        element = root.children["extension"]
-        named = self.slicer.urls_of(element)
-        for place, one in enumerate(listed):
-            if one["url"] not in named and id(one) not in self._seen:
-                self._seen.add(id(one))
-                entry = Entry(one, None, Type("Extension"), f"{path}.extension[{place}]")
+    def settle(self, value: dict, path: str, here: Here) -> None:
+        """Say what there is to say of what was noted while ``value``, at ``path``, was looked over."""
+        notes = self.findings.notes
+        advice: dict[int, set[str]] = {}
+        for one, codes in notes.advice:
+            advice.setdefault(id(one), set()).add(codes)
+        unnamed = {(listed, id(one)) for listed, one in notes.unnamed} - notes.named
+        wanted = advice.keys() | {one for _, one in unnamed - self._unnamed.keys()}
+        for place in places(self.definitions, value, path, here, wanted) if wanted else ():
+            for codes in sorted(advice.get(id(place.value), ())):
+                self.codes.binding(Entry(place.value, None, None, place.path), "extensible", codes)
+            of_one = id(place.holder.get("extension")), id(place.value)
+            if of_one in unnamed:
+                self._unnamed[of_one] = self._of_unnamed(place)
+        for of_one in unnamed:
+            self.findings.issues += self._unnamed[of_one]
+
+    def _of_unnamed(self, place: Place) -> list[Issue]:
+        """Return what is wrong with an extension that no profile names, which its schema lets pass."""
+        entry = Entry(place.value, None, Type("Extension"), place.path)
+        self.findings.spend(place.path)
+        with self.findings.apart() as found:
+            if not self._keeps_to_its_own(entry, place.here):
                 with self.suspecting(EVERYTHING):
-                    self.values.check(entry, element, here.below("extension", "Extension"), accepted=False)
-                    self.slices.extensions(value, "extension", [entry], set(), here.spot)
+                    self.values.check(entry, place.element, place.here.below("extension", "Extension"), accepted=False)
+            self.slices.extensions(place.holder, "extension", [entry], set(), place.here.spot)
+        return found
+
+    def _keeps_to_its_own(self, entry: Entry, around: Here) -> bool:
+        """Tell whether an extension keeps to its own definition, and say what is recommended of it."""
+        profile = self.definitions.profile(entry.value["url"])
+        if profile is None or profile.type != "Extension" or not self._tools.schema(profile).is_valid(entry.value):
+            return False
+        if not self.watches.of(profile).look(entry.value, self, entry.path, around.scope):
+            return False
+        here = around.below("extension", "Extension")
+        self.settle(entry.value, entry.path, Here(self.definitions.root(profile), here.spot, here.scope))
+        return True
 
     def rules(self, value: Any, element: Element, path: str, scope: Scope) -> None:
         """Check the invariants of an element."""

@@ -1,30 +1,24 @@
 """What must still be looked at in a resource that its schema accepts?
 
-References, codings of systems that we know, invariants, and resources inside. A ``Watch`` stands for an element:
-it knows the rules there and the properties that lead on, and looks at nothing else; everything else was settled by
-the schema. What it finds in order needs no closer look; where it finds something, the walk says what.
+References, codings of systems that we know, invariants, resources inside, codes that are recommended, and extensions
+that no profile names. A ``Watch`` stands for an element: it knows the rules there and the properties that lead on,
+and looks at nothing else; everything else was settled by the schema. What it finds in order needs no closer look;
+where it finds a fault, the walk says which. What is no fault (a code that is not recommended) or stands alone (an
+extension) is noted, and looked into by itself.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fhir_r4.profiles.deviations import Deviations
-from fhir_r4.profiles.elements import CODED, PRIMITIVES, Element, Type
-from fhir_r4.profiles.facts import Definitions, Profile
-from fhir_r4.profiles.invariants import rules_of
-from fhir_r4.profiles.primitives import INTEGERS
+from fhir_r4.profiles.elements import Element, Type
 from fhir_r4.profiles.rules import Holds
 from fhir_r4.profiles.scope import Scope
-from fhir_r4.profiles.slices import Asked, Entry, Slicer
 
 if TYPE_CHECKING:
     from fhir_r4.profiles.walk import Walk
 
-_BACKBONE = frozenset({"BackboneElement", "Element"})
-_RESOURCES = frozenset({"Resource", "DomainResource"})
 _FEW = 3  # properties to look for, where most objects have more that need no look
-_NOWHERE = Asked(lambda _: None, lambda _value, _key: False)
 
 
 Look = Callable[[Any, "Walk", str, Scope], bool]
@@ -42,6 +36,7 @@ class Watch:
         below: JSON property -> what to look at there.
         slice_of: an entry of a list -> what its slice adds.
         settled: all of the above is known; not so yet where an element contains itself.
+        advice: the extensible value sets that its codes are recommended from.
         coding: how to look at it, where it is a Coding, or a Quantity, which has a code of a system as well.
         codings: how to look at all codings of a concept at once, where only these matter.
         leads: there are resources below, so that paths matter.
@@ -50,6 +45,7 @@ class Watch:
 
     rules: tuple[Holds, ...] = ()
     reference: Type | None = None
+    advice: tuple["Advice", ...] = ()
     coding: Look | None = None
     resource: Element | None = None
     below: dict[str, Look] = field(default_factory=dict)
@@ -65,7 +61,7 @@ class Watch:
     @property
     def is_idle(self) -> bool:
         """There is nothing to look at but what slices add."""
-        return not (self.rules or self.reference or self.coding or self.resource or self.below)
+        return not (self.rules or self.reference or self.advice or self.coding or self.resource or self.below)
 
     def settle(self) -> None:
         """Choose how to look, now that all is known."""
@@ -80,6 +76,8 @@ class Watch:
             self.look = self.codings
         elif self.below and not (self.rules or self.reference or self.coding):
             self.look = self._look_at_few if len(self.below) <= _FEW else self._look_below
+        if self.advice:
+            self.look = advised(self.look, self.advice)
 
     def _look(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         if not self._look_at_rules(value, walk, path, scope):
@@ -90,7 +88,10 @@ class Watch:
         return sound and self._look_below(value, walk, path, scope)
 
     def _look_at_rules(self, value: Any, _walk: "Walk", _path: str, scope: Scope) -> bool:
-        return all(holds(value, scope.resource) for holds in self.rules) if self.rules else True
+        for holds in self.rules:  # noqa: SIM110 a loop is faster
+            if not holds(value, scope.resource):
+                return False
+        return True
 
     def _look_at_one_rule(self, value: Any, _walk: "Walk", _path: str, scope: Scope) -> bool:
         return self.rules[0](value, scope.resource)
@@ -115,126 +116,11 @@ class Watch:
         return True
 
 
-class Watches:
-    """Works out, once for each element and type, what to watch.
-
-    ``again``: for a resource that was found in order under another profile; codings and numbers are the same there.
-    """
-
-    def __init__(
-        self, definitions: Definitions, slicer: Slicer, deviations: Deviations, *, again: bool = False
-    ) -> None:
-        self._definitions = definitions
-        self._codings = None if again else (_coding_in(definitions.systems), _codings_in(definitions.systems))
-        self._numbers = () if again else (_is_written_whole,)
-        self._slicer = slicer
-        self._deviations = deviations
-        self._known: dict[tuple[int, str, int], Watch] = {}
-
-    def of(self, profile: Profile) -> Watch:
-        """Return what to watch in a resource under ``profile``."""
-        root = self._definitions.root(profile)
-        key = (id(root), "", 0)
-        if key not in self._known:
-            watch = self._known[key] = Watch(rules=self._rules(root))
-            self._add_children(watch, root, root)
-            watch.settle()
-        return self._known[key]
-
-    def _add_children(self, watch: Watch, element: Element, root: Element) -> None:
-        for spelling, (name, type_) in element.properties.items():
-            child = element.children[name]
-            if spelling.startswith("_") or name == "contained" or child.high == 0:
-                continue
-            inner = self.element(child, type_, root)
-            look = self.property(name, child, type_, root)
-            if look is None:
-                continue
-            watch.below[spelling] = look
-            watch.leads = watch.leads or inner.leads
-            if self._codings is not None:
-                only = list(watch.below) == ["coding"] and inner.look is inner.coding and not inner.slice_of
-                watch.codings = self._codings[1] if only else None
-
-    def property(self, name: str, element: Element, type_: Type | None, root: Element) -> Look | None:
-        """Return how to look at all that stands under a property; None where there is nothing to look at."""
-        inner = self.element(element, type_, root)
-        if inner.settled and inner.is_idle and inner.slice_of is None:
-            return None
-        shown = f"{name[:-3]}.ofType({type_.code})" if name.endswith("[x]") and type_ else name
-        return _each(shown, inner) if element.many else _one(shown, inner)
-
-    def element(self, element: Element, type_: Type | None, root: Element) -> Watch:
-        """Return what to watch in a value of ``type_`` at an element below ``root``."""
-        code = type_.code if type_ else ""
-        key = (id(element), code, id(root) if element.same_as or element.children else 0)
-        if key not in self._known:
-            watch = self._known[key] = Watch(rules=self._rules(element))
-            self._fill(watch, element, type_, root)
-            watch.settle()
-        return self._known[key]
-
-    def _fill(self, watch: Watch, element: Element, type_: Type | None, root: Element) -> None:
-        code = type_.code if type_ else ""
-        known = self._definitions.type(code)
-        if code in PRIMITIVES:
-            watch.rules += self._numbers if code in INTEGERS else ()
-        elif code in _RESOURCES or (known is not None and known.kind == "resource"):
-            watch.resource, watch.leads = element, True
-        elif element.same_as:
-            target = root.at(element.same_as)
-            watch.rules += self._rules(target)
-            self._add_children(watch, target, root)
-        else:
-            watch.coding = self._codings[0] if self._codings is not None and code in CODED else None
-            watch.reference = type_ if code == "Reference" else None
-            self._add_type(watch, element, code, known)
-            if element.children:
-                self._add_children(watch, element, root)
-        if element.slices:
-            watch.slice_of = self._slices(element, type_, root)
-
-    def _add_type(self, watch: Watch, element: Element, code: str, known: Profile | None) -> None:
-        if known is None or code in _BACKBONE:
-            return
-        named = [key for t in element.types if t.code == code for key in t.profiles]
-        profiles = [p for key in named if (p := self._definitions.profile(key))]
-        if len(profiles) > 1:
-            watch.rules += (_look_closer,)
-        watch.rules = _merged(watch.rules, self._rules(self._definitions.root(known)))
-        if code == "Extension" and not profiles:
-            return  # the schema lets extensions pass in slices only
-        for one in profiles or ([] if element.children else [known]):
-            own = self._definitions.root(one)
-            watch.rules = _merged(watch.rules, self._rules(own))
-            self._add_children(watch, own, own)
-
-    def _rules(self, element: Element) -> tuple[Holds, ...]:
-        return tuple(map(self._deviations.holds, rules_of(element.invariants)))
-
-    def _slices(self, element: Element, type_: Type | None, root: Element) -> Callable[[Any], Watch | None] | None:
-        watches = {}
-        for name, slice_ in element.slices.items():
-            own = next((t for t in slice_.types if type_ and t.code == type_.code), type_)
-            if slice_.high != 0 and not (watch := self.element(slice_, own, root)).is_idle:
-                watches[name] = watch
-        if not watches:
-            return None
-        if element.slicing and element.slicing.by == (("value", "url"),):
-            urls = {self._slicer.url_of(element.slices[name]): watch for name, watch in watches.items()}
-            return lambda value: urls.get(value.get("url"))
-
-        def slice_of(value: Any) -> Watch | None:
-            name = self._slicer.slice_of(element, Entry(value, None, type_, ""), _NOWHERE)
-            return watches.get(name) if name else None
-
-        return slice_of
-
-
+SliceOf = Callable[[Any], Watch | None]
 Systems = Mapping[str, frozenset[str]]
 
 
-def _coding_in(systems: Systems) -> Look:
+def coding_in(systems: Systems) -> Look:
     """Return how to look at a Coding: is its code one of its system's, where that is known?"""
 
     def is_known(coding: Any, _walk: "Walk", _path: str, _scope: Scope) -> bool:
@@ -247,7 +133,7 @@ def _coding_in(systems: Systems) -> Look:
     return is_known
 
 
-def _codings_in(systems: Systems) -> Look:
+def codings_in(systems: Systems) -> Look:
     """Return how to look at the codings of a CodeableConcept, of which a body has hundreds: all in one call."""
 
     def are_known(concept: Any, _walk: "Walk", _path: str, _scope: Scope) -> bool:
@@ -264,7 +150,52 @@ def _codings_in(systems: Systems) -> Look:
     return are_known
 
 
-def _one(name: str, inner: Watch) -> Look:
+Advice = tuple[str, Mapping[str, frozenset[str] | None]]
+"""A value set's key, and its codes by system; None: any."""
+
+
+def advised(look: Look, advice: tuple[Advice, ...]) -> Look:
+    """Return how to look at a coded value whose codes are recommended, not asked for: one that is not is noted."""
+
+    def look_and_note(value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
+        if not look(value, walk, path, scope):
+            return False
+        codings = value.get("coding") or ((value,) if "code" in value else ())
+        for key, systems in advice if codings else ():
+            if not _holds_one(systems, codings):
+                walk.findings.notes.advice.append((value, key))
+        return True
+
+    return look_and_note
+
+
+def _holds_one(systems: Mapping[str, frozenset[str] | None], codings: Iterable[dict]) -> bool:
+    for one in codings:
+        codes = systems.get(one.get("system", ""), ())
+        if codes is None or one.get("code") in codes:
+            return True
+    return False
+
+
+def extensions_beside(named: frozenset[str | None], slice_of: SliceOf | None) -> Look:
+    """Return how to look at extensions: those that slices name, there; the others are noted."""
+
+    def look(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
+        notes, listed = walk.findings.notes, id(values)
+        for one in values:
+            if one["url"] not in named:
+                notes.unnamed.append((listed, one))
+                continue
+            notes.named.add((listed, id(one)))
+            own = slice_of(one) if slice_of is not None else None
+            if own is not None and not own.look(one, walk, path, scope):
+                return False
+        return True
+
+    return look
+
+
+def single(name: str, inner: Watch) -> Look:
     """Return how to look at a single value."""
 
     def look(value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
@@ -277,10 +208,15 @@ def _one(name: str, inner: Watch) -> Look:
     return look if inner.leads or inner.slice_of is not None else inner.look
 
 
-def _each(name: str, inner: Watch) -> Look:
+def listed(name: str, inner: Watch) -> Look:
     """Return how to look at a list."""
+    if inner.leads or not inner.settled or (inner.slice_of is not None and not inner.is_idle):
+        return _with_paths(name, inner)
+    return _plainly(inner.look) if inner.slice_of is None else _in_slices(inner.slice_of)
 
-    def look_at_all(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
+
+def _with_paths(name: str, inner: Watch) -> Look:
+    def look(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         for place, value in enumerate(values):
             at = f"{path}.{name}[{place}]"
             if not inner.look(value, walk, at, scope):
@@ -290,32 +226,35 @@ def _each(name: str, inner: Watch) -> Look:
                 return False
         return True
 
-    def look_plainly(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
-        look = inner.look
-        return all(look(value, walk, path, scope) for value in values)
+    return look
 
-    def look_in_slices(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
+
+def _plainly(inner: Look) -> Look:
+    def look(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
+        for value in values:  # noqa: SIM110 a loop is faster
+            if not inner(value, walk, path, scope):
+                return False
+        return True
+
+    return look
+
+
+def _in_slices(slice_of: SliceOf) -> Look:
+    def look(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         for value in values:
-            own = slice_of(value) if slice_of is not None else None
+            own = slice_of(value)
             if own is not None and not own.look(value, walk, path, scope):
                 return False
         return True
 
-    slice_of = inner.slice_of
-    if inner.leads or not inner.settled or (slice_of is not None and not inner.is_idle):
-        return look_at_all
-    return look_plainly if slice_of is None else look_in_slices
+    return look
 
 
-def _look_closer(_value: Any, _resource: dict) -> bool:
+def look_closer(_value: Any, _resource: dict) -> bool:
     """Leave it to the walk: which of several profiles a value keeps to decides what to watch."""
     return False
 
 
-def _is_written_whole(value: Any, _: dict) -> bool:
+def is_written_whole(value: Any, _: dict) -> bool:
     """Tell whether an integer came without a fraction: to JSON Schema 1.0 is one, to FHIR it is not."""
     return isinstance(value, int)
-
-
-def _merged(one: tuple[Holds, ...], other: tuple[Holds, ...]) -> tuple[Holds, ...]:
-    return tuple(dict.fromkeys((*one, *other)))

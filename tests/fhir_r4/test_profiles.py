@@ -97,7 +97,7 @@ def test_a_good_request_has_no_issue():
             ),
             "item[0].extension[0].value.ofType(Integer)",
         ),
-        ("an extension at a wrong place", lambda c: c.update(extension=c["item"][0]["extension"]), "extension[0]"),
+        ("an extension at a wrong place", lambda c: c.update(extension=[*c["item"][0]["extension"]]), "extension[0]"),
         (
             "an extension of no absolute URL",
             lambda c: c.update(extension=[{"url": "x", "valueString": "x"}]),
@@ -360,8 +360,52 @@ def test_a_deviation_that_does_not_exist_cannot_be_switched_off():
         Profiles(committed_texts(), "2.0", strict={"nonsense"})
 
 
+def test_the_type_of_a_member_number_is_recommended_nowhere_against():
+    """MB, by which guides mark a member's number in one resource, is taken in any other; not so as published."""
+    body = a_request()
+    member = body["entry"][4]["resource"]
+    member["identifier"][0]["type"] = coded("http://terminology.hl7.org/CodeSystem/v2-0203", "MB")
+    assert committed("2.0").check(body, REQUEST) == []
+    strict = Profiles(committed_texts(), "2.0", strict={"member-number-type"})
+    found = strict.check(body, REQUEST)
+    assert [(one.severity, one.expression) for one in found] == [
+        ("warning", "Bundle.entry[4].resource.identifier[0].type")
+    ]
+
+
 def test_every_deviation_says_why():
-    assert all(len(deviation.why) > 40 and (deviation.places or deviation.rule) for deviation in DEVIATIONS)
+    assert all(len(one.why) > 40 and (one.places or one.rule or one.codes) for one in DEVIATIONS)
+
+
+# --- what costs no closer look --------------------------------------------------------------------------------
+
+
+def test_a_warning_costs_no_closer_look():
+    """A code that is not recommended is told, at its place, although not one value is walked."""
+    body = a_request()
+    other = coded("http://terminology.hl7.org/CodeSystem/v2-0203", "PC")
+    body["entry"][4]["resource"]["identifier"][0]["type"] = other
+    found = committed("2.0").check(body, REQUEST, most=0)
+    assert [(one.severity, one.code, one.expression) for one in found] == [
+        ("warning", "code-invalid", "Bundle.entry[4].resource.identifier[0].type")
+    ]
+
+
+def test_an_extension_that_no_profile_names_is_looked_at_alone():
+    """Known and well placed it costs one look; its fault, or its wrong place, is told there."""
+    document = {
+        "url": f"{PAS}/extension-documentInformation",
+        "extension": [
+            {"url": "reportTypeCode", "valueCodeableConcept": coded("https://codesystem.x12.org/005010/755", "M1")}
+        ],
+    }
+    good = request_with(lambda c: c["supportingInfo"][0].update(extension=[document]))
+    assert committed("2.0").check(good, REQUEST, most=1) == []
+    broken = document | {"extension": [{"url": "reportTypeCode", "valueString": "M1"}]}
+    bad = request_with(lambda c: c["supportingInfo"][0].update(extension=[document, broken]))
+    assert {f"{CLAIM}.supportingInfo[0].extension[1].extension[0].value.ofType(String)"} & at(errors(bad))
+    misplaced = request_with(lambda c: c["insurance"][0].update(extension=[document]))
+    assert at(errors(misplaced)) == {f"{CLAIM}.insurance[0].extension[0]"}
 
 
 # --- hostile bodies -----------------------------------------------------------------------------------------------

@@ -1,0 +1,170 @@
+"""Which elements of a profile are watched, and for what? Worked out once for each element and type."""
+
+from typing import Any
+
+from fhir_r4.profiles.deviations import Deviations
+from fhir_r4.profiles.elements import BINDABLE, CODED, PRIMITIVES, Element, Type
+from fhir_r4.profiles.facts import Definitions, Profile
+from fhir_r4.profiles.invariants import rules_of
+from fhir_r4.profiles.primitives import INTEGERS
+from fhir_r4.profiles.rules import Holds
+from fhir_r4.profiles.slices import Asked, Entry, Slicer
+from fhir_r4.profiles.watch import (
+    Advice,
+    Look,
+    SliceOf,
+    Watch,
+    coding_in,
+    codings_in,
+    extensions_beside,
+    is_written_whole,
+    listed,
+    look_closer,
+    single,
+)
+
+_BACKBONE = frozenset({"BackboneElement", "Element"})
+_RESOURCES = frozenset({"Resource", "DomainResource"})
+_NOWHERE = Asked(lambda _: None, lambda _value, _key: False)
+
+
+class Watches:
+    """Works out, once for each element and type, what to watch.
+
+    ``again``: for a resource that was found in order under another profile; codings and numbers are the same there.
+    """
+
+    def __init__(
+        self, definitions: Definitions, slicer: Slicer, deviations: Deviations, *, again: bool = False
+    ) -> None:
+        self._definitions = definitions
+        self._codings = None if again else (coding_in(definitions.systems), codings_in(definitions.systems))
+        self._numbers = () if again else (is_written_whole,)
+        self._slicer = slicer
+        self._deviations = deviations
+        self._known: dict[tuple[int, str, int], Watch] = {}
+
+    def of(self, profile: Profile) -> Watch:
+        """Return what to watch in a resource under ``profile``."""
+        root = self._definitions.root(profile)
+        key = (id(root), "", 0)
+        if key not in self._known:
+            watch = self._known[key] = Watch(rules=self._rules(root))
+            self._add_children(watch, root, root, open_=True)
+            watch.settle()
+        return self._known[key]
+
+    def _add_children(self, watch: Watch, element: Element, root: Element, *, open_: bool = False) -> None:
+        """Add what is below; ``open_``: the schema lets extensions pass that no slice names."""
+        for spelling, (name, type_) in element.properties.items():
+            child = element.children[name]
+            if spelling.startswith("_") or name == "contained" or child.high == 0:
+                continue
+            if name == "extension" and not (open_ or child.slices):
+                continue
+            inner = self.element(child, type_, root)
+            look = self.property(name, child, type_, root)
+            if look is None:
+                continue
+            watch.below[spelling] = look
+            watch.leads = watch.leads or inner.leads
+            if self._codings is not None:
+                only = list(watch.below) == ["coding"] and inner.look is inner.coding and not inner.slice_of
+                watch.codings = self._codings[1] if only else None
+
+    def property(self, name: str, element: Element, type_: Type | None, root: Element) -> Look | None:
+        """Return how to look at all that stands under a property; None where there is nothing to look at."""
+        inner = self.element(element, type_, root)
+        if name == "extension":
+            return extensions_beside(self._slicer.urls_of(element), inner.slice_of)
+        if inner.settled and inner.is_idle and inner.slice_of is None:
+            return None
+        shown = f"{name[:-3]}.ofType({type_.code})" if name.endswith("[x]") and type_ else name
+        return listed(shown, inner) if element.many else single(shown, inner)
+
+    def element(self, element: Element, type_: Type | None, root: Element) -> Watch:
+        """Return what to watch in a value of ``type_`` at an element below ``root``."""
+        code = type_.code if type_ else ""
+        key = (id(element), code, id(root) if element.same_as or element.children else 0)
+        if key not in self._known:
+            watch = self._known[key] = Watch(rules=self._rules(element))
+            self._fill(watch, element, type_, root)
+            watch.settle()
+        return self._known[key]
+
+    def _fill(self, watch: Watch, element: Element, type_: Type | None, root: Element) -> None:
+        code = type_.code if type_ else ""
+        known = self._definitions.type(code)
+        if code in PRIMITIVES:
+            watch.rules += self._numbers if code in INTEGERS else ()
+        elif code in _RESOURCES or (known is not None and known.kind == "resource"):
+            watch.resource, watch.leads = element, True
+        elif element.same_as:
+            target = root.at(element.same_as)
+            watch.rules += self._rules(target)
+            self._add_children(watch, target, root, open_=True)
+        else:
+            watch.coding = self._codings[0] if self._codings is not None and code in CODED else None
+            watch.reference = type_ if code == "Reference" else None
+            watch.advice = self._advice(element) if code in BINDABLE else ()
+            self._add_type(watch, element, code, known)
+            if element.children:
+                self._add_children(watch, element, root, open_=code in _BACKBONE)
+        if element.slices:
+            watch.slice_of = self._slices(element, type_, root)
+
+    def _add_type(self, watch: Watch, element: Element, code: str, known: Profile | None) -> None:
+        if known is None or code in _BACKBONE:
+            return
+        named = [key for t in element.types if t.code == code for key in t.profiles]
+        profiles = [p for key in named if (p := self._definitions.profile(key))]
+        if len(profiles) > 1:
+            watch.rules += (look_closer,)
+        watch.rules = _merged(watch.rules, self._rules(self._definitions.root(known)))
+        if code == "Extension" and not profiles:
+            return  # the schema lets extensions pass in slices only
+        for one in profiles or ([] if element.children else [known]):
+            own = self._definitions.root(one)
+            watch.rules = _merged(watch.rules, self._rules(own))
+            self._add_children(watch, own, own)
+
+    def _advice(self, element: Element) -> tuple[Advice, ...]:
+        sets = (binding.codes for binding in element.bindings if binding.codes and binding.strength != "required")
+        return tuple((codes, self._definitions.codes(codes)) for codes in sets)
+
+    def _rules(self, element: Element) -> tuple[Holds, ...]:
+        return tuple(map(self._deviations.holds, rules_of(element.invariants)))
+
+    def _slices(self, element: Element, type_: Type | None, root: Element) -> SliceOf | None:
+        watches = {}
+        for name, slice_ in element.slices.items():
+            own = next((t for t in slice_.types if type_ and t.code == type_.code), type_)
+            if slice_.high != 0 and not (watch := self.element(slice_, own, root)).is_idle:
+                watches[name] = watch
+        if not watches:
+            return None
+        if element.slicing and element.slicing.by == (("value", "url"),):
+            urls = {self._slicer.url_of(element.slices[name]): watch for name, watch in watches.items()}
+            return lambda value: urls.get(value.get("url"))
+
+        def slice_of(value: Any) -> Watch | None:
+            name = self._slicer.slice_of(element, Entry(value, None, type_, ""), _NOWHERE)
+            return watches.get(name) if name else None
+
+        table = self._slicer.by_coding(element)
+        if table is None:
+            return slice_of
+        child, names = table
+        of_coding = {coding: watches[name] for coding, name in names.items() if name in watches}
+
+        def slice_of_coding(value: Any) -> Watch | None:
+            codings = value.get(child, {}).get("coding", ())
+            if len(codings) != 1:
+                return slice_of(value)
+            return of_coding.get((codings[0].get("system"), codings[0].get("code")))
+
+        return slice_of_coding
+
+
+def _merged(one: tuple[Holds, ...], other: tuple[Holds, ...]) -> tuple[Holds, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
