@@ -16,6 +16,7 @@ from app.jobs.runner import ThreadRunner
 from app.wiring import Service, build
 
 DRAIN_SECONDS = 30
+_SELDOM = 25_000, 20, 20  # a request makes thousands of objects, and nearly all go as it ends: no need to look for them
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -63,6 +64,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         """Spare what was built at start from later searches for garbage, watch the policies, begin with the jobs."""
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*_SELDOM)
         if self._service:
             self._service.policies.start()
             standing.begin(self._service)

@@ -7,6 +7,7 @@ of the entry that holds the reference. Contained resources (``#id``) are the hol
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -52,6 +53,7 @@ class Entries:
         self._by_url = {entry.full_url: entry for entry in self._entries if entry.full_url}
         self._by_id = _by_id(self._entries) if lenient else {}
         self._compact: dict[int, bytes] = {}
+        self._said: dict[int, tuple[str, ...]] = {}
         self._links: dict[int, tuple[Entry | None, ...]] = {}
 
     def __iter__(self) -> Iterator[Entry]:
@@ -75,13 +77,12 @@ class Entries:
 
     def guessed(self, entry: Entry) -> list[tuple[str, str]]:
         """Return the references in an entry, with their FHIRPath, that lead somewhere by type and id alone."""
-        if not self._by_id or not any(f'"reference":"{one}"'.encode() in self._written(entry) for one in self._by_id):
+        if not any(self._is_guess(target, entry) for target in self._targets(entry)):
             return []
-        return [
-            (target, path)
-            for target, path in self.references(entry)
-            if target in self._by_id and not {target, f"{entry.base or ''}{target}"} & self._by_url.keys()
-        ]
+        return [(target, path) for target, path in self.references(entry) if self._is_guess(target, entry)]
+
+    def _is_guess(self, target: str, holder: Entry) -> bool:
+        return target in self._by_id and not {target, f"{holder.base or ''}{target}"} & self._by_url.keys()
 
     def has_key(self, entry: Entry, key: str) -> bool:
         """Tell whether any object in an entry has this key.
@@ -99,16 +100,26 @@ class Entries:
         return references(entry.resource, entry.path)
 
     def _followed(self, entry: Entry) -> tuple[Entry | None, ...]:
-        """Return where the references of an entry lead, in the order they are written; each entry is searched once."""
+        """Return where the references of an entry lead, in the order they are written."""
         if entry.index not in self._links:
-            targets = map(orjson.loads, _TARGET.findall(self._written(entry)))
-            self._links[entry.index] = tuple(self.resolve(target, entry) for target in targets)
+            self._links[entry.index] = tuple(self.resolve(target, entry) for target in self._targets(entry))
         return self._links[entry.index]
+
+    def _targets(self, entry: Entry) -> tuple[str, ...]:
+        """Return what the references of an entry say; each entry is searched once."""
+        if entry.index not in self._said:
+            self._said[entry.index] = tuple(map(orjson.loads, _TARGET.findall(self._written(entry))))
+        return self._said[entry.index]
 
     def _written(self, entry: Entry) -> bytes:
         if entry.index not in self._compact:
             self._compact[entry.index] = write_json(entry.resource)
         return self._compact[entry.index]
+
+    @cached_property
+    def reached(self) -> list[Entry]:
+        """The first entry and all that it reaches; see ``closure``."""
+        return self.closure(self._entries[:1])
 
     def closure(self, roots: Iterable[Entry], *, leave: Iterable[str] = ()) -> list[Entry]:
         """Return ``roots`` and all that they reach, each entry once, in the order of reaching.

@@ -76,7 +76,8 @@ def dicts(value: Any) -> list[dict]:
 
 
 def kind(resource: Any) -> str:
-    return text_of(as_dict(resource).get("resourceType")) or ""
+    said = resource.get("resourceType") if isinstance(resource, dict) else None
+    return said if isinstance(said, str) and said.strip() else ""
 
 
 def local_reference(resource: dict) -> str:
@@ -185,7 +186,8 @@ def _element_names() -> frozenset[str]:
 
 
 def extensions(element: Any, url: str) -> list[dict]:
-    return [one for one in dicts(as_dict(element).get("extension")) if one.get("url") == url]
+    listed = element.get("extension") if isinstance(element, dict) else None
+    return [one for one in dicts(listed) if one.get("url") == url] if listed else []
 
 
 def extension(element: Any, url: str) -> dict:

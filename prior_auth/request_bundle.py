@@ -70,8 +70,10 @@ def liberties(bundle: dict, entries: Entries) -> list[Issue]:
 
 def transaction_of(bundle: dict) -> Identifier:
     """Return the submitter's transaction identifier; of a body without one, a name that this body always has."""
+    if said := identifier(bundle.get("identifier")):
+        return said
     digest = sha256(canonical(bundle)).hexdigest()
-    return identifier(bundle.get("identifier")) or Identifier(ORIGINAL_URN, f"urn:uuid:{uuid5(NAMESPACE_OID, digest)}")
+    return Identifier(ORIGINAL_URN, f"urn:uuid:{uuid5(NAMESPACE_OID, digest)}")
 
 
 def _refuse(faults: Iterable[Issue]) -> None:
@@ -107,7 +109,7 @@ def _other_claims(entries: Entries) -> Iterator[Issue]:
 
 def _unreached(entries: Entries) -> Iterator[Issue]:
     """Name the entries that nothing leads to from the Claim (2.2.1 spec-20)."""
-    reached = {entry.index for entry in entries.closure([entries[0]])}
+    reached = {entry.index for entry in entries.reached}
     for entry in entries:
         if entry.index not in reached:
             yield Issue("structure", "an entry that the Claim leads to", entry.path)
@@ -207,7 +209,7 @@ def _item_faults(item: dict, numbers: Mapping[str, set[int | None]], where: str)
 
 
 def _modifier_faults(entries: Entries) -> Iterator[Issue]:
-    for entry in entries.closure([entries[0]]):
+    for entry in entries.reached:
         if not (entries.has_key(entry, "modifierExtension") or entries.has_key(entry, "implicitRules")):
             continue
         for url, path in modifiers(entry.resource, entry.path):
@@ -242,7 +244,7 @@ _AGE = (1900, 2199)
 
 def _reference_faults(entries: Entries) -> Iterator[Issue]:
     """Judge every reference that can be reached from the Claim."""
-    for entry in filter(entries.dangles, entries.closure([entries[0]])):
+    for entry in filter(entries.dangles, entries.reached):
         elsewhere = _leads_elsewhere(entry)
         for target, path in entries.references(entry):
             if target.startswith("#"):

@@ -1,7 +1,6 @@
 """What was found so far, and how much more may be looked at?"""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fhir_r4.problems import Issue
@@ -49,21 +48,35 @@ class Findings:
         if self._left < 0 or path.count(".") > _MAX_STEPS:
             raise TooMuchError
 
-    @contextmanager
-    def apart(self, found: list[Issue] | None = None) -> Iterator[list[Issue]]:
+    def apart(self) -> "Apart":
         """Collect what is said and noted meanwhile apart from the rest; the caller decides what becomes of it."""
-        above = self.issues, self._included, self.notes
-        self.issues, self._included, self.notes = [] if found is None else found, set(), Notes()
-        try:
-            yield self.issues
-        finally:
-            self.issues, self._included, self.notes = above
+        return Apart(self)
+
+    def swap(self, issues: list[Issue], included: set[int], notes: Notes) -> tuple[list[Issue], set[int], Notes]:
+        """Go on with other collections; return those of before."""
+        before = self.issues, self._included, self.notes
+        self.issues, self._included, self.notes = issues, included, notes
+        return before
 
     def include(self, verdict: list[Issue]) -> None:
         """Add the issues of a resource inside, once however often it is looked at; ``verdict`` is kept by the walk."""
         if id(verdict) not in self._included:
             self._included.add(id(verdict))
             self.issues += verdict
+
+
+class Apart:
+    """A while in which what is found is collected by itself."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+
+    def __enter__(self) -> list[Issue]:
+        self._above = self._findings.swap([], set(), Notes())
+        return self._findings.issues
+
+    def __exit__(self, *_: object) -> None:
+        self._findings.swap(*self._above)
 
 
 def errors(issues: Iterable[Issue]) -> int:

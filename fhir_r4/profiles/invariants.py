@@ -13,6 +13,7 @@ from fhir_r4.profiles.rules import Rule
 
 RULES: tuple[Rule, ...] = (*rules_of_fhir.RULES, *rules_of_guides.RULES)
 BY_NAME: dict[str, Rule] = {rule.name: rule for rule in RULES}
+OF_FHIR = frozenset(rule.name for rule in rules_of_fhir.RULES)
 _BY_KEY: dict[str, list[Rule]] = {}
 for _rule in RULES:
     _BY_KEY.setdefault(_rule.key, []).append(_rule)

@@ -9,10 +9,11 @@ from fhir_r4.profiles.elements import Element
 from fhir_r4.profiles.facts import Profile
 from fhir_r4.resource import dicts, kind
 
+# What is made for each resource and reference of a body is not frozen: that makes it three times as dear to make.
 _ANYWHERE = frozenset({"Element", "Resource", "DomainResource", "BackboneElement"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scope:
     """Where references resolve: the resource, the one that contains it, its Bundle and its entry there."""
 
@@ -22,7 +23,7 @@ class Scope:
     entry: BundleEntry | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Spot:
     """An element's place by its definitions: ``Claim.item`` and ``BackboneElement``, ``Claim.item.quantity`` and
     ``Quantity``.
@@ -54,7 +55,7 @@ class Spot:
         return not extension.contexts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Here:
     """Where the walk stands: the root of the definition it follows, the place, and what references see."""
 
@@ -66,7 +67,7 @@ class Here:
         return Here(self.root, Spot(self.spot, name, code), self.scope)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Target:
     """What a reference leads to: the resource, its path, and where its own references resolve."""
 

@@ -109,6 +109,17 @@ class Slicer:
             and any(self.keeps(value, element) for value in _found(entry.value, path, asked) for element in said)
         )
 
+    def by_type(self, element: Element) -> dict[str, str] | None:
+        """Return the name of each slice by the type of resource it holds; None where not just that tells them apart."""
+        if element.slicing is None or element.slicing.by != (("type", "resource"),):
+            return None
+        found: dict[str, str] = {}
+        for name, slice_ in element.slices.items():
+            for said in self.said(slice_, steps("resource")):
+                for type_ in said.types:
+                    found.setdefault(type_.code, name)
+        return found if "Resource" not in found else None
+
     def by_coding(self, element: Element) -> tuple[str, dict[tuple[str, str], str]] | None:
         """Return by which child the slices of ``element`` are told apart, and the name of each by its coding there.
 

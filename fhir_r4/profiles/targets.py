@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 ANY_RESOURCE = frozenset({"Resource", "DomainResource"})
 
 
+_Asked = tuple[int, str, int, str | None]
+"""What a reference of this type and text means to the entries of one Bundle under one base, by ids."""
+
+
 class Wanted:
     """What each type of reference may lead to; worked out once and kept from one check to the next."""
 
@@ -46,18 +50,21 @@ class Targets:
         self._wanted = wanted
         self.closed = closed
         self._profiled = profiled
-        self._sound: set[tuple[int, str, int, str | None]] = set()
+        self._sound: set[_Asked] = set()
 
     def is_sound(self, reference: dict, type_: Type, scope: Scope) -> bool:
         """Tell whether a reference leads, within the body, to what its element asks for."""
         literal = reference.get("reference")
         if literal is None:
             return "type" not in reference
+        known = self._wanted.of(type_)
+        if known is None and not self.closed and literal[0] != "#":
+            return True
         asked = (id(type_), literal, id(scope.entries), scope.entry.base if scope.entry else None)
-        return asked in self._sound or self._leads(literal, type_, scope, asked)
+        return asked in self._sound or self._leads(literal, known, scope, asked)
 
-    def _leads(self, literal: str, type_: Type, scope: Scope, asked: tuple[int, str, int, str | None]) -> bool:
-        target, known = self._walk.map.follow(literal, scope), self._wanted.of(type_)
+    def _leads(self, literal: str, known: list[Profile] | None, scope: Scope, asked: _Asked) -> bool:
+        target = self._walk.map.follow(literal, scope)
         if target is None:
             said = (local_part(literal) or "").partition("/")[0]
             may_lead_out = not self.closed or literal.startswith(("http:", "https:"))

@@ -160,14 +160,11 @@ class Walk:
             return self._judged[key]
         if self._chain >= _MAX_CHAIN:
             raise TooMuchError
-        found: list[Issue] = []
-        self._judged[key] = found
         self._chain += 1
-        try:
-            with self.findings.apart(found):
-                self._judge(value, profile, path, scope)
-        finally:
-            self._chain -= 1
+        with self.findings.apart() as found:
+            self._judged[key] = found
+            self._judge(value, profile, path, scope)
+        self._chain -= 1
         return found
 
     def _judge(self, value: dict, profile: Profile, path: str, scope: Scope) -> None:
@@ -215,6 +212,8 @@ class Walk:
     def settle(self, value: dict, path: str, here: Here) -> None:
         """Say what there is to say of what was noted while ``value``, at ``path``, was looked over."""
         notes = self.findings.notes
+        if not (notes.advice or notes.unnamed):
+            return
         advice: dict[int, set[str]] = {}
         for one, codes in notes.advice:
             advice.setdefault(id(one), set()).add(codes)

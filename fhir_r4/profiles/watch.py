@@ -7,7 +7,7 @@ where it finds a fault, the walk says which. What is no fault (a code that is no
 extension) is noted, and looked into by itself.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -74,14 +74,17 @@ class Watch:
             self.look = self.coding
         elif self.codings and not self.rules:
             self.look = self.codings
+        elif self.reference and not (self.rules or self.coding):
+            self.look = self._look_at_reference
         elif self.below and not (self.rules or self.reference or self.coding):
             self.look = self._look_at_few if len(self.below) <= _FEW else self._look_below
         if self.advice:
             self.look = advised(self.look, self.advice)
 
     def _look(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
-        if not self._look_at_rules(value, walk, path, scope):
-            return False
+        for holds in self.rules:
+            if not holds(value, scope.resource):
+                return False
         if self.coding is not None and not self.coding(value, walk, path, scope):
             return False
         sound = self.reference is None or walk.targets.is_sound(value, self.reference, scope)
@@ -92,6 +95,10 @@ class Watch:
             if not holds(value, scope.resource):
                 return False
         return True
+
+    def _look_at_reference(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
+        sound = self.reference is None or walk.targets.is_sound(value, self.reference, scope)
+        return sound and (len(value) == 1 or self._look_below(value, walk, path, scope))
 
     def _look_at_one_rule(self, value: Any, _walk: "Walk", _path: str, scope: Scope) -> bool:
         return self.rules[0](value, scope.resource)
@@ -162,19 +169,15 @@ def advised(look: Look, advice: tuple[Advice, ...]) -> Look:
             return False
         codings = value.get("coding") or ((value,) if "code" in value else ())
         for key, systems in advice if codings else ():
-            if not _holds_one(systems, codings):
+            for one in codings:
+                codes = systems.get(one.get("system", ""), ())
+                if codes is None or one.get("code") in codes:
+                    break
+            else:
                 walk.findings.notes.advice.append((value, key))
         return True
 
     return look_and_note
-
-
-def _holds_one(systems: Mapping[str, frozenset[str] | None], codings: Iterable[dict]) -> bool:
-    for one in codings:
-        codes = systems.get(one.get("system", ""), ())
-        if codes is None or one.get("code") in codes:
-            return True
-    return False
 
 
 def extensions_beside(named: frozenset[str | None], slice_of: SliceOf | None) -> Look:

@@ -5,7 +5,7 @@ from typing import Any
 from fhir_r4.profiles.deviations import Deviations
 from fhir_r4.profiles.elements import BINDABLE, CODED, PRIMITIVES, Element, Type
 from fhir_r4.profiles.facts import Definitions, Profile
-from fhir_r4.profiles.invariants import rules_of
+from fhir_r4.profiles.invariants import OF_FHIR, rules_of
 from fhir_r4.profiles.primitives import INTEGERS
 from fhir_r4.profiles.rules import Holds
 from fhir_r4.profiles.slices import Asked, Entry, Slicer
@@ -22,6 +22,7 @@ from fhir_r4.profiles.watch import (
     look_closer,
     single,
 )
+from fhir_r4.resource import kind
 
 _BACKBONE = frozenset({"BackboneElement", "Element"})
 _RESOURCES = frozenset({"Resource", "DomainResource"})
@@ -31,13 +32,15 @@ _NOWHERE = Asked(lambda _: None, lambda _value, _key: False)
 class Watches:
     """Works out, once for each element and type, what to watch.
 
-    ``again``: for a resource that was found in order under another profile; codings and numbers are the same there.
+    ``again``: for a resource that was found in order under another profile. What FHIR itself says of its codings,
+    numbers and datatypes, and FHIR's own invariants, every profile says again.
     """
 
     def __init__(
         self, definitions: Definitions, slicer: Slicer, deviations: Deviations, *, again: bool = False
     ) -> None:
         self._definitions = definitions
+        self._again = again
         self._codings = None if again else (coding_in(definitions.systems), codings_in(definitions.systems))
         self._numbers = () if again else (is_written_whole,)
         self._slicer = slicer
@@ -120,6 +123,8 @@ class Watches:
         profiles = [p for key in named if (p := self._definitions.profile(key))]
         if len(profiles) > 1:
             watch.rules += (look_closer,)
+        if self._again and not profiles:
+            return
         watch.rules = _merged(watch.rules, self._rules(self._definitions.root(known)))
         if code == "Extension" and not profiles:
             return  # the schema lets extensions pass in slices only
@@ -133,7 +138,8 @@ class Watches:
         return tuple((codes, self._definitions.codes(codes)) for codes in sets)
 
     def _rules(self, element: Element) -> tuple[Holds, ...]:
-        return tuple(map(self._deviations.holds, rules_of(element.invariants)))
+        rules = rules_of(element.invariants)
+        return tuple(self._deviations.holds(rule) for rule in rules if not (self._again and rule.name in OF_FHIR))
 
     def _slices(self, element: Element, type_: Type | None, root: Element) -> SliceOf | None:
         watches = {}
@@ -146,6 +152,11 @@ class Watches:
         if element.slicing and element.slicing.by == (("value", "url"),):
             urls = {self._slicer.url_of(element.slices[name]): watch for name, watch in watches.items()}
             return lambda value: urls.get(value.get("url"))
+
+        types = self._slicer.by_type(element)
+        if types is not None:
+            of_type = {type_: watches[name] for type_, name in types.items() if name in watches}
+            return lambda value: of_type.get(kind(value.get("resource")))
 
         def slice_of(value: Any) -> Watch | None:
             name = self._slicer.slice_of(element, Entry(value, None, type_, ""), _NOWHERE)
