@@ -82,8 +82,9 @@ else
 	$(BIN)/python -m bench.inquiries --small
 endif
 
-docs: setup  ## write docs/conformance.md from the requirement markers, docs/prepopulation.md from the forms
+docs: setup  ## write docs/conformance.md from the requirement markers, library.md and prepopulation.md from the forms
 	$(BIN)/python -m tests.conformance
+	$(BIN)/python -m tests.library_page
 	$(BIN)/python -m tests.questionnaires.prepopulation
 
 lock:  ## resolve the lock files anew (needs uv)

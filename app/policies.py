@@ -29,7 +29,8 @@ from app.storage.policies import Activation, Files
 from cql import CqlError
 from fhir_r4.problems import Problem
 from fhir_r4.wire import read_object
-from questionnaires.catalog import ELM, Catalog, load_catalog, questions
+from questionnaires.catalog import ELM, Catalog, load_catalog
+from questionnaires.drift import drift
 from questionnaires.pages import faults_of_pages
 from questionnaires.policy_searches import with_policy_searches
 from rules.book import PolicyBook
@@ -229,8 +230,8 @@ def load_edition(digest: str, policies: Path, forms: Path, lists: Path, shelf: S
     """
     lines, cards = payers_lists(lists)
     book = load_book(policies, shelf, _told, lists=lines)
-    catalog = _forms(forms, lambda form: with_policy_searches(form, book))
-    if faults := [*missing_forms(book, catalog), *_unsafe_pages(catalog)]:
+    catalog = load_forms(forms, lambda form: with_policy_searches(form, book))
+    if faults := [*form_faults(book, catalog), *_unsafe_pages(catalog)]:
         raise FaultyFile(faults)
     return Edition(digest, book, catalog, cards)
 
@@ -265,7 +266,8 @@ def unpacked(files: Files, shelf: Shelf | None = None) -> Edition:
         return load_edition(kept.digest_of(files), policies, forms, lists, shelf)
 
 
-def _forms(folder: Path, completed: Callable[[dict], dict]) -> Catalog:
+def load_forms(folder: Path, completed: Callable[[dict], dict] = lambda form: form) -> Catalog:
+    """Return the catalog of a folder; FaultyFile where a file in it is no form."""
     try:
         return load_catalog(folder, completed)
     except (Problem, CqlError, OSError, KeyError, TypeError, ValueError) as error:
@@ -288,21 +290,22 @@ def _unreadable(folder: Path) -> Iterator[Path]:
             yield file
 
 
-def missing_forms(book: PolicyBook, catalog: Catalog) -> list[Fault]:
-    """Return a fault for each form and question that a policy asks for and the catalog does not have."""
+def form_faults(book: PolicyBook, catalog: Catalog) -> list[Fault]:
+    """Return a fault for each form that a policy asks for and the catalog has not, or in which what the policy weighs
+    is not asked, or is of another kind. No policy is opened for this.
+    """
     faults = []
     for entry in book.entries:
         if entry.questionnaire is None:
             continue
         try:
-            asked = questions(catalog.named(entry.questionnaire))
+            form = catalog.named(entry.questionnaire)
         except KeyError:
             faults.append(Fault(entry.file, 1, f"there is no form {entry.questionnaire}"))
             continue
         faults += [
-            Fault(entry.file, 1, f"form {entry.questionnaire} has no question {question} for '{fact}'")
-            for fact, question in entry.questions.items()
-            if question not in asked
+            Fault(entry.file, 1, f"form {entry.questionnaire}: {say}", "mend the form, or the fact")
+            for say in drift(entry.asks, form)
         ]
     return faults
 

@@ -18,17 +18,23 @@ from rich.table import Table
 from app.config import Config
 from rules.book import PolicyBook
 from rules.casework import Casework, casework, explain_case
+from rules.check import Beside
 from rules.contradictions import DAYS
 from rules.difference import difference
 from rules.explain import Explanation
 from rules.load import load_book
 from rules.policy import Case, Policy
-from rules.yaml_lines import FaultyFile
+from rules.yaml_lines import Fault, FaultyFile
 
 _FOLDER = click.option(
     "--folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Of the policies; else PRIORAUTH_POLICIES.",
+)
+_FORMS = click.option(
+    "--forms",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Forms that go with them; else PRIORAUTH_FORMS.",
 )
 _DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of payer.yaml and the database.")
 _ANSWERS = {"yes": "[green]yes[/]", "no": "[red]no[/]", "missing": "[yellow]missing[/]"}
@@ -42,11 +48,12 @@ def policies() -> None:
 
 @policies.command("check")
 @_FOLDER
-def check(folder: Path | None) -> None:
+@_FORMS
+def check(folder: Path | None, forms: Path | None) -> None:
     """Say everything that is wrong or doubtful, with file, line and what to write; exit code 1 where a fault is.
 
-    The payer's lists and gold cards in the data folder are read too. Warnings, such as a source that has expired,
-    refuse nothing.
+    Each policy is held to its form: what it weighs, the form asks, in its kind and unit. The payer's lists and gold
+    cards in the data folder are read too. Warnings, such as a source that has expired, refuse nothing.
     """
     from app.clock import now
     from app.policies import SHELF, payers_lists
@@ -60,7 +67,9 @@ def check(folder: Path | None) -> None:
         def tell(count: int, of: int) -> None:
             status.update(f"{count:,} of {of:,} policies read")
 
-        found = found_in(where, now().date(), Shelf(config.data / SHELF) if config.data.is_dir() else None, tell)
+        beside, faulty_forms = _held_to(forms or config.forms)
+        shelf = Shelf(config.data / SHELF) if config.data.is_dir() else None
+        found = [*faulty_forms, *found_in(where, now().date(), shelf, tell, beside)]
         try:
             payers_lists(config.data)
         except FaultyFile as faulty:
@@ -74,6 +83,18 @@ def check(folder: Path | None) -> None:
     out.print(f"[bold red]{said}[/]" if faults else f"[bold green]{said}[/]")
     if faults:
         raise SystemExit(1)
+
+
+def _held_to(forms: Path) -> tuple[Beside, list[Fault]]:
+    """Return what is said of a policy and its form; nothing where the forms cannot be read, and their faults."""
+    from app.policies import load_forms
+    from questionnaires.drift import drifted
+
+    try:
+        catalog = load_forms(forms)
+    except FaultyFile as faulty:
+        return lambda _: iter(()), faulty.faults
+    return lambda policy: drifted(policy, catalog), []
 
 
 @policies.command("test")
@@ -153,7 +174,7 @@ def diff(name: str, old: str | None, new: str | None, folder: Path | None) -> No
 
 @policies.command("simulate")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--forms", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Forms that go with it.")
+@_FORMS
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only submissions received since this day (UTC).")
 @click.option("--as-if-in-force", is_flag=True, help="Weigh by each policy's newest version, whatever its dates.")
 @click.option("--ids", is_flag=True, help="Show the ids of all cases that would go otherwise.")

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from fhir_r4.resource import as_dict, extensions, text_of
 from fhir_r4.systems import UNIT_OPTION
-from questionnaires.catalog import questions
+from questionnaires.catalog import Catalog, questions
+from rules.entry import Asks
 from rules.facts import Fact, FactType
+from rules.policy import Policy
+from rules.yaml_lines import Finding
 
 _KINDS = {  # of a question, by the fact's type
     FactType.BOOLEAN: frozenset({"boolean"}),
@@ -15,7 +18,27 @@ _KINDS = {  # of a question, by the fact's type
 }
 
 
-def drift(facts: Iterable[Fact], form: dict) -> Iterator[str]:
+def drifted(policy: Policy, catalog: Catalog) -> Iterator[Finding]:
+    """Yield where in its file a policy asks its form for what is not there, or is of another kind."""
+    asking = [fact for fact in policy.facts if fact.question]
+    name = policy.at_order_time.questionnaire
+    if name is None:
+        if asking and not any("questionnaire" in row.at_order_time for row in policy.rows):
+            say = f"'{asking[0].name}' is asked by a form, and no form is named"
+            yield Finding(("coverage-information",), say, f"add 'questionnaire', such as {policy.id}|{policy.version}")
+        return
+    try:
+        form = catalog.named(name)
+    except KeyError:
+        where = ("coverage-information", "questionnaire")
+        yield Finding(where, f"there is no form {name}", "write its name and version as the folder of forms has them")
+        return
+    for fact in asking:
+        for say in drift([fact], form):
+            yield Finding(("facts", fact.name), f"form {name}: {say}", "mend the form, or the fact")
+
+
+def drift(facts: Iterable[Fact | Asks], form: dict) -> Iterator[str]:
     """Yield what is wrong between a policy's facts and its form, in words for their authors."""
     asked = questions(form)
     for fact in facts:
@@ -34,7 +57,7 @@ def drift(facts: Iterable[Fact], form: dict) -> Iterator[str]:
             yield f"question {fact.question} repeats; '{fact.name}' is one value"
 
 
-def _said(fact: Fact) -> str:
+def _said(fact: Fact | Asks) -> str:
     return f"a quantity in {fact.unit}" if fact.unit else f"a {fact.type}"
 
 

@@ -93,7 +93,7 @@ def _naming(form: dict, book: PolicyBook, asked: dict[str, dict]) -> Iterator[Po
             wanted == name
             and entry.status is Status.ACTIVE
             and entry.searches
-            and asked.keys() & set(entry.questions.values())
+            and asked.keys() & {one.question for one in entry.asks}
         ):
             yield entry.open()
 

@@ -3,7 +3,7 @@
 Faults refuse the whole folder; warnings do not: a source that has expired, a version that nobody approved.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,28 +11,42 @@ from rules.load import Progress, read_folder
 from rules.overlaps import overlaps
 from rules.policy import Policy, Status
 from rules.shelf import Shelf
-from rules.yaml_lines import Fault, read_yaml
+from rules.yaml_lines import Document, Fault, Finding, read_yaml
 
 STALE = timedelta(days=3 * 365)
 """A source whose edition was read so long ago is looked at again."""
 
 
-def check(folder: Path, today: date, shelf: Shelf | None = None, progress: Progress | None = None) -> list[Fault]:
+Beside = Callable[[Policy], Iterator[Finding]]
+"""What else is looked at, policy by policy, such as the form that goes with it."""
+
+
+def check(
+    folder: Path,
+    today: date,
+    shelf: Shelf | None = None,
+    progress: Progress | None = None,
+    beside: Beside = lambda _: iter(()),
+) -> list[Fault]:
     """Return every fault and warning of the folder's policies, value sets and tables, by file and line.
 
     Args:
         today: against which sources expire.
+        beside: what it yields of a policy, drafts included, is told with its line.
     """
     entries, faults = read_folder(folder, shelf, progress)
     found = [*faults, *overlaps(entries)]
     for entry in entries:
-        if entry.status is Status.ACTIVE and (entry.expires is None or entry.expires >= today):
-            found += _doubts(entry.open(), folder / entry.file, today)
+        if entry.status is Status.RETIRED or (entry.expires is not None and entry.expires < today):
+            continue
+        policy, document = entry.open(), read_yaml((folder / entry.file).read_text(encoding="utf-8"), entry.file)
+        found += [document.fault(*finding) for finding in beside(policy)]
+        if entry.status is Status.ACTIVE:
+            found += _doubts(policy, document, today)
     return sorted(found, key=lambda fault: (fault.file, fault.line))
 
 
-def _doubts(policy: Policy, file: Path, today: date) -> Iterator[Fault]:
-    document = read_yaml(file.read_text(encoding="utf-8"), f"{policy.id}/{policy.version}.yaml")
+def _doubts(policy: Policy, document: Document, today: date) -> Iterator[Fault]:
     for index, source in enumerate(policy.sources):
         where = ("sources", index)
         if source.until and source.until < today:

@@ -10,8 +10,19 @@ from datetime import date
 from typing import Any, Self
 
 from rules.codes import Pattern
+from rules.facts import FactType
 from rules.policy import Policy, Status
 from rules.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What a policy asks of its form: the fact, the linkId of its question, and of what kind an answer is."""
+
+    name: str
+    question: str
+    type: FactType
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +33,7 @@ class Entry:
         patterns: the codes that it is for.
         orders: the types of order; all where empty.
         questionnaire: the form that it needs, if any.
-        questions: linkIds by the facts that they answer.
+        asks: what that form is asked.
         searches: what it looks for in an EHR.
         digest: of all that weighing depends on; empty where the policy was not read from a file.
         open: returns the policy.
@@ -40,7 +51,7 @@ class Entry:
     patterns: tuple[Pattern, ...]
     orders: frozenset[str]
     questionnaire: str | None
-    questions: Mapping[str, str]
+    asks: tuple[Asks, ...]
     searches: tuple[str, ...]
     digest: str
     open: Callable[[], Policy] = field(compare=False, repr=False)
@@ -78,7 +89,9 @@ class Entry:
             patterns=policy.applies_to.codes.patterns,
             orders=policy.applies_to.orders,
             questionnaire=policy.at_order_time.questionnaire,
-            questions={fact.name: fact.question for fact in policy.facts if fact.question is not None},
+            asks=tuple(
+                Asks(one.name, one.question, one.type, one.unit) for one in policy.facts if one.question is not None
+            ),
             searches=tuple(search.written for search in policy.searches),
             digest=digest,
             open=opened or (lambda: policy),
@@ -98,7 +111,7 @@ class Entry:
             "patterns": [pattern_to_json(one) for one in self.patterns],
             "orders": sorted(self.orders),
             "questionnaire": self.questionnaire,
-            "questions": dict(self.questions),
+            "asks": [[one.name, one.question, str(one.type), one.unit] for one in self.asks],
             "searches": list(self.searches),
             "digest": self.digest,
         }
@@ -117,7 +130,7 @@ class Entry:
             patterns=tuple(map(pattern_from_json, kept["patterns"])),
             orders=frozenset(kept["orders"]),
             questionnaire=kept["questionnaire"],
-            questions=kept["questions"],
+            asks=tuple(Asks(name, link, FactType(kind), unit) for name, link, kind, unit in kept["asks"]),
             searches=tuple(kept["searches"]),
             digest=kept["digest"],
             open=opened,

@@ -45,6 +45,61 @@ def test_every_fault_is_told_with_file_line_and_what_to_write(folder):
     assert "2 faults, 0 warnings" in out
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "line", "says"),
+    [
+        ('question: "2.1"', 'question: "7.7"', "spo2", "form home-oxygen|2026.1: no question 7.7 for 'spo2'"),
+        (
+            'question: "2.3", type: date',
+            'question: "2.4", type: date',
+            "tested",
+            "question 2.4 is a boolean; 'tested' is a date",
+        ),
+        (
+            '"%", from-to: [50, 100]',
+            '"kg", from-to: [50, 100]',
+            "spo2",
+            "question 2.1 does not offer kg, the unit of 'spo2'",
+        ),
+        (
+            "questionnaire: home-oxygen|2026.1",
+            "questionnaire: home-oxygen|2031.1",
+            "questionnaire",
+            "there is no form home-oxygen|2031.1",
+        ),
+        (
+            "questionnaire: home-oxygen|2026.1",
+            "# none",
+            "coverage-information",
+            "'spo2' is asked by a form, and no form is named",
+        ),
+    ],
+)
+def test_a_policy_and_its_form_that_have_drifted_apart_are_told_with_the_line(folder, before, after, line, says):
+    file = folder / OXYGEN
+    text = file.read_text().replace(before, after)
+    file.write_text(text)
+    number = next(n for n, one in enumerate(text.splitlines(), 1) if one.strip().startswith(f"{line}:"))
+    out = run("check", "--folder", folder, fails=True)
+    assert f"home-oxygen/2026.1.yaml:{number}: " in out
+    assert says in out
+
+
+def test_a_draft_is_held_to_its_form_too(folder):
+    file = folder / OXYGEN
+    file.write_text("status: draft\n" + file.read_text().replace('question: "2.1"', 'question: "7.7"'))
+    assert "no question 7.7" in run("check", "--folder", folder, fails=True)
+
+
+def test_a_form_that_cannot_be_read_is_told_once(folder, tmp_path):
+    forms = tmp_path / "forms"
+    (forms / "broken").mkdir(parents=True)
+    (forms / "broken" / "1.json").write_text("{")
+    out = run("check", "--folder", folder, "--forms", forms, fails=True)
+    assert "1.json:1: not a form of FHIR JSON" in out
+    assert "1 faults, 0 warnings" in out
+
+
 def test_a_warning_refuses_nothing(folder):
     file = folder / OXYGEN
     file.write_text(file.read_text().replace("owner:  ", "# owner:  "))

@@ -2,8 +2,9 @@
 
 import pytest
 
-from app.policies import missing_forms
+from app.policies import form_faults
 from questionnaires.catalog import Catalog, questions
+from rules.book import PolicyBook
 from rules.facts import FactType
 from rules.load import run_case
 from tests.given import BOOK, CATALOG
@@ -38,6 +39,17 @@ def test_each_fact_is_a_question_of_the_form_with_an_answer_of_its_type(policy):
         assert fact.question is None or asked[fact.question]["type"] in FITS[fact.type]
 
 
+def test_a_policy_whose_form_asks_otherwise_does_not_start():
+    """The same that ``priorauth policies check`` says, with no policy opened."""
+    form = CATALOG.named("home-oxygen|2026.1")
+    oxygen = next(one for one in form["item"] if one["linkId"] == "2")
+    changed = [one | {"type": "decimal"} if one["linkId"] == "2.1" else one for one in oxygen["item"]]
+    items = [oxygen | {"item": changed} if one is oxygen else one for one in form["item"]]
+    told = map(str, form_faults(PolicyBook([BOOK.entry("home-oxygen", "2026.1")]), Catalog([form | {"item": items}])))
+    says = "form home-oxygen|2026.1: question 2.1 is a decimal; 'spo2' is a quantity in %"
+    assert list(told) == [f"home-oxygen/2026.1.yaml:1: {says}; mend the form, or the fact"]
+
+
 def test_a_policy_without_its_form_does_not_start():
-    faults = missing_forms(BOOK, Catalog([]))
+    faults = form_faults(BOOK, Catalog([]))
     assert "home-oxygen/2026.1.yaml:1: there is no form home-oxygen|2026.1" in map(str, faults)
