@@ -6,6 +6,7 @@ so that memory is that of a fresh start; the small book is the shipped one.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from rich.console import Console
 from app.demo.parties import HOUSE
 from fhir_r4.resource import Coding
 from fhir_r4.systems import HCPCS
+from rules.cold import cores
 from rules.evidence import Evidence
 from rules.load import load_book
 from rules.shelf import Shelf
@@ -160,6 +162,7 @@ class Measured:
     cold_cpu: float
     kept: Start
     changed: float
+    taken: float
     shelf_mb: float
 
     def lines(self) -> list[tuple[str, str, str, bool]]:
@@ -168,7 +171,7 @@ class Measured:
         more = large - small
         return [
             (
-                f"cold build of {self.kept.policies:,} policies",
+                f"cold build of {self.kept.policies:,} policies, on {cores()} cores",
                 f"{self.cold:.0f} s, {self.cold_cpu:.0f} of CPU",
                 "≤ 180 s",
                 self.cold <= 180,
@@ -178,6 +181,7 @@ class Measured:
             ("find and weigh, small book", f"{self.small.weigh_ms:.2f} ms CPU", "≤ 1 ms", self.small.weigh_ms <= 1),
             ("find and weigh, large book", f"{self.kept.weigh_ms:.2f} ms CPU", "≤ 1 ms", self.kept.weigh_ms <= 1),
             ("start after one policy was changed", f"{self.changed:.1f} s", "≤ 10 s", self.changed <= 10),
+            ("one changed policy taken by a running service", f"{self.taken:.1f} s CPU", "≤ 10 s", self.taken <= 10),
             ("shelf on disk", f"{self.shelf_mb:.0f} MB", "", True),
         ]
 
@@ -205,15 +209,26 @@ def measure(folder: Path, count: int, progress: Callable[[int, int], None]) -> M
     """Measure a book of ``count`` generated policies below ``folder``."""
     book, shelf = folder / "policies", folder / "shelf"
     generate(book, count)
-    began, busy = time.monotonic(), time.process_time()
-    load_book(book, Shelf(shelf), progress)
-    cold, cpu = time.monotonic() - began, time.process_time() - busy
+    running = Shelf(shelf)
+    began, busy = time.monotonic(), _cpu()
+    load_book(book, running, progress)
+    cold, cpu = time.monotonic() - began, _cpu() - busy
     kept = started(book, shelf)
     one = book / "generated-0" / "2026.1.yaml"
     one.write_text(one.read_text(encoding="utf-8").replace("12 months", "11 months"), encoding="utf-8")
+    busy = _cpu()
+    load_book(book, running)
+    taken = _cpu() - busy
+    one.write_text(one.read_text(encoding="utf-8").replace("11 months", "10 months"), encoding="utf-8")
     changed = started(book, shelf).seconds
     size = sum(file.stat().st_size for file in shelf.rglob("*") if file.is_file()) / 1e6
-    return Measured(started(SHIPPED, None), cold, cpu, kept, changed, size)
+    return Measured(started(SHIPPED, None), cold, cpu, kept, changed, taken, size)
+
+
+def _cpu() -> float:
+    """Return the CPU seconds of this process and of its helpers that have ended."""
+    spent = os.times()
+    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def with_section(page: str, section: str) -> str:

@@ -4,8 +4,10 @@ All faults of a file are collected, each with its line, and told at once: a faul
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from fhir_r4.path import tree
 from fhir_r4.wire import write_json
 from rules.book import PolicyBook
 from rules.build import policy_from
+from rules.cold import keep_all
 from rules.contradictions import DAYS, Found, contradictions
 from rules.entry import Entry
 from rules.evaluate import Outcome, evaluate
@@ -67,16 +70,34 @@ def read_folder(
         return [], faulty.faults
     reader = _Reader(folder, value_sets, shelf if cases else None, cases=cases)
     files = [file for file in sorted(folder.glob("*/*.yaml")) if file.parent.name != VALUE_SETS]
-    entries: list[Entry] = []
+    found = {file: kept for file in files if (kept := reader.kept(file))}
+    fresh = [file for file in files if file not in found]
+    told = partial(_told, progress, len(found), len(files))
+    if shelf and cases:
+        keep_all(fresh, partial(_keep, folder, shelf), told)
     faults: list[Fault] = []
-    for count, file in enumerate(files, start=1):
+    for count, file in enumerate(fresh, start=1):
         try:
-            entries.append(reader.entry(file))
+            found[file] = reader.entry(file)
         except FaultyFile as faulty:
             faults.extend(faulty.faults)
-        if progress:
-            progress(count, len(files))
-    return entries, faults
+        told(count)
+    if not fresh:
+        told(0)
+    return [found[file] for file in files if file in found], faults
+
+
+def _told(progress: Progress | None, before: int, of: int, count: int) -> None:
+    if progress:
+        progress(before + count, of)
+
+
+def _keep(folder: Path, shelf: Shelf, files: Sequence[str]) -> None:
+    """Check files in a process of its own, and keep those that have no fault."""
+    reader = _Reader(folder, load_value_sets(folder), shelf, cases=True)
+    for file in files:
+        with suppress(FaultyFile, OSError):
+            reader.entry(Path(file))
 
 
 class _Reader:
@@ -86,10 +107,16 @@ class _Reader:
         self._folder, self._value_sets, self._shelf, self._cases = folder, value_sets, shelf, cases
         self._digests: dict[str, str | None] = {}
 
-    def entry(self, file: Path) -> Entry:
+    def kept(self, file: Path) -> Entry | None:
+        """Return what is on the shelf for a file."""
         name, text = file.relative_to(self._folder).as_posix(), file.read_bytes()
-        if self._shelf and (kept := self._shelf.get(name, text, self._digest)):
+        return self._shelf.get(name, text, self._digest) if self._shelf else None
+
+    def entry(self, file: Path) -> Entry:
+        """Return the entry of a file, checked if it was not before; raises FaultyFile."""
+        if kept := self.kept(file):
             return kept
+        name, text = file.relative_to(self._folder).as_posix(), file.read_bytes()
         try:
             policy, data = _checked(text.decode(), name, self._value_sets, file.parent, cases=self._cases)
         except UnicodeDecodeError:

@@ -55,10 +55,18 @@ def _opened(packed: Packed) -> Policy:
 
 
 class Shelf:
-    """A folder of records. Without one, everything is checked anew at each start."""
+    """A folder of records. Without one, everything is checked anew at each start.
+
+    It remembers what it has given: of a folder in which one policy has changed, that one alone is read again.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._given: dict[Path, tuple[Entry, Depends]] = {}
+
+    def __reduce__(self) -> tuple[type["Shelf"], tuple[Path]]:
+        """Go to another process without what is remembered here."""
+        return Shelf, (self._folder,)
 
     def get(self, name: str, text: bytes, depends: Callable[[str], str | None]) -> Entry | None:
         """Return the entry of a policy that was checked before, in this text and with the same beside it.
@@ -67,20 +75,17 @@ class Shelf:
             name: ``<id>/<version>.yaml``.
             depends: the present digest of what a policy names beside itself; None where it is not there.
         """
-        try:
-            head, _, content = self._file(name, text).read_bytes().partition(b"\n")
-            kept = read_json(head)
-            if any(depends(one) != digest for one, digest in kept["depends"].items()):
-                return None
-            if hashlib.sha256(content).hexdigest() != kept["content"]:
-                return None
-            return Entry.from_json(kept["entry"], Packed(content).open)
-        except (OSError, Problem, KeyError, TypeError, ValueError):
+        file = self._file(name, text)
+        found = self._given.get(file) or _record(file)
+        if found is None or any(depends(one) != digest for one, digest in found[1].items()):
             return None
+        self._given[file] = found
+        return found[0]
 
     def put(self, name: str, text: bytes, entry: Entry, packed: Packed, depends: Depends) -> None:
         """Keep a checked policy; a disk that takes nothing costs time at the next start and no more."""
         file = self._file(name, text)
+        self._given[file] = entry, depends
         digest = hashlib.sha256(packed.content).hexdigest()
         head = write_json({"entry": entry.to_json(), "depends": dict(depends), "content": digest})
         mine = file.with_suffix(f".{os.getpid()}")
@@ -95,6 +100,18 @@ class Shelf:
     def _file(self, name: str, text: bytes) -> Path:
         key = hashlib.sha256(b"\0".join((checker().encode(), name.encode(), text))).hexdigest()
         return self._folder / key[:2] / key[2:]
+
+
+def _record(file: Path) -> tuple[Entry, Depends] | None:
+    """Return a record and what it depends on; None where there is none that can be read."""
+    try:
+        head, _, content = file.read_bytes().partition(b"\n")
+        kept = read_json(head)
+        if hashlib.sha256(content).hexdigest() != kept["content"]:
+            return None
+        return Entry.from_json(kept["entry"], Packed(content).open), kept["depends"]
+    except (OSError, Problem, KeyError, TypeError, ValueError, AttributeError):
+        return None
 
 
 @cache

@@ -3,7 +3,8 @@
 import pytest
 
 from bench.policies import DAY, EVIDENCE, OXYGEN, generate
-from rules import load
+from rules import cold, load
+from rules import shelf as shelves
 from rules.book import PolicyBook
 from rules.entry import Entry
 from rules.load import load_book
@@ -148,3 +149,46 @@ def test_a_policy_stays_closed_until_it_is_asked_for():
     assert book.in_force([OXYGEN], DAY) is None
     with pytest.raises(AssertionError, match="opened"):
         book.version("therapy", "1")
+
+
+def test_while_a_book_is_at_work_only_what_has_changed_is_read_again(folder, tmp_path, checked, monkeypatch):
+    shelf, read = Shelf(tmp_path / "shelf"), []
+    first = load_book(folder, shelf)
+    file = folder / "generated-3" / "2026.1.yaml"
+    file.write_text(file.read_text().replace("A generated policy", "A changed policy"))
+    checked.clear()
+    record = shelves._record
+    monkeypatch.setattr(shelves, "_record", lambda one: read.append(one) or record(one))
+    second = load_book(folder, shelf)
+    assert checked == ["generated-3/2026.1.yaml"]
+    assert len({*read}) == 1
+    same = [one is other for one, other in zip(first.entries, second.entries, strict=True)]
+    assert same.count(False) == 1
+
+
+@pytest.fixture
+def two_cores(monkeypatch):
+    monkeypatch.setattr(cold, "MANY", 3)
+    monkeypatch.setattr(cold, "cores", lambda: 2)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_a_large_book_is_checked_by_helpers_and_by_each_once(folder, tmp_path, checked):
+    faulty = folder / "generated-2" / "2026.1.yaml"
+    faulty.write_text(faulty.read_text().replace("then: certify", "then: certfy", 1))
+    told = []
+    with pytest.raises(FaultyFile) as refused:
+        load_book(folder, Shelf(tmp_path / "shelf"), lambda count, of: told.append((count, of)))
+    assert {fault.file for fault in refused.value.faults} == {"generated-2/2026.1.yaml"}
+    assert checked == ["generated-2/2026.1.yaml"]  # here; the helpers have kept the others
+    files = len(list(folder.glob("*/*.yaml")))
+    assert told[-1] == (files, files)
+
+
+@pytest.mark.usefixtures("two_cores")
+def test_where_no_helper_can_be_had_it_is_checked_alone(folder, tmp_path, checked, monkeypatch):
+    def none_here(*_, **__):
+        raise OSError("no semaphores")
+
+    monkeypatch.setattr(cold, "ProcessPoolExecutor", none_here)
+    assert len(load_book(folder, Shelf(tmp_path / "shelf"))) == len(checked)
