@@ -63,6 +63,14 @@ class Opening:
     notes: tuple[str, ...] = field(default=())
 
 
+class HasExpired(NoForm):
+    """What was begun has expired, and the payer has no other form for this order."""
+
+    def __init__(self, response: dict) -> None:
+        super().__init__("the form that was begun earlier has expired, and there is no other for this order")
+        self.response = response
+
+
 GOES_ON = (
     "You go on with what was begun earlier. What you or a colleague entered stands; the rest was filled anew from the "
     "record."
@@ -82,7 +90,7 @@ def canonical(form: dict) -> str:
 
 
 def choose(packages: Sequence[Packaged], earlier: Earlier, today: date) -> Opening:
-    """Return what is opened; NoForm where nothing is in force."""
+    """Return what is opened; HasExpired where there is nothing to open in place of what was begun."""
     begun = earlier.begun
     if begun is None:
         return Opening(_first(packages, earlier, today))
@@ -93,7 +101,7 @@ def choose(packages: Sequence[Packaged], earlier: Earlier, today: date) -> Openi
     if same and not in_force(same.form, today):
         others = [one for one in packages if in_force(one.form, today)]
         if not others:
-            raise NoForm("what was begun has expired, and the payer has no other form for this order")
+            raise HasExpired(begun)
         return Opening(newer or others[0], expired=begun, notes=(EXPIRED,))
     if same and earlier.wanted in {None, canonical(same.form)}:
         is_newer = newer is not None and _rank(newer) > _rank(same)

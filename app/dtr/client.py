@@ -13,7 +13,7 @@ from typing import Any
 from app.clients.outbound import Door
 from app.dtr.adaptive import address_of, canonical_said, whole
 from app.dtr.carrying import Carried, all_of_them, begun, by_people, carried
-from app.dtr.choosing import Earlier, Opening, canonical, choose
+from app.dtr.choosing import Earlier, HasExpired, Opening, canonical, choose
 from app.dtr.credentials import Credentials
 from app.dtr.filling import Filling, filling
 from app.dtr.kit import Kit
@@ -75,9 +75,7 @@ class DtrClient:
         context = self._context(record, launch)
         wanted = _wanted(context, launch, earlier)
         packages = self.api.packages(wanted, now)
-        opening = choose(packages, earlier, now.date())
-        if opening.expired:
-            record.save(opening.expired | {"status": "stopped"})
+        opening = self._opening(packages, earlier, record, now.date())
         notes = [*opening.notes, *self._changes(wanted, opening, now)]
         started = self._begin(opening, now)
         notes += [f"Could not be carried over: {words}." for words in started.lost]
@@ -149,6 +147,18 @@ class DtrClient:
         named = {"coverage": launch.coverage, "patient": f"Patient/{launch.patient}", "user": launch.user}
         context: dict[str, Any] = dict(record.read(named | ({"order": launch.order} if launch.order else {})))
         return context | _requester(record, as_dict(context.get("order")))
+
+    @staticmethod
+    def _opening(packages: list[Packaged], earlier: Earlier, record: Record, today: date) -> Opening:
+        """Choose what is opened; a response to a form that has expired is stopped (DTR 2.0.1 @170)."""
+        try:
+            opening = choose(packages, earlier, today)
+        except HasExpired as over:
+            record.save(over.response | {"status": "stopped"})
+            raise
+        if opening.expired:
+            record.save(opening.expired | {"status": "stopped"})
+        return opening
 
     def _begin(self, opening: Opening, now: datetime) -> "_Started":
         """Put the form on its way.

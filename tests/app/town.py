@@ -88,3 +88,8 @@ class Browser:
         token = re.search(r'name="(?:csrf-token|csrf_token)" (?:content|value)="([^"]+)"', page.text)[1]
         sent = {"X-CSRFToken": token, "Referer": page.url} | headers
         return self.session.post(f"{self.town.payer}/dtr/{path}", json=body, headers=sent, timeout=20)
+
+    def press(self, path, page, **form):
+        """Press a button of a page: a form is sent as browsers do."""
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
+        return self.session.post(f"{self.town.payer}/dtr/{path}", data={"csrf_token": token} | form, timeout=20)
