@@ -9,6 +9,7 @@ from app.dtr import browser
 from app.dtr.context import Choice
 from app.dtr.desk import Desk
 from app.dtr.drawing import drawn
+from app.dtr.signing import signed_parts
 from app.dtr.sitting import Sitting
 from app.dtr.smart_app import Stopped
 from fhir_r4.problems import InvalidRequest
@@ -68,7 +69,8 @@ def _form(sitting: Sitting, desk: Desk) -> str:
     has_lhc_forms = sitting.app.has_lhc_forms
     g.lhc_forms = not sitting.app.is_plain(desk)
     shown = () if g.lhc_forms else _drawn(desk)
-    return render_template("dtr/form.html", desk=desk, lhc=g.lhc_forms, has_lhc_forms=has_lhc_forms, drawn=shown)
+    said = {"desk": desk, "has_lhc_forms": has_lhc_forms, "signed": list(signed_parts(desk.form))}
+    return render_template("dtr/form.html", lhc=g.lhc_forms, drawn=shown, **said)
 
 
 def _drawn(desk: Desk) -> tuple[Any, ...]:
@@ -118,6 +120,13 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
         answer = sitting.app.answer(desk)
         page = render_template("dtr/result.html", desk=desk, answer=answer)
         return page if answer else (page, 200, {"Refresh": "2"})
+
+    @made.get("/response-bundle.json")
+    def response_bundle() -> Response:
+        """The response with what its answers refer to, for who sends it on (DTR-QRBundle)."""
+        response = as_json(sitting.app.bundle(sitting.desk()))
+        response.headers["Content-Disposition"] = 'attachment; filename="response-bundle.json"'
+        return response
 
     @made.post("/close")
     def close() -> AnyResponse:

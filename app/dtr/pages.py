@@ -3,6 +3,7 @@
 Every page's state lies on a sealed desk (``sessions``) whose key is in the browser's cookie.
 """
 
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from app.dtr.context import Choice
 from app.dtr.form_pages import form_pages, last_pages
 from app.dtr.sitting import Sitting
 from app.dtr.smart_app import SmartApp, Stopped
+from app.dtr.supported import SUPPORTED
 from fhir_r4.wire import write_json
 
 LIMIT_BYTES = 2_000_000
@@ -82,6 +84,14 @@ def _launch_pages(made: Blueprint, sitting: Sitting) -> None:
 
 
 def _files(made: Blueprint, app: SmartApp) -> None:
+    for generation, told in SUPPORTED.items():
+        body = write_json(told(app.registered.payers))
+        made.add_url_rule(
+            f"/{generation}/supported-payers",
+            f"supported_payers_{generation.name}",
+            partial(Response, body, content_type="application/json"),
+        )
+
     @made.get("/renderer/<path:name>")
     def renderer(name: str) -> Response:
         response = send_from_directory(app.renderer, name, max_age=86_400)

@@ -31,7 +31,9 @@ from app.dtr.rendering import choices
 from app.dtr.reporting import report
 from app.dtr.result import answer_since
 from app.dtr.revising import overridden
+from app.dtr.sending import named_by_answers, qr_bundle
 from app.dtr.sessions import Desks
+from app.dtr.signing import signed
 from app.dtr.told import nobody
 from fhir_r4.payer_answer import PayerAnswer
 from fhir_r4.resource import dicts, identifiers, reference, text_of
@@ -160,12 +162,25 @@ class SmartApp:
         said = {"status": status, "authored": now.isoformat(timespec="seconds")}
         held = without(desk.response, desk.off() if status == "completed" else frozenset())
         response = held | said | {"author": {"reference": desk.launch.user}}
+        if status == "completed":
+            response = signed(desk.form, response, desk.launch.user, now)
         try:
             kept = self._record(desk.launch).save(response)
         except EhrUnavailable:
             raise Stopped("The EHR did not take the form. What you entered is still here; try again.") from None
         done = now.isoformat() if status == "completed" else None
         return replace(desk, response=response | {"id": kept["id"]}, saved_at=now.isoformat(), completed_at=done)
+
+    def bundle(self, desk: Desk) -> dict:
+        """Return the completed response with all that its answers refer to, to be sent on; Stopped."""
+        if desk.completed_at is None:
+            raise Stopped("The form is not sent yet.")
+        targets = named_by_answers(desk.response)
+        try:
+            found = self._record(desk.launch).read({one: one for one in targets})
+        except EhrUnavailable:
+            raise Stopped("The EHR did not give what the answers refer to.") from None
+        return qr_bundle(desk.response, desk.launch.iss, found)
 
     def answer(self, desk: Desk) -> PayerAnswer | None:
         """Return what the payer answered to the completed form, as far as the EHR has it."""

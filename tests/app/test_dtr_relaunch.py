@@ -75,7 +75,9 @@ def test_the_payer_is_asked_whether_the_form_has_changed_since_it_was_saved(brow
         for one in body["parameter"]
         if one["name"] == "changedsince"
     ]
-    assert since == [kept(browser)[0]["meta"]["lastUpdated"]]
+    records = browser.town.sandbox.extensions["ehr"].records
+    saved = records.told(f"QuestionnaireResponse/{kept(browser)[0]['id']}")
+    assert since == [saved["meta"]["lastUpdated"]]
     assert GOES_ON in page.text
     assert CHANGED not in page.text
     payer.changed = payer.packages
