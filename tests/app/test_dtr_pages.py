@@ -78,18 +78,21 @@ def test_an_ehr_that_is_not_registered_is_not_contacted(browser):
 
 
 @pytest.mark.parametrize("query", ["code=x&state=forged", "code=x", "state=x", "error=access_denied"])
+@pytest.mark.requirement("dtr-2.0.1@336")
 def test_a_callback_that_was_not_asked_for_opens_nothing(browser, query):
     browser.get("launch", params={"iss": f"{browser.town.ehr}/fhir"}, allow_redirects=False)
     assert browser.get(f"callback?{query}").status_code == 409
     assert browser.get("form.json").status_code == 409
 
 
+@pytest.mark.requirement("dtr-2.0.1@336")
 def test_another_browser_cannot_finish_a_launch(browser):
     started = browser.get("launch", params={"iss": f"{browser.town.ehr}/fhir"}, allow_redirects=False)
     state = parse_qs(urlsplit(started.headers["Location"]).query)["state"][0]
     assert Browser(browser.town).get(f"callback?code=x&state={state}").status_code == 409
 
 
+@pytest.mark.requirement("dtr-2.0.1@336")
 def test_a_code_is_worth_nothing_the_second_time(browser):
     browser.launch()
     again = [one.url for one in browser.get("").history]
@@ -98,6 +101,7 @@ def test_a_code_is_worth_nothing_the_second_time(browser):
 
 
 @pytest.mark.parametrize("wrong", ["issuer", "audience", "nonce", "user", "signature"])
+@pytest.mark.requirement("dtr-2.0.1@336")
 def test_a_word_on_who_launched_that_does_not_hold_ends_the_launch(browser, monkeypatch, wrong):
     ehr = browser.town.sandbox.extensions["ehr"]
 

@@ -165,7 +165,7 @@ def a_report(words="HomeOxygen.Saturation failed for Patient/amy-baxter", names=
     return {"resourceType": "Parameters", "parameter": [form, {"name": names[1], "resource": outcome}]}
 
 
-@pytest.mark.requirement("dtr-2.0.1@284")
+@pytest.mark.requirement("dtr-2.0.1@284", "dtr-2.2.0@oper-1")
 def test_what_went_wrong_with_a_form_is_kept_and_its_authors_see_it(house):
     """Told twice in either spelling, shown once with a count; nothing of the patient is kept."""
     spellings = {"2.0": ("Questionnaire", "OperationOutcome"), "2.2": ("questionnaire", "operationOutcome")}

@@ -81,6 +81,7 @@ def test_an_include_names_the_version_that_it_was_compiled_with():
     assert a_run(*used, user).value("User", "It") == "1"
 
 
+@pytest.mark.requirement("dtr-2.0.1@177")
 def test_a_define_is_computed_once_in_a_run():
     """However many ask for it."""
     message = {"type": "Message", "source": literal(1), "condition": literal(True), "severity": literal("Trace")}

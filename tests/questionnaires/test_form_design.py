@@ -39,7 +39,7 @@ def obliged(archive, profile):
 # The form itself -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.requirement("dtr-2.2.0@conf-10", "dtr-2.0.1@352")
+@pytest.mark.requirement("dtr-2.2.0@conf-10", "dtr-2.0.1@352", "dtr-2.2.0@conf-13")
 @BOTH
 @EACH
 def test_no_item_has_an_element_that_a_client_need_not_support(form, generation):

@@ -43,6 +43,7 @@ def filled(variables, form, draft):
 answers = given_answers
 
 
+@pytest.mark.requirement("dtr-2.0.1@176", "dtr-2.2.0@spec-59")
 def test_the_record_answers_what_it_knows():
     given = answers(from_record(a_record())[0])
     assert given.keys() == {"1.1", "1.2", "1.3", "1.4", "2.1", "2.3"}
@@ -50,6 +51,7 @@ def test_the_record_answers_what_it_knows():
     assert (given["2.3"][0]["valueDate"], given["1.4"][0]["valueInteger"]) == ("2026-02-19", 76)
 
 
+@pytest.mark.requirement("dtr-2.0.1@174")
 def test_each_answer_is_marked_with_its_origin():
     for (answer,) in answers(from_record(a_record())[0]).values():
         assert value_of(extension(extension(answer, INFORMATION_ORIGIN), "source")) == "auto"
@@ -59,6 +61,7 @@ def test_the_filled_form_is_fhir():
     assert_fhir(from_record(a_record())[0])
 
 
+@pytest.mark.requirement("dtr-2.0.1@91")
 def test_an_empty_answer_says_why():
     _, empty = from_record(a_record())
     assert {one.link_id: one.why for one in empty} == dict.fromkeys(("2.2", "3.1", "3.2"), "the record has nothing")
@@ -70,6 +73,7 @@ def with_another_saturation(records, value):
     return records
 
 
+@pytest.mark.requirement("dtr-2.2.0@spec-73")
 def test_what_no_person_touched_follows_the_record():
     """A form is opened again after another test; so does a draft that the payer has filled."""
     first, _ = from_record(a_record())
@@ -84,6 +88,7 @@ def test_what_a_person_answered_is_left_alone(source):
     assert answers(from_record(a_record(), draft)[0])["1.2"] == [own]
 
 
+@pytest.mark.requirement("dtr-2.2.0@spec-73")
 def test_what_the_payer_knew_stays_where_the_record_has_nothing():
     """DTR 2.2.0: what the EHR has overrides what the payer answered, unless it has nothing."""
     own = {"extension": [information_origin("auto-server")], "valueBoolean": True}
