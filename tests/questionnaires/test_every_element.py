@@ -88,3 +88,10 @@ def test_the_form_is_one_that_the_service_could_be_started_with(generation):
     """Each of its libraries and value sets is there."""
     assert catalog().dependencies(FORM)[2] == []
     assert {one["url"].rpartition("/")[2] for one in held(packaged(generation), "ValueSet")} >= {"weight-units"}
+
+
+def adaptive_contained():
+    """Return the contained form of 2.2 with all questions asked: for tests of who fills it in."""
+    (draft,) = held(packaged(Generation.V2_2, "-adaptive"), "QuestionnaireResponse")
+    asked = next_questions(draft, catalog(), BOOK, TODAY, Generation.V2_2, f"{BASE}/2.2")
+    return asked["contained"][0]
