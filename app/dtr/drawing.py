@@ -117,7 +117,7 @@ class _Drawing:
     def items(self, items: list[dict], given: list[dict], depth: int) -> Iterator[Drawn]:
         """Draw items; ``given`` is where in the response their answers are."""
         for item in items if depth < MAX_DEPTH else []:
-            if not is_help(item):
+            if not depth or not is_help(item):  # help for a question is drawn with it
                 link = text_of(item.get("linkId")) or ""
                 held = [one for parent in given for one in dicts(parent.get("item")) if one.get("linkId") == link]
                 yield self.item(_Asked(item, control_of(item), tuple(offers(item)), depth), link, held)

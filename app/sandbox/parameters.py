@@ -79,6 +79,7 @@ PARAMETERS: Mapping[str, Mapping[str, Parameter]] = {
     "ClaimResponse": _STATUS
     | _IDENTIFIER
     | {"patient": _reference("patient"), "created": _date("created"), "use": _token("use")},
+    "CommunicationRequest": _STATUS | _SUBJECT | {"authored": _date("authoredOn")},
     "Condition": _SUBJECT
     | _CODE
     | _CATEGORY

@@ -262,7 +262,8 @@ def visitor(abroad, stranger):
     abroad.closed, stranger.changed = frozenset(), None
     for memory in (abroad.calls, stranger.calls, stranger.packages):
         memory.clear()
-    abroad.sandbox.extensions["ehr"].records = Records.load(RECORDS, now().date())
+    fresh = Records.load(RECORDS, now().date(), f"{abroad.ehr}/fhir")
+    vars(abroad.sandbox.extensions["ehr"].records).update(vars(fresh))
     return Browser(abroad)
 
 

@@ -65,8 +65,8 @@ def test_it_is_asked_for_with_parameters_that_keep_to_their_profile(visitor, str
 def test_it_is_asked_for_with_the_coverage_and_the_order(visitor, stranger):
     _, (asked,) = launched(visitor, stranger)
     records = visitor.town.sandbox.extensions["ehr"].records
-    assert [one["resource"] for one in parameters(asked, "coverage")] == [records.get(COVERAGE)]
-    assert [one["resource"] for one in parameters(asked, "order")] == [records.get(ORDER)]
+    assert [one["resource"] for one in parameters(asked, "coverage")] == [records.told(COVERAGE)]
+    assert [one["resource"] for one in parameters(asked, "order")] == [records.told(ORDER)]
 
 
 @pytest.mark.requirement("dtr-2.2.0@spec-107")

@@ -112,11 +112,12 @@ ORDERS = {
 def test_a_form_is_opened_for_every_kind_of_order(visitor, stranger, kind):
     """The order is read from the EHR, and goes to the payer as it is there."""
     order = {name: value for name, value in ORDERS[kind].items() if value} | {"resourceType": kind, "id": "o1"}
-    visitor.town.sandbox.extensions["ehr"].records.put(order)
+    records = visitor.town.sandbox.extensions["ehr"].records
+    records.put(order)
     said(visitor, about=(COVERAGE, f"{kind}/o1"))
     assert ("GET", f"{kind}/o1") in {call[:2] for call in visitor.town.calls}
     (asked,) = stranger.asked("$questionnaire-package")
-    assert [one["resource"] for one in asked["parameter"] if one["name"] == "order"] == [order]
+    assert [one["resource"] for one in asked["parameter"] if one["name"] == "order"] == [records.told(f"{kind}/o1")]
 
 
 @pytest.mark.requirement("dtr-2.0.1@245")
