@@ -232,7 +232,7 @@ def test_a_form_reads_no_kind_of_thing_that_it_does_not_say(form):
         "DiagnosticReport",
         "Encounter",
         "FamilyMemberHistory",
-        "MedicationAdministration",
+        "MedicationDispense",
         "MedicationStatement",
         "Observation",
         "Procedure",
