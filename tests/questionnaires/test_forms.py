@@ -25,7 +25,7 @@ from questionnaires.dialects import written
 from questionnaires.drift import drift
 from questionnaires.logic import Clinical, expressions
 from tests.cql.translator import forms, translate
-from tests.given import BOOK, CATALOG, NOW, an_order
+from tests.given import BOOK, CATALOG, NOW, a_record, an_order
 from tests.questionnaires.given import answered, held, outcome
 from tests.second_opinion import assert_fhir, assert_profiled
 
@@ -95,6 +95,18 @@ def test_every_expression_of_a_form_names_a_define_that_runs(form):
     clinical = Clinical.over(logic, form, {"patient": {"resourceType": "Patient", "id": "p"}}, NOW)
     for expression in expressions(form):
         assert not isinstance(clinical.values(expression), Failure)
+
+
+@EACH
+def test_every_expression_of_a_form_runs_over_every_patient(form):
+    """Whatever their records have: a define that fails would leave its question empty, and a person to wonder why."""
+    logic, resources = CATALOG.logic(form), list(a_record())
+    for patient in (one for one in resources if one["resourceType"] == "Patient"):
+        target = {"reference": f"Patient/{patient['id']}"}
+        theirs = [one for one in resources if target in (one.get("subject"), one.get("patient"))]
+        clinical = Clinical.over(logic, form, {"patient": patient, "theirs": theirs}, NOW)
+        failed = [one for one in map(clinical.values, expressions(form)) if isinstance(one, Failure)]
+        assert failed == []
 
 
 @pytest.mark.requirement("dtr-2.0.1@57", "dtr-2.0.1@62", "dtr-2.2.0@spec-54")
