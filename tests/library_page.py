@@ -4,7 +4,7 @@ from pathlib import Path
 
 from questionnaires.catalog import Catalog, load_catalog, questions
 from rules.book import PolicyBook
-from rules.decisions import Then
+from rules.decisions import Row, Then
 from rules.explain import outcome_in_words
 from rules.load import load_book
 from rules.policy import Policy, Status
@@ -68,8 +68,15 @@ def _codes(policy: Policy) -> str:
 
 def _at_once(policy: Policy) -> str:
     """Return what its rows certify or set free, each once."""
-    free = [outcome_in_words(row).partition(";")[0] for row in policy.rows if row.then in {Then.CERTIFY, Then.NO_AUTH}]
-    return "; ".join(dict.fromkeys(one.removeprefix("certify ") for one in free)) or "nothing"
+    free = [_freely(row) for row in policy.rows if row.then in {Then.CERTIFY, Then.NO_AUTH}]
+    return "; ".join(dict.fromkeys(free)) or "nothing"
+
+
+def _freely(row: Row) -> str:
+    """Return for how long and how many; a number that the facts tell is counted by the policy."""
+    if row.amount and not row.amount.written.isdigit():
+        return f"a counted number for {row.period}"
+    return outcome_in_words(row).partition(";")[0].removeprefix("certify ")
 
 
 def _section(policy: Policy) -> str:

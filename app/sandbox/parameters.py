@@ -155,6 +155,13 @@ PARAMETERS: Mapping[str, Mapping[str, Parameter]] = {
     | {"patient": _reference("patient"), "date": _date("occurrenceDateTime"), "vaccine-code": _token("vaccineCode")},
     "Location": _NAME | _ADDRESS | _IDENTIFIER,
     "Medication": _CODE,
+    "MedicationAdministration": _SUBJECT
+    | _STATUS
+    | {
+        "code": _token("medicationCodeableConcept"),
+        "medication": _reference("medicationReference"),
+        "effective-time": _date("effectiveDateTime", "effectivePeriod"),
+    },
     "MedicationDispense": _SUBJECT
     | _STATUS
     | {
