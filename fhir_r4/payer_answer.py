@@ -27,6 +27,7 @@ class PayerAnswer:
         number: of the authorization; ``reference`` by which a pended case is asked about.
         begins, ends: of what is authorized, ISO dates.
         said: disposition, notes and errors, in the payer's words.
+        is_refused: the request itself could not be taken (``outcome`` error); nothing was decided.
     """
 
     action: str | None
@@ -35,9 +36,12 @@ class PayerAnswer:
     begins: str | None
     ends: str | None
     said: tuple[str, ...]
+    is_refused: bool = False
 
     @property
     def words(self) -> str:
+        if self.is_refused and not self.action:
+            return "The payer could not take the request"
         return IN_WORDS.get(self.action or "", "No decision yet")
 
 
@@ -45,7 +49,7 @@ def payer_answer(response: dict) -> PayerAnswer:
     """Return what a ClaimResponse says; whatever is absent or of the wrong shape is None."""
     action, number = review(response)
     period = as_dict(response.get("preAuthPeriod"))
-    errors = [text_of(as_dict(error.get("code")).get("text")) for error in dicts(response.get("error"))]
+    errors = [_words(as_dict(error.get("code"))) for error in dicts(response.get("error"))]
     said = [text_of(response.get("disposition")), *notes(response), *errors]
     return PayerAnswer(
         action,
@@ -54,7 +58,14 @@ def payer_answer(response: dict) -> PayerAnswer:
         text_of(period.get("start")),
         text_of(period.get("end")),
         tuple(dict.fromkeys(one for one in said if one)),
+        response.get("outcome") == "error",
     )
+
+
+def _words(concept: dict) -> str | None:
+    """Return a concept in words: its text, else its coding's display."""
+    displays = (text_of(one.get("display")) for one in dicts(concept.get("coding")))
+    return text_of(concept.get("text")) or next((one for one in displays if one), None)
 
 
 def review(response: dict) -> tuple[str | None, str | None]:

@@ -137,7 +137,7 @@ class DtrClient:
             "authored": now.isoformat(timespec="seconds"),
             "author": {"reference": launch.user},
         }
-        return self._record(launch).save(response | said)
+        return self._record(launch).save(response | said, f"save the {status} form")
 
     def _record(self, launch: Launch) -> Record:
         return Record(self.door, launch.iss, launch.access_token, self.tell)
@@ -154,10 +154,10 @@ class DtrClient:
         try:
             opening = choose(packages, earlier, today)
         except HasExpired as over:
-            record.save(over.response | {"status": "stopped"})
+            record.save(over.response | {"status": "stopped"}, "stop what was begun")
             raise
         if opening.expired:
-            record.save(opening.expired | {"status": "stopped"})
+            record.save(opening.expired | {"status": "stopped"}, "stop what was begun")
         return opening
 
     def _begin(self, opening: Opening, now: datetime) -> "_Started":

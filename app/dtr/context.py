@@ -4,12 +4,15 @@ Source: DTR 2.0.1 and 2.2.0, "Launching the DTR app": fhirContext holds a Covera
 QuestionnaireResponse in progress, or a Task.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from app.clients.ehr import HttpEhr
 from app.dtr.choosing import Earlier
 from app.dtr.launch import Launch
 from app.dtr.smart import Launched
+from app.dtr.tasks import Asked, about_claim, read_task
 from fhir_r4.resource import as_dict, codings, dicts, extensions, kind, local_reference, reference, text_of
 from fhir_r4.systems import QR_CONTEXT, QR_COVERAGE
 from rules.ports import EhrUnavailable
@@ -60,23 +63,29 @@ class Found:
 def resolve(launched: Launched, ehr: HttpEhr) -> Found | Choice:
     """Return what the form is for, or between what to choose; EhrUnavailable, WrongPatient."""
     begun = _begun(launched, ehr)
-    about = (*(_context_of(begun) if begun else ()), *_of_tasks(launched, ehr), *launched.about)
+    asked = _asked(launched, ehr)
+    about = (*(_context_of(begun) if begun else ()), *_about(asked, ehr), *launched.about)
     order = next((one for one in about if _type(one) in ORDERS), None)
-    if order is None:
+    form = next((one for one in asked if one.wants_form), None)
+    if order is None and form is None:
         return _choice(launched, ehr)
-    held = _theirs(ehr.read(order), launched)
+    held = _theirs(ehr.read(order), launched) if order else {}
     named = (*about, *(found for one in dicts(held.get("insurance")) if (found := reference(one))))
-    coverage = next((one for one in named if _type(one) == "Coverage"), None)
-    if coverage is None:
+    coverages = list(dict.fromkeys(one for one in named if _type(one) == "Coverage"))
+    if not coverages:
         offered = _coverages(launched, ehr)
         if len(offered) != 1:
-            return Choice((_candidate(held),), offered)
-        coverage = offered[0].reference
-    return Found(as_launch(launched, order, coverage), Earlier(begun, responses_of(launched, ehr, order)))
+            return Choice((_candidate(held),) if held else (), offered)
+        coverages = [offered[0].reference]
+    launch = as_launch(launched, order or "", coverages[0], form)
+    earlier = responses_of(launched, ehr, order) if order else ()
+    return Found(replace(launch, others=tuple(coverages[1:])), Earlier(begun, earlier))
 
 
-def as_launch(launched: Launched, order: str, coverage: str) -> Launch:
-    return Launch(launched.iss, launched.access_token, launched.patient, launched.user, order, coverage)
+def as_launch(launched: Launched, order: str, coverage: str, asked: Asked | None = None) -> Launch:
+    """Return the launch for one order and coverage, with what a Task asked for."""
+    made = Launch(launched.iss, launched.access_token, launched.patient, launched.user, order, coverage)
+    return replace(made, context=asked.context, canonicals=asked.canonicals, task=asked.reference) if asked else made
 
 
 def _begun(launched: Launched, ehr: HttpEhr) -> dict | None:
@@ -93,12 +102,17 @@ def responses_of(launched: Launched | Launch, ehr: HttpEhr, order: str) -> tuple
     return tuple(one for one in found if order in _context_of(one))
 
 
-def _of_tasks(launched: Launched, ehr: HttpEhr) -> tuple[str, ...]:
-    tasks = [_theirs(ehr.read(one), launched) for one in launched.about if _type(one) == "Task"]
-    named = [as_dict(task.get(name)) for task in tasks for name in ("focus", "reasonReference")]
-    named += [as_dict(one.get("valueReference")) for task in tasks for one in dicts(task.get("input"))]
-    named += [one for task in tasks for one in dicts(task.get("basedOn"))]
-    return tuple(found for one in named if (found := reference(one)))
+def _asked(launched: Launched, ehr: HttpEhr) -> list[Asked]:
+    return [read_task(_theirs(ehr.read(one), launched)) for one in launched.about if _type(one) == "Task"]
+
+
+def _about(asked: list[Asked], ehr: HttpEhr) -> Iterator[str]:
+    """Yield what Tasks are about; a Claim stands for its order and its Coverage, where the EHR has it."""
+    for target in (one for task in asked for one in task.about):
+        yield target
+        if _type(target) == "Claim":
+            with suppress(EhrUnavailable):
+                yield from about_claim(ehr.read(target))
 
 
 def _context_of(response: dict) -> tuple[str, ...]:

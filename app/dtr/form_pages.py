@@ -11,7 +11,7 @@ from app.dtr.desk import Desk
 from app.dtr.drawing import drawn
 from app.dtr.signing import signed_parts
 from app.dtr.sitting import Sitting
-from app.dtr.smart_app import Stopped
+from app.dtr.stopped import Stopped
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.wire import read_object, write_json
 from questionnaires.catalog import questions as questions_of
@@ -46,7 +46,7 @@ def _seen(made: Blueprint, sitting: Sitting) -> None:
     def another() -> AnyResponse:
         """Open the next form of the order, or a newer version of this one."""
         desk = sitting.desk()
-        sitting.keep_both(*sitting.app.open_another(desk, request.form.get("form", "")))
+        sitting.keep_both(*sitting.app.forms.open_another(desk, request.form.get("form", "")))
         return redirect(url_for("dtr.form"), 303)
 
     @made.get("/form.json")
@@ -57,7 +57,9 @@ def _seen(made: Blueprint, sitting: Sitting) -> None:
     @made.get("/codes")
     def codes() -> Response:
         """The codes of a value set that are too many to come with the form."""
-        return as_json(sitting.app.codes(sitting.desk(), request.args.get("set", ""), request.args.get("text", "")))
+        return as_json(
+            sitting.app.forms.codes(sitting.desk(), request.args.get("set", ""), request.args.get("text", ""))
+        )
 
     @made.get("/questions")
     def questions() -> str:
@@ -87,7 +89,7 @@ def _done(made: Blueprint, sitting: Sitting) -> None:
     def save() -> Response:
         """Save the form to the EHR, as far as it is."""
         desk = sitting.answered(_sent())
-        return as_json(sitting.keep(sitting.app.save(desk, "in-progress")).shown())
+        return as_json(sitting.keep(sitting.app.outcomes.save(desk, "in-progress")).shown())
 
     @made.post("/next")
     def following() -> Response:
@@ -96,7 +98,7 @@ def _done(made: Blueprint, sitting: Sitting) -> None:
         if not desk.is_ready or not desk.more:
             return as_json(desk.shown(), 422)
         before = set(questions_of(desk.form))
-        desk = sitting.keep_both(*sitting.app.next(desk, sitting.kit()))
+        desk = sitting.keep_both(*sitting.app.forms.next(desk, sitting.kit()))
         new = [link for link in questions_of(desk.form) if link not in before]
         return as_json(desk.shown() | {"new": new})
 
@@ -107,7 +109,7 @@ def _done(made: Blueprint, sitting: Sitting) -> None:
         desk = sitting.answered(sent)
         if sent.get("attested") is not True or not desk.is_whole:
             return as_json(desk.shown(), 422)
-        sitting.keep(sitting.app.save(desk, "completed"))
+        sitting.keep(sitting.app.outcomes.save(desk, "completed"))
         return as_json({"next": url_for("dtr.result")})
 
 
@@ -117,14 +119,23 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
         desk = sitting.desk()
         if not desk.completed_at:
             return redirect(url_for("dtr.form"))
-        answer = sitting.app.answer(desk)
-        page = render_template("dtr/result.html", desk=desk, answer=answer)
+        answer = sitting.app.outcomes.answer(desk)
+        asked = sitting.app.outcomes.asked(desk) if answer else ()
+        page = render_template("dtr/result.html", desk=desk, answer=answer, asked=asked)
         return page if answer else (page, 200, {"Refresh": "2"})
+
+    @made.post("/asked")
+    def asked() -> AnyResponse:
+        """Open the form that a Task of the payer asks for."""
+        desk = sitting.desk()
+        wanted = sitting.app.outcomes.wanted(desk, request.form.get("task", ""))
+        sitting.keep_both(*sitting.app.forms.open_asked(desk, wanted))
+        return redirect(url_for("dtr.form"), 303)
 
     @made.get("/response-bundle.json")
     def response_bundle() -> Response:
         """The response with what its answers refer to, for who sends it on (DTR-QRBundle)."""
-        response = as_json(sitting.app.bundle(sitting.desk()))
+        response = as_json(sitting.app.outcomes.bundle(sitting.desk()))
         response.headers["Content-Disposition"] = 'attachment; filename="response-bundle.json"'
         return response
 

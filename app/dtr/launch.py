@@ -17,6 +17,7 @@ class Launch:
         context: trace number of a request for more information.
         canonicals: forms that were asked for by name.
         task: reference to the Task from which the app was launched.
+        others: further Coverages, of which another payer may ask for forms of its own.
     """
 
     iss: str
@@ -28,10 +29,11 @@ class Launch:
     context: str = ""
     canonicals: tuple[str, ...] = ()
     task: str = ""
+    others: tuple[str, ...] = ()
 
     def to_json(self) -> dict:
         return asdict(self)
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Launch":
-        return cls(**{**data, "canonicals": tuple(data["canonicals"])})
+        return cls(**{**data, "canonicals": tuple(data["canonicals"]), "others": tuple(data["others"])})

@@ -15,7 +15,8 @@ from app.dtr.browser import Browser, Forged
 from app.dtr.context import Choice
 from app.dtr.form_pages import form_pages, last_pages
 from app.dtr.sitting import Sitting
-from app.dtr.smart_app import SmartApp, Stopped
+from app.dtr.smart_app import SmartApp
+from app.dtr.stopped import Stopped
 from app.dtr.supported import SUPPORTED
 from fhir_r4.wire import write_json
 

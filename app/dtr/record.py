@@ -60,22 +60,26 @@ class Record:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return dict(zip(wanted, pool.map(searched, wanted), strict=True)), refused
 
-    def save(self, response: dict) -> dict:
-        """Create or update a QuestionnaireResponse and return it as the EHR keeps it; EhrUnavailable."""
-        identity = response.get("id")
+    def save(self, resource: dict, what: str) -> dict:
+        """Create or update a resource and return it as the EHR keeps it; EhrUnavailable.
+
+        Args:
+            what: for whoever tells the story, ``save the completed form``.
+        """
+        identity, type_ = resource.get("id"), kind(resource)
         method, path = ("PUT", f"/{identity}") if identity else ("POST", "")
-        url = f"{self.iss}/QuestionnaireResponse{path}"
+        url = f"{self.iss}/{type_}{path}"
         headers = {"Content-Type": "application/fhir+json", "Authorization": f"Bearer {self.token}"}
-        body = write_json(response)
+        body = write_json(resource)
 
         def call() -> Reply:
             return self.door.send(method, url, allowed=[self.iss], headers=headers, body=body)
 
         try:
-            reply = timed(self.tell, "EHR", method, url, f"save the {response['status']} form", call)
+            reply = timed(self.tell, "EHR", method, url, what, call)
             kept = read_object(reply.body)
         except (OutboundFailed, OutboundRefused, InvalidRequest) as error:
             raise EhrUnavailable(str(error)) from None
-        if reply.status not in {200, 201} or kind(kept) != "QuestionnaireResponse":
+        if reply.status not in {200, 201} or kind(kept) != type_:
             raise EhrUnavailable(f"status {reply.status}")
         return kept

@@ -27,7 +27,7 @@ from fhir_r4.generations import Generation
 from fhir_r4.resource import Identifier
 from rules.yaml_lines import FaultyFile, read_yaml
 
-SCOPES = "openid fhirUser launch launch/patient patient/*.rs patient/QuestionnaireResponse.cu"
+SCOPES = "openid fhirUser launch launch/patient patient/*.rs patient/QuestionnaireResponse.cu patient/Task.cu"
 
 
 @dataclass(frozen=True, slots=True)

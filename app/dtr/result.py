@@ -8,6 +8,7 @@ from datetime import datetime
 
 from app.clients.ehr import HttpEhr
 from app.dtr.launch import Launch
+from app.dtr.tasks import Asked, read_task
 from fhir_r4.payer_answer import PayerAnswer, payer_answer
 from fhir_r4.resource import kind, text_of
 from rules.ports import EhrUnavailable
@@ -24,9 +25,20 @@ def answer_since(ehr: HttpEhr, launch: Launch, completed_at: datetime) -> PayerA
     return payer_answer(max(dated, key=lambda pair: pair[0])[1]) if dated else None
 
 
-def _at(response: dict) -> datetime | None:
+def asked_since(ehr: HttpEhr, launch: Launch, completed_at: datetime) -> tuple[Asked, ...]:
+    """Return what the payer asks for by Tasks that came after the form was completed and are open."""
     try:
-        at = datetime.fromisoformat(text_of(response.get("created")) or "")
+        found = ehr.search(f"Task?patient={launch.patient}&status=requested,received,accepted,in-progress")
+    except EhrUnavailable:
+        return ()
+    after = completed_at.replace(microsecond=0)
+    mine = [one for one in found if kind(one) == "Task" and (at := _at(one, "authoredOn")) and at >= after]
+    return tuple(map(read_task, mine))
+
+
+def _at(resource: dict, element: str = "created") -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text_of(resource.get(element)) or "")
     except ValueError:
         return None
     return at if at.tzinfo else None

@@ -8,7 +8,8 @@ from app.dtr.desk import Desk
 from app.dtr.kit import Kit
 from app.dtr.sessions import KIT
 from app.dtr.smart import Launched, Started
-from app.dtr.smart_app import SmartApp, Stopped
+from app.dtr.smart_app import SmartApp
+from app.dtr.stopped import Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Sitting:
         return desk
 
     def open(self, found: Found) -> Desk:
-        return self.keep_both(*self.app.open(found))
+        return self.keep_both(*self.app.forms.open(found))
 
     def keep_both(self, desk: Desk, kit: Kit) -> Desk:
         self.app.desks.write(browser.key() or "", kit.to_json(), KIT)
@@ -59,7 +60,7 @@ class Sitting:
     def answered(self, sent: dict) -> Desk:
         """Take what stands on the page to the desk, with all that follows from it."""
         desk = self.desk().answered(sent)
-        return self.keep(self.app.followed(desk, self.kit()) if desk.is_live else desk)
+        return self.keep(self.app.forms.followed(desk, self.kit()) if desk.is_live else desk)
 
     def _held(self) -> dict:
         return self.app.desks.read(browser.key())

@@ -20,6 +20,8 @@ from fhir_r4.systems import BACKPORT, PAS, QR_CONTEXT, QR_COVERAGE
 
 _TOKEN = re.compile(r"\{\{context\.(\w+)\}\}")
 _HOOK_TOKEN_LIFE = timedelta(seconds=60)
+_OF_PATIENT = {"ClaimResponse": "patient", "Task": "for"}
+"""What of a payer's answer goes into the chart, and the element that names the patient."""
 _LAUNCH_LIFE = timedelta(minutes=30)
 CLIENT_ID = "riverside-ehr"
 SCOPES = "system/Claim.crus system/ClaimResponse.rs system/Subscription.cruds"
@@ -74,6 +76,7 @@ class Ehr:
         """Ask the payer for authorization of an order, with the completed forms on file."""
         caller, base = Caller("EHR"), f"{self.payer}/fhir/{version}"
         bundle = self.request_bundle(order_reference, now)
+        self.records.put(bundle["entry"][0]["resource"], now)
         token = self._access_token(caller, base, now)
         caller.post(f"{base}/Claim/$submit", f"Claim bundle for {order_reference} (PAS {version})", bundle, token)
         return caller
@@ -155,8 +158,9 @@ class Ehr:
             self.awaited.discard(order)
             answer = as_dict(self.submit(order, _version_of(form), now).exchanges[-1].answer)
             for entry in dicts(answer.get("entry")):
-                if kind(entry.get("resource")) == "ClaimResponse":
-                    self.records.put(entry["resource"] | {"patient": form["subject"]}, now)
+                element = _OF_PATIENT.get(kind(entry.get("resource")))
+                if element:
+                    self.records.put(entry["resource"] | {element: form["subject"]}, now)
 
     def _order(self, order_reference: str) -> dict:
         found = self.records.get(order_reference)

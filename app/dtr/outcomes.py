@@ -1,0 +1,88 @@
+"""What becomes of a response? Saved to the EHR, signed and sent, made ready to go further, and answered by the payer.
+
+The EHR asks for authorization; the app reads what it keeps of the payer's answer.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from app.clients.outbound import Door
+from app.dtr.desk import Desk
+from app.dtr.launch import Launch
+from app.dtr.live import without
+from app.dtr.record import Record
+from app.dtr.result import answer_since, asked_since
+from app.dtr.sending import named_by_answers, qr_bundle
+from app.dtr.signing import signed
+from app.dtr.stopped import Stopped
+from app.dtr.tasks import Asked, done
+from app.dtr.told import nobody
+from fhir_r4.payer_answer import PayerAnswer
+from rules.ports import EhrUnavailable
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """A way to the EHR, and a clock."""
+
+    door: Door
+    now: Callable[[], datetime]
+
+    def save(self, desk: Desk, status: str) -> Desk:
+        """Save the response to the EHR and return the desk as it is then; Stopped."""
+        now = self.now()
+        said = {"status": status, "authored": now.isoformat(timespec="seconds")}
+        held = without(desk.response, desk.off() if status == "completed" else frozenset())
+        response = held | said | {"author": {"reference": desk.launch.user}}
+        if status == "completed":
+            response = signed(desk.form, response, desk.launch.user, now)
+        try:
+            kept = self._record(desk.launch).save(response, f"save the {status} form")
+        except EhrUnavailable:
+            raise Stopped("The EHR did not take the form. What you entered is still here; try again.") from None
+        completed = now.isoformat() if status == "completed" else None
+        if completed and desk.launch.task:
+            self._finish_task(desk.launch, f"QuestionnaireResponse/{kept['id']}")
+        return replace(desk, response=response | {"id": kept["id"]}, saved_at=now.isoformat(), completed_at=completed)
+
+    def bundle(self, desk: Desk) -> dict:
+        """Return the completed response with all that its answers refer to, to be sent on; Stopped."""
+        if desk.completed_at is None:
+            raise Stopped("The form is not sent yet.")
+        targets = named_by_answers(desk.response)
+        try:
+            found = self._record(desk.launch).read({one: one for one in targets})
+        except EhrUnavailable:
+            raise Stopped("The EHR did not give what the answers refer to.") from None
+        return qr_bundle(desk.response, desk.launch.iss, found)
+
+    def answer(self, desk: Desk) -> PayerAnswer | None:
+        """Return what the payer answered to the completed form, as far as the EHR has it."""
+        if desk.completed_at is None:
+            return None
+        record = self._record(desk.launch)
+        return answer_since(record.ehr(), desk.launch, datetime.fromisoformat(desk.completed_at))
+
+    def asked(self, desk: Desk) -> tuple[Asked, ...]:
+        """Return what the payer asks for since the form was completed."""
+        if desk.completed_at is None:
+            return ()
+        return asked_since(self._record(desk.launch).ehr(), desk.launch, datetime.fromisoformat(desk.completed_at))
+
+    def wanted(self, desk: Desk, task: str) -> Asked:
+        """Return the Task by which the payer asks for a form; Stopped."""
+        wanted = next((one for one in self.asked(desk) if one.reference == task and one.wants_form), None)
+        if wanted is None:
+            raise Stopped("The payer no longer asks for this.")
+        return wanted
+
+    def _finish_task(self, launch: Launch, response: str) -> None:
+        """Mark the Task from which the app was launched as done; an EHR that keeps that to itself does so."""
+        record = self._record(launch)
+        with suppress(EhrUnavailable):
+            record.save(done(record.ehr().read(launch.task), response), "mark the payer's task as done")
+
+    def _record(self, launch: Launch) -> Record:
+        return Record(self.door, launch.iss, launch.access_token, nobody)
