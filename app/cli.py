@@ -124,6 +124,9 @@ def client() -> None:
 @click.option(
     "--strict/--lenient", default=False, help="Refuse what breaks its profile, or note it. [default: lenient]"
 )
+@click.option(
+    "--repeats-identifiers", is_flag=True, help="Different requests come under one Bundle.identifier (test kits)."
+)
 @_DATA
 def client_add(scopes: tuple[str, ...], data: Path | None, **said: Any) -> None:
     """Register a client, or replace what is registered under its name; NAME is its client_id."""

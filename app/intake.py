@@ -27,6 +27,7 @@ from prior_auth.authorization import Authorization, Move
 from prior_auth.case import Case
 from prior_auth.case_file import CaseFile
 from prior_auth.change import Change, Wish
+from prior_auth.duplicate import duplicate
 from prior_auth.parties import BusinessError, Parties, parties, requestors_of, senders_of
 from prior_auth.request_bundle import unwrapped
 from prior_auth.submission import Submission
@@ -121,6 +122,9 @@ def _decide(request: Request, connection: Connection) -> _Outcome:
         return _unanswered(request)
     if submission.change:
         return _changed(request, submission.change, known, on_file, connection)
+    repeated = None if request.client.repeats_identifiers else duplicate(submission, on_file.authorizations)
+    if repeated:
+        return _refused(request, repeated)
     authorization = submit(submission, known, on_file, _knowledge(service), request.client.id, request.now)
     return _told(request, known, None, authorization, "authorization.submitted")
 

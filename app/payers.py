@@ -46,6 +46,7 @@ def _payer(data: dict[str, Any]) -> Payer:
         plans=tuple(map(_plan, data["plans"])),
         url=data.get("url"),
         phone=data.get("phone"),
+        needs_birth_date=data.get("birth-date", "needed") == "needed",
         reasons=tuple(Reason(one["code"], one["text"], tuple(one["for"])) for one in data.get("decision-reasons", ())),
         documents=tuple(map(_document, data.get("documents", ()))),
     )

@@ -42,6 +42,7 @@ class Registration:
     ehrs: tuple[str, ...] = ()
     has_dtr: bool = True
     strict: bool = False
+    repeats_identifiers: bool = False
 
 
 def register(config: Config, said: Registration) -> None:
@@ -73,6 +74,7 @@ def register(config: Config, said: Registration) -> None:
         ehrs=said.ehrs,
         has_dtr=said.has_dtr,
         strict=said.strict,
+        repeats_identifiers=said.repeats_identifiers,
     )
     moment, scopes = now(), list(said.scopes)
     try:

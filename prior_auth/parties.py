@@ -57,11 +57,15 @@ def parties(submission: Submission, directory: Directory, now: datetime) -> Part
     payer = directory.payer(identifiers(submission.insurer.resource))
     if payer is None:
         path = f"{submission.insurer.path}.identifier"
+        if not identifiers(submission.insurer.resource):
+            return BusinessError("T4", "C", "2010A-NM109", path, "The insurer has no identifier.")
         return BusinessError("79", "C", "2010A-NM109", path, "The insurer is none that is served here.")
-    asking = islice(_requestor_npis(submission), MOST_NUMBERS)
+    asking = list(islice(_requestor_npis(submission), MOST_NUMBERS))
     requester = next((found for npi in asking if (found := directory.provider(npi))), None)
     if requester is None:
         path = f"{submission.provider.path}.identifier"
+        if not asking:
+            return BusinessError("43", "C", "2010B-NM109", path, "The requesting provider has no NPI.")
         return BusinessError("51", "C", "2010B-NM109", path, "The requesting provider is not on file.")
     error = _coverage_error(submission, payer, directory)
     member = error or _member(submission, payer, directory, now)
@@ -94,21 +98,32 @@ def _coverage_error(submission: Submission, payer: Payer, directory: Directory) 
 
 def _member(submission: Submission, payer: Payer, directory: Directory, now: datetime) -> Member | BusinessError:
     born = text_of(submission.patient.resource.get("birthDate"))
-    if born is None:
+    if born is None and payer.needs_birth_date:
         path = f"{submission.patient.path}.birthDate"
         return BusinessError("58", "C", "2010C-DMG02", path, "The member's birth date is needed.")
+    if not submission.member_ids:
+        path = f"{submission.patient.path}.identifier"
+        return BusinessError("72", "C", "2010C-NM109", path, "The member's number is needed.")
     member = next((one for number in submission.member_ids if (one := directory.member(payer, number))), None)
     if member is None:
         path = f"{submission.patient.path}.identifier"
         return BusinessError("75", "C", "2010C-NM109", path, "No member was found under this number.")
-    if born != member.birth_date.isoformat():
-        path = f"{submission.patient.path}.birthDate"
+    return _not_theirs(submission, payer, member, now) or member
+
+
+def _not_theirs(submission: Submission, payer: Payer, member: Member, now: datetime) -> BusinessError | None:
+    """Say where the request does not fit the member that it names: born on another day, later, or not covered."""
+    born, path = text_of(submission.patient.resource.get("birthDate")), f"{submission.patient.path}.birthDate"
+    if born is not None and born != member.birth_date.isoformat():
         return BusinessError("71", "C", "2010C-DMG02", path, "The birth date is not the member's.")
     live = [item for item in submission.items if item.wish not in {Wish.CANCELLED, Wish.UNCHANGED}]
+    if any(item.starts and item.starts < member.birth_date for item in live):
+        path = f"{submission.claim.path}.item"
+        return BusinessError("60", "C", "2010C-DMG02", path, "A service is dated before the member's birth.")
     if not all(member.covered(item.starts or payer.today(now)) for item in live):
         path = f"{submission.coverage.path}.period"
         return BusinessError("95", "N", "2010C-NM109", path, "The member is not eligible on the day of service.")
-    return member
+    return None
 
 
 def _payors(submission: Submission) -> Iterator[Identifier]:

@@ -70,9 +70,12 @@ def liberties(bundle: dict, entries: Entries) -> list[Issue]:
 
 def transaction_of(bundle: dict) -> Identifier:
     """Return the submitter's transaction identifier; of a body without one, a name that this body always has."""
-    if said := identifier(bundle.get("identifier")):
-        return said
-    digest = sha256(canonical(bundle)).hexdigest()
+    return identifier(bundle.get("identifier")) or name_by_content(bundle)
+
+
+def name_by_content(bundle: dict, sent_to: str = "") -> Identifier:
+    """Return a name that this body always has, and no other; another one for each door that it is sent to."""
+    digest = sha256(sent_to.encode() + canonical(bundle)).hexdigest()
     return Identifier(ORIGINAL_URN, f"urn:uuid:{uuid5(NAMESPACE_OID, digest)}")
 
 

@@ -71,6 +71,7 @@ class Payer:
         time_zone: the zone in which its days begin; due dates and service dates are of this zone.
         reasons: for decisions; the first that fits is given where nobody chooses one.
         documents: that a reviewer may ask for.
+        needs_birth_date: a request that does not say the patient's is not worked on; else the number alone finds them.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Payer:
     phone: str | None = None
     reasons: tuple[Reason, ...] = ()
     documents: tuple[Document, ...] = ()
+    needs_birth_date: bool = True
 
     def reason_for(self, action: str) -> Reason | None:
         """Return what is given where nobody chooses: the first that may be given with this action."""

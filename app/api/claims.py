@@ -1,5 +1,7 @@
 """PAS's door: a request is submitted."""
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, g, request
 
 from app import admission, intake
@@ -11,7 +13,7 @@ from fhir_r4.generations import Generation
 from fhir_r4.problems import Forbidden, Issue
 from fhir_r4.wire import read_object
 from prior_auth.parties import speaks_for
-from prior_auth.request_bundle import liberties
+from prior_auth.request_bundle import liberties, name_by_content
 from prior_auth.submission import read_submission
 
 door = Blueprint("claims", __name__, url_prefix="/fhir/<generation:generation>/Claim")
@@ -31,6 +33,8 @@ def _asked(service: Service, generation: Generation) -> intake.Request:
     body = read_bytes(service.config.fhir_limit_bytes)
     read = read_object(body)
     submission = read_submission(read, lenient=not client.strict)
+    if client.repeats_identifiers:
+        submission = replace(submission, identifier=name_by_content(submission.bundle, generation))
     if not speaks_for(submission, client.organizations):
         said = "the client is not registered for this provider"
         raise Forbidden(Issue("forbidden", said, f"{submission.claim.path}.provider"))

@@ -27,6 +27,7 @@ class Client:
         ehrs: FHIR servers that may be read with the token that its hooks carry.
         has_dtr: it fetches and fills forms by itself; else hooks ask for them by a Task.
         strict: what it sends keeps to the profile of its operation, or is refused; else to FHIR R4.
+        repeats_identifiers: it gives different requests one Bundle.identifier, as public conformance kits do.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Client:
     has_dtr: bool = True
     active: bool = field(default=True)
     strict: bool = False
+    repeats_identifiers: bool = False
 
 
 def add(connection: Connection, client: Client, now: datetime) -> None:
@@ -58,6 +60,7 @@ def add(connection: Connection, client: Client, now: datetime) -> None:
         "has_dtr": client.has_dtr,
         "active": client.active,
         "strict": client.strict,
+        "repeats_identifiers": client.repeats_identifiers,
     }
     changed = connection.execute(clients.update().where(clients.c.id == client.id).values(values))
     if changed.rowcount == 0:
@@ -163,4 +166,5 @@ def _client(rows: list[Row[Any]]) -> Client:
         has_dtr=row.has_dtr,
         active=row.active,
         strict=row.strict,
+        repeats_identifiers=row.repeats_identifiers,
     )

@@ -48,6 +48,12 @@ clients = Table(
     Column("has_dtr", Boolean, nullable=False, comment="fetches and fills forms by itself"),
     Column("active", Boolean, nullable=False),
     Column("strict", Boolean, nullable=False, comment="what breaks its profile is refused, not noted"),
+    Column(
+        "repeats_identifiers",
+        Boolean,
+        nullable=False,
+        comment="its requests are told apart by what they hold, not by Bundle.identifier",
+    ),
     Column("created_at", Moment, nullable=False),
 )
 

@@ -85,6 +85,37 @@ def test_another_body_under_the_same_identifier_is_409(house):
     assert len(house.rows(tables.authorizations)) == 1
 
 
+def test_a_kit_that_gives_all_its_requests_one_identifier_is_answered_for_each(house):
+    """Public conformance kits send every payload as A12345; a client registered so is told apart by what it sends."""
+    with house.service.database.writing() as connection:
+        connection.execute(tables.clients.update().values(repeats_identifiers=True))
+    first = a_submission_bundle()
+    second = a_submission_bundle() | {"identifier": first["identifier"]}
+    again = entry(first, "Claim")["identifier"]
+    entry(second, "Claim")["identifier"] = again
+    answers = [house.submit(one) for one in (first, second, first)]
+    assert claim_response(answers[0])["id"] != claim_response(answers[1])["id"]
+    assert answers[2].data == answers[0].data
+    assert house.submit(first, "2.2").status_code == 200
+    assert "error" not in claim_response(answers[1])
+
+
+@BOTH
+def test_the_same_claim_in_another_bundle_is_told_where_it_stands(house, version):
+    """X12 901 code 91: nothing is weighed twice, and whoever sent it learns under which number it is."""
+    bundle = a_submission_bundle()
+    first = claim_response(house.submit(bundle, version))
+    again = bundle | {"identifier": bundle["identifier"] | {"value": "another"}}
+    second = claim_response(house.submit(again, version))
+    assert second["outcome"] == "error"
+    assert second["error"][0]["code"]["coding"][0]["code"] == "91"
+    assert first["preAuthRef"] in second["disposition"]
+    assert len(house.rows(tables.authorizations)) == 1
+    entry(again, "Claim")["item"][0]["servicedDate"] = "2026-05-01"
+    other = claim_response(house.submit(again | {"identifier": bundle["identifier"] | {"value": "third"}}, version))
+    assert other["outcome"] != "error"
+
+
 def test_two_clients_may_use_the_same_identifier(house):
     bundle = a_submission_bundle()
     mine, theirs = house.submit(bundle), house.submit(bundle, client="other-ehr")

@@ -369,11 +369,35 @@ def test_who_is_not_known_is_a_business_error_not_a_refusal(directory, code, whe
         (changed("Coverage", beneficiary={"reference": "Organization/riverside"}), "75"),
         (changed("Coverage", payor=[{"identifier": {"system": "urn:x", "value": "77777"}}]), "79"),
         (changed("Patient", identifier=[{"type": MB, "value": "OTHER"}]), "75"),
+        (changed_item(servicedDate="1949-12-31"), "60"),
         (changed("Patient", identifier=[{"type": MR, "value": AMY.member_id}]), None),
     ],
 )
 def test_the_patient_the_coverage_and_the_member_are_one(bundle, code):
     assert getattr(found(bundle), "code", None) == code
+
+
+NAMELESS = [
+    ([("Patient", "identifier"), ("Coverage", "identifier"), ("Coverage", "subscriberId")], "72"),
+    ([("Organization/acme", "identifier")], "T4"),
+    ([("Organization/riverside", "identifier")], "43"),
+]
+
+
+@pytest.mark.parametrize(("gone", "code"), NAMELESS, ids=[code for _, code in NAMELESS])
+def test_who_is_not_named_by_any_number_is_told_apart_from_who_is_not_known(gone, code):
+    bundle = a_submission_bundle()
+    for name, element in gone:
+        for one in bundle["entry"]:
+            if one["fullUrl"].rpartition("/fhir/")[2].startswith(name):
+                one["resource"].pop(element, None)
+    assert found(bundle).code == code
+
+
+def test_a_payer_may_do_without_a_birth_date_and_one_that_is_sent_is_the_member_s():
+    lenient = replace(ACME, needs_birth_date=False)
+    assert found(changed("Patient", birthDate=None), payers=(lenient,)).member == AMY
+    assert found(changed("Patient", birthDate="1951-02-01"), payers=(lenient,)).code == "71"
 
 
 def test_a_medical_record_number_is_no_member_number():
