@@ -16,7 +16,7 @@ from questionnaires.answers import every_item
 from questionnaires.catalog import questions
 
 MAX_DEPTH = 20
-_KEPT = ("id", "meta", "extension", "identifier", "subject", "encounter")
+_KEPT = ("id", "meta", "extension", "identifier", "subject", "encounter", "source")
 Wanted = Callable[[dict], bool]
 """Tells of one answer whether it is carried."""
 

@@ -14,6 +14,7 @@ from app.dtr import browser
 from app.dtr.browser import Browser, Forged
 from app.dtr.context import Choice
 from app.dtr.form_pages import form_pages, last_pages
+from app.dtr.response_page import response_page
 from app.dtr.sitting import Sitting
 from app.dtr.smart_app import SmartApp
 from app.dtr.stopped import Stopped
@@ -35,6 +36,7 @@ def pages(app: SmartApp) -> Blueprint:
     _launch_pages(made, sitting)
     form_pages(made, sitting)
     last_pages(made, sitting)
+    response_page(made, sitting)
     _files(made, app)
     return made
 

@@ -1,0 +1,34 @@
+"""Which page shows a response to whoever only reads it? What is on the desk, as it stands."""
+
+from flask import Blueprint, render_template
+
+from app.dtr.record import Record
+from app.dtr.sheet import name_of, people_of, sheet
+from app.dtr.sitting import Sitting
+from app.dtr.smart_app import SmartApp
+from app.dtr.told import nobody
+from fhir_r4.resource import text_of
+from rules.ports import EhrUnavailable
+
+
+def response_page(made: Blueprint, sitting: Sitting) -> None:
+    @made.get("/response")
+    def response() -> str:
+        desk = sitting.desk()
+        said = desk.response
+        if desk.saved_at is None:  # what the EHR has yet to be told
+            said = said | {"author": {"reference": desk.launch.user}}
+        title = text_of(desk.form.get("title"))
+        return shown(said, title, sitting.app, desk.launch.iss, desk.launch.access_token)
+
+
+def shown(response: dict, title: str | None, app: SmartApp, iss: str, token: str) -> str:
+    """Return the page of a response; a person whose name the EHR does not give is shown by reference."""
+    ehr = Record(app.door, iss, token, nobody).ehr()
+    names: dict[str, str] = {}
+    for target in people_of(response):
+        try:
+            names[target] = name_of(ehr.read(target))
+        except EhrUnavailable:
+            continue
+    return render_template("dtr/response.html", sheet=sheet(response, title, names))

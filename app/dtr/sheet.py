@@ -1,0 +1,131 @@
+"""What does a response say, for whoever only reads it? Its form, when and by whom, each question's words and answers.
+
+Source: DTR 2.0.1 @5 to @14; DTR 2.2.0 conf-5.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fhir_r4.resource import as_dict, dicts, extension, kind, reference, text_of, value_of
+
+MAX_DEPTH = 20
+_DISPLAY = "http://hl7.org/fhir/StructureDefinition/display"
+_STATUS = {
+    "in-progress": "Begun, not complete",
+    "completed": "Complete",
+    "amended": "Complete, amended",
+    "entered-in-error": "Entered in error",
+    "stopped": "Stopped before it was complete",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A question or a group with its answers in words; ``below`` what is inside of it or of an answer."""
+
+    text: str
+    answers: tuple[str, ...]
+    below: tuple["Line", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A response as it is read; ``about`` is what is said of the whole, as label and words."""
+
+    title: str
+    about: tuple[tuple[str, str], ...]
+    lines: tuple[Line, ...]
+
+
+def people_of(response: dict) -> tuple[str, ...]:
+    """Return the references whose names a sheet shows."""
+    return tuple(found for name in ("author", "source") if (found := reference(response.get(name))))
+
+
+def sheet(response: dict, title: str | None, names: Mapping[str, str]) -> Sheet:
+    """Return what a response says.
+
+    Args:
+        title: of its form, where that is at hand; else the response's own word for it is shown.
+        names: by reference, of ``people_of``.
+    """
+    told = extension(as_dict(response.get("_questionnaire")), _DISPLAY)
+    form = title or text_of(value_of(told)) or text_of(response.get("questionnaire")) or "Form"
+    status = text_of(response.get("status")) or ""
+    about = [
+        ("State", _STATUS.get(status, status)),
+        ("Written", _moment(text_of(response.get("authored")) or "")),
+        ("By", _name(response.get("author"), names)),
+        ("Answered by", _name(response.get("source"), names)),
+    ]
+    return Sheet(form, tuple((label, words) for label, words in about if words), _lines(response, 0))
+
+
+def _lines(parent: dict, depth: int) -> tuple[Line, ...]:
+    if depth >= MAX_DEPTH:
+        return ()
+    return tuple(_line(one, depth) for one in dicts(parent.get("item")))
+
+
+def _line(item: dict, depth: int) -> Line:
+    answers = dicts(item.get("answer"))
+    below = [*_lines(item, depth + 1), *(line for one in answers for line in _lines(one, depth + 1))]
+    words = tuple(found for one in answers if (found := in_words(value_of(one))))
+    return Line(text_of(item.get("text")) or text_of(item.get("linkId")) or "", words, tuple(below))
+
+
+def in_words(value: Any) -> str:
+    """Return an answer of any type as a person reads it.
+
+    >>> in_words(True), in_words({"value": 61.5, "unit": "kg"}), in_words({"code": "x", "display": "Asthma"})
+    ('Yes', '61.5 kg', 'Asthma')
+    """
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, dict):
+        return _complex(value)
+    return _moment(value) if isinstance(value, str) and "T" in value else str(value) if value is not None else ""
+
+
+def _complex(value: dict) -> str:
+    """Return a Quantity, Coding, Reference or Attachment in words."""
+    if "value" in value:
+        number = f"{value.get('comparator') or ''}{value['value']}"
+        return f"{number} {text_of(value.get('unit')) or text_of(value.get('code')) or ''}".strip()
+    told = (value.get(name) for name in ("display", "title", "code", "reference", "url", "contentType"))
+    return next((found for one in told if (found := text_of(one))), "attached" if "data" in value else "")
+
+
+def _moment(text: str) -> str:
+    """Return a day and time as one reads it, in the zone that it was written in; other words as they are."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{at:%-d %b %Y, %H:%M}" if "T" in text else f"{at:%-d %b %Y}"
+
+
+def _name(held: Any, names: Mapping[str, str]) -> str:
+    target = reference(held)
+    return (names.get(target or "") or text_of(as_dict(held).get("display")) or target) or ""
+
+
+def name_of(resource: dict) -> str:
+    """Return the name of a person or an organization.
+
+    >>> name_of({"name": [{"given": ["Greg"], "family": "Lindqvist", "suffix": ["MD"]}]})
+    'Greg Lindqvist MD'
+    """
+    held = resource.get("name")
+    if isinstance(held, str):
+        return held
+    name = next(iter(dicts(held)), {})
+    parts = [*_strings(name.get("prefix")), *_strings(name.get("given")), text_of(name.get("family")) or ""]
+    words = " ".join(one for one in (*parts, *_strings(name.get("suffix"))) if one)
+    return text_of(name.get("text")) or words or kind(resource)
+
+
+def _strings(held: Any) -> list[str]:
+    return [one for one in held if isinstance(one, str)] if isinstance(held, list) else []
