@@ -13,7 +13,7 @@ from typing import Any
 
 from app.dtr.controls import Control, control_of
 from app.dtr.offered import Offer, offer_of, offers
-from app.dtr.wording import help_of, is_help, is_hidden, label_of, needs_signature, support_link, unit_of
+from app.dtr.wording import help_of, is_help, is_hidden, kinds_of_file, label_of, needs_signature, support_link, unit_of
 from fhir_r4.resource import dicts, text_of, value_of
 from fhir_r4.wire import write_json
 
@@ -73,6 +73,11 @@ class Drawn:
     @property
     def offers_json(self) -> str:
         return write_json([{"label": one.label, "value": one.answer} for one in self.offers]).decode()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return the kinds of file that an attachment may be."""
+        return kinds_of_file(self.item)
 
     @property
     def is_fixed(self) -> bool:

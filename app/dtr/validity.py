@@ -1,10 +1,10 @@
 """Which answers need another look before a form is complete? By linkId, in words that say what is asked for.
 
 What fits is worked out as the payer will work it out (``questionnaires.answering``); what a form says beyond its types
-(lengths, limits, places, how often) is FHIR's own extensions.
+(lengths, limits, places, how often, kinds of file, choices that stand alone) is FHIR's own extensions.
 
-Source: FHIR R4, Questionnaire.item, and its extensions minValue, maxValue, minLength, maxDecimalPlaces, minOccurs and
-maxOccurs; DTR 2.0.1 @212, @213, DTR 2.2.0 spec-142, spec-143.
+Source: FHIR R4, Questionnaire.item, and its extensions minValue, maxValue, minLength, maxDecimalPlaces, minOccurs,
+maxOccurs, mimeType and optionExclusive; DTR 2.0.1 @212, @213, DTR 2.2.0 spec-142, spec-143.
 """
 
 from collections.abc import Collection, Iterator
@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.dtr.offered import Offer, offer_of, offers
+from app.dtr.wording import kinds_of_file
 from fhir_r4.resource import as_dict, dicts, extension, text_of, value_of
 from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_OCCURS, MAX_VALUE, MIN_LENGTH, MIN_OCCURS, MIN_VALUE
 from questionnaires.answering import answer_of
@@ -46,6 +47,9 @@ def faults(form: dict, response: dict, hidden: Collection[str]) -> dict[str, str
 
 def _of_question(question: dict, given: list[dict]) -> Iterator[str]:
     offered = tuple(offers(question))
+    chosen = {found for answer in given if (found := offer_of(answer, offered)) is not None}
+    if len(given) > 1 and any(offered[one].is_alone for one in chosen):
+        yield "One of these choices stands alone."
     for answer in given:
         yield from _of_answer(question, answer, offered)
     least, most = (value_of(extension(question, url)) for url in (MIN_OCCURS, MAX_OCCURS))
@@ -62,6 +66,9 @@ def _of_answer(question: dict, answer: dict, offered: tuple[Offer, ...]) -> Iter
     if answer_of(question, value) is None or (type_ == "choice" and offered):
         yield f"Give {_WORDS.get(type_, 'another answer')}."
         return
+    kinds = kinds_of_file(question)
+    if type_ == "attachment" and kinds and as_dict(value).get("contentType") not in kinds:
+        yield f"Give a file of the kind {' or '.join(kinds)}."
     if isinstance(value, str):
         yield from _of_text(question, value)
     number = as_dict(value).get("value") if isinstance(value, dict) else value

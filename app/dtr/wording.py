@@ -7,7 +7,7 @@ Source: SDC 4.0.0 and FHIR extensions questionnaire-itemControl, -supportLink, -
 from collections.abc import Iterator
 
 from fhir_r4.resource import as_dict, dicts, extension, extensions, text_of, value_of
-from fhir_r4.systems import HIDDEN, ITEM_CONTROL, SIGNATURE_REQUIRED, SUPPORT_HYPERLINK, SUPPORT_LINK, UNIT
+from fhir_r4.systems import HIDDEN, ITEM_CONTROL, MIME_TYPE, SIGNATURE_REQUIRED, SUPPORT_HYPERLINK, SUPPORT_LINK, UNIT
 
 _HELP = frozenset({"help", "flyover", "prompt", "footer", "header"})
 
@@ -49,6 +49,11 @@ def unit_of(item: dict) -> str:
     """Return the unit that is printed beside a number."""
     unit = as_dict(extension(item, UNIT).get("valueCoding"))
     return text_of(unit.get("display")) or text_of(unit.get("code")) or ""
+
+
+def kinds_of_file(item: dict) -> tuple[str, ...]:
+    """Return the media types that an attachment may have; none where the form leaves it open."""
+    return tuple(found for one in extensions(item, MIME_TYPE) if (found := text_of(value_of(one))))
 
 
 def is_hidden(item: dict) -> bool:
