@@ -34,6 +34,7 @@ class Entry:
         orders: the types of order; all where empty.
         questionnaire: the form that it needs, if any.
         asks: what that form is asked.
+        owner: the department that answers for it.
         searches: what it looks for in an EHR.
         digest: of all that weighing depends on; empty where the policy was not read from a file.
         open: returns the policy.
@@ -55,6 +56,7 @@ class Entry:
     searches: tuple[str, ...]
     digest: str
     open: Callable[[], Policy] = field(compare=False, repr=False)
+    owner: str | None = None
     line: str | None = None
 
     def __str__(self) -> str:
@@ -95,6 +97,7 @@ class Entry:
             searches=tuple(search.written for search in policy.searches),
             digest=digest,
             open=opened or (lambda: policy),
+            owner=policy.identity.owner,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -114,6 +117,7 @@ class Entry:
             "asks": [[one.name, one.question, str(one.type), one.unit] for one in self.asks],
             "searches": list(self.searches),
             "digest": self.digest,
+            "owner": self.owner,
         }
 
     @classmethod
@@ -134,6 +138,7 @@ class Entry:
             searches=tuple(kept["searches"]),
             digest=kept["digest"],
             open=opened,
+            owner=kept["owner"],
         )
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from weakref import WeakKeyDictionary
 
 from fhir_r4.resource import Coding
 from rules.book import PolicyBook
-from rules.codes import SYSTEMS, CodeSet, Key, keys_of
+from rules.codes import SYSTEMS, Key, keys_of
 from rules.directory import Payer, Plan
+from rules.entry import Entry
 from rules.policy import Policy, Status
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,18}")
@@ -28,34 +28,10 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """What a list shows of one version, so that it need not be opened."""
-
-    id: str
-    version: str
-    title: str
-    owner: str | None
-    status: Status
-    effective: date
-    expires: date | None
-    codes: CodeSet
-
-    @classmethod
-    def of(cls, policy: Policy) -> "Listed":
-        who = policy.identity
-        days = policy.effective, policy.expires
-        return cls(policy.id, policy.version, policy.title, who.owner, who.status, *days, policy.applies_to.codes)
-
-    def in_force(self, on: date) -> bool:
-        inside = self.effective <= on and (self.expires is None or on <= self.expires)
-        return inside and self.status is Status.ACTIVE
-
-
-@dataclass(frozen=True, slots=True)
 class Version:
     """One version of a policy and where it stands."""
 
-    policy: Listed
+    policy: Entry
     state: State
 
 
@@ -98,34 +74,20 @@ def answering(book: PolicyBook, code: str, payer: Payer, plan: Plan, on: date) -
     return book.in_force(codings_of(code), on, under=payer.enrolment(plan.id))
 
 
-def listed(book: PolicyBook) -> tuple[Listed, ...]:
-    """Return what lists show of a book; all policies are opened once, at the first look into it."""
-    if book not in _LISTED:
-        _LISTED[book] = tuple(map(Listed.of, book))
-    return _LISTED[book]
-
-
-_LISTED: WeakKeyDictionary[PolicyBook, tuple[Listed, ...]] = WeakKeyDictionary()
-
-
 def shelves(book: PolicyBook, wanted: Search, on: date) -> list[Shelf]:
-    """Return the policies that fit, by title."""
-    by_id: dict[str, list[Listed]] = {}
-    for policy in listed(book):
+    """Return the policies that fit, by title; none is opened for this."""
+    by_id: dict[str, list[Entry]] = {}
+    for policy in book.entries:
         by_id.setdefault(policy.id, []).append(policy)
     keys = frozenset(key for coding in codings_of(wanted.code) for key in keys_of(coding))
     fitting = (versions for versions in by_id.values() if any(_fits(one, wanted, keys, on) for one in versions))
-    found = (_shelf(versions, on) for versions in fitting)
+    found = (shelf(versions, on) for versions in fitting)
     kept = (one for one in found if wanted.state is None or any(v.state is wanted.state for v in one.versions))
     return sorted(kept, key=lambda one: (one.present.policy.title.lower(), one.present.policy.id))
 
 
-def shelf(versions: Iterable[Policy], on: date) -> Shelf:
+def shelf(versions: Iterable[Entry], on: date) -> Shelf:
     """Return a policy's versions with their states; there is at least one."""
-    return _shelf(map(Listed.of, versions), on)
-
-
-def _shelf(versions: Iterable[Listed], on: date) -> Shelf:
     newest_first = sorted(versions, key=lambda one: (one.effective, one.version), reverse=True)
     current = next((one for one in newest_first if one.in_force(on)), None)
     stated = tuple(Version(one, _state(one, current, on)) for one in newest_first)
@@ -135,10 +97,10 @@ def _shelf(versions: Iterable[Listed], on: date) -> Shelf:
 
 def owners(book: PolicyBook) -> list[str]:
     """Return the departments that answer for policies."""
-    return sorted({policy.owner for policy in listed(book) if policy.owner})
+    return sorted({policy.owner for policy in book.entries if policy.owner})
 
 
-def _state(policy: Listed, current: Listed | None, on: date) -> State:
+def _state(policy: Entry, current: Entry | None, on: date) -> State:
     if policy.status is not Status.ACTIVE:
         return State(policy.status)
     if policy.effective > on:
@@ -148,7 +110,7 @@ def _state(policy: Listed, current: Listed | None, on: date) -> State:
     return State.IN_FORCE if policy is current else State.SUPERSEDED
 
 
-def _fits(policy: Listed, wanted: Search, keys: frozenset[Key], on: date) -> bool:
+def _fits(policy: Entry, wanted: Search, keys: frozenset[Key], on: date) -> bool:
     words = wanted.words.lower()
     return (
         (not words or words in policy.title.lower() or words in policy.id)
@@ -157,7 +119,7 @@ def _fits(policy: Listed, wanted: Search, keys: frozenset[Key], on: date) -> boo
     )
 
 
-def _has(policy: Listed, keys: frozenset[Key], on: date) -> bool:
+def _has(policy: Entry, keys: frozenset[Key], on: date) -> bool:
     """Tell whether the policy is for a code with these keys, on its own days if not on this one."""
     day = max(on, policy.effective)
-    return any(pattern.key in keys and pattern.holds(day) for pattern in policy.codes.patterns)
+    return any(pattern.key in keys and pattern.holds(day) for pattern in policy.patterns)

@@ -124,7 +124,7 @@ def _version(service: Service, identity: str, version: str) -> Policy:
 
 def _shelf(service: Service, one: Policy) -> Shelf:
     today = service.payers[0].today(service.now())
-    return shelf((other.open() for other in service.book.entries if other.id == one.id), today)
+    return shelf((other for other in service.book.entries if other.id == one.id), today)
 
 
 def _state(row: Shelf, one: Policy) -> State:
