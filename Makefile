@@ -77,6 +77,7 @@ else
 	$(BIN)/python -m bench $(if $(SMALL),--small)
 	$(BIN)/python -m bench.hooks $(if $(SMALL),--small)
 	$(BIN)/python -m bench.cql $(if $(SMALL),--small)
+	$(BIN)/python -m bench.populate $(if $(SMALL),--small)
 	$(BIN)/python -m bench.validation $(if $(SMALL),--small)
 	$(BIN)/python -m bench.policies $(if $(SMALL),--small)
 	$(BIN)/python -m bench.inquiries --small

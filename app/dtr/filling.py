@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.dtr.evaluator import Filled, fill, queries_of
+from app.dtr.evaluator import Evaluator, Filled, evaluating
 from app.dtr.record import Record
 
 ROUNDS = 4
@@ -40,19 +40,20 @@ def filling(
     now: datetime,
 ) -> Filling:
     """Return the response as the record fills it; RanAway."""
-    known, refused = _searched(record, form, {**variables, "resource": response}, logic)
-    filled = fill(form, response, known, origin, now=now, logic=logic)
+    with evaluating(form, logic) as evaluator:
+        known, refused = _searched(record, evaluator, {**variables, "resource": response})
+        filled = evaluator.fill(response, known, origin, now)
     kept = {name: value for name, value in known.items() if name != "resource"}
     return Filling(filled, kept, refused)
 
 
 def _searched(
-    record: Record, form: dict, variables: dict[str, Any], logic: list[dict]
+    record: Record, evaluator: Evaluator, variables: dict[str, Any]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Ask the EHR for what the form needs, until nothing more can be asked; what is known is not asked again."""
     refused: dict[str, str] = {}
     for _ in range(ROUNDS):
-        every = queries_of(form, variables, logic)
+        every = evaluator.queries(variables)
         new = {name: query for name, query in every.items() if name not in variables}
         if not new:
             break

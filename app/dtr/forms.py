@@ -16,7 +16,7 @@ from app.dtr.client import DtrClient
 from app.dtr.context import Found, responses_of
 from app.dtr.credentials import Credentials
 from app.dtr.desk import Desk
-from app.dtr.evaluator import RanAway, follow
+from app.dtr.evaluator import RanAway, evaluating
 from app.dtr.kit import Kit
 from app.dtr.launch import Launch
 from app.dtr.live import without, without_answers
@@ -87,7 +87,8 @@ class Forms:
         form = whole(kit.form, desk.response) if is_adaptive(kit.form) else kit.form
         asked = without_answers(desk.response, set(desk.calculated))
         try:
-            settled = follow(form, asked, kit.variables, origin, now=self.now(), logic=kit.logic)
+            with evaluating(form, kit.logic) as evaluator:
+                settled = evaluator.follow(asked, kit.variables, origin, self.now())
         except RanAway:
             return desk
         return replace(desk, response=overridden(settled.response, desk.response, desk.calculated), said=settled.said)

@@ -14,6 +14,7 @@ from app.dtr.choosing import Earlier
 from app.dtr.context import Choice, Found, WrongPatient, as_launch, resolve, responses_of
 from app.dtr.credentials import Credentials
 from app.dtr.desk import Desk
+from app.dtr.evaluator import warm_meanwhile
 from app.dtr.forms import Forms
 from app.dtr.launch import Launch
 from app.dtr.outcomes import Outcomes
@@ -71,6 +72,7 @@ class SmartApp:
         ehr = self.registered.ehr(iss)
         if ehr is None:
             raise Stopped("This EHR is not registered here. Ask the payer's operator to register it.")
+        warm_meanwhile()
         try:
             return smart.begin(self.door, ehr, launch, f"{self.base_url}/dtr/callback")
         except smart.LaunchFailed as failed:

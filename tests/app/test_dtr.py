@@ -1,13 +1,19 @@
 """The DTR client keeps other makers' expressions on a lead, and its keys to itself."""
 
+import os
+import signal
 import stat
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import jwt as pyjwt
 import pytest
 
 from app.clock import now
 from app.dtr.credentials import Credentials
-from app.dtr.evaluator import RanAway, fill, queries_of
+from app.dtr.evaluator import RanAway, evaluating
+from app.dtr.fork_server import ForkServer
 from fhir_r4.systems import INITIAL_EXPRESSION, VARIABLE
 from fhir_r4.wire import read_object
 from questionnaires.populate import information_origin
@@ -21,7 +27,12 @@ def form(expression, language="text/fhirpath"):
 
 
 def filled(expression, **variables):
-    return fill(form(expression), DRAFT, variables, information_origin("auto"), now=now())
+    return filled_form(form(expression), variables)
+
+
+def filled_form(form, variables, logic=()):
+    with evaluating(form, logic) as evaluator:
+        return evaluator.fill(DRAFT, variables, information_origin("auto"), now())
 
 
 def test_a_form_is_filled_in_a_process_of_its_own():
@@ -57,7 +68,7 @@ def test_an_expression_that_fails_leaves_the_question_empty_and_says_why(express
     ],
 )
 def test_a_language_that_is_not_spoken_leaves_the_question_empty(language, why):
-    answered = fill(form("x", language), DRAFT, {}, information_origin("auto"), now=now())
+    answered = filled_form(form("x", language), {})
     assert answered.empty == {"1": why}
 
 
@@ -67,7 +78,75 @@ def test_only_queries_whose_tokens_have_a_value_are_asked():
         return {"url": VARIABLE, "valueExpression": held}
 
     asked = {"extension": [variable("a", "Patient?_id={{%patient.id}}"), variable("b", "X?_id={{%patient.gender}}")]}
-    assert queries_of(asked, {"patient": {"resourceType": "Patient", "id": "p"}}) == {"a": "Patient?_id=p"}
+    with evaluating(asked) as evaluator:
+        assert evaluator.queries({"patient": {"resourceType": "Patient", "id": "p"}}) == {"a": "Patient?_id=p"}
+
+
+def test_one_process_answers_several_times_and_is_gone_after_that():
+    """Compiled once for the searches and for the filling; a form that ran away answers no more."""
+    person = {"patient": {"resourceType": "Patient", "id": "p", "name": [{"family": "Oster"}]}}
+    with evaluating(form("%patient.name.family")) as evaluator:
+        assert evaluator.queries(person) == {}
+        for _ in range(2):
+            answered = evaluator.fill(DRAFT, person, information_origin("auto"), now())
+            assert answered.response["item"][0]["answer"][0]["valueString"] == "Oster"
+        assert is_running(evaluator.process)
+    assert is_gone(evaluator.process)
+
+
+def is_running(process):
+    with suppress(ProcessLookupError):
+        os.kill(process, 0)
+        return True
+    return False
+
+
+def is_gone(process):
+    ends = time.monotonic() + 20
+    while is_running(process) and time.monotonic() < ends:
+        time.sleep(0.01)
+    return not is_running(process)
+
+
+def test_a_form_that_ran_away_is_ended_and_answers_no_more(monkeypatch):
+    monkeypatch.setattr("app.dtr.evaluator.WALL_SECONDS", 1)
+    with evaluating(form("1.repeat($this + 1)")) as evaluator:
+        for _ in range(2):
+            with pytest.raises(RanAway):
+                evaluator.fill(DRAFT, {}, information_origin("auto"), now())
+    assert is_gone(evaluator.process)
+
+
+def test_a_process_knows_no_settings_of_ours(monkeypatch):
+    monkeypatch.setenv("PRIORAUTH_ENCRYPTION_KEYS", "secret")
+    with ForkServer("app.dtr.evaluator").child() as channel:
+        process = int(channel.recv_bytes())
+        environment = Path(f"/proc/{process}/environ")
+        if not environment.exists():
+            pytest.skip("this system does not show a process's environment")
+        assert b"PRIORAUTH" not in environment.read_bytes()
+
+
+def test_where_the_server_of_processes_has_died_another_one_is_started():
+    server = ForkServer("app.dtr.evaluator")
+    with server.child() as channel:
+        leader = os.getpgid(int(channel.recv_bytes()))
+    os.kill(leader, signal.SIGKILL)
+    os.waitpid(leader, 0)
+    with server.child() as channel:
+        assert channel.poll(30)
+        assert os.getpgid(int(channel.recv_bytes())) != leader
+
+
+def test_where_there_can_be_no_process_the_form_is_not_filled(monkeypatch):
+    monkeypatch.setattr("app.dtr.evaluator._server", Unforked())
+    with pytest.raises(RanAway), evaluating({}):
+        pass
+
+
+class Unforked:
+    def child(self):
+        raise OSError
 
 
 def test_the_private_key_is_the_owner_s_and_the_public_half_is_published(tmp_path):

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 import orjson
 import pytest
 
-from bench import validation
+from bench import populate, validation
 from bench.bodies import SUBMISSION_BYTES, bodies
 from bench.cql import Times, section
 from bench.echo import create_echo
@@ -120,3 +120,13 @@ def test_the_section_on_hooks_says_which_targets_are_met():
     assert written.count("| met |") == 6
     assert "**missed**" in hooks_section(replace(found, beside=[11.0] * 20))
     assert "| 10 | 21.00 ms | 2.10 ms | **missed** |" in hooks_section(replace(found, orders={1: 2.0, 10: 21.0}))
+
+
+def test_a_form_of_thirty_questions_is_filled_from_eight_searches():
+    """The measurement measures what its section says: every question is answered, each search made once."""
+    times = populate.measured(rounds=2, port=8191, search_ms=1)
+    assert (times.answered, times.searches, len(times.each)) == (30, 8, 2)
+    written = populate.section(replace(times, each=[100.0, 120.0], searched=[60.0, 62.0]))
+    assert "30 questions" in written
+    assert "| a filling, median | 110 ms | ≤ 250 ms | met |" in written
+    assert "**missed**" in populate.section(replace(times, each=[300.0, 420.0]))
