@@ -5,15 +5,15 @@ policy asks for it with a fact ``requester: gold-card`` or ``performer: gold-car
 same of a provider (docs/back-end.md); whoever says it, it holds.
 """
 
-import csv
-import io
 from collections.abc import Mapping
 from datetime import date
 
+from rules.csv_lines import read_csv
 from rules.directory import GoldCard
 from rules.yaml_lines import Fault, FaultyFile
 
 FILE = "gold-cards.csv"
+LONGEST = 500_000
 _COLUMNS = ("npi", "policy", "from", "to")
 Cards = Mapping[str, tuple[GoldCard, ...]]
 """By NPI."""
@@ -27,14 +27,14 @@ def read_gold_cards(text: str) -> Cards:
     """
     cards: dict[str, tuple[GoldCard, ...]] = {}
     faults = []
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restval="")
-    if missing := set(_COLUMNS) - set(reader.fieldnames or ()):
+    columns, rows = read_csv(text, FILE, LONGEST)
+    if missing := set(_COLUMNS) - set(columns):
         raise FaultyFile([Fault(FILE, 1, f"no column {', '.join(sorted(missing))}", "add it")])
-    for row in reader:
+    for line, row in rows:
         try:
             npi, card = _read(row)
         except ValueError:
-            faults.append(Fault(FILE, reader.line_num, "an NPI, a policy and days such as 2026-01-31", "mend it"))
+            faults.append(Fault(FILE, line, "an NPI, a policy and days such as 2026-01-31", "mend it"))
         else:
             cards[npi] = (*cards.get(npi, ()), card)
     if faults:
@@ -43,7 +43,7 @@ def read_gold_cards(text: str) -> Cards:
 
 
 def _read(row: Mapping[str, str]) -> tuple[str, GoldCard]:
-    npi, policy, starts, ends = (row[name].strip() for name in _COLUMNS)
+    npi, policy, starts, ends = (row[name] for name in _COLUMNS)
     if not (npi.isdigit() and policy):
         raise ValueError
     return npi, GoldCard(policy, date.fromisoformat(starts), date.fromisoformat(ends) if ends else None)

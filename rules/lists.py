@@ -16,15 +16,14 @@ reasons that do are refused. A line that was at work is ended by ``to`` and neve
 promised by it is explained by that very line.
 """
 
-import csv
 import hashlib
-import io
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
 from rules.codes import SYSTEMS, CodeSet, patterns
+from rules.csv_lines import read_csv
 from rules.decisions import Because, Row, Then
 from rules.entry import Entry
 from rules.overlaps import shared
@@ -73,17 +72,12 @@ def read_lists(texts: Mapping[str, str]) -> list[Entry]:
 
 def _read(name: str, file: str, text: str, entries: list[Entry]) -> Iterator[Fault]:
     """Add the lines of one file to ``entries``; yield its faults."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restval="")
-    if wrong := list(_columns(reader.fieldnames or ())):
+    columns, rows = read_csv(text, file, LONGEST)
+    if wrong := list(_columns(columns)):
         yield from (Fault(file, 1, *one) for one in wrong)
         return
     seen: dict[str, int] = {}
-    for count, cells in enumerate(reader):
-        line = reader.line_num
-        if None in cells or count >= LONGEST:
-            say = "there are more cells than columns" if None in cells else f"a list has at most {LONGEST} lines"
-            yield Fault(file, line, say, "quote cells with commas, or part the list")
-            return
+    for line, cells in rows:
         written = {key: " ".join(value.split()) for key, value in cells.items()}
         try:
             entry = _entry(name, f"{file}:{line}", written)

@@ -6,7 +6,6 @@ names the columns: a criterion (``yes``, ``no``, ``missing``, or several with ``
 ``because``, ``say``. Of a row with a ``rest``, ``to`` is who looks at that. An empty cell asks nothing.
 """
 
-import csv
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from rules.csv_lines import read_csv
 from rules.decisions import Cell
 from rules.facts import Fact, FactType
 from rules.yaml_lines import Document, Fault, FaultyFile
@@ -108,8 +108,7 @@ def _value(fact: Fact, text: str) -> Any:
 
 def _rows(text: str, file: str, data: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the rows as a policy would write them, with ``cells`` for facts and ``table`` for where they stand."""
-    reader = csv.DictReader(text.splitlines(), restkey="", restval="")
-    columns = [name.strip() for name in reader.fieldnames or ()]
+    columns, rows = read_csv(text, file, LONGEST)
     known = {*SAYS, *data.get("criteria", {}), *(f"%{fact}" for fact in data.get("facts", {}))}
     faults = [
         Fault(file, 1, f"no fact, criterion or part of a decision is called '{name}'", "write a fact as %name")
@@ -120,13 +119,9 @@ def _rows(text: str, file: str, data: dict[str, Any]) -> Iterator[dict[str, Any]
         faults = [Fault(file, 1, "no column is called 'then'", "add it: certify, pend, not-covered or no-auth")]
     if faults:
         raise FaultyFile(faults)
-    reader.fieldnames = columns
-    for count, row in enumerate(reader):
-        if count >= LONGEST or "" in row:
-            say = f"a table has at most {LONGEST} rows" if count >= LONGEST else "there are more cells than columns"
-            raise FaultyFile([Fault(file, reader.line_num, say, "part the table, or quote cells with commas")])
-        written = {name: value.strip() for name, value in row.items() if value.strip()}
-        yield _row(written, columns, f"{file}:{reader.line_num}", data)
+    for line, row in rows:
+        written = {name: value for name, value in row.items() if value}
+        yield _row(written, columns, f"{file}:{line}", data)
 
 
 def _row(written: dict[str, str], columns: list[str], where: str, data: dict[str, Any]) -> dict[str, Any]:
