@@ -21,6 +21,7 @@ from rules.casework import Casework, casework, explain_case
 from rules.check import Beside
 from rules.contradictions import DAYS
 from rules.difference import difference
+from rules.entry import Entry
 from rules.explain import Explanation
 from rules.load import load_book
 from rules.policy import Case, Policy
@@ -56,7 +57,7 @@ def check(folder: Path | None, forms: Path | None) -> None:
     cards in the data folder are read too. Warnings, such as a source that has expired, refuse nothing.
     """
     from app.clock import now
-    from app.policies import SHELF, payers_lists
+    from app.policies import SHELF
     from rules.check import check as found_in
     from rules.shelf import Shelf
 
@@ -69,11 +70,8 @@ def check(folder: Path | None, forms: Path | None) -> None:
 
         beside, faulty_forms = _held_to(forms or config.forms)
         shelf = Shelf(config.data / SHELF) if config.data.is_dir() else None
-        found = [*faulty_forms, *found_in(where, now().date(), shelf, tell, beside)]
-        try:
-            payers_lists(config.data)
-        except FaultyFile as faulty:
-            found = [*found, *faulty.faults]
+        lists, faulty_lists = _lists(config.data)
+        found = [*faulty_forms, *faulty_lists, *found_in(where, now().date(), shelf, tell, beside, lists)]
     for fault in found:
         colour = "yellow" if fault.warning else "red"
         hint = f"\n    {escape(fault.suggestion)}" if fault.suggestion else ""
@@ -83,6 +81,16 @@ def check(folder: Path | None, forms: Path | None) -> None:
     out.print(f"[bold red]{said}[/]" if faults else f"[bold green]{said}[/]")
     if faults:
         raise SystemExit(1)
+
+
+def _lists(data: Path) -> tuple[list[Entry], list[Fault]]:
+    """Return the lines of the payer's lists, or what is wrong with them."""
+    from app.policies import payers_lists
+
+    try:
+        return payers_lists(data)[0], []
+    except FaultyFile as faulty:
+        return [], faulty.faults
 
 
 def _held_to(forms: Path) -> tuple[Beside, list[Fault]]:

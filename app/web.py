@@ -27,7 +27,7 @@ from app.api import (
 )
 from app.config import Config
 from app.logging import get_logger
-from app.pages import deliveries, forms, home, hooks, inbox, login, lookup, policies, review, verdict, worklist
+from app.pages import deliveries, forms, home, hooks, inbox, lists, login, lookup, policies, review, verdict, worklist
 from app.pages import door as pages
 from app.wiring import Service, build
 
@@ -42,6 +42,7 @@ PAGES = (
     inbox,
     policies,
     forms,
+    lists,
     lookup,
     deliveries,
 )  # each registers its routes

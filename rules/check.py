@@ -3,12 +3,14 @@
 Faults refuse the whole folder; warnings do not: a source that has expired, a version that nobody approved.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+from rules.entry import Entry
 from rules.load import Progress, read_folder
-from rules.overlaps import overlaps
+from rules.overlaps import overlaps, shared
 from rules.policy import Policy, Status
 from rules.shelf import Shelf
 from rules.yaml_lines import Document, Fault, Finding, read_yaml
@@ -27,15 +29,17 @@ def check(
     shelf: Shelf | None = None,
     progress: Progress | None = None,
     beside: Beside = lambda _: iter(()),
+    lists: Iterable[Entry] = (),
 ) -> list[Fault]:
     """Return every fault and warning of the folder's policies, value sets and tables, by file and line.
 
     Args:
         today: against which sources expire.
         beside: what it yields of a policy, drafts included, is told with its line.
+        lists: lines of the payer's lists, which go before policies.
     """
     entries, faults = read_folder(folder, shelf, progress)
-    found = [*faults, *overlaps(entries)]
+    found = [*faults, *overlaps(entries), *_unheard(lists, entries)]
     for entry in entries:
         if entry.status is Status.RETIRED or (entry.expires is not None and entry.expires < today):
             continue
@@ -44,6 +48,18 @@ def check(
         if entry.status is Status.ACTIVE:
             found += _doubts(policy, document, today)
     return sorted(found, key=lambda fault: (fault.file, fault.line))
+
+
+def _unheard(lists: Iterable[Entry], policies: Iterable[Entry]) -> Iterator[Fault]:
+    """Yield a warning for each line of a list that a policy is silent for; some are meant so, and some forgotten."""
+    level = [replace(one, priority=0) for one in (*lists, *policies)]
+    told = set()
+    for _, line, policy in shared(level):
+        if line.line and not policy.line and (line.line, policy.id) not in told:
+            told.add((line.line, policy.id))
+            file, _, number = line.line.rpartition(":")
+            say = f"{policy} is for the same code, people and days, and is not heard"
+            yield Fault(file, int(number), say, "end the line, or the policy, where that is not meant", warning=True)
 
 
 def _doubts(policy: Policy, document: Document, today: date) -> Iterator[Fault]:

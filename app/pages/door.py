@@ -16,7 +16,7 @@ from fhir_r4.problems import Problem
 
 COOKIE = "priorauth_staff"
 OPEN = frozenset({"pages.home", "pages.log_in", "pages.link", "pages.static"})
-READING = frozenset(f"pages.{name}" for name in ("policies", "policy", "policy_differences", "try_policy"))
+READING = frozenset(f"pages.{name}" for name in ("policies", "policy", "policy_differences", "try_policy", "lists"))
 LOOKING_UP = frozenset({"pages.lookup", "pages.lookup_json"})
 _MACHINES = ("/fhir/", "/cds-services", "/oauth/")
 pages = Blueprint("pages", __name__, template_folder="templates", static_folder="static", static_url_path="/static")

@@ -140,7 +140,8 @@ def _named(policy: Policy) -> dict[str, Any]:
     days = {"effective": policy.effective.isoformat(), "expires": ends}
     if policy.line:
         file, _, line = policy.line.rpartition(":")
-        return {"policy": None, "list": {"file": file, "line": int(line), "title": policy.title} | days}
+        page = url_for("pages.lists", _anchor=f"{policy.id}-{line}")
+        return {"policy": None, "list": {"file": file, "line": int(line), "title": policy.title, "url": page} | days}
     page = url_for("pages.policy", identity=policy.id, version=policy.version)
     return {"policy": {"id": policy.id, "version": policy.version, "title": policy.title, "url": page} | days}
 

@@ -108,6 +108,17 @@ def test_a_warning_refuses_nothing(folder):
     assert "0 faults, 1 warnings" in out
 
 
+def test_the_payer_s_lists_are_checked_too_and_policies_that_they_silence_are_told(tmp_path):
+    head = "system,code,from,to,reason\n"
+    (tmp_path / "no-authorization.csv").write_text(f"{head}HCPCS,E0424-E0431,2026-01-01,,Nothing is asked.\n")
+    out = run("check", data=tmp_path)
+    assert "no-authorization.csv:2: home-oxygen 2026.1 is for the same code, people and days, and is not heard" in out
+    assert "0 faults, 1 warnings" in out
+    (tmp_path / "no-authorization.csv").write_text(f"{head}HCPCS,72148,2026-01-01,,Nothing is asked.\n")
+    out = run("check", data=tmp_path, fails=True)
+    assert "no-authorization.csv:2: '72148' is a CPT code\n    list it under CPT" in out
+
+
 def test_the_cases_of_all_policies_go_as_expected():
     out = run("test")
     assert "home-oxygen 2026.1" in out

@@ -258,7 +258,7 @@ def test_a_line_of_the_payer_s_lists_answers_and_is_named(silva, house, folder):
     body = silva.browser.get(f"/lookup.json?code=E0424&plan={PLAN}&on=2026-03-01").json
     assert body["list"] == {
         "file": "no-authorization.csv", "line": 2, "title": "The plan's list of services that need no authorization",
-        "effective": "2026-01-01", "expires": "2026-12-31",
+        "url": "/policies/lists#no-authorization-2", "effective": "2026-01-01", "expires": "2026-12-31",
     }  # fmt: skip
     assert (body["policy"], body["pa-needed"], body["reason"]) == (None, "no-auth", "Nothing is asked for home oxygen.")
     documented = (ROOT / "docs" / "lookup.md").read_text()
@@ -266,6 +266,22 @@ def test_a_line_of_the_payer_s_lists_answers_and_is_named(silva, house, folder):
     (version,) = [one.version for one in house.service.book.lists if one.id == "no-authorization"]
     assert silva.browser.get(f"/policies/no-authorization/{version}").status_code == 404
     assert "no-authorization" not in silva.browser.get("/policies").text
+
+
+def test_the_payer_s_lists_are_read_as_a_page(silva, house, folder):
+    """With an end that has come, for whom a line is, and what is not there."""
+    assert "There is no no-authorization.csv" in text(silva.browser.get("/policies/lists").text)
+    (house.config.data / "plan-exclusions.csv").write_text(
+        "system,code,from,to,reason,plans,url\n"
+        "CPT,15824-15829,2026-01-01,,Excluded: <b>surgery</b> of the face for looks.,ACME-*,https://acmehealth.example/b\n"
+        "HCPCS,E0240,2025-01-01,2025-12-31,Excluded: chairs for the bath.,,\n"
+    )
+    looks(house)
+    page = silva.browser.get("/policies/lists").text
+    assert 'id="plan-exclusions-2"' in page
+    assert "&lt;b&gt;surgery" in page
+    assert "15824-15829 from 1 Jan 2026 ACME-* Excluded" in text(page)
+    assert "E0240 from 1 Jan 2025 to 31 Dec 2025 ended everybody Excluded" in text(page)
 
 
 def test_the_policy_of_the_day_of_service_answers(silva, house, folder):
@@ -321,7 +337,8 @@ def test_json_without_a_question_names_what_is_needed(silva):
 
 
 @pytest.mark.parametrize(
-    "path", ["/policies", "/policies/home-oxygen/2026.1", "/lookup", "/policies/home-oxygen/2026.1/try"]
+    "path",
+    ["/policies", "/policies/lists", "/policies/home-oxygen/2026.1", "/lookup", "/policies/home-oxygen/2026.1/try"],
 )
 def test_policies_are_for_staff_unless_the_operator_opens_them(house, public, path):
     assert (house.web.get(path).status_code, house.web.get(path).location) == (302, "/login")
