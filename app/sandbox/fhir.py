@@ -172,6 +172,11 @@ def _known(resource_type: str) -> None:
         raise Refused(404, "not-supported", "this server has no resources of that type")
 
 
+def _wrong(sent: dict, generation: str) -> list[Issue]:
+    found = check(sent, None, generation=generation, references="open")
+    return [one for one in found if one.severity in {"error", "fatal"}]
+
+
 def _sent(resource_type: str, body: bytes) -> dict:
     """Return the resource that was sent, valid R4 of a type that apps may write."""
     if resource_type not in WRITABLE:
@@ -179,10 +184,7 @@ def _sent(resource_type: str, body: bytes) -> dict:
     sent = read_object(body)
     if kind(sent) != resource_type:
         raise Refused(400, "invalid", "the resource is of the type in the URL")
-    wrong = [
-        one for one in check(sent, None, generation="2.2", references="open") if one.severity in {"error", "fatal"}
-    ]
-    if wrong:
+    if wrong := min((_wrong(sent, one) for one in ("2.2", "2.0")), key=len):  # of whichever generation it is
         raise Refused(422, "invalid", f"not valid R4: {'; '.join(filter(None, (one.expression for one in wrong[:5])))}")
     return sent
 
