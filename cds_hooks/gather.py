@@ -41,7 +41,7 @@ def gather(request: HookRequest, ehr: Ehr, directory: Directory, knowledge: Know
         missing = "Coverage came neither in the prefetch nor from the EHR's FHIR server"
         raise PreconditionFailed(Issue("not-found", missing, "prefetch.coverage"))
     resources = list(_spoken_about(request, known))
-    if request.hook == "order-dispatch" and not resources and any(map(known.failed, request.context.named)):
+    if request.hook == "order-dispatch" and not resources and any(map(known.failed, _named(request))):
         missing = "the dispatched orders came neither in the prefetch nor from the EHR's FHIR server"
         raise PreconditionFailed(Issue("not-found", missing, "context.dispatchedOrders"))
     orders = tuple(read_order(one, known.find, request.context.performer) for one in resources)
@@ -77,12 +77,18 @@ def _wanted(request: HookRequest, known: Known) -> Iterator[str]:
     resources = list(_spoken_about(request, known))
     found = {local_reference(one) for one in resources}
     if request.hook == "order-dispatch" or not known.none("encounter"):
-        named = () if request.service.ordering else request.context.named
+        named = () if request.service.ordering else _named(request)
         yield from (target for target in named if target not in found)
     for one in resources:
         behind = basis(one) if kind(one) not in ORDERS else ()
         needed = (*behind, *filter(None, (coded_by(held) for held in (one, *_found(known, behind)))))
         yield from (target for target in needed if known.find(target) is None)
+
+
+def _named(request: HookRequest) -> tuple[str, ...]:
+    """Return what the context names and the answer is about: what can be no order is not dispatched, nor read."""
+    named = request.context.named
+    return tuple(one for one in named if request.hook != "order-dispatch" or one.partition("/")[0] in ORDERS)
 
 
 def _wanted_of_person(request: HookRequest, known: Known) -> Iterator[str]:
