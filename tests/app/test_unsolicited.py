@@ -110,6 +110,7 @@ def test_signed_again_the_same_authorization_is_on_file_and_no_second_one_is_iss
     assert len(kept(issuing)) == 1
 
 
+@pytest.mark.requirement("crd-2.0.1@268", "crd-2.2.1@resp-36")
 def test_signed_again_with_the_answer_on_the_order_there_is_nothing_new_to_say(issuing):
     body = a_hook()
     body["prefetch"][KEY] = saturation(86)

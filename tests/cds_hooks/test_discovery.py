@@ -43,7 +43,7 @@ def test_every_service_asks_for_prefetch_by_key():
         assert all(isinstance(template, str) for template in service["prefetch"].values())
 
 
-@pytest.mark.requirement("cds-hooks-2.0@56")
+@pytest.mark.requirement("cds-hooks-2.0@56", "cds-hooks-2.0@35", "cds-hooks-2.0@58")
 def test_a_portable_token_is_a_context_field_and_nothing_else():
     for service in services():
         for token in re.findall(r"\{\{(.*?)\}\}", json.dumps(service["prefetch"])):

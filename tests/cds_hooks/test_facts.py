@@ -40,6 +40,7 @@ def called(*records, order=None, knowledge=KNOWLEDGE, providers=(CLINIC,), stand
     return {part["url"]: value_of(part) for part in written["extension"]}, ehr
 
 
+@pytest.mark.requirement("crd-2.2.1@found-5", "crd-2.2.1@resp-39")
 def test_what_the_policy_wants_to_know_is_asked_of_the_ehr():
     assert SEARCH in called()[1].asked
 

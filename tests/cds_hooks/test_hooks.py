@@ -78,7 +78,7 @@ def test_a_secondary_hook_asks_for_none(hook, version):
     assert not {"doc-needed", "questionnaire", "doc-purpose"} & given.keys()
 
 
-@pytest.mark.requirement("crd-2.0.1@208")
+@pytest.mark.requirement("crd-2.0.1@208", "crd-2.0.1@210", "crd-2.2.1@hook-34")
 def test_order_select_speaks_about_the_selected_orders_alone():
     body = a_hook_of("order-select")
     body["context"]["draftOrders"]["entry"].append({"resource": an_order(id="other")})

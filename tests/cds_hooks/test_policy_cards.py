@@ -65,6 +65,7 @@ def test_an_instruction_is_shown_at_every_hook_without_links_or_suggestions(hook
 
 @pytest.mark.parametrize("hook", HOOKS)
 @BOTH
+@pytest.mark.requirement("cds-hooks-2.0@145", "cds-hooks-2.0@146")
 def test_an_app_is_launched_by_its_link_and_told_its_context(hook, version):
     (card,) = shown(hook, version=version)["appropriate-use"]
     (link,) = card["links"]
@@ -80,12 +81,16 @@ def test_what_hangs_on_a_criterion_is_shown_where_it_holds():
 
 
 @BOTH
+@pytest.mark.requirement("crd-2.0.1@282", "crd-2.2.1@resp-53")
 def test_an_alternative_that_is_to_be_tried_first_comes_first(version):
     given = answer(a_hook_of("order-sign", version=version), book=a_book())
-    assert given["cards"][0]["source"]["topic"]["code"] == "therapy-alternatives-req"
+    first = given["cards"][0]
+    assert first["source"]["topic"]["code"] == "therapy-alternatives-req"
+    assert [[action["type"] for action in one["actions"]] for one in first["suggestions"]] == [["update"]]
 
 
 @pytest.mark.parametrize("topic", TYPES)
+@pytest.mark.requirement("crd-2.0.1@124", "crd-2.2.1@dev-10")
 def test_each_type_can_be_switched_off_and_is_offered_at_every_hook(topic):
     text = TEXT.replace("about: limits", f"about: {topic}")
     wanted = {"Three systems a year are covered"}

@@ -81,7 +81,7 @@ def test_a_key_stays_as_long_as_its_search_does_and_no_longer():
     assert all(re.fullmatch(r"[a-z0-9.-]+", key(one)) for one in (WRITTEN, other, "Condition", "Encounter?type=AMB"))
 
 
-@pytest.mark.requirement("crd-2.0.1@56", "cds-hooks-2.0@34")
+@pytest.mark.requirement("crd-2.0.1@56", "cds-hooks-2.0@34", "cds-hooks-2.0@52")
 @pytest.mark.parametrize(("sent", "reads"), [
     ({}, True),
     ({KEY: OUTCOME}, True),

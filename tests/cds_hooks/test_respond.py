@@ -147,6 +147,7 @@ def test_nobody_is_not_covered():
     assert (given["covered"], given["reason"]["coding"][0]["code"]) == ("not-covered", "no-member-found")
 
 
+@pytest.mark.requirement("crd-2.0.1@12", "crd-2.2.1@impl-2")
 def test_an_ehr_that_is_away_makes_the_answer_indeterminate_not_late():
     away = Insured(a_coverage(), unavailable=True)
     assert said(answer("2.2", away))["covered"] == "indeterminate"
