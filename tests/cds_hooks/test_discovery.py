@@ -125,6 +125,7 @@ def test_option_codes_are_property_names_and_unique_in_a_service():
         assert all(re.fullmatch(r"[a-z-]+", option["code"]) for option in mine)
 
 
+@pytest.mark.requirement("crd-2.0.1@123", "crd-2.2.1@dev-9")
 def test_an_option_means_the_same_at_every_hook():
     by_code = {}
     for option in options():
