@@ -282,6 +282,23 @@ def test_the_payer_s_lists_are_read_as_a_page(silva, house, folder):
     assert "&lt;b&gt;surgery" in page
     assert "15824-15829 from 1 Jan 2026 ACME-* Excluded" in text(page)
     assert "E0240 from 1 Jan 2025 to 31 Dec 2025 ended everybody Excluded" in text(page)
+    of_a_code = text(silva.browser.get("/policies/lists?code=15826").text)
+    assert "15824-15829" in of_a_code
+    assert "E0240" not in of_a_code
+    for code in ("99213", "<script>", "9" * 900):
+        assert "No line of plan-exclusions.csv has this code" in text(
+            silva.browser.get(f"/policies/lists?code={code}").text
+        )
+
+
+def test_of_a_long_list_no_more_is_shown_than_can_be_read(silva, house, folder):
+    lines = "".join(f"HCPCS,E{number:04},2026-01-01,,Nothing is asked.\n" for number in range(300))
+    (house.config.data / "no-authorization.csv").write_text(f"system,code,from,to,reason\n{lines}")
+    looks(house)
+    page = text(silva.browser.get("/policies/lists").text)
+    assert "The first 200 of 300 lines" in page
+    assert "E0250" not in page
+    assert "E0250" in text(silva.browser.get("/policies/lists?code=E0250").text)
 
 
 def test_the_policy_of_the_day_of_service_answers(silva, house, folder):
