@@ -5,14 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from fhir_r4.resource import codings
-from fhir_r4.systems import CPT, HCPCS, UCUM
+from fhir_r4.resource import Coding, codings
+from fhir_r4.systems import CPT, HCPCS, SNOMED, UCUM
 from questionnaires.answers import answers_by_question
 from questionnaires.catalog import questions
 from questionnaires.logic import Clinical
 from questionnaires.populate import information_origin, populate
 from questionnaires.searches import searches
 from rules.evidence import Asked, Evidence
+from rules.periods import Span
 from rules.ports import Standing
 from rules.weigh import weigh
 from tests.given import BOOK, CATALOG, NOW, TODAY, a_record
@@ -27,6 +28,20 @@ ORDERS = {  # form: the draft orders for it, whose records are full and sparse
     ),
     "eyelid-surgery": ("ServiceRequest/evelyn-carter-eyelid-surgery", "ServiceRequest/walter-hughes-eyelid-surgery"),
     "brca-testing": ("ServiceRequest/rachel-stein-brca-testing", "ServiceRequest/natalie-brooks-brca-testing"),
+    "cpap": ("DeviceRequest/carmen-delgado-cpap", "DeviceRequest/walter-hughes-cpap"),
+    "power-wheelchair": (
+        "DeviceRequest/dorothy-jenkins-power-wheelchair",
+        "DeviceRequest/samuel-ortiz-power-wheelchair",
+    ),
+    "home-health": ("ServiceRequest/helen-park-home-health", "ServiceRequest/frank-moretti-home-health"),
+    "physical-therapy": (
+        "ServiceRequest/grace-thompson-physical-therapy",
+        "ServiceRequest/louis-bennett-physical-therapy",
+    ),
+    "skilled-nursing": (
+        "ServiceRequest/irene-kowalski-skilled-nursing",
+        "ServiceRequest/raymond-fields-skilled-nursing",
+    ),
 }
 
 
@@ -59,18 +74,23 @@ def empty(item):
     return {"linkId": item["linkId"]} | ({"item": [*map(empty, item["item"])]} if "item" in item else {})
 
 
-def bare(answers):
+def of_the_order(name):
+    """Return the four questions that every form begins with: the diagnosis, who orders, their NPI, the age."""
+    return {item["linkId"] for item in form_of(name)["item"][0]["item"][:4]}
+
+
+def bare(name, answers):
     """Return the answers as a test writes them, without the order's own four."""
     return {
         link: value.get("value", value.get("code")) if isinstance(value, dict) else value
         for link, (value,) in answers.items()
-        if not link.startswith("0.")
+        if link not in of_the_order(name)
     }
 
 
 def decided(name, order, answers, **changes):
     """Weigh what the form says, and what the order and the payer know; no record beside it."""
-    concepts = (order.get(element) for element in ("code", "medicationCodeableConcept"))
+    concepts = (order.get(element) for element in ("code", "codeCodeableConcept", "medicationCodeableConcept"))
     code = next(one for concept in concepts for one in codings(concept) if one.system in {CPT, HCPCS})
     evidence = Evidence(
         authored=TODAY, received=TODAY, code=code, answers=answers, order=order, asked=Asked(Decimal(1)),
@@ -90,6 +110,14 @@ FILLED = {
     },
     "eyelid-surgery": {"3.1": "2026-02-01"},
     "brca-testing": {"1.1": True, "2.4": True, "2.5": 41, "2.6": True, "3.4": 2, "3.5": 1, "3.6": 1},
+    "cpap": {
+        "1.5": "first", "2.1": "2026-01-15", "2.2": "facility", "2.3": "2026-02-08", "2.4": Decimal("31.4"),
+        "3.1": True, "3.3": True, "4.2": "2026-02-10",
+    },
+    "power-wheelchair": {"1.5": "2026-02-05", "3.1": Decimal("71.0")},
+    "home-health": {"2.1": True, "2.3": True, "2.4": True, "3.1": "nursing", "4.1": "2026-02-23", "4.3": 1},
+    "physical-therapy": {"2.1": "2026-02-11", "2.4": 2, "2.5": 6, "3.1": 6},
+    "skilled-nursing": {"2.2": "2026-02-22", "2.3": "2026-02-28", "2.4": True, "3.4": True, "4.3": 21},
 }  # fmt: skip
 SPARSE = {
     "coronary-ct": {"1.3": True, "3.1": 94, "4.1": 26, "4.2": True},
@@ -97,6 +125,11 @@ SPARSE = {
     "bariatric-surgery": {"1.1": Decimal("118.9"), "1.2": 181, "1.3": Decimal("36.3"), "4.3": True},
     "eyelid-surgery": {},
     "brca-testing": {"3.4": 1, "3.5": 0, "3.6": 0},
+    "cpap": {"1.5": "first", "2.2": "home-iii", "2.3": "2025-12-29", "2.4": Decimal("8.3")},
+    "power-wheelchair": {"1.5": "2025-12-21", "3.1": Decimal("142.0")},
+    "home-health": {"3.1": "nursing", "4.3": 1},
+    "physical-therapy": {},
+    "skilled-nursing": {"2.2": "2026-01-13", "2.3": "2026-01-15", "2.4": False},
 }
 TOLD = {  # what the clinician adds to the full record
     "coronary-ct": {"1.2": False, "1.3": False, "3.3": False, "4.2": False},
@@ -109,6 +142,14 @@ TOLD = {  # what the clinician adds to the full record
         "3.2": quantity(25, "deg"),
     },
     "brca-testing": {"1.2": False, "2.1": False, "2.2": False, "2.7": False, "3.1": False},
+    "cpap": {"2.5": 195},
+    "power-wheelchair": {
+        "2.1": True, "2.3": False, "2.4": False, "2.5": False, "2.6": True, "3.2": coded("patient"), "3.3": True,
+        "3.4": True, "3.5": False,
+    },
+    "home-health": {"3.3": quantity(1, "h"), "3.4": quantity(180, "min"), "4.2": True},
+    "physical-therapy": {"2.2": True, "2.3": coded("restore"), "3.2": True, "3.4": 2},
+    "skilled-nursing": {"3.1": coded("both"), "3.2": 5, "3.5": True, "4.1": True, "4.2": 0},
 }  # fmt: skip
 EACH = pytest.mark.parametrize("name", ORDERS)
 
@@ -123,8 +164,8 @@ def whole(name):
 def test_the_record_fills_in_what_it_knows_and_leaves_the_rest_to_a_person(name):
     for reference, expected in zip(ORDERS[name], (FILLED[name], SPARSE[name]), strict=True):
         given = from_record(name, RECORDS.get(reference))
-        assert {"0.1", "0.2", "0.3", "0.4"} <= given.keys()
-        assert bare(given) == expected
+        assert of_the_order(name) <= given.keys()
+        assert bare(name, given) == expected
 
 
 @EACH
@@ -135,6 +176,10 @@ def test_a_full_record_and_a_clinician_s_word_are_certified(name):
         "infliximab": "certify 100 for 26 weeks",  # 66 kg by 3 mg are two vials, five times
         "eyelid-surgery": "certify 2 for 6 months",
         "coronary-ct": "certify for 90 days",
+        "cpap": "certify for 3 months",
+        "home-health": "certify 24 for 60 days",
+        "physical-therapy": "certify 30 for 90 days",
+        "skilled-nursing": "certify 14 for 14 days",
     }
     outcome = decided(name, order, answers)
     assert (outcome.said, outcome.notes) == (expected.get(name, "certify for 6 months"), ())
@@ -162,6 +207,11 @@ def test_no_required_answer_can_be_left_out(name):
 
 
 SPARE = {  # an answer that another one makes unnecessary
+    "cpap": {"4.2"},  # of a device in use
+    "power-wheelchair": set(),
+    "home-health": set(),
+    "physical-therapy": {"2.1"},  # the evaluation, once therapy shows progress
+    "skilled-nursing": set(),
     "coronary-ct": {"1.2"},  # breathlessness beside pain
     "infliximab": {"3.1"},  # a drug for the bowel, which does not matter to joints
     "bariatric-surgery": {"1.1", "1.2"},  # weight and height beside the body mass index
@@ -203,3 +253,49 @@ def test_surgery_of_the_lids_for_looks_is_the_plan_s_exclusion_by_the_surgeon_s_
     order, answers = whole("eyelid-surgery")
     outcome = decided("eyelid-surgery", order, answers | {"1.1": [True]})
     assert (outcome.said, outcome.because) == ("not-covered", "excluded")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("K0823", "certify for 6 months"), ("K0825", "pend to equipment-nurses"), ("K0829", "pend to equipment-nurses")],
+)
+def test_a_wheelchair_of_another_class_than_the_weight_s_waits(code, said):
+    """71 kg are 157 pounds; the chair is the code by which the policy was found."""
+    order, answers = whole("power-wheelchair")
+    assert decided("power-wheelchair", order, answers, code=Coding(HCPCS, code)).said == said
+
+
+@pytest.mark.parametrize(("others", "said"), [((), "pend to home-care-nurses"), (("G0299",), "certify 24 for 60 days")])
+def test_an_aide_goes_with_skilled_care_of_the_same_request(others, said):
+    order, answers = whole("home-health")
+    beside = tuple(Coding(HCPCS, code) for code in others)
+    assert decided("home-health", order, answers, code=Coding(HCPCS, "G0156"), others=beside).said == said
+
+
+@pytest.mark.parametrize(
+    ("visits", "months_ago", "said"),
+    [(20, 2, "certify 10 for 90 days"), (30, 2, "pend to therapists"), (30, 14, "certify 30 for 90 days")],
+)
+def test_visits_of_the_last_twelve_months_count(visits, months_ago, said):
+    order, answers = whole("physical-therapy")
+    began = Span(months_ago, "month").before(TODAY)
+    before = Standing("PA1", (Coding(CPT, "97140"),), began, Span(1, "month").after(began), Decimal(visits))
+    outcome = decided("physical-therapy", order, answers, on_file=(before,))
+    assert outcome.said == said
+    assert outcome.then == "pend" or outcome.rest.queue == "therapists"
+
+
+def test_a_stay_is_ordered_in_snomed_ct_and_billed_in_cpt():
+    ordered = Coding(SNOMED, "449411000124106")
+    found, code = BOOK.in_force([ordered], TODAY, order="ServiceRequest")
+    assert (found.id, code) == ("skilled-nursing", ordered)
+    assert [one.code for one in found.applies_to.billing_codes(ordered)] == ["99304", "99305", "99306"]
+    order, answers = whole("skilled-nursing")
+    assert decided("skilled-nursing", order, answers, code=ordered).said == "certify 14 for 14 days"
+
+
+def test_the_last_days_of_a_benefit_period_are_certified_and_the_rest_waits():
+    order, answers = whole("skilled-nursing")
+    outcome = decided("skilled-nursing", order, answers | {"4.2": [95]}, asked=Asked(Decimal(14), "31"))
+    assert (outcome.said, outcome.rest.queue) == ("certify 5 for 14 days", "benefit-clerks")
+    assert decided("skilled-nursing", order, answers | {"4.2": [100]}).because == "limit"
