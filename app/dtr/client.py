@@ -22,6 +22,7 @@ from app.dtr.opened import OpenForm
 from app.dtr.payer import Packaged, PayerApi, Wanted
 from app.dtr.payer_token import PayerTokens
 from app.dtr.record import Record
+from app.dtr.referred import referred_to
 from app.dtr.resuming import overriding
 from app.dtr.told import Teller
 from fhir_r4.generations import Generation
@@ -29,7 +30,6 @@ from fhir_r4.resource import as_dict, dicts, reference, text_of
 from questionnaires.catalog import in_force
 from questionnaires.dialects import CLIENT_ORIGIN
 from questionnaires.populate import information_origin
-from rules.ports import EhrUnavailable
 
 CHANGED = "The payer has changed this form since it was saved; the answers that fit were kept."
 
@@ -72,8 +72,8 @@ class DtrClient:
             earlier: what was written down before: what a person answered stands, the rest is filled anew.
         """
         record, earlier = self._record(launch), earlier or Earlier()
-        context = self._context(record, launch)
-        wanted = _wanted(context, launch, earlier)
+        context, referred = self._context(record, launch)
+        wanted = _wanted(context, referred, launch, earlier)
         packages = self.api.packages(wanted, now)
         opening = self._opening(packages, earlier, record, now.date())
         notes = [*opening.notes, *self._changes(wanted, opening, now)]
@@ -142,11 +142,14 @@ class DtrClient:
     def _record(self, launch: Launch) -> Record:
         return Record(self.door, launch.iss, launch.access_token, self.tell)
 
-    def _context(self, record: Record, launch: Launch) -> dict[str, Any]:
-        """Read what the launch is about."""
+    def _context(self, record: Record, launch: Launch) -> tuple[dict[str, Any], tuple[dict, ...]]:
+        """Read what the launch is about, and what its order refers to."""
         named = {"coverage": launch.coverage, "patient": f"Patient/{launch.patient}", "user": launch.user}
         context: dict[str, Any] = dict(record.read(named | ({"order": launch.order} if launch.order else {})))
-        return context | _requester(record, as_dict(context.get("order")))
+        order = as_dict(context.get("order"))
+        referred = referred_to(record, order)
+        requester = referred.get(reference(order.get("requester")) or "")
+        return context | (_searchset("requester", requester) if requester else {}), tuple(referred.values())
 
     @staticmethod
     def _opening(packages: list[Packaged], earlier: Earlier, record: Record, today: date) -> Opening:
@@ -198,11 +201,11 @@ def _said_by_payer(response: dict) -> dict:
     return {"extension": response["extension"]} if dicts(response.get("extension")) else {}
 
 
-def _wanted(context: Mapping[str, Any], launch: Launch, earlier: Earlier) -> Wanted:
+def _wanted(context: Mapping[str, Any], referred: tuple[dict, ...], launch: Launch, earlier: Earlier) -> Wanted:
     begun_ = [canonical_said(earlier.begun)] if earlier.begun else []
     named = [*launch.canonicals, *begun_, *([earlier.wanted] if earlier.wanted else [])]
     canonicals = tuple(dict.fromkeys(one for one in named if one))
-    return Wanted(context.get("order"), context["coverage"], canonicals, launch.context or None)
+    return Wanted(context.get("order"), context["coverage"], canonicals, launch.context or None, referred)
 
 
 def _pile(packages: list[Packaged], opening: Opening, today: date) -> tuple[tuple[str, str], ...]:
@@ -214,12 +217,6 @@ def _pile(packages: list[Packaged], opening: Opening, today: date) -> tuple[tupl
     return tuple((text_of(one.get("title")) or "Form", canonical(one)) for one in forms)
 
 
-def _requester(record: Record, order: dict) -> dict[str, dict]:
-    """Read who wrote the order, as a searchset: then an answer's evidence names it. Else the form asks."""
-    target = reference(order.get("requester"))
-    try:
-        found = record.read({"requester": target}) if target else {}
-    except EhrUnavailable:
-        found = {}
-    entries = [{"resource": one} for one in found.values()]
-    return {"requester": {"resourceType": "Bundle", "type": "searchset", "entry": entries}} if entries else {}
+def _searchset(name: str, found: dict) -> dict[str, dict]:
+    """Return what was read as a searchset: then an answer's evidence names it."""
+    return {name: {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": found}]}}

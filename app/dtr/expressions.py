@@ -17,7 +17,7 @@ from fhir_r4.path import compiled
 from fhir_r4.resource import as_dict, dicts, extension, kind, text_of
 from fhir_r4.systems import INITIAL_EXPRESSION
 from questionnaires.answering import answers
-from questionnaires.answers import answers_by_question
+from questionnaires.answers import every_item
 from questionnaires.catalog import questions
 from questionnaires.logic import Clinical, Logic
 from questionnaires.populate import FHIRPATH, candidates, fill_query, populate, queries, values_of
@@ -110,9 +110,11 @@ class Expressions:
             }
 
         everything = ask(variables)
-        before = answers_by_question(asked["response"]).keys()
+        before = _given(asked["response"])
         filled = {
-            link: everything[link] for link in answers_by_question(response).keys() - before if link in everything
+            link: everything[link]
+            for link, given in _given(response).items()
+            if given and given != before.get(link) and link in everything
         }
         return {
             link: sources or context_evidence(str(self._initial[link][1].get("expression", "")), variables)
@@ -154,3 +156,11 @@ _VERBS: Mapping[str, Callable[[Expressions, dict], dict]] = {
     "populate": Expressions.populate,
     "settle": Expressions.settle,
 }
+
+
+def _given(response: dict) -> dict[str, list[dict]]:
+    """Return the answers by linkId with their origins: what the payer knew and the record says too is the record's."""
+    given: dict[str, list[dict]] = {}
+    for item in every_item(response):
+        given.setdefault(text_of(item.get("linkId")) or "", []).extend(dicts(item.get("answer")))
+    return given

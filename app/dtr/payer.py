@@ -43,18 +43,21 @@ class Wanted:
     Attributes:
         canonicals: forms by name, ``url|version``.
         context: a trace number that came with a request for more information; else the order's own promise counts.
+        referred: who ordered and who is to do it, devices and medications that the order refers to.
     """
 
     order: dict | None
     coverage: dict
     canonicals: tuple[str, ...] = ()
     context: str | None = None
+    referred: tuple[dict, ...] = ()
 
     def parameters(self, changed_since: str | None = None) -> dict:
         """Return the input of $questionnaire-package."""
         said = self.context or next(iter(assertion_ids(self.order)[:1] if self.order else ()), None)
         made: list[dict] = [{"name": "coverage", "resource": self.coverage}]
         made += [{"name": "order", "resource": self.order}] if self.order else []
+        made += [{"name": "referenced", "resource": one} for one in self.referred]
         made += [{"name": "questionnaire", "valueCanonical": one} for one in self.canonicals]
         made += [{"name": "context", "valueString": said}] if said else []
         made += [{"name": "changedsince", "valueInstant": changed_since}] if changed_since else []

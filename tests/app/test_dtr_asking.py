@@ -159,3 +159,18 @@ def test_what_the_app_does_not_know_of_a_form_hinders_nobody(visitor, stranger, 
     assert visitor.post("save", sent, page).status_code == 200
     (kept,) = visitor.town.sandbox.extensions["ehr"].records.search("QuestionnaireResponse", "patient=amy-baxter")
     assert kept["item"][0]["answer"][0]["valueString"] == "so"
+
+
+@pytest.mark.requirement("dtr-2.2.0@spec-126")
+def test_after_crd_what_the_order_refers_to_goes_along(visitor, stranger):
+    """Who ordered, in which role and where, and who is to do it; the patient is known by the coverage."""
+    records = visitor.town.sandbox.extensions["ehr"].records
+    role = {"resourceType": "PractitionerRole", "id": "role", "practitioner": {"reference": USER},
+            "organization": {"reference": "Organization/riverside"}}  # fmt: skip
+    records.put(role)
+    who = {"requester": {"reference": "PractitionerRole/role"}, "performer": {"reference": "Organization/gone"}}
+    with_promise(visitor, **who)
+    _, (asked,) = launched(visitor, stranger)
+    referred = [f"{one['resource']['resourceType']}/{one['resource']['id']}" for one in parameters(asked, "referenced")]
+    assert referred == ["PractitionerRole/role", USER, "Organization/riverside"]
+    assert (len(parameters(asked, "context")), len(parameters(asked, "order"))) == (1, 1)
