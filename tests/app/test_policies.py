@@ -11,6 +11,7 @@ import pytest
 from app.explained import explained
 from app.logging import configure
 from app.policies import ActivePolicies
+from app.simulation import as_if_in_force, with_drafts
 from app.storage import policies as kept
 from app.storage import tables
 from app.wiring import build
@@ -300,3 +301,12 @@ def test_a_database_that_is_away_changes_nothing(house, folder):
 
 def test_a_service_is_built_on_its_folder(house):
     assert len(build(house.config).book) == len(house.service.book)
+
+
+def test_a_changed_book_is_simulated_with_the_payer_s_lists(house, folder):
+    """Which go before its policies, whatever version of them is taken."""
+    (house.config.data / "plan-exclusions.csv").write_text(EXCLUDED)
+    looks(house)
+    book = house.service.book
+    for other in (with_drafts(book), as_if_in_force(book), as_if_in_force(with_drafts(book))):
+        assert other.lists == book.lists
