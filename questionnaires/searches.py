@@ -7,7 +7,7 @@ Source: FHIR R4 search parameters; US Core 3.1.1 and later, which all servers of
 """
 
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from cql import CqlError, Requirement, Terminology
 from cql.types import Code, ValueSet
@@ -23,6 +23,10 @@ _BY_PATIENT = frozenset(
     | {"NutritionOrder", "Procedure", "QuestionnaireResponse", "RelatedPerson", "RiskAssessment", "ServiceRequest"}
     | {"Specimen", "SupplyDelivery", "Task", "VisionPrescription"}
 )
+_NOBODYS = frozenset(
+    {"HealthcareService", "Location", "Medication", "Organization", "Practitioner", "PractitionerRole", "Substance"}
+)
+_WHOSE = frozenset({"patient", "subject", "beneficiary", "individual", "for"})
 _BY_CODE = {  # the search parameter of an element, where it is one of codes
     "code": "code",
     "codeCodeableConcept": "code",
@@ -54,6 +58,25 @@ def searches(requirements: Iterable[Requirement], terminology: Terminology, pati
             found[f"{base}&{parameter}={','.join(listed)}"] = None
     narrowed = (one for one in found if one.partition("&")[0] not in whole)
     return (*narrowed, *sorted(whole))
+
+
+def is_about(query: str, patient: str) -> bool:
+    """Tell whether a search asks for this patient's record, or for what is nobody's: who treats, what is given.
+
+    A form of another maker may write any search; one for other people's records is not made.
+
+    >>> is_about("Observation?code=x&patient=Patient/p1", "p1"), is_about("Observation?code=x&patient=p1,p2", "p1")
+    (True, False)
+    """
+    kind_, _, text = query.partition("?")
+    asked = parse_qsl(text, keep_blank_values=True)
+    if kind_ in _NOBODYS:
+        return not any(name.startswith(("_has", "_revinclude")) for name, _ in asked)
+    mine = {patient, f"Patient/{patient}"}
+    if kind_ == "Patient":
+        return any(name == "_id" and value == patient for name, value in asked)
+    whose = [value for name, value in asked if name.partition(":")[0] in _WHOSE]
+    return kind_ in _BY_PATIENT and bool(whose) and all(value in mine for value in whose)
 
 
 def _coded(requirement: Requirement, terminology: Terminology) -> tuple[str, list[str]]:

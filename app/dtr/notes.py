@@ -13,7 +13,9 @@ def notes_of(opened: OpenForm) -> Iterator[str]:
     """Yield what could not be read and what the form's own logic could not do (DTR 2.0.1 @193, @199; 2.2 spec-79)."""
     for kind in opened.refused:
         yield f"The EHR did not let this app read {kind} resources; questions that need them are empty."
-    failed = opened.filled.failed
+    failed = {link: why for link, why in opened.filled.failed.items() if link}
+    if "" in opened.filled.failed:
+        yield "The form asks for records of other people; those were not read. The payer has been told."
     if not failed:
         return
     items = questions(opened.form)

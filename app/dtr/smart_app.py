@@ -24,6 +24,7 @@ from app.dtr.registered import Registered
 from app.dtr.sessions import Desks
 from app.dtr.stopped import Stopped
 from app.dtr.told import nobody
+from questionnaires.catalog import questions
 from rules.ports import EhrUnavailable
 
 LHC_FORMS = ("zone.min.js", "lhc-forms.js", "lformsFHIR.min.js")
@@ -52,9 +53,13 @@ class SmartApp:
         return all((self.renderer / name).exists() for name in LHC_FORMS)
 
     def is_plain(self, desk: Desk) -> bool:
-        """Tell whether a form is drawn with plain controls: by choice, by the operator's, or for want of others."""
+        """Tell whether a form is drawn with plain controls: by choice, by the operator's, or for want of others.
+
+        LHC-Forms cannot search a payer's list that did not come with the form.
+        """
         chosen = self.registered.plain if desk.plain is None else desk.plain
-        return chosen or not self.has_lhc_forms
+        is_searched = any(one.get("answerValueSet") for one in questions(desk.form).values())
+        return chosen or is_searched or not self.has_lhc_forms
 
     def looked(self, desk: Desk, *, plain: bool) -> Desk:
         return replace(desk, plain=plain)

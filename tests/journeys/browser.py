@@ -30,7 +30,7 @@ def a_browser(**options):
             yield context
         finally:
             browser.close()
-    assert complaints == []
+    assert complaints == [], complaints
 
 
 def picture(page, name):
