@@ -11,6 +11,7 @@ from typing import Any
 from app.dtr.adaptive import is_adaptive
 from app.dtr.carrying import all_of_them, carried
 from app.dtr.choosing import canonical
+from app.dtr.determined import Determined, determined
 from app.dtr.drawing import held_json, shown
 from app.dtr.launch import Launch
 from app.dtr.live import is_live
@@ -106,11 +107,14 @@ class Desk:
         )
 
     def grown(self, opened: OpenForm) -> "Desk":
-        """Return the desk with the next questions of an adaptive form."""
+        """Return the desk with the next questions of an adaptive form, and with what its payer still wants."""
         filled = carried(opened.form, opened.response, self.filled, all_of_them).response
         parts = _parts(opened)
         parts["sources"] = {**self.sources, **opened.sources}
-        return replace(self, filled=filled, **parts)
+        known = {named for _, named in self.pile}
+        wanted = dict.fromkeys(one for each in determined(opened.response) for one in each.questionnaires)
+        more = tuple((title_of(one), one) for one in wanted if one not in known)
+        return replace(self, filled=filled, pile=(*self.pile, *more), **parts)
 
     def to_json(self) -> dict:
         return {name: getattr(self, name) for name in self.__slots__} | {"launch": self.launch.to_json()}
@@ -146,6 +150,11 @@ class Desk:
     def is_whole(self) -> bool:
         """Tell whether the clinician may say that it is complete: the payer has no more questions either."""
         return self.is_ready and self.more != "next"
+
+    @property
+    def determined(self) -> tuple[Determined, ...]:
+        """Return what the payer decided with these answers, where it did."""
+        return determined(self.response)
 
     @property
     def place(self) -> int:
@@ -202,6 +211,15 @@ class Desk:
         sources = [_source_words(one) for one in self.sources.get(link, [])]
         words = "; ".join(sources) or "the patient's record"
         return Mark("record", f"{words[0].upper()}{words[1:]}")
+
+
+def title_of(canonical_: str) -> str:
+    """Return words for a form of which only the canonical is known.
+
+    >>> title_of("https://payer.example.org/Questionnaire/home-oxygen|2026.1")
+    'home oxygen'
+    """
+    return canonical_.partition("|")[0].rpartition("/")[2].replace("-", " ")
 
 
 def _parts(opened: OpenForm) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.dtr.determined import determined
 from fhir_r4.resource import as_dict, dicts, extension, kind, reference, text_of, value_of
 
 MAX_DEPTH = 20
@@ -59,6 +60,7 @@ def sheet(response: dict, title: str | None, names: Mapping[str, str]) -> Sheet:
         ("Written", _moment(text_of(response.get("authored")) or "")),
         ("By", _name(response.get("author"), names)),
         ("Answered by", _name(response.get("source"), names)),
+        *(("The payer says", "; ".join(one.words)) for one in determined(response)),
     ]
     return Sheet(form, tuple((label, words) for label, words in about if words), _lines(response, 0))
 

@@ -1,14 +1,17 @@
 """What leaves the app when a form is done: signed where the form asks for it, and with what its answers refer to."""
 
+import re
 import shutil
 from datetime import UTC, datetime
 
 import pytest
+import requests  # noqa: TID251 an EHR that asks for the list
 
+from app.config import BadSettings, Config
 from app.dtr.signing import AUTHOR_S, signed
 from fhir_r4.generations import Generation
 from fhir_r4.resource import extension, extensions
-from fhir_r4.systems import CANDIDATE_EXPRESSION, SIGNATURE, SIGNATURE_REQUIRED
+from fhir_r4.systems import CANDIDATE_EXPRESSION, INTENDED_USE, SIGNATURE, SIGNATURE_REQUIRED
 from tests.app.other_payer import OtherPayer, a_form
 from tests.app.town import Browser, Town
 from tests.second_opinion import assert_fhir, assert_profiled
@@ -96,6 +99,56 @@ def test_a_completed_response_is_sent_on_with_what_its_answers_name(browser):
     assert_profiled(bundle, Generation.V2_2, references="open")
 
 
+@pytest.mark.requirement("dtr-2.2.0@spec-156", "dtr-2.2.0@spec-157", "dtr-2.2.0@spec-158")
+def test_the_response_comes_first_and_once_and_what_its_answers_name_after_it(browser):
+    page = browser.launch()
+    browser.post("complete", ANSWERS | {"attested": True}, page)
+    bundle = browser.get("response-bundle.json").json()
+    assert bundle["type"] == "collection"
+    first, *others = (one["resource"] for one in bundle["entry"])
+    assert first["resourceType"] == "QuestionnaireResponse"
+    assert "QuestionnaireResponse" not in {one["resourceType"] for one in others}
+    assert [f"{one['resourceType']}/{one['id']}" for one in others] == ["DeviceRequest/home-oxygen"]
+
+
+@pytest.mark.requirement("dtr-2.0.1@234")
+def test_what_those_resources_refer_to_themselves_stays_where_it_is(browser):
+    """The order that an answer names has a patient, a requester and a coverage; no answer names them."""
+    page = browser.launch()
+    browser.post("complete", ANSWERS | {"attested": True}, page)
+    order = browser.get("response-bundle.json").json()["entry"][1]["resource"]
+    assert order["subject"]["reference"] == "Patient/amy-baxter"
+    assert len(browser.get("response-bundle.json").json()["entry"]) == 2
+
+
+@pytest.mark.requirement("dtr-2.0.1@235", "dtr-2.0.1@236")
+def test_a_response_is_sent_on_whole_and_another_form_is_a_response_of_its_own(browser, payer):
+    """Nothing is cut out of it for one recipient; its one purpose is what the payer's form says."""
+    second = a_form({"linkId": "more", "type": "string", "text": "More?"}, url=f"{FORM['url']}-2", title="Second")
+    payer.packages = [(FORM, None, []), (second, None, [])]
+    try:
+        page = browser.launch()
+        browser.post("complete", ANSWERS | {"attested": True}, page)
+        sent = browser.get("response-bundle.json").json()["entry"][0]["resource"]
+        records = browser.town.sandbox.extensions["ehr"].records
+        (kept,) = records.search("QuestionnaireResponse", "patient=amy-baxter")
+        assert [one["answer"] for one in sent["item"]] == [one["answer"] for one in kept["item"]]
+        (purpose,) = extensions(sent, INTENDED_USE)
+        assert len(purpose["valueCodeableConcept"]["coding"]) == 1
+        token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get("result").text)[1]
+        named = {"csrf_token": token, "form": f"{second['url']}|{second['version']}"}
+        page = browser.session.post(f"{browser.town.payer}/dtr/another", data=named, timeout=20)
+        browser.post(
+            "complete", {"item": [{"linkId": "more", "answer": [{"valueString": "x"}]}], "attested": True}, page
+        )
+        both = records.search("QuestionnaireResponse", "patient=amy-baxter")
+        assert len({one["questionnaire"] for one in both}) == 2
+        other = browser.get("response-bundle.json").json()["entry"]
+        assert [one["linkId"] for one in other[0]["resource"]["item"]] == ["more"]
+    finally:
+        payer.packages = [(FORM, None, [])]
+
+
 def test_what_an_answer_names_and_the_ehr_does_not_give_is_said(browser):
     page = browser.launch()
     browser.post("complete", ANSWERS | {"attested": True}, page)
@@ -118,3 +171,23 @@ def test_the_supported_payers_of_2_2_are_a_list_by_its_profile(browser):
     assert_fhir(told)
     assert_profiled(told, Generation.V2_2)
     assert told["contained"][0]["identifier"][0]["value"] in {"00099", "1992999825"}
+
+
+@pytest.mark.requirement("dtr-2.0.1@112", "dtr-2.2.0@prof-2")
+@pytest.mark.parametrize("path", ["2.0/supported-payers", "2.2/supported-payers"])
+def test_a_payer_is_told_by_its_name_and_by_what_a_coverage_and_an_endpoint_call_it(browser, path):
+    """Each identifier of dtr.yaml, by which HRex too finds a payer's endpoints."""
+    told = browser.get(path).text
+    for words in ("Acme Health", "00099", "urn:oid:2.16.840.1.113883.6.300", "1992999825"):
+        assert words in told
+
+
+@pytest.mark.requirement("dtr-2.0.1@109", "dtr-2.2.0@spec-106")
+def test_the_list_is_had_by_a_simple_get_and_outside_of_tests_by_tls_alone(browser):
+    """A service whose address is neither https nor loopback does not start."""
+    told = requests.get(
+        f"{browser.town.payer}/dtr/2.0/supported-payers", headers={"Accept": "application/json"}, timeout=9
+    )
+    assert (told.status_code, told.headers["Content-Type"]) == (200, "application/json")
+    with pytest.raises(BadSettings, match="https"):
+        Config.from_env(env={"PRIORAUTH_BASE_URL": "http://pa.example.org"})
