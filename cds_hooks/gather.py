@@ -9,7 +9,7 @@ from datetime import datetime
 
 from cds_hooks.circumstances import Circumstances
 from cds_hooks.evidence import wanted_by_policies
-from cds_hooks.insured import Insured, insured, member_numbers, patients_numbers, payors, same_person
+from cds_hooks.insured import Insured, insured, is_over, member_numbers, patients_numbers, payors, same_person
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.known import Known
 from cds_hooks.order import ORDERS, basis, coded_by, is_spoken_about, is_wanted, read_order
@@ -107,7 +107,8 @@ def _found(known: Known, targets: tuple[str, ...]) -> Iterator[dict]:
 def _coverages(known: Known) -> list[dict]:
     if known.none("coverage"):
         return []
-    every = known.of_kind("Coverage")
+    found = known.of_kind("Coverage")
+    every = [one for one in found if not is_over(one)] or found  # not every server searches by status
     return sorted(every, key=lambda one: one["order"] if isinstance(one.get("order"), int) else len(every))
 
 

@@ -40,7 +40,11 @@ class Insured:
     @property
     def over(self) -> bool:
         """Tell whether the EHR itself says that the coverage is no more."""
-        return text_of(self.coverage.get("status")) in _OVER
+        return is_over(self.coverage)
+
+
+def is_over(coverage: dict) -> bool:
+    return text_of(coverage.get("status")) in _OVER
 
 
 def insured(coverage: dict, patient_id: str, known: Known, directory: Directory) -> Insured | None:

@@ -16,23 +16,15 @@ from typing import Any
 from fhir_r4.resource import extension, extensions, text_of, value_of
 from fhir_r4.systems import (
     CALCULATED_EXPRESSION,
-    CPT,
-    HCPCS,
-    ICD_10_PCS,
     INITIAL_EXPRESSION,
     LAUNCH_CONTEXT,
-    LOINC,
-    RXNORM,
-    SNOMED,
     VARIABLE,
 )
 from questionnaires.adaptive import SUFFIX
 from questionnaires.catalog import questions
 from rules.book import PolicyBook
-from rules.codes import CodeSet
 from rules.facts import Fact, FactType, Whence
 from rules.policy import Policy, Status
-from rules.search import CODED
 
 _DATED = {  # the search parameter for the day that a resource is about; as common as servers have it
     "AllergyIntolerance": "date",
@@ -50,8 +42,6 @@ _DATED = {  # the search parameter for the day that a resource is about; as comm
     "ServiceRequest": "authored",
 }
 _VERIFIED = frozenset({"AllergyIntolerance", "Condition"})
-_AS_WRITTEN = frozenset({HCPCS, CPT, ICD_10_PCS, LOINC, RXNORM, SNOMED})  # systems whose codes we keep as written
-_CODES = 40
 _NUMBERS = frozenset({"decimal", "integer"})
 
 
@@ -110,25 +100,12 @@ def _filled(fact: Fact, item: dict, patient: str) -> _Filled | None:
 
 def _query(whence: Whence, patient: str) -> str | None:
     """Return the search with its tokens: the patient, and the day from which it counts; None where it cannot be so."""
-    if whence.search is None:
+    if whence.search is None or (whence.among is not None and not whence.search.narrowed):
         return None
     query = whence.search.for_patient(f"{{{{%{patient}.id}}}}")
-    if whence.among is not None:
-        parameter, element = CODED[whence.search.type]
-        listed = _listed(whence.among)
-        if not listed or any(named == element for named, _ in whence.search.tokens):
-            return None
-        query += f"&{parameter}={','.join(listed)}"
     if whence.within is not None:
         query += f"&{_DATED[whence.search.type]}=ge{{{{today() - {whence.within}}}}}"
     return query
-
-
-def _listed(among: CodeSet) -> list[str]:
-    """Return the codes as search tokens; none where they cannot be written out."""
-    keys = [pattern.key for pattern in among.patterns]
-    whole = all(system in _AS_WRITTEN and length == len(code) for system, code, length in keys)
-    return [f"{system}|{code}" for system, code, _ in keys] if whole and len(keys) <= _CODES else []
 
 
 def _expression(fact: Fact, whence: Whence, item: dict) -> str | None:

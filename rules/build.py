@@ -147,13 +147,15 @@ def fact_from(name: str, data: dict[str, Any], value_sets: ValueSets, compiled: 
 def _whence(data: dict[str, Any], value_sets: ValueSets, compiled: Compile) -> Whence:
     place = next(place for place in Place if place in data)
     path = data.get("path") or (data[place] if is_path(place, data[place]) else None)
+    among = code_set(data["among"], value_sets) if "among" in data else None
+    search = Search.parse(data[place]) if place is Place.RECORD else None
     return Whence(
         place=place,
         what=data[place],
-        search=Search.parse(data[place]) if place is Place.RECORD else None,
+        search=search.among(among) if search and among else search,
         path=data.get("path"),
         within=Span.parse(data["within"]) if "within" in data else None,
-        among=code_set(data["among"], value_sets) if "among" in data else None,
+        among=among,
         read=compiled(path) if path else None,
     )
 

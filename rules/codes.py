@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from itertools import product
 
 from fhir_r4.resource import Coding
 from fhir_r4.systems import CPT, HCPCS, ICD_10_CM, ICD_10_PCS, LOINC, NDC, RXNORM, SNOMED, code_key
@@ -33,6 +34,7 @@ _SHAPES = {  # what a whole code looks like, and an example to suggest
     SNOMED: (re.compile(r"\d{6,18}"), "426854004"),
     LOINC: (re.compile(r"\d{1,7}-\d"), "59408-5"),
 }
+_CATEGORY = 3  # characters of an ICD-10-CM code before its dot
 _RANGED = frozenset({HCPCS, CPT, ICD_10_CM})
 _RANGE = re.compile(r"([A-Z]*)(\d+)([A-Z]?)\s*-\s*([A-Z]*)(\d+)([A-Z]?)")
 _LETTERS_AND_DIGITS = re.compile(r"[0-9A-Z.]+")
@@ -69,6 +71,23 @@ class CodeSet:
 
     def __hash__(self) -> int:
         return hash(self.patterns)
+
+    def listed(self, most: int) -> tuple[str, ...]:
+        """Return the codes one by one, as they are written; none where there are more, or they cannot be told so.
+
+        >>> CodeSet(patterns(CPT, "92081-92083")).listed(40)
+        ('92081', '92082', '92083')
+        """
+        found: dict[str, None] = {}
+        for system, begins, length in (pattern.key for pattern in self.patterns):
+            unsaid = None if length is None or system == NDC else length - len(begins)
+            if unsaid is None or len(found) + 10**unsaid > most:
+                return ()
+            for digits in product("0123456789", repeat=unsaid):
+                code = begins + "".join(digits)
+                dotted = system == ICD_10_CM and len(code) > _CATEGORY
+                found[f"{code[:_CATEGORY]}.{code[_CATEGORY:]}" if dotted else code] = None
+        return tuple(found)
 
     def has(self, coding: Coding, on: date) -> bool:
         """Tell whether the code is among these on that day; a system's other spellings count as that system."""

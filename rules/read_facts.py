@@ -85,6 +85,7 @@ def _record(fact: Fact, whence: Whence, _policy: Policy, evidence: Evidence) -> 
         resources = [
             one for one in resources if any(whence.among.has(code, evidence.day) for code in codings(one.get(element)))
         ]
+    resources = resources[: whence.search.count]
     if not resources:
         return []
     if whence.read is None:

@@ -4,13 +4,14 @@ The same search serves three times: as CRD's prefetch template or fallback query
 the resources among those that came along, whoever sent them. Patients are never named in it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl
 
 from fhir_r4.resource import as_dict, codings, dicts, kind, text_of
 from fhir_r4.systems import code_key
+from rules.codes import CodeSet
 
 CODED = {  # type of resource: its search parameter for the code, and the element
     "AllergyIntolerance": ("code", "code"),
@@ -38,6 +39,8 @@ _DATES = (
     "effectiveDateTime", "effectivePeriod", "effectiveInstant", "performedDateTime", "performedPeriod", "onsetDateTime",
     "occurrenceDateTime", "whenHandedOver", "authoredOn", "recordedDate", "dateAsserted", "issued", "period",
 )  # fmt: skip
+_LISTED = 40
+"""Codes that are named in a search, at most: URLs have an end."""
 _VOID = frozenset({"entered-in-error", "cancelled", "not-done", "refuted", "revoked"})
 Token = tuple[str | None, str]
 """System and code, by ``code_key``; without a system any."""
@@ -51,6 +54,7 @@ class Search:
         tokens: element and the codings of which it has one.
         newest_first: ``_sort=-date``.
         count: ``_count``: no more are looked at.
+        narrowed: it asks for the codes that alone are wanted.
     """
 
     written: str
@@ -58,6 +62,7 @@ class Search:
     tokens: tuple[tuple[str, tuple[Token, ...]], ...] = ()
     newest_first: bool = False
     count: int | None = None
+    narrowed: bool = False
 
     @classmethod
     def parse(cls, written: str) -> "Search":
@@ -95,12 +100,30 @@ class Search:
         _, _, query = self.written.partition("?")
         return f"{self.type}?patient={patient}" + (f"&{query}" if query else "")
 
+    def among(self, codes: CodeSet) -> "Search":
+        """Return the search for one of these codes alone, where they can be listed and it names none itself.
+
+        Where they cannot, as many are asked for as there are: the newest of all may be none of them.
+
+        >>> Search.parse("Procedure?_count=1").among(CodeSet(())).written
+        'Procedure'
+        """
+        parameter, element = CODED[self.type]
+        if any(named == element for named, _ in self.tokens):
+            return self
+        if listed := codes.listed(_LISTED):
+            added = f"{parameter}={','.join(listed)}"
+            return replace(self, written=self.written + ("&" if "?" in self.written else "?") + added, narrowed=True)
+        kind_of, _, query = self.written.partition("?")
+        asked = "&".join(one for one in query.split("&") if one and not one.startswith("_count="))
+        return replace(self, written=kind_of + (f"?{asked}" if asked else ""))
+
     def found_in(self, resources: tuple[dict, ...]) -> list[dict]:
-        """Return the matches, in the order that the search asks for; what was an error is none."""
+        """Return the matches, in the order that the search asks for, ``count`` or not; what was an error is none."""
         found = [one for one in resources if self._matches(one)]
         if self.newest_first:
             found.sort(key=lambda one: day_of(one) or date.min, reverse=True)
-        return found[: self.count]
+        return found
 
     def _matches(self, resource: dict) -> bool:
         if kind(resource) != self.type or resource.get("doNotPerform") is True:

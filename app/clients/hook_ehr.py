@@ -10,6 +10,7 @@ from fhir_r4.capability import Capability
 from rules.ports import EhrUnavailable
 
 _INCLUDE = "&_include"
+_TOO_MUCH = frozenset({"Observation", "DiagnosticReport", "Encounter"})
 _FAILS, _TOO_MANY = 500, 429
 Found = tuple[dict, ...] | None
 
@@ -88,10 +89,18 @@ class HookEhr:
             return None
 
     def _searched(self, query: str) -> list[dict]:
-        """Search; where the server knows no ``_include``, without: what it would have brought is read by itself."""
+        """Search; where the server does not know a parameter, without what is only there to ask for less.
+
+        What an ``_include`` would have brought is read by itself, and what does not match is left out by us. What is
+        observed of somebody is never asked for whole.
+        """
         try:
             return self._server.search(query)
         except EhrUnavailable as refused:
-            if _INCLUDE not in query or str(refused) != "status 400":
+            simpler = query.partition(_INCLUDE)[0]  # includes stand last
+            kind, _, parameters = query.partition("?")
+            if simpler == query and parameters.startswith("patient=") and kind not in _TOO_MUCH:
+                simpler = query.partition("&")[0]
+            if simpler == query or str(refused) != "status 400":
                 raise
-            return self._server.search(query.partition(_INCLUDE)[0])  # includes stand last
+            return self._searched(simpler)

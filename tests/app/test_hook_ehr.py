@@ -22,6 +22,7 @@ from tests.app.fixtures import ISSUER
 from tests.given import ACME, a_coverage, a_hook, a_hook_of, a_patient, a_record
 
 PAYER = {"resourceType": "Organization", "id": "acme", "identifier": [ACME.identifiers[0].to_fhir()]}
+QUESTION = "Questionnaire?url=x&status=active"
 QUERY = "Coverage?patient=amy-baxter&status=active&_include=Coverage:payor"
 
 
@@ -133,6 +134,21 @@ def test_where_the_server_takes_no_include_the_rest_is_read_by_itself(house_with
     ehr.behave(manner)
     assert house_with.call(a_call(ehr)).json["systemActions"]
     assert "Organization/acme" in [path for path, _ in ehr.asked]
+
+
+def test_a_server_that_refuses_a_parameter_is_asked_for_what_it_can_find(ehr):
+    """What does not match is left out by us; what is observed of somebody is not asked for whole."""
+
+    def manner(path, _):
+        return (400, {}) if "status=" in path or "code=" in path else (200, bundle())
+
+    ehr.behave(manner)
+    asked = ["Coverage?patient=a&status=active&_include=Coverage:payor", "Procedure?patient=a&code=1", QUESTION]
+    asked += ["Observation?patient=a&code=1"]
+    found = reader(ehr).fetch(asked)
+    assert [found[one] for one in asked] == [(), (), None, None]
+    assert {"Coverage?patient=a", "Procedure?patient=a"} <= {path for path, _ in ehr.asked}
+    assert not {"Observation?patient=a", "Questionnaire?url=x"} & {path for path, _ in ehr.asked}
 
 
 def test_what_the_include_brought_is_not_read_again(house_with, ehr):

@@ -32,6 +32,13 @@ def test_a_prefetched_coverage_needs_no_call(coverage):
     assert (known.payer, known.member, ehr.asked) == (ACME, AMY, [])
 
 
+def test_a_coverage_that_is_over_is_not_spoken_about_beside_one_that_is_not():
+    """Not every server searches by status."""
+    both = bundle(a_coverage(id="before", status="cancelled", order=1), a_coverage(order=2))
+    known = first(gathered({"patient": a_patient(), "coverage": both}))
+    assert known.coverage["id"] == a_coverage()["id"]
+
+
 @pytest.mark.parametrize("prefetch", [{}, {"coverage": {"resourceType": "OperationOutcome", "issue": []}}])
 def test_what_was_left_out_or_failed_is_read_from_the_ehr(prefetch):
     ehr = FakeEhr()

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_r4.resource import Coding
-from fhir_r4.systems import HCPCS, ICD_10_CM
+from fhir_r4.systems import CPT, HCPCS, ICD_10_CM
+from rules.codes import CodeSet, patterns
 from rules.decisions import Then
 from rules.directory import Provider
 from rules.evidence import Asked, Evidence
 from rules.facts import Fact, FactType
+from rules.load import load_policy
 from rules.plain import plain
 from rules.ports import Standing
 from rules.search import Search
@@ -22,7 +24,9 @@ from rules.weigh import weigh
 from tests.rules.given import (
     CLINIC,
     DAY,
+    FILE,
     POLICY,
+    TEXT,
     THERAPY,
     WHOLE,
     a_condition,
@@ -144,6 +148,49 @@ def test_the_newest_record_is_read():
     older, newer = an_observation(kilograms(95), "2026-01-20"), an_observation(kilograms(90), "2026-02-25", "o2")
     outcome = on(answers={}, records=(older, newer))
     assert (outcome.facts["weight"], outcome.origins["weight"].at) == (90, "Observation/o2")
+
+
+def a_procedure(code, day):
+    coding = {"system": "http://www.ama-assn.org/go/cpt", "code": code}
+    return {"resourceType": "Procedure", "id": f"p{code}", "status": "completed", "performedDateTime": day,
+            "code": {"coding": [coding]}}  # fmt: skip
+
+
+@pytest.mark.parametrize("codes", ['{CPT: ["92081-92083"]}', '{CPT: ["92081-92179"]}'])
+def test_the_newest_of_certain_codes_is_not_hidden_by_something_newer(codes):
+    written = "{type: date, record: 'Procedure?status=completed&_sort=-date&_count=1', path: performed, among: %s}"
+    policy = load_policy(TEXT.replace("since:   ", f"field:   {written % codes}\n  since:   "), FILE)
+    records = (
+        a_procedure("92081", "2026-02-01"),
+        a_procedure("92082", "2026-02-10"),
+        a_procedure("99213", "2026-02-20"),
+    )
+    assert weigh(policy, replace(WHOLE, records=records)).facts["field"] == "2026-02-10"
+
+
+@pytest.mark.parametrize(
+    ("codes", "asked"),
+    [
+        ('{CPT: ["92081-92083"]}', "Procedure?status=completed&_count=1&code=92081,92082,92083"),
+        ('{CPT: ["92081-92179"]}', "Procedure?status=completed"),
+        ('{ICD-10-CM: ["I10", "J44.9"]}', "Procedure?status=completed&_count=1&code=I10,J44.9"),
+        ('{ICD-10-CM: ["J44.*"]}', "Procedure?status=completed"),
+        ('{NDC: ["57894-030-01"]}', "Procedure?status=completed"),
+    ],
+)
+def test_the_ehr_is_asked_for_the_codes_alone_where_they_can_be_named(codes, asked):
+    written = "{type: boolean, record: 'Procedure?status=completed&_count=1', among: %s}"
+    policy = load_policy(TEXT.replace("since:   ", f"field:   {written % codes}\n  since:   "), FILE)
+    assert policy.fact("field").searches[0].written == asked
+
+
+def test_a_search_that_names_its_codes_keeps_them():
+    search = Search.parse("Procedure?code=97110&_count=1")
+    assert search.among(policy_codes("97110", "97112")) == search
+
+
+def policy_codes(*codes):
+    return CodeSet(pattern for code in codes for pattern in patterns(CPT, code))
 
 
 def test_a_record_that_is_not_there_is_missing_and_never_no():
