@@ -57,13 +57,13 @@ def form_of(name):
     return CATALOG.named(f"{name}|2026.1")
 
 
-def from_record(name, order):
+def from_record(name, order, records=RECORDS):
     """Return the answers that the record gives, by linkId."""
     form, patient = form_of(name), order["subject"]["reference"].partition("/")[2]
     logic = CATALOG.logic(form)
-    context = {"patient": RECORDS.get(f"Patient/{patient}"), "requester": RECORDS.get(order["requester"]["reference"])}
+    context = {"patient": records.get(f"Patient/{patient}"), "requester": records.get(order["requester"]["reference"])}
     for number, query in enumerate(searches(logic.requirements(form), logic.terminology, patient)):
-        matches = RECORDS.search(*query.split("?"))
+        matches = records.search(*query.split("?"))
         context[f"cql {number}"] = {"resourceType": "Bundle", "entry": [{"resource": one} for one in matches]}
     draft = {"resourceType": "QuestionnaireResponse", "status": "completed", "item": [*map(empty, form["item"])]}
     clinical = Clinical.over(logic, form, context, NOW)
@@ -236,6 +236,17 @@ def test_what_was_authorized_before_is_no_new_start_and_asks_whether_it_helped()
     assert "helped" in {one.fact for one in outcome.missing}
     answers["1.3"] = [True]
     assert decided("infliximab", order, answers, on_file=(before,)).said == "certify 140 for 12 months"
+
+
+@pytest.mark.parametrize(("earlier", "lately", "tried"), [("J1745", True, None), ("Q5103", None, True)])
+def test_infusions_of_another_product_are_a_biosimilar_tried_and_no_going_on(earlier, lately, tried):
+    records = a_record()
+    order = records.get(ORDERS["infliximab"][0])
+    concept = {"coding": [{"system": HCPCS, "code": earlier}]}
+    done = {"id": "earlier", "status": "completed", "authoredOn": "2025-10-01", "medicationCodeableConcept": concept}
+    records.put({name: value for name, value in order.items() if name != "reasonReference"} | done)
+    given = bare("infliximab", from_record("infliximab", order, records))
+    assert (given.get("1.2"), given.get("3.5")) == (lately, tried)
 
 
 def test_a_second_brca_test_is_beyond_the_benefit_only_where_it_was_authorized_and_made():
