@@ -5,6 +5,7 @@ Heavy rooms are imported by the command that needs them.
 # ruff: noqa: PLC0415
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from rules.entry import Entry
 from rules.explain import Explanation
 from rules.load import load_book
 from rules.policy import Case, Policy
+from rules.scope import Enrolment
 from rules.yaml_lines import Fault, FaultyFile
 
 _FOLDER = click.option(
@@ -85,12 +87,24 @@ def check(folder: Path | None, forms: Path | None) -> None:
 
 def _lists(data: Path) -> tuple[list[Entry], list[Fault]]:
     """Return the lines of the payer's lists, or what is wrong with them."""
+    from app.payers import load_payers
     from app.policies import payers_lists
 
     try:
-        return payers_lists(data)[0], []
+        lines = payers_lists(data)[0]
+        payers = load_payers(data / "payer.yaml") if lines and (data / "payer.yaml").is_file() else ()
     except FaultyFile as faulty:
         return [], faulty.faults
+    return lines, list(_for_nobody(lines, [payer.enrolment(plan.id) for payer in payers for plan in payer.plans]))
+
+
+def _for_nobody(lines: list[Entry], plans: list[Enrolment]) -> Iterator[Fault]:
+    """Yield a warning for each line that no plan of this installation is in."""
+    for one in lines:
+        if plans and not any(one.scope.has(plan) for plan in plans):
+            file, _, line = (one.line or "").rpartition(":")
+            say = "no plan of payer.yaml is in its scope"
+            yield Fault(file, int(line), say, "mend for whom it is, or payer.yaml", warning=True)
 
 
 def _held_to(forms: Path) -> tuple[Beside, list[Fault]]:

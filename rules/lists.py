@@ -6,9 +6,9 @@ and some days, and says why, in the payer's words:
     system,code,from,to,reason,plans
     CPT,15824-15829,2026-01-01,,Excluded by the plan: surgery of the face for looks.,ACME-*
 
-``system``, ``code``, ``from`` and ``reason`` are needed. ``to`` is the last day, by the day of service. ``payers``,
-``lines-of-business``, ``plans``, ``products`` and ``states`` say for whom, several with ``|``; empty is everybody.
-``url`` is where members read it.
+``system``, ``code``, ``from`` and ``reason`` are needed. ``to`` is the last day, by the day of service.
+``lines-of-business``, ``plans``, ``products`` and ``states`` say for whom, several with ``|``, and ``payers``, several
+with a blank, as an identifier has a ``|`` of its own; empty is everybody. ``url`` is where members read it.
 
 A line is a policy of one row: it goes before all policies, and hook, look-up and request answer by it alike. It holds
 whatever is known of the patient, so it can exclude what the plan does not buy, and never judge who needs what:
@@ -47,6 +47,7 @@ _COLUMNS = (*_NEEDED, "to", "url", *_SCOPE)
 _CLINICAL = re.compile(
     r"\b(medical(ly)? (un)?necess|(not |un)necessary|necessity|experimental|investigational|unproven)", re.IGNORECASE
 )
+LINES_OF_BUSINESS = ("medicare-advantage", "medicaid", "chip", "qhp", "commercial")
 _SAYS = {
     EXCLUSIONS: (Then.NOT_COVERED, Because.EXCLUDED, AtOrderTime("not-covered")),
     NO_AUTHORIZATION: (Then.NO_AUTH, None, AtOrderTime("covered", "no-auth")),
@@ -110,13 +111,17 @@ def _entry(name: str, where: str, written: Mapping[str, str]) -> Entry:
         raise ValueError("a list says what the plan buys, not who needs it; write a policy that pends to a person")
     if written.get("url") and not written["url"].startswith("https://"):
         raise ValueError("the url is none; write it as https://…")
+    if unknown := next((one for one in _several(written, "lines-of-business") if one not in LINES_OF_BUSINESS), None):
+        raise ValueError(f"a line of business is none; {nearest(unknown, LINES_OF_BUSINESS)}")
+    if not all(one.isalpha() and one.isupper() and len(one) == len("NY") for one in _several(written, "states")):
+        raise ValueError("a state is none; write two letters, as in an address: NY")
     return _closed(name, where, written, (starts, ends), CodeSet(patterns(system, written["code"])))
 
 
 def _closed(name: str, where: str, written: Mapping[str, str], days: tuple[date, date | None], codes: CodeSet) -> Entry:
     cells = {key: written.get(key, "") for key in _COLUMNS if key != "to"}
     version = hashlib.sha256("\n".join(cells.values()).encode()).hexdigest()[:16]
-    scope = Scope(**{key.replace("-", "_"): tuple(_several(cells[key])) for key in _SCOPE})
+    scope = Scope(**{key.replace("-", "_"): _several(cells, key) for key in _SCOPE})
     return Entry(
         id=name,
         version=version,
@@ -179,8 +184,9 @@ def _contradictions(entries: Iterable[Entry]) -> Iterator[Fault]:
             yield Fault(file, int(line), say, "end one of them, or part their plans")
 
 
-def _several(cell: str) -> Iterator[str]:
-    return filter(None, map(str.strip, cell.split("|")))
+def _several(cells: Mapping[str, str], column: str) -> tuple[str, ...]:
+    parts = cells.get(column, "").split(None if column == "payers" else "|")
+    return tuple(filter(None, map(str.strip, parts)))
 
 
 def _day(text: str, column: str) -> date:

@@ -70,11 +70,11 @@ def test_a_line_holds_for_its_codes_days_and_plans(asked, there):
 
 def test_who_is_meant_may_be_said_as_a_policy_says_it():
     head = "system,code,from,reason,payers,lines-of-business,products,states,url\n"
-    line = "HCPCS,E0240,2026-01-01,A bath chair is excluded.,a|1,medicaid | chip,HMO,NY,https://acmehealth.example/b\n"
+    line = "HCPCS,E0240,2026-01-01,A bath chair is excluded.,urn:a|1 urn:b|2,medicaid | chip,HMO,NY,https://acmehealth.example/b\n"
     (entry,) = read_lists({EXCLUDED: head + line})
     scope = entry.scope
     assert (scope.payers, scope.lines_of_business, scope.products, scope.states) == (
-        ("a", "1"), ("medicaid", "chip"), ("HMO",), ("NY",)
+        ("urn:a|1", "urn:b|2"), ("medicaid", "chip"), ("HMO",), ("NY",)
     )  # fmt: skip
     assert entry.open().sources[0].url == "https://acmehealth.example/b"
 
@@ -111,6 +111,19 @@ def test_a_code_whose_line_has_ended_was_known_to_the_plan():
 def test_each_fault_is_told_with_its_line(line, says):
     (fault,) = faults(f"{HEAD}{FACE}{line}\n")
     assert fault.startswith(f"{EXCLUDED}:3: ")
+    assert says in fault
+
+
+@pytest.mark.parametrize(("column", "cell", "says"), [
+    ("lines-of-business", "medicare advantage", "did you mean 'medicare-advantage'?"),
+    ("lines-of-business", "medicaid | dental", "a line of business is none"),
+    ("states", "New York", "write two letters, as in an address: NY"),
+    ("states", "NY | ny", "a state is none"),
+    ("url", "http://acmehealth.example", "write it as https://"),
+], ids=str)  # fmt: skip
+def test_for_whom_a_line_is_cannot_be_misspelt(column, cell, says):
+    """Or it would be for nobody, and nobody would be told."""
+    (fault,) = faults(f"system,code,from,reason,{column}\nCPT,15824,2026-01-01,A reason.,{cell}\n")
     assert says in fault
 
 
