@@ -21,6 +21,7 @@ from app.dtr.launch import Launch
 from app.dtr.opened import OpenForm
 from app.dtr.payer import Packaged, PayerApi, Wanted
 from app.dtr.payer_token import PayerTokens
+from app.dtr.pile import Stage
 from app.dtr.record import Record
 from app.dtr.referred import referred_to
 from app.dtr.resuming import overriding
@@ -94,9 +95,15 @@ class DtrClient:
             is_resumed=opening.earlier is not None,
             refused=done.refused,
             notes=tuple(notes),
-            pile=_pile(packages, opening, now.date()),
+            pile=_pile(packages, opening.held, launch, now.date()),
             newer=opening.newer,
         )
+
+    def forms(self, launch: Launch, now: datetime) -> tuple[Stage, ...]:
+        """Return which forms this payer wants for the order, without opening one; NoForm, EhrUnavailable."""
+        context, referred = self._context(self._record(launch), launch)
+        packages = self.api.packages(_wanted(context, referred, launch, Earlier()), now)
+        return _pile(packages, packages[0], launch, now.date())
 
     def next(self, launch: Launch, kit: Kit, response: dict, now: datetime) -> OpenForm:
         """Send the answers so far, which a person has checked, and return the form with what is asked then.
@@ -208,13 +215,12 @@ def _wanted(context: Mapping[str, Any], referred: tuple[dict, ...], launch: Laun
     return Wanted(context.get("order"), context["coverage"], canonicals, launch.context or None, referred)
 
 
-def _pile(packages: list[Packaged], opening: Opening, today: date) -> tuple[tuple[str, str], ...]:
-    """Return title and canonical of the order's forms; the one that is open stands for all versions of it."""
-    held = opening.held.form
-    forms = [one.form for one in packages if in_force(one.form, today) and one.form.get("url") != held.get("url")]
-    place = next((n for n, one in enumerate(packages) if one is opening.held), 0)
-    forms.insert(min(place, len(forms)), held)
-    return tuple((text_of(one.get("title")) or "Form", canonical(one)) for one in forms)
+def _pile(packages: list[Packaged], held: Packaged, launch: Launch, today: date) -> tuple[Stage, ...]:
+    """Return the order's forms; the one that is open stands for all versions of it."""
+    forms = [one.form for one in packages if in_force(one.form, today) and one.form.get("url") != held.form.get("url")]
+    place = next((n for n, one in enumerate(packages) if one is held), 0)
+    forms.insert(min(place, len(forms)), held.form)
+    return tuple(Stage(text_of(one.get("title")) or "Form", canonical(one), launch.coverage) for one in forms)
 
 
 def _searchset(name: str, found: dict) -> dict[str, dict]:

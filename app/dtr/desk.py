@@ -17,6 +17,7 @@ from app.dtr.launch import Launch
 from app.dtr.live import is_live
 from app.dtr.notes import notes_of
 from app.dtr.opened import OpenForm
+from app.dtr.pile import Stage, following, place_of
 from app.dtr.progress import Progress, disabled, progress
 from app.dtr.rendering import rendered
 from app.dtr.resuming import PEOPLE, author_of, origin_of
@@ -65,7 +66,7 @@ class Desk:
         form: as the page renders it; ``canonical`` its name and version.
         filled: the response as population left it; ``response`` as it stands.
         notes: what the clinician should know of how the form was opened.
-        pile: title and canonical of each form of the order; ``done`` the canonicals of those that were sent.
+        pile: the forms of the order; ``done`` the canonicals of those that were sent.
         newer: canonical of a newer version of the form, which is offered.
         more: of an adaptive form ``next`` or, once the payer has no more questions, ``done``; else "".
         is_live: the form has logic that follows the answers; ``said`` is what its conditions say, ``calculated`` the
@@ -83,7 +84,7 @@ class Desk:
     empty: Mapping[str, str]
     sources: Mapping[str, list[dict]]
     notes: tuple[str, ...] = ()
-    pile: tuple[tuple[str, str], ...] = ()
+    pile: tuple[Stage, ...] = ()
     done: tuple[str, ...] = ()
     newer: str | None = None
     more: str = ""
@@ -111,18 +112,19 @@ class Desk:
         filled = carried(opened.form, opened.response, self.filled, all_of_them).response
         parts = _parts(opened)
         parts["sources"] = {**self.sources, **opened.sources}
-        known = {named for _, named in self.pile}
+        known = {one.canonical for one in self.pile}
         wanted = dict.fromkeys(one for each in determined(opened.response) for one in each.questionnaires)
-        more = tuple((title_of(one), one) for one in wanted if one not in known)
+        more = tuple(Stage(title_of(one), one, self.launch.coverage) for one in wanted if one not in known)
         return replace(self, filled=filled, pile=(*self.pile, *more), **parts)
 
     def to_json(self) -> dict:
-        return {name: getattr(self, name) for name in self.__slots__} | {"launch": self.launch.to_json()}
+        kept = {name: getattr(self, name) for name in self.__slots__}
+        return kept | {"launch": self.launch.to_json(), "pile": [asdict(one) for one in self.pile]}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Desk":
         lists: dict[str, Any] = {name: tuple(data[name]) for name in ("notes", "done", "calculated")}
-        pile = tuple((title, named) for title, named in data["pile"])
+        pile = tuple(Stage(**one) for one in data["pile"])
         return cls(**{**data, **lists, "pile": pile, "launch": Launch.from_json(data["launch"])})
 
     def answered(self, sent: dict) -> "Desk":
@@ -159,13 +161,12 @@ class Desk:
     @property
     def place(self) -> int:
         """Return the how-manyth of the order's forms this is."""
-        return next((n for n, (_, named) in enumerate(self.pile, start=1) if named == self.canonical), 1)
+        return place_of(self.pile, self.canonical)
 
     @property
-    def following(self) -> tuple[str, str] | None:
-        """Return title and canonical of the next form of the order."""
-        open_ = [one for one in self.pile if one[1] != self.canonical and one[1] not in self.done]
-        return next(iter(open_), None)
+    def following(self) -> Stage | None:
+        """Return the next form of the order, once this one is sent."""
+        return following(self.pile, {self.canonical, *self.done})
 
     def shown(self) -> dict:
         """Return what the page shows beside the form."""

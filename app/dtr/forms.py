@@ -5,7 +5,7 @@ Source: DTR 2.0.1 and 2.2.0, SMART app.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -23,6 +23,7 @@ from app.dtr.live import without, without_answers
 from app.dtr.opened import OpenForm
 from app.dtr.payer import NoForm
 from app.dtr.payer_token import PayerTokens
+from app.dtr.pile import Stage
 from app.dtr.record import Record
 from app.dtr.registered import Registered, RegisteredPayer
 from app.dtr.rendering import choices
@@ -58,18 +59,32 @@ class Forms:
             opened = self._client(payer).open(found.launch, self.now(), found.earlier)
         self._report(payer, found.launch, opened)
         desk = Desk.of(found.launch, payer.name, opened)
-        return replace(desk, done=tuple(sorted(found.earlier.completed))), opened.kit
+        pile = (*desk.pile, *self._of_other_payers(found.launch, payer))
+        return replace(desk, done=tuple(sorted(found.earlier.completed)), pile=pile), opened.kit
 
     def open_another(self, desk: Desk, canonical: str) -> tuple[Desk, Kit]:
         """Open another form of the same order, or a newer version of this one; Stopped."""
-        if canonical not in {desk.newer, *(named for _, named in desk.pile)}:
+        stage = next((one for one in desk.pile if one.canonical == canonical), None)
+        if stage is None and canonical != desk.newer:
             raise Stopped("The payer asks for no such form.")
-        launch = desk.launch
-        named = desk.response if canonical == desk.newer else None
+        launch = replace(desk.launch, coverage=stage.coverage, others=()) if stage else desk.launch
+        named = None if stage else desk.response
         earlier = Earlier(named, responses_of(launch, self._record(launch).ehr(), launch.order), canonical)
         opened, kit = self.open(Found(launch, earlier))
         sent = {*opened.done, *desk.done, *([desk.canonical] if desk.completed_at else [])}
-        return replace(opened, done=tuple(sorted(sent)), pile=desk.pile, plain=desk.plain), kit
+        pile = desk.pile if stage else opened.pile
+        return replace(opened, done=tuple(sorted(sent)), pile=pile, plain=desk.plain), kit
+
+    def _of_other_payers(self, launch: Launch, payer: RegisteredPayer) -> Iterator[Stage]:
+        """Yield the forms that payers of the order's other Coverages want; one that is silent has none."""
+        asked = {payer.base}
+        for coverage in launch.others:
+            mine = replace(launch, coverage=coverage, others=())
+            with suppress(Stopped, NoForm, EhrUnavailable):
+                other = self._payer_of(mine)
+                if other.base not in asked:
+                    asked.add(other.base)
+                    yield from self._client(other).forms(mine, self.now())
 
     def next(self, desk: Desk, kit: Kit) -> tuple[Desk, Kit]:
         """Send the answers so far to the payer and return the form with its next questions; Stopped."""

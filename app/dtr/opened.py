@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.dtr.evaluator import Filled
 from app.dtr.kit import Kit
+from app.dtr.pile import Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class OpenForm:
         has_more: the payer may have further questions (adaptive forms).
         refused: types of resources that the EHR did not let us search.
         notes: what the clinician should know of how it was opened.
-        pile: title and canonical of every form that the payer wants for this order.
+        pile: every form that the payer wants for this order.
         newer: canonical of a newer version.
     """
 
@@ -30,7 +31,7 @@ class OpenForm:
     is_resumed: bool = False
     refused: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    pile: tuple[tuple[str, str], ...] = ()
+    pile: tuple[Stage, ...] = ()
     newer: str | None = None
 
     @property

@@ -7,9 +7,11 @@ import pytest
 from app.dtr.adaptive import canonical_said
 from app.dtr.choosing import EXPIRED, GOES_ON, NEWER_ONLY
 from app.dtr.client import CHANGED
+from app.sandbox.smart import Context
 from tests.app.other_payer import OtherPayer, a_form
-from tests.app.town import Browser, Town
+from tests.app.town import ORDER, Browser, Town
 
+WHO = "Practitioner/lindqvist"
 URL = "https://payer.example.org/Questionnaire/other"
 A = {"linkId": "a", "type": "string", "text": "What helps?"}
 B = {"linkId": "b", "type": "string", "text": "What harms?"}
@@ -168,3 +170,42 @@ def test_no_form_is_opened_that_the_payer_did_not_ask_for(browser, payer):
     refused = browser.press("another", page, form="https://evil.example.org/Questionnaire/x|1")
     assert refused.status_code == 409
     assert "asks for no such form" in refused.text
+
+
+@pytest.fixture
+def second_payer(payer):
+    made = OtherPayer()
+    made.packages = [
+        (a_form(B, url="https://second.example.org/Questionnaire/theirs", title="Of the second"), None, [])
+    ]
+    yield made
+    made.close()
+
+
+@pytest.mark.requirement("dtr-2.0.1@167")
+def test_every_payer_of_the_order_is_asked_and_its_forms_follow(opened, tmp_path, payer, second_payer):
+    data = tmp_path / "data"
+    shutil.copytree(opened, data)
+    payer.packages = [(a_form(A, title="Of the first"), None, [])]
+
+    def said(registered):
+        (one,) = registered["payers"]
+        other = {"name": "Second Health", "base": second_payer.base, "version": "2.2", "identifiers": ["urn:second|1"]}
+        return registered | {"renderer": "plain", "payers": [one | {"base": payer.base}, other]}
+
+    town = Town(data, said)
+    records = town.sandbox.extensions["ehr"].records
+    first = records.get("Coverage/amy-baxter-acme")
+    payor = [{"identifier": {"system": "urn:second", "value": "1"}, "display": "Second Health"}]
+    records.put({name: part for name, part in first.items() if name != "identifier"} | {"id": "other", "payor": payor})
+    browser = Browser(town)
+    page = browser.launch(Context("amy-baxter", WHO, ("Coverage/amy-baxter-acme", "Coverage/other", ORDER)))
+    assert "Form 1 of 2 for this order" in page.text
+    browser.post("complete", says(("a", "rest")) | {"attested": True}, page)
+    result = browser.get("result")
+    assert "Another payer also asks for: Of the second." in result.text
+    page = browser.press("another", result, form="https://second.example.org/Questionnaire/theirs|1")
+    assert "For Second Health." in page.text
+    asked = second_payer.asked("$questionnaire-package")[-1]["parameter"][0]["resource"]
+    assert asked["id"] == "other"
+    town.close()
