@@ -43,5 +43,5 @@ def keep_all(files: Sequence[Path], keep: Keep, told: Callable[[int], None]) -> 
                 one.result()
                 done += waiting[one]
                 told(done)
-    except (BrokenExecutor, OSError):
+    except (BrokenExecutor, OSError, ImportError, NotImplementedError):
         return

@@ -11,10 +11,12 @@ from fhir_r4.systems import COVERAGE_INFORMATION
 from fhir_r4.wire import read_json
 from prior_auth.authorization import Move
 from prior_auth.decision import Basis, Decision, ReviewAction
+from prior_auth.submission import stored_submission
 from rules.book import PolicyBook
 from rules.load import load_policy
 from rules.reading import row_in_words
 from rules.yaml_lines import FaultyFile
+from tests.app.browsing import Person
 from tests.app.subscribers import Endpoint, may_subscribe, run_all, subscribe
 from tests.app.test_inquiries import responses
 from tests.given import (
@@ -236,6 +238,29 @@ def test_no_second_extension_is_written(issuing):
     body["prefetch"][KEY] = saturation(86)
     (action,) = read_json(issuing.call(body).data)["systemActions"]
     assert len(extensions(action["resource"], COVERAGE_INFORMATION)) == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_staff_read_it_like_any_other_case(issuing, known):
+    """Also where the EHR sent no Patient: the member is then as the payer knows them."""
+    body = a_hook()
+    body["prefetch"][KEY] = saturation(86)
+    if not known:
+        body["prefetch"]["patient"] = None
+    issuing.call(body)
+    (case,) = kept(issuing)
+    page = Person(issuing).is_in().browser.get(f"/authorizations/{case['id']}")
+    assert page.status_code == 200
+    for words in (case["number"], "ACME0001234", "born 1950-02-01", "E0424", "low", "Observation/spo2"):
+        assert words in page.text
+
+
+def test_a_changed_book_is_simulated_over_it_too(issuing):
+    signed(issuing)
+    (received,) = issuing.rows(tables.submissions)
+    submission = stored_submission(read_json(received["request"]))
+    assert [code.code for code in submission.items[0].codes] == ["E0424"]
+    assert submission.items[0].doubts == ()
 
 
 def test_the_policy_s_page_says_that_the_hook_issues():
