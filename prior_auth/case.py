@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import cached_property
 
 from prior_auth.authorization import Authorization
 from prior_auth.information import InformationRequest
 from prior_auth.submission import Submission
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
     """An authorization with the request that it answers, and the zone in which its payer's days begin.
 
@@ -20,7 +21,7 @@ class Case:
     zone: tzinfo
     listed: frozenset[int] | None = None
 
-    @property
+    @cached_property
     def asks(self) -> tuple[InformationRequest, ...]:
         """Return what is still asked for about items that are pended."""
         pended = {item.sequence for item in self.authorization.items if item.waits}

@@ -34,6 +34,8 @@ from fhir_r4.systems import COVERAGE_INFORMATION, INFO_CANCELLED, ORIGINAL_URN
 from fhir_r4.wire import canonical
 
 MOST_FAULTS = 100
+MOST_LISTED = 1_000
+"""How many items, diagnoses and the like one Claim may have; X12 takes 99 service lines."""
 _KNOWN_MODIFIERS = frozenset({INFO_CANCELLED})
 
 
@@ -175,6 +177,9 @@ def _list_faults(entries: Entries) -> Iterator[Issue]:
     claim, where = entries[0].resource, entries[0].path
     for name in ("insurance", "item", "supportingInfo", "careTeam", "diagnosis", "procedure"):
         listed = as_list(claim.get(name))
+        if len(listed) > MOST_LISTED:
+            yield Issue("too-costly", f"at most {MOST_LISTED:,} of them", f"{where}.{name}")
+            continue
         sequences = Counter(_sequence(one) for one in listed)
         for index, one in enumerate(listed):
             element = f"{where}.{name}[{index}]"

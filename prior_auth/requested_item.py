@@ -1,5 +1,6 @@
 """What does one item of a request ask for, on whose order, and with what along it?"""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -37,7 +38,7 @@ class Along:
         order: the request behind the item.
         records: resources of the EHR.
         diagnoses: of the item, else of the Claim, and the reasons of the order.
-        others: the codes of the other items.
+        others: the codes of the other items, each once.
         performer: NPI of who is to do it, where the order names somebody.
     """
 
@@ -96,26 +97,64 @@ class Form:
         return not self.sequence or not item.information or self.sequence in item.information
 
 
-def read_item(item: dict, entries: Entries, patient: Entry, coverage: Entry, *, changes: bool) -> RequestedItem:
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What all items of a request have in common, read once for all of them.
+
+    Attributes:
+        changes: the request changes an earlier one.
+        diagnoses: of the Claim, each with its sequence.
+        asked: how often each service is asked for.
+    """
+
+    entries: Entries
+    patient: Entry
+    coverage: Entry
+    created: date
+    changes: bool
+    records: tuple[dict, ...]
+    diagnoses: tuple[tuple[Any, tuple[Coding, ...]], ...]
+    asked: Counter[Coding]
+
+
+def read_items(entries: Entries, patient: Entry, coverage: Entry, *, changes: bool) -> tuple[RequestedItem, ...]:
+    """Read the items of a request whose Bundle was judged."""
+    claim = entries[0].resource
+    created, listed = day(claim.get("created")), dicts(claim["item"])
+    assert created is not None  # noqa: S101 read_bundle has refused it
+    diagnosed = dicts(claim.get("diagnosis"))
+    around = _Around(
+        entries=entries,
+        patient=patient,
+        coverage=coverage,
+        created=created,
+        changes=changes,
+        records=tuple(_records(entries, patient)),
+        diagnoses=tuple((one.get("sequence"), codings(one.get("diagnosisCodeableConcept"))) for one in diagnosed),
+        asked=Counter(code for one in listed for code in codings(one.get("productOrService"))),
+    )
+    return tuple(_item(one, around) for one in listed)
+
+
+def _item(item: dict, around: _Around) -> RequestedItem:
+    entries, coverage = around.entries, around.coverage.resource
     order = entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), entries[0])
     behind = order.resource if order else {}
     starts, ends = service_days(item)
-    created = day(entries[0].resource.get("created"))
-    assert created is not None  # noqa: S101 read_bundle has refused it
     return RequestedItem(
         sequence=item["sequence"],
         codes=codings(item.get("productOrService")),
         starts=starts,
         ends=ends,
-        authored=day(behind.get("authoredOn")) or created,
+        authored=day(behind.get("authoredOn")) or around.created,
         assertion_ids=assertion_ids(behind),
-        coverage=local_reference(coverage.resource) if text_of(coverage.resource.get("id")) else None,
+        coverage=local_reference(coverage) if text_of(coverage.get("id")) else None,
         performer=_performer(behind),
         information=frozenset(one for one in as_list(item.get("informationSequence")) if isinstance(one, int)),
-        doubts=(*_doubts(item), *(_doubts_of_order(order, item, entries, patient) if order else ())),
-        along=_along(item, order, entries, patient, coverage),
+        doubts=(*_doubts(item), *(_doubts_of_order(order, item, entries, around.patient) if order else ())),
+        along=_along(item, order, around),
         asked=item,
-        wish=wish_of(item) if changes else Wish.NEW,
+        wish=wish_of(item) if around.changes else Wish.NEW,
     )
 
 
@@ -133,35 +172,25 @@ def _doubts(item: dict) -> Iterator[str]:
         yield "The item names more than one service."
 
 
-def _along(item: dict, order: Entry | None, entries: Entries, patient: Entry, coverage: Entry) -> Along:
-    behind, claim = order.resource if order else {}, entries[0].resource
-    performer = order and next(
-        (one for name in named_in(behind.get("performer")) if (one := entries.resolve(reference(name), order))), None
-    )
+def _along(item: dict, order: Entry | None, around: _Around) -> Along:
+    behind, own = order.resource if order else {}, Counter(codings(item.get("productOrService")))
+    wanted = as_list(item.get("diagnosisSequence"))
+    named = named_in(behind.get("performer")) if order else ()
+    performer = next((one for name in named if order and (one := around.entries.resolve(reference(name), order))), None)
     return Along(
         order=order.resource if order else None,
-        patient=patient.resource,
-        coverage=coverage.resource,
-        records=tuple(_records(entries, patient)),
-        diagnoses=(
-            *_diagnoses(claim, item),
+        patient=around.patient.resource,
+        coverage=around.coverage.resource,
+        records=around.records,
+        diagnoses=(  # those to which the item points; all of the Claim's where it points to none
+            *(code for sequence, codes in around.diagnoses if not wanted or sequence in wanted for code in codes),
             *(code for one in dicts(behind.get("reasonCode")) for code in codings(one)),
         ),
-        others=tuple(
-            code for one in dicts(claim.get("item")) if one is not item for code in codings(one.get("productOrService"))
-        ),
+        others=tuple(code for code, times in around.asked.items() if times > own[code]),
         performer=next((one.value for one in identifiers(performer.resource) if one.system == NPI), None)
         if performer
         else None,
     )
-
-
-def _diagnoses(claim: dict, item: dict) -> Iterator[Coding]:
-    """Yield the diagnoses to which the item points; all of the Claim's where it points to none."""
-    wanted = as_list(item.get("diagnosisSequence"))
-    for one in dicts(claim.get("diagnosis")):
-        if not wanted or one.get("sequence") in wanted:
-            yield from codings(one.get("diagnosisCodeableConcept"))
 
 
 def _records(entries: Entries, patient: Entry) -> Iterator[dict]:

@@ -11,7 +11,7 @@ from fhir_r4.systems import LEVEL_OF_SERVICE, PROCESS_PRIORITY, X12_LEVEL_OF_SER
 from prior_auth.change import Change, changes_another, read_change, withdrawn
 from prior_auth.named import member_ids, provider_npis
 from prior_auth.request_bundle import read_bundle, transaction_of, unwrapped
-from prior_auth.requested_item import Form, RequestedItem, read_item
+from prior_auth.requested_item import Form, RequestedItem, read_items
 from questionnaires.answers import responses_in
 
 _URGENT_LEVELS = ("U", "03")  # urgent, emergency
@@ -61,8 +61,8 @@ class Submission:
 
     @cached_property
     def items(self) -> tuple[RequestedItem, ...]:
-        listed, changes = dicts(self.claim.resource["item"]), changes_another(self.claim.resource)
-        return tuple(read_item(item, self.entries, self.patient, self.coverage, changes=changes) for item in listed)
+        changes = changes_another(self.claim.resource)
+        return read_items(self.entries, self.patient, self.coverage, changes=changes)
 
     @cached_property
     def forms(self) -> tuple[Form, ...]:

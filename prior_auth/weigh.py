@@ -7,6 +7,7 @@ by the plan's own default. What a policy does not certify waits for a person; so
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import cached_property
 
 from fhir_r4.resource import Coding
 from fhir_r4.systems import BILLING, canonical_system
@@ -56,7 +57,7 @@ class OnFile:
         return (*(standing for one in others for standing in one.standing()), *self.elsewhere)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Weighing:
     """All that an item is weighed with.
 
@@ -82,6 +83,11 @@ class Weighing:
     def today(self) -> date:
         return self.known.payer.today(self.now)
 
+    @cached_property
+    def standing(self) -> tuple[Standing, ...]:
+        """Return what is certified for the member otherwise."""
+        return self.on_file.standing(without=self.own)
+
 
 def weigh(item: RequestedItem, weighing: Weighing) -> Item:
     """Return the item, decided or pended."""
@@ -90,8 +96,7 @@ def weigh(item: RequestedItem, weighing: Weighing) -> Item:
         return Item(item.sequence, item.codes, item.starts, item.ends, _by_default(item, weighing), item.asked)
     policy, code, promise = found
     said = said_in(weighing.forms, policy, item, weighing.knowledge.catalog, weighing.now)
-    standing = weighing.on_file.standing(without=weighing.own)
-    outcome = weighed(policy, evidence_of(item, code, said.answers, weighing.known, standing, weighing.today))
+    outcome = weighed(policy, evidence_of(item, code, said.answers, weighing.known, weighing.standing, weighing.today))
     doubts = item.doubts if policy.line else (*item.doubts, *_doubts(policy, code, said, item, weighing))
     decision = _decision(outcome, _by(policy, outcome), item, doubts, (*outcome.notes, *said.notes), weighing)
     decision.trace.update(outcome.trace(promise=promise, notes=said.notes).to_json())

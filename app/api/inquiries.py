@@ -1,6 +1,6 @@
 """PAS's other door: a case is asked about, by whoever may know of it."""
 
-from functools import partial
+from functools import cache, partial
 
 from flask import Blueprint, Response, g, request
 from sqlalchemy import Connection
@@ -59,7 +59,7 @@ def _cases(service: Service, inquiry: Inquiry, payer: Payer, asker: Asker) -> tu
 
 def _on_file(connection: Connection, one: Authorization, ever: frozenset[str] | None) -> OnFile:
     known = frozenset({one.reference, one.number or one.reference}) | (ever or frozenset())
-    return OnFile(one, known, partial(_claim, connection, one.id))
+    return OnFile(one, known, cache(partial(_claim, connection, one.id)))
 
 
 def _claim(connection: Connection, authorization_id: str) -> dict:

@@ -7,6 +7,7 @@ import pytest
 
 from app.storage import tables
 from fhir_r4.wire import read_json, write_json
+from prior_auth import authorization, requested_item
 from tests.app.browsing import Person
 from tests.given import a_submission_bundle, an_inquiry_bundle, entry
 
@@ -175,6 +176,34 @@ def test_ten_thousand_faulty_items_get_one_answer_of_bounded_length(house):
     answer = house.submit(bundle)
     assert answer.status_code == 400
     assert len(read_json(answer.data)["issue"]) <= 51
+
+
+@pytest.mark.parametrize("name", ["item", "diagnosis", "supportingInfo"])
+def test_ten_thousand_of_anything_are_refused_before_anything_is_weighed(house, name):
+    bundle = a_submission_bundle()
+    one = claim_of(bundle)[name][0]
+    claim_of(bundle)[name] = [one | {"sequence": n + 1} for n in range(10_000)]
+    assert f"{CLAIM}.{name}" in refused(house.submit(bundle))
+    assert house.rows(tables.submissions) == []
+
+
+def test_a_request_of_many_items_costs_each_the_same(house, monkeypatch):
+    """Counted, not timed: ten times the items read ten times the codes, not a hundred times."""
+
+    def reads(count):
+        bundle, calls = a_submission_bundle(), []
+        item = claim_of(bundle)["item"][0]
+        claim_of(bundle)["item"] = [item | {"sequence": n + 1} for n in range(count)]
+        for module in (requested_item, authorization):
+            name = "codings" if module is requested_item else "quantity_of"
+            real = getattr(module, name)
+            monkeypatch.setattr(module, name, lambda value, real=real: calls.append(1) or real(value))
+        assert house.submit(bundle).status_code == 200
+        monkeypatch.undo()
+        return len(calls)
+
+    few = reads(10)
+    assert reads(100) < 20 * few
 
 
 @pytest.mark.parametrize("length", [20_000_001, 50_000_000])
