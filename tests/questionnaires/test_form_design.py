@@ -20,6 +20,7 @@ from tests.given import BOOK, CATALOG, a_coverage, an_order
 from tests.questionnaires.given import answered, held
 from tests.questionnaires.test_forms import EACH, FORMS
 from tests.questionnaires.test_next_question import walked_through
+from tests.second_opinion import assert_profiled
 
 BOTH = pytest.mark.parametrize("generation", list(Generation))
 CRD = {Generation.V2_0: "hl7.fhir.us.davinci-crd-2.0.1.tgz", Generation.V2_2: "hl7.fhir.us.davinci-crd-2.2.1.tgz"}
@@ -167,6 +168,18 @@ def drafts(generation):
         (draft,) = held(answered_by_name(form, generation), "QuestionnaireResponse")
         yield draft
     yield from walked_through("lumbar-mri", generation)
+
+
+@pytest.mark.parametrize("suffix", ["", "-adaptive"], ids=["standard", "adaptive"])
+@BOTH
+@EACH
+def test_what_a_client_gets_for_each_form_keeps_to_its_profiles(form, generation, suffix):
+    """Asked for by name beside an order that no policy is about."""
+    order = an_order(codeCodeableConcept={"coding": [{"system": "https://ehr.example.org", "code": "x"}]})
+    named = {"name": "questionnaire", "valueCanonical": f"{form['url']}{suffix}|{form['version']}"}
+    answer = answered(generation, named, {"name": "order", "resource": order}, order=False)
+    assert held(answer, "Questionnaire")
+    assert_profiled(answer, generation, references="open")
 
 
 @pytest.mark.requirement("dtr-2.2.0@spec-140", "dtr-2.2.0@spec-141")
