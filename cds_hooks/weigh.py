@@ -30,7 +30,7 @@ from fhir_r4.systems import BILLING, canonical_system
 from rules.assertion import CoverageAssertion
 from rules.directory import Member, Plan
 from rules.evaluate import Outcome
-from rules.order_time import at_order_time
+from rules.order_time import at_order_time, hangs_on
 from rules.policy import Policy
 from rules.ports import Standing
 from rules.weigh import weigh as weigh_policy
@@ -196,9 +196,9 @@ def _satisfied(said: CoverageInformation, number: str, why: str) -> CoverageInfo
 
 
 def _hangs_on_what_was_not_read(matched: Matched, outcome: Outcome, scene: Scene) -> bool:
-    """Tell whether the decision could be another, had the EHR answered; a form may still be asked for then."""
+    """Tell whether the answer could be another, had the EHR answered; else a form asks for what was not read."""
     lost = unread(matched, scene.circumstances.known, scene.request)
-    return any(one.fact in lost for one in outcome.missing)
+    return bool(lost) and hangs_on(matched.policy, outcome, lost)
 
 
 def _number_on_file(order: Order, member: Member | None, code: Coding, day: date, scene: Scene) -> str | None:

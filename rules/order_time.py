@@ -4,11 +4,11 @@ A missing fact becomes ``info-needed`` (who, where, when) or ``doc-needed`` (cli
 own). What the row that held has to say itself goes before all of this.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from rules.decisions import Then
+from rules.decisions import Row, Then
 from rules.evaluate import Outcome
 from rules.policy import AtOrderTime, Policy
 from rules.trace import Need
@@ -30,6 +30,30 @@ def at_order_time(policy: Policy, outcome: Outcome) -> AtOrderTime:
     if _CONDITIONAL in {said.covered, said.pa_needed} and not said.info_needed:
         return replace(said, info_needed=("OTH",), reason=said.reason or f"See the plan's policy: {policy.title}.")
     return said
+
+
+def hangs_on(policy: Policy, outcome: Outcome, facts: Collection[str]) -> bool:
+    """Tell whether it depends on any of these missing facts if the order is covered, and if it needs authorization.
+
+    Most rows certify or leave to a person: whichever of them holds, the order needs authorization. Only a row that has
+    its own say at order time makes it another answer.
+    """
+    about = {criterion.name: criterion.facts for criterion in policy.criteria}
+    asked: set[str] = set()  # on which it depends whether the rows are read as far down as this
+    for row in policy.rows:
+        wanted = row.asks_for(outcome.answers, outcome.facts, about)
+        if wanted is None:
+            continue
+        asked |= wanted
+        if _has_its_say(row) and not asked.isdisjoint(facts):
+            return True
+        if not wanted:
+            break
+    return False
+
+
+def _has_its_say(row: Row) -> bool:
+    return row.then in {Then.NOT_COVERED, Then.NO_AUTH} or not {"covered", "pa-needed"}.isdisjoint(row.at_order_time)
 
 
 def _by_outcome(policy: Policy, outcome: Outcome) -> AtOrderTime:

@@ -390,7 +390,8 @@ class _Recorded:
         return a_record().get(reference)
 
 
-THERAPY_BOOK = PolicyBook([load_policy(TEXT.replace(", questionnaire: therapy|1", ""), "therapy/1.yaml")])
+THERAPY_TEXT = TEXT.replace(", questionnaire: therapy|1", "")
+THERAPY_BOOK = PolicyBook([load_policy(THERAPY_TEXT, "therapy/1.yaml")])
 
 
 @pytest.mark.requirement("crd-2.0.1@42", "crd-2.0.1@3", "crd-2.2.1@conf-4")
@@ -432,11 +433,23 @@ def test_a_gold_card_needs_no_authorization(version):
 @pytest.mark.parametrize(("version", "needed"), [("2.0", "conditional"), ("2.2", "indeterminate")])
 @pytest.mark.requirement("crd-2.2.1@resp-43")
 def test_a_record_that_cannot_be_read_leaves_open_whether_authorization_is_needed(version, needed):
-    place = [{"coding": [{"system": _POS, "code": "11"}]}]
-    body = a_hook_of("order-sign", about=therapy(locationCode=place), version=version)
-    given = said(answer(body, ehr=FakeEhr(down=True), book=THERAPY_BOOK))
+    """Where the policy lets go, without authorization, who is not heavy."""
+    free = "  - when: {heavy: no}\n    coverage-information: {pa-needed: no-auth}"
+    book = PolicyBook([load_policy(THERAPY_TEXT.replace("  - when: {heavy: no}", free), "therapy/1.yaml")])
+    given = said(answer(at_the_office(version), ehr=FakeEhr(down=True), book=book))
     assert (given["covered"], given["pa-needed"]) == ("covered", needed)
     assert "could not be read" in given["reason"]["text"]
+
+
+@BOTH
+def test_where_authorization_is_needed_whatever_the_record_says_a_form_asks_for_what_was_not_read(version):
+    given = said(answer(at_the_office(version), ehr=FakeEhr(down=True), book=THERAPY_BOOK))
+    assert (given["covered"], given["pa-needed"], given["doc-needed"]) == ("covered", "auth-needed", "clinical")
+
+
+def at_the_office(version):
+    place = [{"coding": [{"system": _POS, "code": "11"}]}]
+    return a_hook_of("order-sign", about=therapy(locationCode=place), version=version)
 
 
 _POS = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"

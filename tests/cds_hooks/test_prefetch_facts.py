@@ -106,7 +106,7 @@ def test_a_bundle_that_goes_on_is_read_on_where_it_says():
     said, ehr = called(sent={KEY: bundle})
     assert page in ehr.asked
     assert SEARCH not in ehr.asked
-    assert said["pa-needed"] == "indeterminate"  # that page could not be had
+    assert (said["pa-needed"], said["doc-needed"]) == ("auth-needed", "clinical")  # that page could not be had
 
 
 def test_an_unknown_choice_stops_the_start():

@@ -13,7 +13,7 @@ from rules.directory import Provider
 from rules.evaluate import evaluate
 from rules.evidence import Asked
 from rules.load import load_policy
-from rules.order_time import at_order_time
+from rules.order_time import at_order_time, hangs_on
 from rules.trace import Need
 from rules.yaml_lines import FaultyFile
 from tests.given import BOOK, OXYGEN, TODAY
@@ -114,6 +114,31 @@ def test_at_order_time_a_missing_value_is_a_document():
 def test_at_order_time_the_row_speaks(outcome, covered, needed, form):
     says = said(outcome)
     assert (says.covered, says.pa_needed, says.questionnaire) == (covered, needed, form)
+
+
+@pytest.mark.parametrize(
+    ("facts", "lost", "hangs"),
+    [
+        ({"trusted": False, "used": 1, "age": 40}, {"weight"}, False),  # certified or a person's: needed either way
+        ({"trusted": False, "used": 1}, {"age"}, True),  # a child needs none
+        ({"trusted": False, "age": 40}, {"used"}, True),  # the benefit may be used up
+        ({"used": 1, "age": 40}, {"trusted"}, True),
+        ({"trusted": True}, {"used", "age", "weight"}, False),  # a gold card goes before all of them
+        ({"trusted": False, "used": 20}, {"age", "weight"}, False),
+        ({"trusted": False, "used": 1, "age": 40, "weight": 80}, {"since"}, False),
+    ],
+)
+def test_what_is_said_hangs_on_a_fact_only_where_a_row_with_its_own_say_may_hold(facts, lost, hangs):
+    assert hangs_on(POLICY, of(**facts), lost) is hangs
+
+
+def test_a_row_below_one_that_a_fact_decides_hangs_on_it_too():
+    """Were the weight known, the row that needs no authorization might not be reached."""
+    above = "  - {when: {heavy: yes}, then: pend, say: A person looks.}\n  - {when: {minor: yes}, then: certify"
+    text = TEXT.replace("  - {when: {minor: yes}, then: certify", above, 1)
+    policy = load_policy(text, FILE, cases=False)
+    outcome = evaluate(policy, {"place": "11", "trusted": False, "used": 1, "age": 9}, DAY, DAY)
+    assert hangs_on(policy, outcome, {"weight"})
 
 
 FACTS = st.fixed_dictionaries({}, optional={
