@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from app.dtr.progress import disabled
 from app.sandbox.records import Records
 from fhir_r4.generations import Generation
 from fhir_r4.resource import Coding, as_dict, codings, dicts, extension, kind, local_reference, reference
@@ -37,10 +38,14 @@ Made by `python -m tests.questionnaires.prepopulation`; do not edit.
 Each form, as a DTR client gets it on `/fhir/2.2`, is filled from the record of each of the sandbox EHR's 20 synthetic
 patients ([who they are](../fixtures/ehr/README.md)). The records were written before the forms. **Every question
 counts**, also those that only a clinician can answer; answered is a question that the record answers by itself, with
-its source. The aim is {aim:.0%} on each form's fullest patient.
+its source. The aim is {aim:.0%} on each form's fullest patient. A form also has questions that other cases call for:
+the last two columns count those that are asked as the form then stands.
 
-| form | questions | fullest patient | answered | share |
-|---|--:|---|--:|--:|
+What no record is asked for, on purpose: whether something is *not* so, as a record that does not name it has not
+denied it; the text of notes, as more than the minimum necessary; and what each clinic keeps under codes of its own.
+
+| form | questions | fullest patient | answered | share | asked then | answered of these |
+|---|--:|---|--:|--:|--:|--:|
 """
 _ORDERS = """
 ## For whom an order is drafted
@@ -59,7 +64,11 @@ empty.
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One form over one record: how many questions, and which were answered from it, by linkId."""
+    """One form over one record: how many questions, and which were answered from it, by linkId.
+
+    Attributes:
+        asked: those that are asked, as the form stands with these answers.
+    """
 
     form: str
     patient: str
@@ -67,6 +76,7 @@ class Row:
     questions: int
     answered: frozenset[str]
     left: tuple[str, ...]
+    asked: frozenset[str]
 
     @property
     def share(self) -> float:
@@ -117,7 +127,9 @@ def _filled(form: dict, patient: dict) -> Row:
     every = [link for link, one in questions(held).items() if one.get("type") not in {"group", "display"}]
     answered_ones = frozenset(_from_the_record(response))
     left = tuple(link for link in every if link not in answered_ones)
-    return Row(form["id"], name_of(patient), local_reference(order) if order else "", len(every), answered_ones, left)
+    asked = frozenset(every) - disabled(held, response)
+    target = local_reference(order) if order else ""
+    return Row(form["id"], name_of(patient), target, len(every), answered_ones, left, asked)
 
 
 def _order(form: dict, patient: dict) -> dict | None:
@@ -207,16 +219,19 @@ def fullest(form: str) -> Row:
 
 def page() -> str:
     names = [form["id"] for form in forms()]
-    best = "".join(
-        _line(one.form, one.questions, one.patient, len(one.answered), f"{one.share:.0%}")
-        for one in map(fullest, names)
-    )
+    best = "".join(map(_best, map(fullest, names)))
     drafted = "".join(
         _line(one.form, one.patient, f"{len(one.answered)} of {one.questions}", ", ".join(one.left) or "-")
         for one in rows()
         if one.order
     )
     return _HEAD.format(aim=AIM) + best + _ORDERS + drafted + _EVERYONE + "".join(_matrix(names))
+
+
+def _best(one: Row) -> str:
+    of_asked = len(one.answered & one.asked) / len(one.asked)
+    counted = one.questions, one.patient, len(one.answered), f"{one.share:.0%}"
+    return _line(one.form, *counted, len(one.asked), f"{of_asked:.0%}")
 
 
 def _matrix(names: list[str]) -> Iterator[str]:

@@ -101,22 +101,31 @@ def decided(name, order, answers, **changes):
 
 FILLED = {
     "coronary-ct": {
-        "1.1": True, "2.1": True, "2.2": "2026-02-20", "3.1": 62, "3.4": Decimal("28.3"), "4.1": 88,
+        "1.1": True, "2.1": True, "2.2": "2026-02-20", "3.1": 62, "3.4": Decimal("28.3"), "4.1": 88, "4.2": False,
     },
-    "infliximab": {"1.1": "M05", "2.1": Decimal("66.0"), "3.1": True, "3.2": True, "5.1": "2026-01-27"},
+    "infliximab": {
+        "1.1": "M05", "2.1": Decimal("66.0"), "2.2": Decimal("3.0"), "3.1": True, "3.2": True, "3.4": True,
+        "5.1": "2026-01-27",
+    },
     "bariatric-surgery": {
-        "1.1": Decimal("115.7"), "1.2": 164, "1.3": Decimal("43.0"), "2.1": True, "3.2": "2026-01-20",
+        "1.1": Decimal("115.7"), "1.2": 164, "1.3": Decimal("43.0"), "2.1": True, "3.1": True, "3.2": "2026-01-20",
         "3.4": Decimal("2.1"), "4.3": False,
     },
-    "eyelid-surgery": {"3.1": "2026-02-01"},
+    "eyelid-surgery": {"1.1": False, "3.1": "2026-02-01"},
     "brca-testing": {"1.1": True, "2.4": True, "2.5": 41, "2.6": True, "3.4": 2, "3.5": 1, "3.6": 1},
     "cpap": {
         "1.5": "first", "2.1": "2026-01-15", "2.2": "facility", "2.3": "2026-02-08", "2.4": Decimal("31.4"),
         "3.1": True, "3.3": True, "4.2": "2026-02-10",
     },
-    "power-wheelchair": {"1.5": "2026-02-05", "3.1": Decimal("71.0")},
-    "home-health": {"2.1": True, "2.3": True, "2.4": True, "3.1": "nursing", "4.1": "2026-02-23", "4.3": 1},
-    "physical-therapy": {"2.1": "2026-02-11", "2.4": 2, "2.5": 6, "3.1": 6},
+    "power-wheelchair": {"1.5": "2026-02-05", "3.1": Decimal("71.0"), "3.5": False},
+    "home-health": {
+        "2.1": True, "2.3": True, "2.4": True,
+        "2.5": "Homebound: leaving home takes a walker, another person and a taxing effort",
+        "3.1": "nursing", "4.1": "2026-02-23", "4.3": 1, "4.4": 9,
+    },
+    "physical-therapy": {
+        "2.1": "2026-02-11", "2.4": 2, "2.5": 6, "3.1": 6, "3.2": True, "3.3": "Pain, 0 to 10: from 6 to 3",
+    },
     "skilled-nursing": {"2.2": "2026-02-22", "2.3": "2026-02-28", "2.4": True, "3.4": True, "4.3": 21},
 }  # fmt: skip
 SPARSE = {
@@ -126,29 +135,29 @@ SPARSE = {
     "eyelid-surgery": {},
     "brca-testing": {"3.4": 1, "3.5": 0, "3.6": 0},
     "cpap": {"1.5": "first", "2.2": "home-iii", "2.3": "2025-12-29", "2.4": Decimal("8.3")},
-    "power-wheelchair": {"1.5": "2025-12-21", "3.1": Decimal("142.0")},
-    "home-health": {"3.1": "nursing", "4.3": 1},
+    "power-wheelchair": {"1.5": "2025-12-21", "3.1": Decimal("142.0"), "3.5": False},
+    "home-health": {"3.1": "nursing", "4.3": 1, "4.4": 9},
     "physical-therapy": {},
     "skilled-nursing": {"2.2": "2026-01-13", "2.3": "2026-01-15", "2.4": False},
 }
 TOLD = {  # what the clinician adds to the full record
-    "coronary-ct": {"1.2": False, "1.3": False, "3.3": False, "4.2": False},
+    "coronary-ct": {"1.2": False, "1.3": False, "3.3": False},
     "infliximab": {
-        "1.2": False, "2.2": quantity(3, "mg/kg"), "2.3": 8, "3.5": True, "4.1": coded("11"), "5.2": False,
+        "1.2": False, "2.3": 8, "3.5": True, "4.1": coded("11"), "5.2": False,
     },
-    "bariatric-surgery": {"2.2": False, "3.1": True, "3.3": True, "4.1": False},
+    "bariatric-surgery": {"2.2": False, "3.3": True, "4.1": False},
     "eyelid-surgery": {
-        "1.1": False, "1.2": True, "1.3": False, "2.1": quantity(Decimal("1.0"), "mm"), "2.2": True, "2.3": True,
+        "1.2": True, "1.3": False, "2.1": quantity(Decimal("1.0"), "mm"), "2.2": True, "2.3": True,
         "3.2": quantity(25, "deg"),
     },
     "brca-testing": {"1.2": False, "2.1": False, "2.2": False, "2.7": False, "3.1": False},
     "cpap": {"2.5": 195},
     "power-wheelchair": {
         "2.1": True, "2.3": False, "2.4": False, "2.5": False, "2.6": True, "3.2": coded("patient"), "3.3": True,
-        "3.4": True, "3.5": False,
+        "3.4": True,
     },
     "home-health": {"3.3": quantity(1, "h"), "3.4": quantity(180, "min"), "4.2": True},
-    "physical-therapy": {"2.2": True, "2.3": coded("restore"), "3.2": True, "3.4": 2},
+    "physical-therapy": {"2.2": True, "2.3": coded("restore"), "3.4": 2},
     "skilled-nursing": {"3.1": coded("both"), "3.2": 5, "3.5": True, "4.1": True, "4.2": 0},
 }  # fmt: skip
 EACH = pytest.mark.parametrize("name", ORDERS)
@@ -209,11 +218,11 @@ def test_no_required_answer_can_be_left_out(name):
 SPARE = {  # an answer that another one makes unnecessary
     "cpap": {"4.2"},  # of a device in use
     "power-wheelchair": set(),
-    "home-health": set(),
+    "home-health": {"4.4"},  # the weeks to come, of a first period
     "physical-therapy": {"2.1"},  # the evaluation, once therapy shows progress
     "skilled-nursing": set(),
     "coronary-ct": {"1.2"},  # breathlessness beside pain
-    "infliximab": {"3.1"},  # a drug for the bowel, which does not matter to joints
+    "infliximab": {"3.1", "3.4"},  # drugs for the bowel and for the skin, which do not matter to joints
     "bariatric-surgery": {"1.1", "1.2"},  # weight and height beside the body mass index
     "eyelid-surgery": {"2.1", "2.2"},  # a low lid beside skin on the lashes
     "brca-testing": {"2.1", "2.2", "2.4", "2.5", "2.6", "2.7", "3.1", "3.4", "3.5", "3.6"},  # one reason is enough
