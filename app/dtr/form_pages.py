@@ -9,11 +9,14 @@ from app.dtr import browser
 from app.dtr.context import Choice
 from app.dtr.desk import Desk
 from app.dtr.drawing import drawn
+from app.dtr.response_page import shown
 from app.dtr.signing import signed_parts
 from app.dtr.sitting import Sitting
+from app.dtr.smart import Launched
 from app.dtr.stopped import Stopped
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.wire import read_object, write_json
+from questionnaires.answers import finished
 from questionnaires.catalog import questions as questions_of
 
 
@@ -25,16 +28,11 @@ def form_pages(made: Blueprint, sitting: Sitting) -> None:
 def _seen(made: Blueprint, sitting: Sitting) -> None:
     @made.get("/")
     def form() -> AnyResponse | str:
-        desk, launched = sitting.desk_or_none(), sitting.launched()
-        if desk is None and launched is None:
-            return render_template("dtr/welcome.html", ehrs=sitting.app.registered.ehrs)
-        if desk is None and launched is not None:
-            found = sitting.app.resolve(launched)
-            if isinstance(found, Choice):
-                return render_template("dtr/choose.html", choice=found)
-            desk = sitting.open(found)
-        assert desk is not None  # noqa: S101 one of the two was there
-        return redirect(url_for("dtr.result")) if desk.completed_at else _form(sitting, desk)
+        if desk := sitting.desk_or_none():
+            return redirect(url_for("dtr.result")) if desk.completed_at else _form(sitting, desk)
+        if launched := sitting.launched():
+            return _begun(sitting, launched)
+        return render_template("dtr/welcome.html", ehrs=sitting.app.registered.ehrs)
 
     @made.post("/look")
     def look() -> AnyResponse:
@@ -65,6 +63,16 @@ def _seen(made: Blueprint, sitting: Sitting) -> None:
     def questions() -> str:
         """The questions as plain controls, for the page that is open."""
         return render_template("dtr/items.html", drawn=_drawn(sitting.desk()))
+
+
+def _begun(sitting: Sitting, launched: Launched) -> str:
+    """Return the first page of a launch: the form, a choice of what it is for, or a response that is complete."""
+    found = sitting.app.resolve(launched)
+    if isinstance(found, Choice):
+        return render_template("dtr/choose.html", choice=found)
+    if (named := found.earlier.named) and finished(named):
+        return shown(named, None, sitting.app, launched.iss, launched.access_token)
+    return _form(sitting, sitting.open(found))
 
 
 def _form(sitting: Sitting, desk: Desk) -> str:

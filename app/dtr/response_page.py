@@ -1,4 +1,4 @@
-"""Which page shows a response to whoever only reads it? What is on the desk, as it stands."""
+"""Which page shows a response to whoever only reads it? What is on the desk, as it stands; what is complete already."""
 
 from flask import Blueprint, render_template
 
@@ -18,12 +18,16 @@ def response_page(made: Blueprint, sitting: Sitting) -> None:
         said = desk.response
         if desk.saved_at is None:  # what the EHR has yet to be told
             said = said | {"author": {"reference": desk.launch.user}}
-        title = text_of(desk.form.get("title"))
+        title = text_of(desk.form.get("title")) or "Form"
         return shown(said, title, sitting.app, desk.launch.iss, desk.launch.access_token)
 
 
 def shown(response: dict, title: str | None, app: SmartApp, iss: str, token: str) -> str:
-    """Return the page of a response; a person whose name the EHR does not give is shown by reference."""
+    """Return the page of a response; a person whose name the EHR does not give is shown by reference.
+
+    Args:
+        title: of the form that is open here; None for a response that is complete and only read.
+    """
     ehr = Record(app.door, iss, token, nobody).ehr()
     names: dict[str, str] = {}
     for target in people_of(response):
@@ -31,4 +35,4 @@ def shown(response: dict, title: str | None, app: SmartApp, iss: str, token: str
             names[target] = name_of(ehr.read(target))
         except EhrUnavailable:
             continue
-    return render_template("dtr/response.html", sheet=sheet(response, title, names))
+    return render_template("dtr/response.html", sheet=sheet(response, title, names), is_open=title is not None)

@@ -3,6 +3,7 @@
 import pytest
 
 from app.dtr.sheet import in_words, name_of, people_of, sheet
+from app.sandbox.smart import Context
 from tests.app.test_dtr_filling import Opened, a_form, item
 
 WHO = "Practitioner/lindqvist"
@@ -107,6 +108,24 @@ def test_the_page_says_who_gave_the_answers(visitor, stranger):
     Opened(visitor, stranger, form)
     name = records.get("Patient/amy-baxter")["name"][0]
     assert f"{name['given'][0]}" in visitor.get("response").text
+
+
+@pytest.mark.requirement("dtr-2.0.1@5")
+def test_a_completed_response_that_the_launch_names_is_shown_and_not_filled_again(visitor, stranger):
+    """Its form need not be had any more: the response's own words are shown."""
+    done = {
+        "resourceType": "QuestionnaireResponse", "id": "done", "status": "completed", "author": {"reference": WHO},
+        "authored": "2026-02-01T10:00:00Z", "subject": {"reference": "Patient/amy-baxter"},
+        "questionnaire": "https://gone.example.org/Questionnaire/q|1", "_questionnaire": DISPLAY,
+        "item": [{"linkId": "1", "text": "Why?", "answer": [{"valueString": "as it was"}]}],
+        "extension": [{"url": "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition/qr-context",
+                       "valueReference": {"reference": "DeviceRequest/home-oxygen"}}],
+    }  # fmt: skip
+    visitor.town.sandbox.extensions["ehr"].records.put(done)
+    page = visitor.launch(Context("amy-baxter", WHO, ("QuestionnaireResponse/done", "Coverage/amy-baxter-acme"))).text
+    for words in ("Home oxygen", "Complete", "Gregory Lindqvist", "Why?", "as it was"):
+        assert words in page
+    assert stranger.asked("$questionnaire-package") == []
 
 
 def test_nothing_is_shown_to_a_browser_that_has_no_form_open(visitor):

@@ -3,7 +3,7 @@
 import pytest
 
 from app.sandbox.smart import Context
-from fhir_r4.resource import contained, extension
+from fhir_r4.resource import extension
 from fhir_r4.systems import ADAPTIVE, CQF_LIBRARY
 from tests.app.other_payer import a_draft, a_form
 from tests.app.test_dtr_filling import COVERAGE, LIB, USER, Opened, cql, every, item, main
@@ -58,23 +58,6 @@ def links(it):
     return [one["linkId"] for one in it.shown["item"]]
 
 
-@pytest.mark.requirement("dtr-2.0.1@36", "dtr-2.0.1@244", "dtr-2.2.0@spec-16")
-def test_an_adaptive_form_is_walked_to_its_end_and_saved(sees, visitor):
-    steps = Steps([item("1")], [item("2", "boolean")])
-    it = sees(steps)
-    assert links(it) == ["1"]
-    assert it.types("next", **{"1": {"valueString": "so"}}).status_code == 200
-    assert links(it) == ["1", "2"]
-    it.types("next", **{"2": {"valueBoolean": True}})
-    assert it.state["more"] == "done"
-    assert [one["answer"][0].get("valueString") for one in every(steps.sent[1])] == ["so"]
-    sent = {"resourceType": "QuestionnaireResponse", "item": it.response["item"], "attested": True}
-    assert visitor.post("complete", sent, it.page).status_code == 200
-    (kept,) = visitor.town.sandbox.extensions["ehr"].records.search("QuestionnaireResponse", "patient=amy-baxter")
-    assert kept["status"] == "completed"
-    assert contained(kept, kept["questionnaire"])["derivedFrom"] == [f"{URL}|1"]
-
-
 @pytest.mark.parametrize(
     ("address", "path"),
     [
@@ -90,12 +73,6 @@ def test_the_next_questions_are_asked_for_where_the_form_says(sees, stranger, ad
     said = address if address is True else address.format(base=stranger.base)
     assert links(sees(Steps([item("1")]), said)) == ["1"]
     assert ("POST", f"/fhir{path}/Questionnaire/$next-question") in stranger.requests
-
-
-def test_questions_are_not_asked_for_elsewhere_with_the_payer_s_token(visitor, stranger, sees):
-    with pytest.raises(AssertionError, match="not at the payer"):
-        sees(Steps([item("1")]), "https://elsewhere.example/fhir")
-    assert stranger.asked("$next-question") == []
 
 
 @pytest.mark.requirement("dtr-2.0.1@185", "dtr-2.2.0@spec-70", "dtr-2.2.0@spec-35")
@@ -126,14 +103,6 @@ def test_nobody_goes_on_to_the_next_questions_before_these_are_answered_as_they_
     assert links(it) == ["1"]
 
 
-def test_nothing_of_the_record_is_sent_before_a_person_goes_on(sees):
-    """The first questions are asked for with an empty form; what was filled in goes when the clinician says so."""
-    steps = Steps([item("1", initial=cql("First"))], [item("2")])
-    it = sees(steps, logic=[main(First=literal("from the record"))])
-    assert it.value("1") == "from the record"
-    assert "from the record" not in str(steps.sent)
-
-
 @pytest.mark.requirement("dtr-2.0.1@66", "dtr-2.0.1@347")
 def test_the_contained_form_may_have_every_must_support_element(sees, visitor):
     """Each question of it is drawn, and nothing keeps the clinician from answering."""
@@ -161,16 +130,6 @@ def test_an_announced_form_may_have_every_must_support_element(visitor, stranger
     it = Opened(visitor, stranger, form, (), draft)
     assert links(it) == ["1"]
     assert extension(stranger.packages[0][0], ADAPTIVE)
-
-
-def test_a_payer_that_refuses_the_answers_is_heard(sees, visitor, stranger):
-    issue = {"severity": "error", "code": "value", "diagnostics": "The day is in the future."}
-    it = sees(Steps([item("1")]))
-    stranger.next = lambda _response: (400, {"resourceType": "OperationOutcome", "issue": [issue]})
-    answer = it.types("next", **{"1": {"valueString": "so"}})
-    assert answer.status_code == 409
-    assert "The day is in the future." in answer.json()["error"]
-    assert it.value("1") == "so"
 
 
 @pytest.mark.requirement("dtr-2.0.1@35")
