@@ -76,10 +76,9 @@ def _begun(sitting: Sitting, launched: Launched) -> str:
 
 
 def _form(sitting: Sitting, desk: Desk) -> str:
-    has_lhc_forms = sitting.app.has_lhc_forms
     g.lhc_forms = not sitting.app.is_plain(desk)
     shown = () if g.lhc_forms else _drawn(desk)
-    said = {"desk": desk, "has_lhc_forms": has_lhc_forms, "signed": list(signed_parts(desk.form))}
+    said = {"desk": desk, "may_choose": sitting.app.may_choose(desk), "signed": list(signed_parts(desk.form))}
     return render_template("dtr/form.html", lhc=g.lhc_forms, drawn=shown, **said)
 
 

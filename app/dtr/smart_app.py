@@ -52,14 +52,19 @@ class SmartApp:
     def has_lhc_forms(self) -> bool:
         return all((self.renderer / name).exists() for name in LHC_FORMS)
 
-    def is_plain(self, desk: Desk) -> bool:
-        """Tell whether a form is drawn with plain controls: by choice, by the operator's, or for want of others.
+    def may_choose(self, desk: Desk) -> bool:
+        """Tell whether a form can be drawn in both ways.
 
-        LHC-Forms cannot search a payer's list that did not come with the form.
+        LHC-Forms sees neither the record nor CQL, on which a form's live logic may depend, and cannot search a payer's
+        list that did not come with the form.
         """
-        chosen = self.registered.plain if desk.plain is None else desk.plain
         is_searched = any(one.get("answerValueSet") for one in questions(desk.form).values())
-        return chosen or is_searched or not self.has_lhc_forms
+        return self.has_lhc_forms and not desk.is_live and not is_searched
+
+    def is_plain(self, desk: Desk) -> bool:
+        """Tell whether a form is drawn with plain controls: by choice, by the operator's, or for want of others."""
+        chosen = self.registered.plain if desk.plain is None else desk.plain
+        return chosen or not self.may_choose(desk)
 
     def looked(self, desk: Desk, *, plain: bool) -> Desk:
         return replace(desk, plain=plain)

@@ -7,6 +7,7 @@ Source: FHIR R4, Questionnaire.item, and its extensions minValue, maxValue, minL
 maxOccurs, mimeType and optionExclusive; DTR 2.0.1 @212, @213, DTR 2.2.0 spec-142, spec-143.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
@@ -31,6 +32,14 @@ _WORDS = {
     "attachment": "a file",
     "reference": "one of the choices",
     "url": "an address of the web",
+}
+
+_DAY = r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
+_HOUR = r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?"
+_WRITTEN = {  # FHIR R4, "Primitive Types"
+    "date": re.compile(_DAY, re.ASCII),
+    "dateTime": re.compile(rf"{_DAY}|\d{{4}}-\d\d-\d\dT{_HOUR}(Z|[-+]\d\d:\d\d)", re.ASCII),
+    "time": re.compile(_HOUR, re.ASCII),
 }
 
 
@@ -63,7 +72,8 @@ def _of_answer(question: dict, answer: dict, offered: tuple[Offer, ...]) -> Iter
     type_, value = text_of(question.get("type")) or "", value_of(answer)
     if value is None or offer_of(answer, offered) is not None:
         return
-    if answer_of(question, value) is None or (type_ == "choice" and offered):
+    is_written = type_ not in _WRITTEN or bool(_WRITTEN[type_].fullmatch(str(value)))
+    if answer_of(question, value) is None or not is_written or (type_ == "choice" and offered):
         yield f"Give {_WORDS.get(type_, 'another answer')}."
         return
     kinds = kinds_of_file(question)

@@ -10,6 +10,7 @@ from app.dtr.progress import disabled
 from app.dtr.revising import revised
 from app.dtr.validity import faults
 from fhir_r4.systems import (
+    CALCULATED_EXPRESSION,
     ITEM_CONTROL,
     MAX_DECIMAL_PLACES,
     MAX_OCCURS,
@@ -137,6 +138,21 @@ def test_an_answer_that_the_form_takes_has_no_fault(item, answer):
     assert faults({"item": [{"linkId": "1"} | item]}, {"item": [{"linkId": "1", "answer": [answer]}]}, ()) == {}
 
 
+@pytest.mark.parametrize(
+    ("type_", "text", "fits"),
+    [
+        ("date", "2026", True), ("date", "2026-03", True), ("date", "2026-03-01", True), ("date", "2026-13-01", False),
+        ("date", "2026-3-1", False), ("date", "2026-03-01T10:00:00Z", False), ("dateTime", "2026-03-01", True),
+        ("dateTime", "2026-03-01T10:00:00-05:00", True), ("dateTime", "2026-03-01T10:00", False),
+        ("time", "10:00:00", True), ("time", "25:00:00", False),
+    ],
+)  # fmt: skip
+def test_a_day_or_a_time_is_written_as_fhir_writes_it(type_, text, fits):
+    name = {"date": "valueDate", "dateTime": "valueDateTime", "time": "valueTime"}[type_]
+    response = {"item": [{"linkId": "1", "answer": [{name: text}]}]}
+    assert (faults({"item": [{"linkId": "1", "type": type_}]}, response, ()) == {}) is fits
+
+
 @pytest.mark.parametrize("text", ["87.50", "-3", "0.1"])
 def test_the_digits_that_a_person_typed_stay(text):
     sent = {"item": [{"linkId": "1", "answer": [{"valueDecimal": text}]}]}
@@ -219,3 +235,23 @@ def test_required_help_units_and_choices_are_on_the_page_for_everyone(browser, p
     assert re.search(r'<label class="label"[^>]*>Weight <span class="need">required</span>', page)
     assert re.findall(r"<option [^>]*>([^<]+)</option>", page) == ["kg", "[lb_av]"]
     assert re.findall(r"<label for=[^>]*>(HOME|CLINIC)</label>", page) == ["HOME", "CLINIC"]
+
+
+def test_a_unit_that_the_form_does_not_offer_is_not_changed_in_silence(browser, payer):
+    units = [{"url": UNIT_OPTION, "valueCoding": {"code": one}} for one in ("kg", "g")]
+    form = a_form({"linkId": "1", "type": "quantity", "text": "Weight", "extension": units})
+    payer.packages = [(form, None, [])]
+    page = browser.launch()
+    sent = {"item": [{"linkId": "1", "answer": [{"valueQuantity": {"value": "9.5", "unit": "stone"}}]}]}
+    state = browser.post("draft", sent, page).json()
+    assert state["faults"] == {"1": "Give a number with a unit that the form takes."}
+    assert re.findall(r"<option [^>]*selected>([^<]+)</option>", browser.get("").text) == ["stone"]
+
+
+def test_a_form_whose_logic_follows_the_answers_is_drawn_by_the_server(browser, payer):
+    expression = {"language": "text/fhirpath", "expression": "%patient.birthDate"}
+    calculated = {"url": CALCULATED_EXPRESSION, "valueExpression": expression}
+    payer.packages = [(a_form({"linkId": "1", "type": "date", "text": "Born", "extension": [calculated]}), None, [])]
+    page = browser.launch()
+    assert "plain.js" in page.text
+    assert "other form view" not in page.text

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from app.sandbox.smart import Context
-from fhir_r4.systems import ITEM_CONTROL, OPTION_EXCLUSIVE, UNIT, UNIT_OPTION
+from fhir_r4.systems import INITIAL_EXPRESSION, ITEM_CONTROL, OPTION_EXCLUSIVE, UNIT, UNIT_OPTION
 from tests.app.other_payer import OtherPayer, a_form
 from tests.app.town import ORDER, Town
 from tests.journeys.browser import a_browser, picture
@@ -42,6 +42,9 @@ FORM = a_form(
     {"linkId": "visits", "type": "group", "text": "Visits", "repeats": True, "item": [
         {"linkId": "when", "type": "date", "text": "Day of the visit"},
         {"linkId": "note", "type": "text", "text": "What was found?"}]},
+    {"linkId": "moment", "type": "dateTime", "text": "When was it?", "extension": [
+        {"url": INITIAL_EXPRESSION, "valueExpression": {
+            "language": "text/fhirpath", "expression": "'2026-03-01T10:00:00.500-05:00'"}}]},
     {"linkId": "copy", "type": "string", "text": "Shown only", "readOnly": True},
 )  # fmt: skip
 
@@ -94,6 +97,7 @@ def answers(items):
 def test_every_kind_of_question_is_filled_with_plain_controls(town):
     with a_browser() as context:
         page = opened_form(context, town)
+        assert page.get_by_label("When was it?").get_attribute("type") == "datetime-local"
         page.get_by_role("group", name="Is the patient cared for at home?").get_by_label("Yes").check()
         page.get_by_label("By whom?").fill("Her sister")
         page.get_by_label("Oxygen flow").fill("2.50")
@@ -120,6 +124,7 @@ def test_every_kind_of_question_is_filled_with_plain_controls(town):
         ("yes", "True"), ("who", "Her sister"), ("rate", "2.50"), ("weight", "kg"), ("since", "2026-01-05"),
         ("place", "home"), ("aids", "cane"), ("aids", "walker"), ("fruit", "apricot"), ("code", "d17"),
         ("when", "2026-02-01"), ("when", "2026-02-08"), ("note", "Stable;\n<b>no change</b>"),
+        ("moment", "2026-03-01T10:00:00.500-05:00"),
     ]  # fmt: skip
     assert dict(kept)["weight"]["value"] == 61
 

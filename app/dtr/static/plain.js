@@ -164,7 +164,17 @@ window.renderer = (function () {
     return fragment;
   }
 
+  // A moment is shown in the clinician's own time; not touched, it goes back as it was written.
+  function local(field) {
+    if (!/T\d\d:\d\d.*(Z|[-+]\d\d:\d\d)$/.test(field.value)) return;
+    const at = new Date(field.value);
+    const here = new Date(at.getTime() - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+    field.type = "datetime-local";
+    field.value = here;
+  }
+
   function wire(within) {
+    for (const field of within.querySelectorAll("[data-control=moment] .value[type=text]")) local(field);
     for (const answer of within.querySelectorAll(".answer")) answer.dataset.said = said(answer);
     for (const one of within.querySelectorAll(".search")) window.searchBox.wire(one, box.dataset.codes);
     for (const one of within.querySelectorAll(".clear")) clearable(one.closest(".question"));
