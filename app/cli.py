@@ -43,13 +43,13 @@ def main() -> None:
 def serve(host: str, port: int, data: Path | None) -> None:
     """Run the service; SIGTERM lets requests in flight end."""
     from app.server import Server
-    from app.storage import migrate as schema
+    from app.storage import revision
     from app.storage.database import Database
 
     config = Config.from_env(data=data)
     if config.base_url == Config().base_url and host in {"127.0.0.1", "localhost"}:
         config = Config.from_env(data=data, base_url=f"http://127.0.0.1:{port}")  # as it is reached
-    if schema.current(Database(config.database)) != schema.newest():
+    if revision.current(Database(config.database)) != revision.newest():
         raise click.ClickException("the database is not at this version: run 'priorauth migrate' first")
     Server(config, host, port).run()
 

@@ -52,8 +52,21 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         for name, value in settings.items():
             self.cfg.set(name, value)
 
+    def run(self) -> None:
+        """Serve; what every web process needs alike is made before them, so that they share the memory it takes."""
+        self.prepare()
+        gc.collect()
+        gc.freeze()
+        super().run()
+
+    def prepare(self) -> None:
+        """Import the application and compile the profiles, neither of which opens anything."""
+        from app import admission, web  # noqa: F401, PLC0415 imports prometheus-client, which looks for the folder once
+
+        admission.prepare()
+
     def load(self) -> Flask:
-        from app.web import create_app  # noqa: PLC0415 imports prometheus-client, which looks for the folder once
+        from app.web import create_app  # noqa: PLC0415 as above
 
         service = with_runner(build(self._config))
         self._service = service

@@ -30,6 +30,9 @@ def create_echo() -> Flask:
 class Echo(Server):
     """The service's server with the echo in it."""
 
+    def prepare(self) -> None:
+        """Make nothing beforehand."""
+
     def load(self) -> Flask:
         return create_echo()
 

@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.api.door import plain
 from app.current import the_service
 from app.jobs import broker
-from app.storage import migrate
+from app.storage.revision import current, newest
 
 TOLD = 10
 """Faults of a refused folder that are told; the page /policies tells them all."""
@@ -22,10 +22,10 @@ def live() -> Response:
 def ready() -> Response:
     """Say ready when the database answers and has the schema that this code knows; a broker may be away."""
     try:
-        revision = migrate.current(the_service().database)
+        revision = current(the_service().database)
     except SQLAlchemyError:
         return plain({"status": "unready", "database": "away"}, 503)
-    if revision != migrate.newest():
+    if revision != newest():
         return plain({"status": "unready", "database": "run priorauth migrate"}, 503)
     said: dict = {"status": "ready", "database": "ok"}
     if url := the_service().config.broker_url:

@@ -1,13 +1,12 @@
-"""Is the schema the one that this code knows, and how does it become so?"""
+"""How does a schema become the one that this code knows?"""
 
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from app.storage.database import Database
+from app.storage.revision import newest
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 
@@ -19,16 +18,6 @@ def migrate(database: Database) -> str:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return newest()
-
-
-def newest() -> str:
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
-
-
-def current(database: Database) -> str | None:
-    """Return the revision that the database is at, None where it is empty."""
-    with database.reading() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
 
 
 def _config() -> AlembicConfig:

@@ -3,12 +3,13 @@
 import gc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
-from jsonschema_rs import Draft202012Validator
+from jsonschema_rs import Draft202012Validator, RegexOptions
 
 from fhir_r4.problems import Issue
 from fhir_r4.profiles.deviations import Deviations
@@ -77,6 +78,16 @@ class Profiles:
             wanted=Wanted(self.definitions),
         )
 
+    def under(self, generation: str) -> "Profiles":
+        """Return the profiles of another generation, which share with these all that is known of each profile.
+
+        Whatever a definition names, it names with its version; so schemas and watches are the same in both.
+        """
+        other = copy(self)
+        other.definitions = self.definitions.under(generation)
+        other._tools = replace(self._tools, definitions=other.definitions)  # noqa: SLF001 our own
+        return other
+
     def prepare(self, canonicals: Iterable[str]) -> None:
         """Compile the schemas of ``canonicals`` now, so that no request waits for it."""
         with _nothing_collected():
@@ -88,7 +99,9 @@ class Profiles:
     def _validator(self, profile: Profile) -> Draft202012Validator:
         found = self._validators.get(profile.key)
         if found is None:
-            found = self._validators[profile.key] = Draft202012Validator(self._schemas.of(profile), mask="a value")
+            schema = self._schemas.of(profile)
+            found = Draft202012Validator(schema, mask="a value", pattern_options=RegexOptions())
+            self._validators[profile.key] = found
         return found
 
     def reach(self) -> list[str]:
@@ -225,10 +238,19 @@ def committed_texts() -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
-@lru_cache(maxsize=4)
+@cache
+def _all_committed() -> Profiles:
+    return Profiles(committed_texts(), "2.2")
+
+
+@cache
+def _committed(generation: str) -> Profiles:
+    return _all_committed().under(generation)
+
+
 def committed(generation: str) -> Profiles:
     """Return the profiles that come with this package: "2.0" or "2.2"."""
-    return Profiles(committed_texts(), generation)
+    return _committed(str(generation))  # the text itself: a member of an enumeration would be kept a second time
 
 
 def check(body: Any, profile: str | None = None, *, generation: str = "2.2", references: str = "closed") -> list[Issue]:

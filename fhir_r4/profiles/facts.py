@@ -5,6 +5,7 @@ are parsed when they are first needed, so loading costs what is used.
 """
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 
 import orjson
@@ -98,8 +99,10 @@ class Definitions:
             key: Profile(key, p[0], p[1], p[2], p[3], p[4], p[5], tuple((c[0], c[1]) for c in p[6]))
             for key, p in index["profiles"].items()
         }
-        self._canonicals: dict[str, str] = index["generations"].get(generation, {})
-        self._by_url = {url: self._profiles[key] for url, key in self._canonicals.items() if key in self._profiles}
+        self._generations: dict[str, dict[str, str]] = index["generations"]
+        self._canonicals: dict[str, str] = {}
+        self._by_url: dict[str, Profile] = {}
+        self._speak(generation)
         self._types = {p.type: p for p in self._profiles.values() if p.key == f"{_CORE}{p.type}|4.0.1"}
         lines = texts["codes.jsonl"].splitlines()
         self._code_lines = dict(zip(index["codes"], lines, strict=False))
@@ -108,6 +111,17 @@ class Definitions:
         self._codes: dict[str, dict[str, frozenset[str] | None]] = {}
         self._taken = tuple(taken)
         self.missing: dict[str, list[str]] = index["missing"]
+
+    def _speak(self, generation: str) -> None:
+        """Settle what the canonicals of an instance mean."""
+        self._canonicals = self._generations.get(generation, {})
+        self._by_url = {url: self._profiles[key] for url, key in self._canonicals.items() if key in self._profiles}
+
+    def under(self, generation: str) -> "Definitions":
+        """Return the same definitions, with canonicals as another generation understands them."""
+        other = copy(self)
+        other._speak(generation)  # noqa: SLF001 our own
+        return other
 
     @property
     def keys(self) -> list[str]:

@@ -1,16 +1,21 @@
 """What an operator relies on: health, metadata, the directory's tables, the command line."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from click.testing import CliRunner
 
 from app.cli import main
 from app.payers import load_payers
-from app.storage import tables
+from app.storage import migrations, tables
 from app.storage.database import Database
 from app.storage.directory import BadTable, load
-from app.storage.migrate import newest
+from app.storage.revision import newest
 from rules.yaml_lines import FaultyFile
 from tests.app.fixtures import ROOT
 
@@ -104,6 +109,21 @@ def run(*words, data, ok=True):
     result = CliRunner().invoke(main, [*words, "--data", str(data)])
     assert (result.exit_code == 0) is ok, result.output
     return result.output
+
+
+def test_the_newest_revision_is_the_one_that_alembic_would_reach():
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    assert newest() == ScriptDirectory.from_config(config).get_current_head()
+
+
+def test_what_a_web_process_needs_is_imported_before_it_is_made():
+    """Nothing of migrations, queues and model libraries is among it: memory that each process would hold."""
+    told = "from app import web; import sys; print([m for m in HEAVY if m in sys.modules])"
+    heavy = ("alembic", "redis", "celery", "fhir.resources", "pydantic", "pytest")
+    code = f"HEAVY = {heavy!r}; {told}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_an_operator_migrates_loads_registers_lists_and_issues(tmp_path):

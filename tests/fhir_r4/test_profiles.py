@@ -1,11 +1,13 @@
 """check() names what does not keep to a profile: which element, what was expected, and never a value."""
 
 import copy
+import json
 from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
+from fhir_r4.generations import Generation
 from fhir_r4.problems import Issue
 from fhir_r4.profiles.check import Profiles, committed, committed_texts
 from fhir_r4.profiles.deviations import DEVIATIONS
@@ -375,6 +377,22 @@ def test_the_type_of_a_member_number_is_recommended_nowhere_against():
 
 def test_every_deviation_says_why():
     assert all(len(one.why) > 40 and (one.places or one.rule or one.codes) for one in DEVIATIONS)
+
+
+def test_the_profiles_of_both_generations_are_compiled_once():
+    """Whatever a definition names, it names with its version: only bare canonicals mean different things."""
+    older, newer = committed("2.0"), committed("2.2")
+    assert newer is committed(Generation.V2_2)
+    named = {
+        name
+        for line in committed_texts()["nodes.jsonl"].splitlines()
+        for type_ in json.loads(line).get("types", ())
+        for name in (*type_[1], *type_[2])
+    }
+    apart = {name for name in named if older.definitions.profile(name) != newer.definitions.profile(name)}
+    assert apart == set()
+    canonical = f"{PAS}/profile-claim"
+    assert older.definitions.profile(canonical) != newer.definitions.profile(canonical)
 
 
 # --- what costs no closer look --------------------------------------------------------------------------------
