@@ -77,10 +77,15 @@ def migrate(data: Path | None) -> None:
     from app.storage.sealing import make_key
 
     config = Config.from_env(data=data)
-    config.data.mkdir(parents=True, exist_ok=True)
-    make_secret_key(config.secret_key_file)
-    if not config.encryption_keys:
-        make_key(config.encryption_key_file)
+    try:
+        config.data.mkdir(parents=True, exist_ok=True)
+        if not config.secret_key:
+            make_secret_key(config.secret_key_file)
+        if not config.encryption_keys:
+            make_key(config.encryption_key_file)
+    except OSError as error:
+        said = "set PRIORAUTH_SECRET_KEY and PRIORAUTH_ENCRYPTION_KEYS where nothing may be written to the data folder"
+        raise click.ClickException(f"no key could be written ({error.strerror}): {said}") from None
     click.echo(f"the database is at {run(Database(config.database))}")
 
 

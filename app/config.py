@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _HOUSE = Path(__file__).resolve().parent.parent
+_SECRET = 32
 _PREFETCH = frozenset({"portable", "crd-2.0", "crd-2.2"})
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 SIX_MONTHS = 184
@@ -37,6 +38,10 @@ class Config:
 
     encryption_keys: str = field(default="", repr=False)
     """AES-256 keys in base64, separated by commas: the first seals, all open. Empty: encryption.key in the data."""
+
+    secret_key: str = field(default="", repr=False)
+    """Signs the staff pages' cookies; at least 32 characters, the same for all web processes. Empty: secret.key in the
+    data."""
 
     policies: Path = _HOUSE / "rules" / "policies"
     """Folder of the policies, <id>/<version>.yaml."""
@@ -179,6 +184,8 @@ class Config:
             "PRIORAUTH_CRD_VERSION is 2.0 or 2.2": self.crd_version in {"2.0", "2.2"},
             "PRIORAUTH_CRD_PREFETCH is portable, crd-2.0 or crd-2.2": self.crd_prefetch in _PREFETCH,
             "PRIORAUTH_CRD_PREFETCH_FACTS is always or any": self.crd_prefetch_facts in {"always", "any"},
+            f"PRIORAUTH_SECRET_KEY has at least {_SECRET} characters": len(self.secret_key) >= _SECRET
+            or not self.secret_key,
             "PRIORAUTH_CORS_ORIGINS are origins, and never *": all(map(is_origin, self.cors_origins.split())),
         }
         return [rule for rule, kept in rules.items() if not kept]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
+from app.config import BadSettings
 from app.current import service_of
 from app.dtr.credentials import Credentials
 from app.dtr.pages import pages
@@ -20,16 +21,26 @@ RENDERER = Path(__file__).parent / "dtr" / "renderer"
 
 
 def init_app(app: Flask) -> None:
-    """Add the app's pages; FaultyFile where dtr.yaml cannot be used."""
+    """Add the app's pages.
+
+    Raises:
+        FaultyFile: dtr.yaml cannot be used.
+        BadSettings: the app has no key, and none can be written.
+    """
     service = service_of(app)
     file = service.config.data / "dtr.yaml"
     if not file.exists():
         return
     registered = load_registered(file)
+    try:
+        credentials = Credentials.in_folder(service.config.data / "dtr", registered.client)
+    except OSError:
+        said = "dtr.yaml is in the data folder, but no key can be written to dtr/ there: start once where it can"
+        raise BadSettings(said) from None
     made = SmartApp(
         registered=registered,
         door=service.door,
-        credentials=Credentials.in_folder(service.config.data / "dtr", registered.client),
+        credentials=credentials,
         desks=Desks(StoredDesks(service.database), service.now),
         base_url=service.config.base_url,
         renderer=RENDERER,

@@ -1,10 +1,12 @@
 """What can be said of Dockerfile and compose.yaml where no engine runs them."""
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from base64 import b64encode
 
 import pytest
 import yaml
@@ -34,19 +36,72 @@ def test_what_is_copied_is_there_and_let_in():
         assert (ROOT / source).exists()
 
 
-def test_what_is_copied_is_enough_to_migrate_and_to_build_the_service(tmp_path):
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """What the image holds of the project, in a folder that nothing may be written to."""
+    folder = tmp_path_factory.mktemp("image")
     for source in copied():
         whole = ROOT / source
-        target = tmp_path / source
+        target = folder / source
         shutil.copytree(whole, target) if whole.is_dir() else shutil.copy(whole, target)
-    data = tmp_path / "data"
-    shutil.copytree(ROOT / "fixtures" / "payer", data)
-    build = "import app.wiring as w, app.config as c, pathlib; w.build(c.Config(data=pathlib.Path('data')))"
-    for words in (["-m", "app.cli", "migrate", "--data", "data"], ["-c", build]):
-        done = subprocess.run(
-            [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-        )
+    return folder
+
+
+def data_to_be_read(folder):
+    """The payer's folder as docs/operating.md has it made, and as it is mounted: nobody writes there."""
+    data = folder / "data"
+    data.mkdir()
+    for one in ((ROOT / "fixtures" / "payer" / "payer.yaml"), *(ROOT / "fixtures" / "payer").glob("*.csv")):
+        shutil.copy(one, data)
+    data.chmod(0o555)
+    return data
+
+
+def run(image, words, **settings):
+    """Run Python in the image as a container would be run: without any capability, knowing these settings only."""
+    bare = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"] if os.geteuid() == 0 else []
+    environment = {"PATH": os.defpath, "PYTHONDONTWRITEBYTECODE": "1", **settings}
+    command = [*bare, sys.executable, *words]
+    return subprocess.run(command, cwd=image, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def set_as_in_compose(tmp_path):
+    """The settings of compose.yaml, with a database that needs no server."""
+    named = SERVICES["web"]["environment"]
+    assert {"PRIORAUTH_SECRET_KEY", "PRIORAUTH_ENCRYPTION_KEYS"} <= named.keys()
+    return {
+        "PRIORAUTH_DATA": str(data_to_be_read(tmp_path)),
+        "PRIORAUTH_DATABASE_URL": f"sqlite:///{tmp_path}/there.db",
+        "PRIORAUTH_SECRET_KEY": "k" * 32,
+        "PRIORAUTH_ENCRYPTION_KEYS": b64encode(bytes(32)).decode(),
+    }
+
+
+def test_what_is_copied_is_enough_to_migrate_and_to_build_the_service(image, tmp_path):
+    """The data folder is read-only, as it is mounted, and the process has no capability."""
+    settings = set_as_in_compose(tmp_path)
+    build = "import app.web as w, app.config as c; w.create_app(c.Config.from_env())"
+    for words in (["-m", "app.cli", "migrate"], ["-m", "app.cli", "directory", "load"], ["-c", build]):
+        done = run(image, words, **settings)
         assert done.returncode == 0, done.stderr
+    assert {one.suffix for one in (tmp_path / "data").iterdir()} == {".yaml", ".csv"}
+
+
+def test_migrating_where_no_key_can_be_written_says_which_settings_are_missing(image, tmp_path):
+    settings = set_as_in_compose(tmp_path)
+    del settings["PRIORAUTH_SECRET_KEY"]
+    done = run(image, ["-m", "app.cli", "migrate"], **settings)
+    assert done.returncode == 1
+    assert "PRIORAUTH_SECRET_KEY" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_whoever_starts_before_the_schema_is_there_says_so_and_is_started_again(image, tmp_path):
+    """Order is no matter: web ends with a sentence, and compose starts it again until migrate has been."""
+    done = run(image, ["-m", "app.cli", "serve"], **set_as_in_compose(tmp_path))
+    assert done.returncode == 1
+    assert "priorauth migrate" in done.stderr
+    assert all(SERVICES[name]["restart"] in {"unless-stopped", "on-failure"} for name in OURS)
 
 
 def test_the_lock_is_installed_with_its_hashes_and_nothing_else_is_fetched():

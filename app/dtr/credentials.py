@@ -20,15 +20,21 @@ class Credentials:
 
     @classmethod
     def in_folder(cls, folder: Path, client_id: str) -> "Credentials":
-        """Return the key kept in ``folder``, made on first use; ``jwks.json`` beside it holds the public half."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Return the key kept in ``folder``, made on first use; ``jwks.json`` beside it holds the public half.
+
+        Raises:
+            OSError: there is none, and none can be written.
+        """
         private = folder / "private-key.json"
         if not private.exists():
+            folder.mkdir(parents=True, exist_ok=True)
             made = ECKey.generate_key("P-384", {"kid": f"{client_id}-1", "use": "sig", "alg": "ES384"})
             private.touch(mode=0o600)
             private.write_bytes(write_json(made.as_dict(private=True)))
         key = ECKey.import_key(read_object(private.read_bytes()))
-        (folder / "jwks.json").write_bytes(write_json({"keys": [key.as_dict(private=False)]}))
+        public, told = folder / "jwks.json", write_json({"keys": [key.as_dict(private=False)]})
+        if not public.exists() or public.read_bytes() != told:
+            public.write_bytes(told)
         return cls(client_id, key)
 
     def assertion(self, audience: str, now: datetime) -> str:
