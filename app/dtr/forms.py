@@ -33,11 +33,13 @@ from app.dtr.stopped import Stopped
 from app.dtr.tasks import Asked
 from app.dtr.told import nobody
 from fhir_r4.resource import dicts, identifiers, reference, text_of
-from questionnaires.catalog import questions
+from questionnaires.catalog import in_force, questions
 from questionnaires.dialects import CLIENT_ORIGIN
 from questionnaires.populate import information_origin
 from rules.ports import EhrUnavailable
 
+NOT_IN_FORCE = "the form was sent for an order, and its effectivePeriod does not have this day"
+"""Told to the payer of a form that nobody asked for by name (DTR 2.0.1 @172, DTR 2.2.0 spec-124)."""
 CHOICES = 40
 """Codes that are asked for at once; who wants another one types more of it."""
 
@@ -137,8 +139,11 @@ class Forms:
             raise Stopped("The form's own logic does not come to an end; tell the payer.") from None
 
     def _report(self, payer: RegisteredPayer, launch: Launch, opened: OpenForm) -> None:
-        """Tell the payer of a form whose logic fails; nobody waits for that."""
-        if failed := opened.filled.failed:
+        """Tell the payer of a form whose logic fails, or that it should not have sent; nobody waits for that."""
+        failed = dict(opened.filled.failed)
+        if not launch.canonicals and not in_force(opened.kit.form, self.now().date()):
+            failed[""] = NOT_IN_FORCE
+        if failed:
             said = report(canonical(opened.kit.form), failed, launch.iss, self.now())
             api = self._client(payer).api
             threading.Thread(target=api.report, args=(said, self.now()), daemon=True).start()

@@ -1,6 +1,8 @@
 """What is in a form when the clinician first sees it, what follows from answers, and what is told when logic fails."""
 
+import re
 import time
+from importlib.metadata import version as version_of
 
 import pytest
 
@@ -284,6 +286,32 @@ def test_what_the_payer_is_told_keeps_to_its_profile(sees, version):
     (said,) = sees(a_clinical_form(item("1", initial=cql("Gone"))), [main(Words=literal("words"))]).told()
     faults = committed(version).check(said, LOG_INPUT, references="open")
     assert [one for one in faults if one.severity == "error"] == []
+
+
+@pytest.mark.requirement("dtr-2.0.1@286", "dtr-2.0.1@287", "dtr-2.2.0@oper-2")
+def test_the_payer_is_told_by_which_app_of_which_version_in_words(sees):
+    (said,) = sees(a_clinical_form(item("1", initial=cql("Gone"))), [main(Words=literal("words"))]).told()
+    words = said["parameter"][1]["resource"]["issue"][-1]["diagnostics"]
+    assert f"priorauth DTR app {version_of('priorauth')}" in words
+
+
+@pytest.mark.requirement("dtr-2.0.1@288", "dtr-2.0.1@289", "dtr-2.0.1@291")
+def test_the_payer_is_told_when_and_where_and_of_which_version_of_the_form(sees, visitor):
+    (said,) = sees(a_clinical_form(item("1", initial=cql("Gone"))), [main(Words=literal("words"))]).told()
+    words = said["parameter"][1]["resource"]["issue"][-1]["diagnostics"]
+    assert re.search(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)", words)
+    assert f"{visitor.town.ehr}/fhir" in words
+    assert said["parameter"][0]["valueCanonical"].endswith("|1")
+
+
+@pytest.mark.requirement("dtr-2.0.1@172", "dtr-2.2.0@spec-124")
+def test_a_payer_that_sends_an_expired_form_for_an_order_is_told(sees):
+    """It is shown all the same: there is no other."""
+    it = sees(a_form(item("1"), effectivePeriod={"start": "2020-01-01", "end": "2020-12-31"}))
+    (said,) = it.told()
+    (issue, _) = said["parameter"][1]["resource"]["issue"]
+    assert "effectivePeriod" in issue["diagnostics"]
+    assert issue["expression"] == ["Questionnaire"]
 
 
 @pytest.mark.requirement("dtr-2.0.1@290")
