@@ -6,6 +6,7 @@ Pages show them, and the difference of two versions is the difference of their s
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
+from fhir_r4.systems import ICD_10_CM
 from rules.decisions import Row, Then
 from rules.explain import asked_in_words, criterion_in_words, outcome_in_words, value_in_words
 from rules.facts import Fact, FactType, Place, Whence
@@ -25,6 +26,10 @@ _COVERED = {
     "not-covered": "The plan does not cover it.",
     "conditional": "Whether the plan covers it depends on more information.",
 }
+
+
+_SHOWN = 8
+_CATEGORY = 3  # characters of an ICD-10-CM code before its dot
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ def reading(policy: Policy) -> tuple[Section, ...]:
 def fact_in_words(fact: Fact) -> str:
     """Return what a fact is and where it comes from: ``a number from 50 to 100 in %: question 2.1 of the form``."""
     unit = f" in {spoken_unit(fact.unit)}" if fact.unit else ""
-    places = "; else ".join(_place_in_words(one) for one in fact.whence)
+    places = "; else ".join(_place_in_words(one) + _among_in_words(one) for one in fact.whence)
     return f"{_KINDS.get(fact.type, fact.kind)}{unit}: {places}"
 
 
@@ -77,9 +82,23 @@ def _place_in_words(one: Whence) -> str:
         case Place.ON_FILE:
             return f"what is on file{within}, {spoken(one.what)}"
         case Place.REQUEST:
-            return "whether another order of the request is one of certain codes"
+            return "another order of the request"
         case _:
             return f"the {spoken(one.place)}'s {spoken(one.what)}{within}"
+
+
+def _among_in_words(one: Whence) -> str:
+    """Return the codes that are looked for: the first of many, since authors have the whole list in the file."""
+    if one.among is None:
+        return ""
+    codes = list(dict.fromkeys(_code_in_words(*pattern.key) for pattern in one.among.patterns))
+    more = [f"{len(codes) - _SHOWN} more"] if len(codes) > _SHOWN else []
+    return f", one of {listed(codes[:_SHOWN] + more, 'and' if more else 'or')}"
+
+
+def _code_in_words(system: str, prefix: str, length: int | None) -> str:
+    dotted = f"{prefix[:3]}.{prefix[3:]}" if system == ICD_10_CM and len(prefix) > _CATEGORY else prefix
+    return dotted if length == len(prefix) else f"{dotted}*"
 
 
 def row_in_words(row: Row) -> str:

@@ -10,6 +10,7 @@ _TOKEN = re.compile(
     r"%(?P<name>[A-Za-z_]\w*)|(?P<text>'(?:[^'\\]|\\.)*')|@(?P<day>\d{4}-\d{2}-\d{2})|(?P<number>\d+(?:\.\d+)?)"
     r"|(?P<sign><=|>=|!=|!~|[<>=~|&()+\-*/,.{}\[\]])|(?P<word>[A-Za-z_]\w*)|(?P<other>\S)"
 )
+_BEGINS = re.compile(r"\.startsWith\(\s*('(?:[^'\\]|\\.)*')\s*\)")
 _SIGNS = {"<=": "is at most", ">=": "is at least", "<": "is below", ">": "is above", "=": "is", "!=": "is not"}
 _SIGNS |= {"~": "is like", "!~": "is not like", "-": "minus", "+": "plus", "*": "times", "/": "divided by", "|": "or"}
 _DAY_SIGNS = {"<=": "is on or before", ">=": "is on or after", "<": "is before", ">": "is after"}
@@ -43,10 +44,12 @@ def in_words(question: str, units: Mapping[str, str | None], days: Collection[st
     'tested is on or after the day of the order minus 30 days'
     >>> in_words("%seen <= %service", {}, {"seen"})
     'seen is on or before the day of service'
+    >>> in_words("%plan.startsWith('ACME-')", {})
+    'plan begins with “ACME-”'
     """
     said: list[str] = []
     unit, before, day = None, "", False
-    for found in _TOKEN.finditer(question):
+    for found in _TOKEN.finditer(_BEGINS.sub(r" begins with \1", question)):
         token = found[0]
         if name := found["name"]:
             unit, day = units.get(name), name in days or name in _KNOWN

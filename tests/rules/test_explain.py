@@ -15,7 +15,8 @@ from rules.reading import reading
 from rules.trace import Origin, Trace
 from rules.wording import in_words
 from tests.given import BOOK, ROOT
-from tests.rules.given import DAY, POLICY, on
+from tests.rules.given import DAY, FILE, POLICY, on
+from tests.rules.given import TEXT as THERAPY
 from tests.rules.test_decisions import with_table
 
 OXYGEN = BOOK.version("home-oxygen", "2026.1")
@@ -217,3 +218,29 @@ def test_all_of_the_language_can_be_read_as_words():
     )
     assert told["What is asked"]["place"] == "a code: the order's place of service"
     assert told["When it is ordered"]["companion 97535"].startswith("If “in network” is yes")
+
+
+@pytest.mark.parametrize(
+    ("fact", "says"),
+    [
+        ("exercise", "yes or no: the order's code, one of 97110"),
+        ("back", "yes or no: the order's diagnoses, one of M54*"),
+        ("with_wheelchair", "request, one of K0001, K0002, K0003, K0004, K0005, K0006, K0007 or K0008"),
+        ("tried", "of the 1 year before the service, MedicationRequest?status=active, one of 1657981"),
+    ],
+)
+def test_the_codes_that_are_looked_for_are_told(fact, says):
+    told = {one.title: {part.name: part.words for part in one.statements} for one in reading(POLICY)}
+    assert says in told["What is asked"][fact]
+
+
+def test_of_many_codes_the_first_are_told_and_how_many_more():
+    text = THERAPY.replace('["K0001-K0008"]', '["K0001-K0009", "E1130"]')
+    words = {part.name: part.words for one in reading(load_policy(text, FILE)) for part in one.statements}
+    assert words["with_wheelchair"].endswith("K0006, K0007 and 2 more")
+
+
+def test_another_code_that_is_looked_for_is_a_difference():
+    after = load_policy(THERAPY.replace('{ICD-10-CM: ["M54.*"]}}\n  what', '{ICD-10-CM: ["M54.5*"]}}\n  what'), FILE)
+    sentences = [sentence for changes in difference(POLICY, after) for sentence in changes.sentences]
+    assert any("M54.5*" in one for one in sentences)
