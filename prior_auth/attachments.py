@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fhir_r4.bundle import local_part
+from fhir_r4.narrative import acting
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import (
     Identifier,
@@ -213,6 +214,8 @@ def _documents(attachment: dict, path: str, faults: list[Issue]) -> list[Documen
     if not kind(content):
         faults.append(Issue("required", "a part Content with a resource", path))
         return []
+    said = "a narrative is formatted text, without scripts, forms and the like"
+    faults.extend(Issue("invalid", said, path) for path in acting(content, where))
     found = []
     for file, element in _files(content, where):
         read = _read(file, element, faults)

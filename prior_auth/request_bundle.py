@@ -17,6 +17,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from fhir_r4.attachments import disguised
 from fhir_r4.bundle import Entries, Entry, is_absolute
+from fhir_r4.narrative import acting
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import (
     Identifier,
@@ -55,7 +56,7 @@ def read_bundle(body: dict, *, lenient: bool = False) -> Entries:
     _refuse(chain(() if lenient else _unidentified(bundle), _bundle_faults(bundle)))
     entries = Entries(bundle, lenient=lenient)
     claims = _claim_faults(entries), _other_claims(entries), () if lenient else _unreached(entries)
-    _refuse(chain(*claims, _reference_faults(entries), _modifier_faults(entries)))
+    _refuse(chain(*claims, _reference_faults(entries), _modifier_faults(entries), _narrative_faults(entries)))
     return entries
 
 
@@ -223,6 +224,13 @@ def _modifier_faults(entries: Entries) -> Iterator[Issue]:
         for url, path in modifiers(entry.resource, entry.path):
             if url not in _KNOWN_MODIFIERS:
                 yield Issue("not-supported", "a modifier that is not understood here", path)
+
+
+def _narrative_faults(entries: Entries) -> Iterator[Issue]:
+    for entry in entries:
+        if entries.has_key(entry, "div"):
+            for path in acting(entry.resource, entry.path):
+                yield Issue("invalid", "a narrative is formatted text, without scripts, forms and the like", path)
 
 
 def _day_faults(item: dict, where: str) -> Iterator[Issue]:

@@ -195,6 +195,7 @@ CLAIMED = {"profile": ["http://hl7.org/fhir/us/davinci-pas/StructureDefinition/p
     [
         ({}, a_file() | {"status": "fine"}, ".status"),
         ({}, a_file() | {"colour": "blue"}, ".colour"),
+        ({}, a_file() | {"text": {"status": "generated", "div": "<div><script>x</script></div>"}}, ".text.div"),
         ({}, {"resourceType": "Spaceship"}, "parameter[4].part[2].resource"),
         ({}, {"resourceType": "Observation"}, ".status"),
         ({"Final": {"valueBoolean": "yes"}}, a_file(), "parameter[5].value.ofType(boolean)"),
