@@ -59,4 +59,4 @@ class _Reader(HTMLParser):
 def _does(name: str, value: Any) -> bool:
     target = "".join((value or "").split()).lower()
     leads = name.rpartition(":")[2] in _LINKS and ":" in target.partition("/")[0] and not target.startswith(_SAFE)
-    return name.startswith("on") or leads or (name == "style" and ("expression(" in target or "url(" in target))
+    return name.startswith("on") or leads or (name == "style" and ("expression(" in target or "script:" in target))

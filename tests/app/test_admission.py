@@ -165,9 +165,10 @@ def test_an_inquiry_is_held_to_its_profile_as_well(house):
 XHTML = '<div xmlns="http://www.w3.org/1999/xhtml">{}</div>'
 ACTING = ["<script>alert(1)</script>", "<img src='x' onerror='alert(1)'/>", "<a href='java\tscript:alert(1)'>x</a>",
           "<form action='https://x.example'><input/></form>", "<iframe src='https://x.example'></iframe>",
-          "<svg/onload=alert(1)>", "<p style='background: url(https://x.example)'>x</p>", "<!DOCTYPE x>"]  # fmt: skip
+          "<svg/onload=alert(1)>", "<p style='background: url(javascript:x)'>x</p>", "<!DOCTYPE x>"]  # fmt: skip
 FORMATTED = ["<p><b>Amy</b> &lt;script&gt;</p>", "<table class='grid'><tr><td>1</td></tr></table>",
-             "<a href='https://x.example/a:b'>x</a>", "<a href='Patient-1.html'>x</a>"]  # fmt: skip
+             "<a href='https://x.example/a:b'>x</a>", "<a href='Patient-1.html'>x</a>",
+             "<td style='background-image: url(tbl_bck1.png)'>x</td>"]  # fmt: skip
 
 
 @BOTH
