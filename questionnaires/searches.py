@@ -73,10 +73,9 @@ def is_about(query: str, patient: str) -> bool:
     if kind_ in _NOBODYS:
         return not any(name.startswith(("_has", "_revinclude")) for name, _ in asked)
     mine = {patient, f"Patient/{patient}"}
-    if kind_ == "Patient":
-        return any(name == "_id" and value == patient for name, value in asked)
-    whose = [value for name, value in asked if name.partition(":")[0] in _WHOSE]
-    return kind_ in _BY_PATIENT and bool(whose) and all(value in mine for value in whose)
+    named = {*_WHOSE, "_id"} if kind_ == "Patient" else _WHOSE
+    whose = [value for name, value in asked if name.partition(":")[0] in named]
+    return kind_ in {*_BY_PATIENT, "Patient"} and bool(whose) and all(value in mine for value in whose)
 
 
 def _coded(requirement: Requirement, terminology: Terminology) -> tuple[str, list[str]]:
