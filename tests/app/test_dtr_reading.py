@@ -61,9 +61,10 @@ def test_a_launch_asks_to_read_and_to_search(visitor, kind):
     granted = re.compile(rf"patient/(\*|{kind})\.(rs|cruds|read)")
     assert any(granted.fullmatch(one) for one in asked_scopes(visitor))
     visitor.town.calls.clear()
-    said(visitor, a_form(QUESTION, extension=[searching("held", f"{kind}?patient={{{{%patient.id}}}}")]))
+    named = "_id" if kind == "Patient" else "patient"
+    said(visitor, a_form(QUESTION, extension=[searching("held", f"{kind}?{named}={{{{%patient.id}}}}")]))
     token = next(iter({call[3] for call in visitor.town.calls if call[1] == ORDER}))
-    assert (f"{kind}", "patient=amy-baxter", token) in {call[1:] for call in visitor.town.calls}
+    assert (kind, f"{named}=amy-baxter", token) in {call[1:] for call in visitor.town.calls}
 
 
 VARIABLE = "http://hl7.org/fhir/StructureDefinition/variable"
