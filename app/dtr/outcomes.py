@@ -15,6 +15,7 @@ from app.dtr.live import without
 from app.dtr.record import Record
 from app.dtr.result import answer_since, asked_since
 from app.dtr.sending import named_by_answers, qr_bundle
+from app.dtr.sheet import titled
 from app.dtr.signing import signed
 from app.dtr.stopped import Stopped
 from app.dtr.tasks import Asked, done
@@ -35,7 +36,7 @@ class Outcomes:
         now = self.now()
         said = {"status": status, "authored": now.isoformat(timespec="seconds")}
         held = without(desk.response, desk.off() if status == "completed" else frozenset())
-        response = held | said | {"author": {"reference": desk.launch.user}}
+        response = held | said | {"author": {"reference": desk.launch.user}} | titled(desk.form)
         if status == "completed":
             response = signed(desk.form, response, desk.launch.user, now)
         try:

@@ -65,6 +65,12 @@ def sheet(response: dict, title: str | None, names: Mapping[str, str]) -> Sheet:
     return Sheet(form, tuple((label, words) for label, words in about if words), _lines(response, 0))
 
 
+def titled(form: dict) -> dict:
+    """Return the element by which a response says its form's title, for whoever cannot have the form (DTR 2.0.1 @6)."""
+    title = text_of(form.get("title"))
+    return {"_questionnaire": {"extension": [{"url": _DISPLAY, "valueString": title}]}} if title else {}
+
+
 def _lines(parent: dict, depth: int) -> tuple[Line, ...]:
     if depth >= MAX_DEPTH:
         return ()

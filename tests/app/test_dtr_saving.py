@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.dtr.sheet import sheet
 from app.sandbox.smart import Context
 from fhir_r4.generations import Generation
 from fhir_r4.resource import extension, value_of
@@ -114,6 +115,7 @@ def test_what_is_saved_keeps_to_the_guide_s_profile(visitor, stranger):
     it = Opened(visitor, stranger, form, [main(Words=literal("words"))])
     it.types("save", **{"2": {"valueString": "changed"}, "3": {"valueString": "new"}})
     assert_profiled(kept(visitor), Generation.V2_2, references="open")
+    assert sheet(kept(visitor), None, {}).title == form["title"]  # also for who cannot have the form
 
 
 # A form with everything ------------------------------------------------------------------------------------------
