@@ -22,6 +22,8 @@ from questionnaires.populate import Empty
 
 CPU_SECONDS = 5
 WALL_SECONDS = 10
+START_SECONDS = 60
+"""How long the very first child may take: the server that forks it imports everything first."""
 MEMORY_BYTES = 1_000_000_000
 
 
@@ -61,7 +63,7 @@ class Evaluator:
 
     def begin(self, form: dict, logic: Sequence[dict]) -> None:
         """Hand over the form and what came with it."""
-        self.process = int(self._received())
+        self.process = int(self._received(START_SECONDS))
         self._send({"form": form, "logic": logic})
 
     def queries(self, variables: Mapping[str, Any]) -> dict[str, str]:
@@ -79,7 +81,7 @@ class Evaluator:
 
     def _ask(self, verb: str, body: dict) -> dict:
         self._send({"verb": verb, **body})
-        return read_object(self._received())
+        return read_object(self._received(WALL_SECONDS))
 
     def _send(self, body: dict) -> None:
         try:
@@ -87,9 +89,9 @@ class Evaluator:
         except OSError:
             raise RanAway("broke off") from None
 
-    def _received(self) -> bytes:
+    def _received(self, seconds: float) -> bytes:
         try:
-            if self._channel.poll(WALL_SECONDS):
+            if self._channel.poll(seconds):
                 return self._channel.recv_bytes()
         except (EOFError, OSError):
             raise RanAway("broke off") from None
