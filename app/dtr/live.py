@@ -16,7 +16,7 @@ from fhir_r4.resource import as_dict, dicts, extension, text_of
 from fhir_r4.systems import CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION
 from questionnaires.answers import every_item
 from questionnaires.catalog import questions
-from questionnaires.logic import Clinical
+from questionnaires.logic import LANGUAGES, Clinical
 from questionnaires.populate import Asks, Empty, asks_of, populate, values_of
 
 ROUNDS = 8
@@ -39,12 +39,13 @@ class Settled:
 
 
 def is_live(form: dict) -> bool:
-    """Tell whether a form has logic that follows the answers."""
-    return any(
-        extension(item, url)
+    """Tell whether a form has logic that follows the answers; CQL sees the record alone, and does not."""
+    held = (
+        as_dict(extension(item, url).get("valueExpression"))
         for item in questions(form).values()
         for url in (CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION)
     )
+    return any(one and one.get("language") not in LANGUAGES for one in held)
 
 
 def settle(

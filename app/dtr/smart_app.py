@@ -59,7 +59,7 @@ class SmartApp:
         list that did not come with the form.
         """
         is_searched = any(one.get("answerValueSet") for one in questions(desk.form).values())
-        return self.has_lhc_forms and not desk.is_live and not is_searched
+        return self.has_lhc_forms and not (desk.is_live or desk.said or is_searched)
 
     def is_plain(self, desk: Desk) -> bool:
         """Tell whether a form is drawn with plain controls: by choice, by the operator's, or for want of others."""
