@@ -16,7 +16,7 @@ from app.jobs.runner import ThreadRunner
 from app.wiring import Service, build
 
 DRAIN_SECONDS = 30
-_SELDOM = 25_000, 20, 20  # a request makes thousands of objects, and nearly all go as it ends: no need to look for them
+_SELDOM = 10_000, 20, 20  # a request makes thousands of objects, and nearly all go as it ends: no need to look for them
 
 
 class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
