@@ -442,6 +442,18 @@ def test_a_body_that_asks_for_too_much_gets_one_issue():
     assert [issue.expression for issue in found] == [f"{CLAIM}.x"]
 
 
+def test_what_is_looked_into_alone_is_counted_too():
+    """Extensions that nobody knows are each a look; one inside the other to no end are one issue."""
+    strange = [{"url": f"https://example.org/{number}", "valueString": "x"} for number in range(1000)]
+    found = committed("2.0").check(request_with(lambda c: c.update(extension=strange)), REQUEST, most=500)
+    assert [issue.code for issue in found] == ["too-costly"]
+    deep: dict = {"url": "https://example.org/x", "valueString": "x"}
+    for _ in range(300):
+        deep = {"url": "https://example.org/x", "extension": [deep]}
+    found = committed("2.0").check(request_with(lambda c: c.update(extension=[deep])), REQUEST)
+    assert [issue.code for issue in found] == ["too-costly"]
+
+
 def test_bundles_in_bundles_end():
     body: dict = a_request()
     for _ in range(200):
