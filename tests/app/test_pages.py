@@ -206,6 +206,18 @@ def test_a_form_that_did_not_come_from_here_is_refused(silva, case, house):
     assert len(house.rows(tables.decisions)) == 1
 
 
+def test_over_tls_a_form_is_taken_from_our_own_pages_alone(silva, case):
+    """As where a proxy tells that it spoke TLS: the check asks for the Referer, which the pages let a browser send."""
+    tls, certified = "https://localhost", {"action": "A1", "starts": "2026-03-01", "ends": "2026-08-31"}
+    page = silva.browser.get(case, base_url=tls)
+    form = silva.form(case) | certified
+    assert page.headers["Referrer-Policy"] == "same-origin"
+    for elsewhere in ({}, {"Referer": "https://elsewhere.example/"}):
+        assert silva.browser.post(f"{case}/verdict", data=form, base_url=tls, headers=elsewhere).status_code == 400
+    ours = {"Referer": f"{tls}{case}"}
+    assert silva.browser.post(f"{case}/verdict", data=form, base_url=tls, headers=ours).status_code == 303
+
+
 def test_a_link_is_good_once_and_for_a_day(house):
     person = Person(house)
     assert person.post(person.link, {"password": "short"}).status_code == 422
@@ -245,7 +257,7 @@ def test_the_pages_carry_strict_headers_and_their_cookie_is_not_for_scripts(hous
     page = silva.browser.get("/worklist")
     assert "script-src" not in page.headers["Content-Security-Policy"]
     assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
-    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Referrer-Policy"] == "same-origin"
     answer = silva.post("/login", {"name": "dr-silva", "password": PASSWORD})
     (cookie,) = [one for one in answer.headers.getlist("Set-Cookie") if one.startswith("priorauth_staff")]
     assert "HttpOnly" in cookie
