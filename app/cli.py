@@ -27,6 +27,20 @@ class _Group(click.Group):
             raise click.ClickException(str(error)) from None
         except FileNotFoundError as error:
             raise click.ClickException(f"there is no file {error.filename}") from None
+        except Exception as error:
+            if said := _database_says(error):
+                raise click.ClickException(said) from None
+            raise
+
+
+def _database_says(error: Exception) -> str | None:
+    """Return what to do where there is no database yet, or not at this version; None for any other error."""
+    from sqlalchemy.exc import OperationalError, ProgrammingError
+
+    if not isinstance(error, OperationalError | ProgrammingError):
+        return None
+    said = str(error.orig).partition("\n")[0]
+    return f"the database says: {said}. Run 'priorauth migrate' first, and look at --data and PRIORAUTH_DATABASE_URL"
 
 
 @click.group(cls=_Group)

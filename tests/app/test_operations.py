@@ -150,6 +150,8 @@ def test_mistakes_are_a_sentence_and_not_a_traceback(tmp_path):
     (tmp_path / "payer.yaml").write_text("payers: 5\n")
     assert "payer.yaml:1" in run("directory", "load", data=tmp_path, ok=False)
     assert "not https" in run("client", "add", "x", "--ehr", "http://ehr.example/fhir", data=tmp_path, ok=False)
+    assert "priorauth migrate" in run("client", "list", data=tmp_path / "nowhere", ok=False)
+    assert "priorauth migrate" in run("client", "list", data=tmp_path, ok=False)
     run("migrate", data=tmp_path)
     (tmp_path / "payer.yaml").write_text(PAYER)
     assert "no active client" in run("client", "token", "x", data=tmp_path, ok=False)
