@@ -90,8 +90,8 @@ def second_opinion(body: dict) -> list[str]:
         return ["not installed"]
     try:
         get_fhir_model_class(kind(body)).model_validate(body)
-    except KeyError:
-        return ["no such resource"]
-    except ValidationError as error:
+    except ValidationError as error:  # a ValueError too
         return [f"{'.'.join(map(str, one['loc']))}: {one['type']}" for one in error.errors(include_input=False)]
+    except (KeyError, ValueError):
+        return ["no such resource"]
     return []

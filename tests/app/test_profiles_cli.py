@@ -33,6 +33,13 @@ def test_a_bad_file_ends_with_one_and_names_the_element(tmp_path: Path):
     assert "error       Patient.name: expected at least 1 [required]" in done.output
 
 
+def test_a_kind_of_resource_that_there_is_not_is_said(tmp_path: Path):
+    done = run(validate, write(tmp_path, {"resourceType": "Nonsense"}))
+    assert (done.exit_code, type(done.exception)) == (1, SystemExit)
+    assert "expected a resource of FHIR R4" in done.output
+    assert "no such resource" in done.output
+
+
 def test_what_is_no_json_is_said(tmp_path: Path):
     (tmp_path / "body.json").write_text("{")
     done = run(validate, str(tmp_path / "body.json"))
