@@ -141,7 +141,7 @@ def _keys(given: str | None, config: Config) -> tuple[dict | None, str | None]:
         raise BadRegistration(f"cannot read a JWK Set in {given}") from None
     keys = dicts(found.get("keys"))
     if not keys or any(_PRIVATE & key.keys() for key in keys):
-        raise BadRegistration(f"{given} is a JWK Set of public keys")
+        raise BadRegistration(f"{given} is no JWK Set of public keys")
     if any(key.get("kty") not in ALGORITHMS.values() or not text_of(key.get("kid")) for key in keys):
         raise BadRegistration(f"the keys in {given} are RSA or EC and have a kid")
     return found, None
