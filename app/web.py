@@ -51,6 +51,7 @@ PAGES = (
 def create_app(config: Config, service: Service | None = None) -> Flask:
     """Return the web application of one process; ``service`` stands in for the one that ``config`` would build."""
     app = Flask(__name__, static_folder=None)
+    app.before_request(_begin)  # first: whoever answers is measured
     admission.prepare()
     current.init_app(app, service or build(config))
     door.init_app(app)
@@ -71,7 +72,6 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     pages.init_app(app)
     dtr_app.init_app(app)
     metadata.init_app(app)  # last: it tells of the routes that there are
-    app.before_request(_begin)
     app.after_request(_end)
     return app
 

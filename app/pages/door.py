@@ -7,6 +7,7 @@ from flask import Blueprint, Flask, Request, Response, g, redirect, render_templ
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.current import service_of, the_service
@@ -98,13 +99,28 @@ def _headers(response: Response) -> Response:
 
 @pages.errorhandler(Problem)
 def _problem(problem: Problem) -> tuple[str, int]:
-    return render_template("problem.html", issues=problem.issues, status=problem.status), problem.status
+    return _page(problem.status, issues=problem.issues)
 
 
 @pages.errorhandler(CSRFError)
 def _forged(_: CSRFError) -> tuple[str, int]:
     words = ["The page was open for too long, or the form did not come from here. Open it again."]
-    return render_template("problem.html", words=words, status=400), 400
+    return _page(400, words=words)
+
+
+@pages.before_app_request
+def _no_page() -> Response | None:
+    """Tell somebody who mistyped an address in a browser so, as a page; a program gets its OperationOutcome."""
+    programs = request.path.startswith((*_MACHINES, "/dtr/")) or request.accept_mimetypes.best != "text/html"
+    if programs or not isinstance(request.routing_exception, NotFound):
+        return None
+    g.person = staff.whoever(the_service(), request.cookies.get(COOKIE))
+    page, status = _page(404, words=["There is no page at this address."])
+    return Response(page, status, headers=_HEADERS)
+
+
+def _page(status: int, **said: Any) -> tuple[str, int]:
+    return render_template("problem.html", person=g.get("person"), **said), status
 
 
 def the_person() -> Person:

@@ -280,3 +280,25 @@ def test_script_in_a_name_or_an_answer_is_words(house, silva):
 def test_a_name_or_licence_that_is_none_is_refused(house, name, licence):
     with pytest.raises(ValueError):
         invite(house.config, Staff(name, "reviewer", licence), house.clock.now)
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def test_a_mistyped_address_is_a_page_to_a_browser_and_knows_who_is_here(silva, house):
+    answer = silva.browser.get("/polices", headers=BROWSER)
+    assert answer.status_code == 404
+    assert "There is no page at this address." in answer.text
+    assert "Log out" in answer.text
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "Log out" not in house.web.get("/polices", headers=BROWSER).text
+
+
+@pytest.mark.parametrize(("path", "headers"), [("/polices", {}), ("/fhir/2.2/Nothing", BROWSER)])
+def test_a_mistyped_address_is_an_outcome_to_a_program(house, path, headers):
+    assert house.web.get(path, headers=headers).json["resourceType"] == "OperationOutcome"
+
+
+def test_a_page_that_says_what_is_wrong_still_knows_who_is_here(silva):
+    answer = silva.browser.get("/authorizations/nope")
+    assert (answer.status_code, "Log out" in answer.text) == (404, True)
