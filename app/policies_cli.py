@@ -328,8 +328,10 @@ def _version(book: PolicyBook, name: str, version: str) -> Policy:
 def _case(file: Path, policy: Policy) -> Case:
     try:
         given = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"cannot read {file}: {type(error).__name__}") from None
+    except OSError as error:
+        raise click.ClickException(f"cannot read {file}: {(error.strerror or 'no file').lower()}") from None
+    except ValueError:
+        raise click.ClickException(f"{file} is not JSON in UTF-8") from None
     given = given.get("given", given) if isinstance(given, dict) else None
     if not isinstance(given, dict):
         raise click.ClickException(f"{file} is an object of facts by name")

@@ -164,7 +164,7 @@ def test_a_case_is_explained(tmp_path):
     ("content", "said"),
     [
         ("[1]", "an object of facts by name"),
-        ("{", "cannot read"),
+        ("{", "case.json is not JSON in UTF-8"),
         ('{"given": 3}', "an object of facts by name"),
         ('{"spo3": 88}', "no fact is called spo3; there are at_rest, authored, edema"),
     ],
@@ -173,6 +173,12 @@ def test_a_case_that_cannot_be_read_says_why(tmp_path, content, said):
     case = tmp_path / "case.json"
     case.write_text(content)
     assert said in run("explain", "home-oxygen", case, fails=True)
+
+
+def test_a_case_that_is_not_there_is_said_in_words(tmp_path):
+    out = run("explain", "home-oxygen", tmp_path / "case.json", fails=True)
+    assert "no such file" in out
+    assert "Error:" in out
 
 
 def test_facts_of_any_kind_are_explained_and_markup_in_them_is_words(tmp_path):
