@@ -40,6 +40,7 @@ _WORDS = {
     "DiagnosticReport": "report",
     "Procedure": "procedure",
     "Encounter": "encounter",
+    "FamilyMemberHistory": "family history",
     "Coverage": "coverage",
 }
 

@@ -132,7 +132,7 @@ class Forms:
         try:
             yield
         except NoForm as none:
-            raise Stopped(f"The payer gave no form: {none}.") from None
+            raise Stopped(f"The payer gave no form: {str(none).rstrip('.')}.") from None
         except EhrUnavailable:
             raise Stopped("The EHR did not give what the form is about.") from None
         except RanAway:

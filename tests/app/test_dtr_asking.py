@@ -99,6 +99,8 @@ def test_a_payer_at_which_the_app_is_not_registered_is_not_asked(visitor, strang
     page, asked = launched(visitor, stranger)
     assert (page.status_code, asked) == (409, [])
     assert "does not know how to ask the payer of this coverage" in page.text
+    assert "Back to the form" not in page.text, "there is none"
+    assert "close this window" in page.text
 
 
 @pytest.mark.requirement("dtr-2.2.0@spec-14")
