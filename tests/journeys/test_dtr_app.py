@@ -84,6 +84,19 @@ def test_a_form_is_launched_filled_corrected_saved_continued_sent_and_answered(t
     assert_profiled(sent, Generation.V2_2, references="open")
 
 
+def test_letters_where_a_number_is_asked_take_no_other_answer_away(town):
+    with a_browser() as context:
+        page = launched(context, town.here.ehr, "oxygen", "Document for the payer")
+        field(page, "2.1").fill("eighty-six")
+        field(page, "2.1").press("Tab")
+        page.get_by_text("An answer is not what its question asks for.").wait_for()
+        assert page.locator("#count").inner_text() == "6 of 8 questions answered"
+        page.get_by_role("button", name="Show as a plain form").click()
+        page.locator(".lhc-form-title").wait_for(state="detached")
+        page.wait_for_selector("#form[data-ready]")
+        assert page.locator("#count").inner_text() == "6 of 8 questions answered"
+
+
 def the_record_has_filled_what_it_knows(page):
     assert field(page, "1.2").input_value() == "Gregory Lindqvist"
     assert re.search(r"Result of \d+ \w+ \d{4}", item(page, "2.1").inner_text())

@@ -71,7 +71,9 @@
   function send(url, more) {
     clearTimeout(waiting);
     busy = busy.then(async () => {
-      const { ok, status, answer } = await call(url, { ...renderer.values(), ...more });
+      const values = renderer.values();
+      if (!values) { problem("An answer is not what its question asks for. Correct it: until then nothing more is kept or sent."); return; }
+      const { ok, status, answer } = await call(url, { ...values, ...more });
       if (answer.next) { location.assign(answer.next); return; }
       if (answer.new) await redrawn(answer);
       if (answer.marks) show(answer);

@@ -68,6 +68,7 @@ window.renderer = (function () {
     faults: () => ({}),
     hide: () => {}, // it evaluates conditions and calculations by itself
     calculated: () => {},
+    // null while one of its fields holds what is no answer, such as letters for a number
     values: () => LForms.Util.getFormFHIRData("QuestionnaireResponse", "R4", box),
     clear: () => box.replaceChildren(),
   };
