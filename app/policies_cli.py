@@ -289,7 +289,7 @@ def _tell_simulation(out: Console, report: Any, *, every_id: bool) -> None:
 
 
 def _stored(config: Config, identity: str) -> list[Explanation | str]:
-    """Return the explanation of each item's present decision, or what there is to say where no policy decided."""
+    """Return how a policy last weighed each item, whoever decided after it, or what there is to say where none did."""
     from app.explained import explained
     from app.storage import authorizations, worklist
     from app.wiring import build
@@ -300,11 +300,12 @@ def _stored(config: Config, identity: str) -> list[Explanation | str]:
         if found is None:
             raise click.ClickException("no authorization has this id or number")
         told: list[Explanation | str] = []
+        weighed = authorizations.weighed(connection, found.id)
         for item in found.items:
             code = f" ({item.codes[0].code})" if item.codes else ""
             told.append(f"[bold]Item {item.sequence}{escape(code)}[/]: by {escape(item.decision.decided_by)}")
-            one = explained(service, item.decision.trace)
-            told.append(one or "No policy's trace is kept with this decision.")
+            one = explained(service, weighed.get(item.sequence, {}))
+            told.append(one or "No policy weighed it.")
     return told
 
 

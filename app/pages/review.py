@@ -14,7 +14,8 @@ from app.pages.worklist import ACTIONS, payer_of
 from app.storage import attachments, authorizations, events
 from app.wiring import Service
 from fhir_r4.problems import Problem, Unknown
-from fhir_r4.resource import codings, dicts, text_of, value_of
+from fhir_r4.resource import as_dict, codings, dicts, text_of, value_of
+from fhir_r4.systems import CPT, HCPCS, ICD_10_CM, ICD_10_PCS, LOINC, NDC, RXNORM, SNOMED
 from prior_auth.authorization import Authorization, Item
 from prior_auth.decision import SETTLED
 from prior_auth.item_response import granted_quantity
@@ -22,13 +23,16 @@ from prior_auth.submission import Submission, stored_submission
 from rules.directory import Payer
 from rules.trace import Trace
 
+_PUBLIC = frozenset({CPT, HCPCS, ICD_10_CM, ICD_10_PCS, LOINC, NDC, RXNORM, SNOMED})
+
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A question of the form with its answer, as a person reads them."""
+    """A question of the form with its answer, as a person reads them, and a code that others know too."""
 
     question: str
     answer: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +64,13 @@ def shown(identity: str, refused: Problem | None = None) -> str:
         submission = stored_submission(authorizations.request_of(connection, identity))
         history, attached = events.history(connection, identity), attachments.of_case(connection, identity)
         noted = authorizations.noted_of(connection, identity)
+        weighed = authorizations.weighed(connection, identity)
     return render_template(
         "case.html",
         person=the_person(),
         case=_page(service, found, submission),
         noted=noted,
         today=payer_of(service, found).today(service.now()),
-        readable=_readable,
         issues=refused.issues if refused else (),
         said=request.form,
         history=history,
@@ -75,7 +79,7 @@ def shown(identity: str, refused: Problem | None = None) -> str:
         ACTIONS=ACTIONS,
         SETTLED=SETTLED,
         quantity=_quantity,
-        explained=lambda item: explained(service, item.decision.trace),
+        explained=lambda item: explained(service, weighed.get(item.sequence, {})),
     )
 
 
@@ -125,7 +129,8 @@ def _answers(form: dict) -> list[Answered]:
         item = waiting.pop(0)
         waiting = dicts(item.get("item")) + waiting
         question = text_of(item.get("text")) or text_of(item.get("linkId")) or ""
-        found += [Answered(question, _readable(value_of(one))) for one in dicts(item.get("answer"))]
+        values = [value_of(one) for one in dicts(item.get("answer"))]
+        found += [Answered(question, _readable(value), _public_code(value)) for value in values]
     return found
 
 
@@ -135,5 +140,11 @@ def _readable(value: Any) -> str:
     if isinstance(value, dict) and "value" in value:
         return f"{value['value']} {text_of(value.get('unit')) or text_of(value.get('code')) or ''}".strip()
     if isinstance(value, dict):
-        return f"{text_of(value.get('code')) or ''} {text_of(value.get('display')) or ''}".strip()
+        return text_of(value.get("display")) or text_of(value.get("code")) or ""
     return str(value)
+
+
+def _public_code(value: Any) -> str:
+    """Return the code of a coded answer beside its words; "" where it is the form's own and says nothing more."""
+    coding = as_dict(value)
+    return (text_of(coding.get("code")) or "") if coding.get("system") in _PUBLIC and coding.get("display") else ""

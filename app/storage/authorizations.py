@@ -200,6 +200,12 @@ def numbers_of(connection: Connection, ids: Sequence[str]) -> Mapping[str, froze
     return {one: frozenset(numbers) for one, numbers in found.items()}
 
 
+def weighed(connection: Connection, authorization_id: str) -> Mapping[int, dict[str, Any]]:
+    """Return for each item, by its sequence, the trace of its last weighing by a policy; a later verdict has none."""
+    rows = connection.execute(_WEIGHED, {"authorization": authorization_id})
+    return {row.sequence: row.trace for row in rows if row.trace}
+
+
 def response_called(connection: Connection, client_id: str, bundle_id: str) -> bytes | None:
     """Return the answer to a submission of this client's, by the id of its Bundle."""
     asked = {"client": client_id, "bundle": bundle_id}
@@ -237,6 +243,11 @@ _RECEIVED = Prepared(
 )
 _NUMBERS_OF = select(decisions.c.authorization_id, decisions.c.number).where(
     decisions.c.authorization_id.in_(bindparam("ids", expanding=True)), decisions.c.number.is_not(None)
+)
+_WEIGHED = (
+    select(decisions.c.sequence, decisions.c.trace)
+    .where(decisions.c.authorization_id == bindparam("authorization"))
+    .order_by(decisions.c.ordinal)
 )
 _RESPONSE_CALLED = select(submissions.c.response).where(
     submissions.c.client_id == bindparam("client"), submissions.c.bundle_id == bindparam("bundle")

@@ -36,6 +36,16 @@ def test_the_case_page_shows_the_form_and_how_the_policy_saw_it(silva, case):
         assert words in page
 
 
+def test_a_coded_answer_is_shown_in_words_with_the_code_that_others_know_in_small(silva, house):
+    ours = {"system": "https://forms.priorauth.example.org/CodeSystem/cpap", "code": "own", "display": "A first device"}
+    theirs = {"system": "http://loinc.org", "code": "20564-1", "display": "Oxygen saturation"}
+    form = a_form_response({"2.5": {"valueCoding": ours}, "2.6": {"valueCoding": theirs}})
+    house.submit(a_submission_bundle(form=form))
+    page = silva.browser.get(f"/authorizations/{house.rows(tables.authorizations)[0]['id']}").text
+    assert "<td>A first device</td>" in page
+    assert "<td>Oxygen saturation <small>20564-1</small></td>" in page
+
+
 def test_a_reviewer_certifies(silva, case, house):
     answer = silva.decides(case, action="A1", starts="2026-03-01", ends="2026-08-31")
     assert answer.status_code == 303
@@ -51,6 +61,16 @@ def test_a_reviewer_refuses_with_reason_and_licence(silva, case, house):
     assert (last["action"], last["basis"], last["licence"], last["reason"]) == (
         "A3", "clinician", "NY/123456", "Not shown.",
     )  # fmt: skip
+
+
+def test_how_the_policy_saw_it_stays_beneath_what_people_decided_and_for_an_appeal(silva, case):
+    page = silva.browser.get(case).text
+    facts = page[page.index("<h3>Facts") : page.index("<h3>Decision rows")]
+    for said in ({"action": "A3"}, {"move": "reopened", "action": "A4"}, {"move": "decided", "action": "A1", **LAST}):
+        silva.decides(case, reason="Not shown.", **said)
+        page = silva.browser.get(case).text
+        assert "Before the verdict above: Home oxygen" in page
+        assert facts in page
 
 
 LAST = {"starts": "2026-03-01", "ends": "2026-08-31"}

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from app.cli import main
 from app.storage import tables
+from tests.app.browsing import Person
 from tests.app.fixtures import ROOT
 from tests.app.test_policies import OXYGEN, add_version
 from tests.given import a_form_response, a_submission_bundle, percent
@@ -185,6 +186,16 @@ def test_facts_of_any_kind_are_explained_and_markup_in_them_is_words(tmp_path):
     case = tmp_path / "case.json"
     case.write_text(json.dumps({"spo2": "[red]88[/]", "tested": ["[/]"], "at_rest": None, "edema": {"a": 1}}))
     assert "not a number from 50 to 100" in run("explain", "home-oxygen", case)
+
+
+def test_a_case_that_a_person_decided_is_explained_as_the_policy_weighed_it(house):
+    house.submit(a_submission_bundle(form=a_form_response({"2.1": None})))
+    row = house.rows(tables.authorizations)[0]
+    Person(house).comes_in().decides(f"/authorizations/{row['id']}", action="A3", reason="Not shown.")
+    out = run("explain", "--authorization", row["reference"], data=house.config.data)
+    assert "by dr-silva" in out
+    assert "holds: " in out
+    assert "No policy weighed it" not in out
 
 
 def test_a_stored_decision_is_explained_by_its_id_or_number(house):
