@@ -77,30 +77,26 @@ class FewAtATime(OtherPayer):
 
 
 @pytest.fixture(scope="module")
-def payer():
+def stranger():
     made = FewAtATime()
     yield made
     made.close()
 
 
-@pytest.fixture(scope="module")
-def town(opened, tmp_path_factory, payer):
-    data = tmp_path_factory.mktemp("town") / "data"
-    shutil.copytree(opened, data)
-    said = {"renderer": "plain"}
-    made = Town(data, lambda all_: all_ | said | {"payers": [all_["payers"][0] | {"base": payer.base}]})
-    yield made
-    made.close()
+@pytest.fixture
+def payer(stranger):
+    return stranger
 
 
 @pytest.fixture
-def browser(town, payer):
-    town.closed = frozenset()
-    payer.calls.clear()
+def town(abroad):
+    return abroad
+
+
+@pytest.fixture
+def browser(visitor, payer):
     payer.next = payer.asks
-    for form in town.sandbox.extensions["ehr"].records.search("QuestionnaireResponse", ""):
-        town.sandbox.extensions["ehr"].records.put(form | {"status": "entered-in-error"})
-    return Browser(town)
+    return visitor
 
 
 def says(*answers):

@@ -1,7 +1,6 @@
 """The renderer of our own: every kind of question as plain HTML, whatever the form's words are."""
 
 import re
-import shutil
 
 import pytest
 
@@ -22,8 +21,7 @@ from fhir_r4.systems import (
     UNIT,
     UNIT_OPTION,
 )
-from tests.app.other_payer import OtherPayer, a_form
-from tests.app.town import Browser, Town
+from tests.app.other_payer import a_form
 
 TYPES = ("boolean", "integer", "decimal", "quantity", "string", "text", "date", "dateTime", "time", "url", "reference",
          "attachment", "choice", "open-choice", "display", "invented")  # fmt: skip
@@ -178,30 +176,14 @@ def test_what_is_inside_something_that_is_not_asked_is_not_asked():
 HOSTILE = "\"><script>alert(1)</script>'{{7*7}}"
 
 
-@pytest.fixture(scope="module")
-def payer():
-    made = OtherPayer()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def town(opened, tmp_path_factory, payer):
-    data = tmp_path_factory.mktemp("town") / "data"
-    shutil.copytree(opened, data)
-
-    def registered(said):
-        (one,) = said["payers"]
-        return said | {"renderer": "plain", "payers": [one | {"base": payer.base}]}
-
-    made = Town(data, registered)
-    yield made
-    made.close()
+@pytest.fixture
+def payer(stranger):
+    return stranger
 
 
 @pytest.fixture
-def browser(town):
-    return Browser(town)
+def browser(visitor):
+    return visitor
 
 
 @pytest.mark.parametrize("type_", TYPES)

@@ -17,32 +17,16 @@ A = {"linkId": "a", "type": "string", "text": "What helps?"}
 B = {"linkId": "b", "type": "string", "text": "What harms?"}
 
 
-@pytest.fixture(scope="module")
-def payer():
-    made = OtherPayer()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def town(opened, tmp_path_factory, payer):
-    data = tmp_path_factory.mktemp("town") / "data"
-    shutil.copytree(opened, data)
-    said = {"renderer": "plain"}
-    made = Town(data, lambda all_: all_ | said | {"payers": [all_["payers"][0] | {"base": payer.base}]})
-    yield made
-    made.close()
+@pytest.fixture
+def payer(stranger):
+    return stranger
 
 
 @pytest.fixture
-def browser(town, payer):
-    payer.calls.clear()
+def browser(visitor, payer):
     payer.changed = []
     payer.packages = [(a_form(A, B), None, [])]
-    records = town.sandbox.extensions["ehr"].records
-    for form in records.search("QuestionnaireResponse", ""):
-        records.put(form | {"status": "entered-in-error"})
-    return Browser(town)
+    return visitor
 
 
 def kept(browser, status="in-progress"):
