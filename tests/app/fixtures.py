@@ -20,6 +20,7 @@ from app.clock import now
 from app.config import Config
 from app.logging import configure
 from app.payers import load_payers
+from app.policies import SHELF, load_edition
 from app.registration import Registration, register
 from app.sandbox.records import Records
 from app.sandbox.server import RECORDS, create_sandbox
@@ -33,6 +34,7 @@ from app.web import create_app
 from app.wiring import build
 from fhir_r4.profiles.check import committed
 from fhir_r4.wire import read_json, write_json
+from rules.shelf import Shelf
 from tests.app.other_payer import OtherPayer
 from tests.app.town import Browser, Town
 from tests.hook_answer import assert_answer
@@ -165,7 +167,7 @@ def signer():
 
 @pytest.fixture(scope="session")
 def opened(tmp_path_factory, signer):
-    """A data folder as an operator leaves it: migrated, directory loaded, clients registered."""
+    """A data folder as an operator leaves it: migrated, directory loaded, clients registered, policies checked."""
     data = tmp_path_factory.mktemp("data")
     shutil.copytree(ROOT / "fixtures" / "payer", data, dirs_exist_ok=True)
     keys = data / "keys.json"
@@ -186,6 +188,7 @@ def opened(tmp_path_factory, signer):
         )  # fmt: skip
         register(config, said)
     database.engine.dispose()
+    load_edition("", config.policies, config.forms, data, Shelf(data / SHELF))
     return data
 
 
