@@ -64,10 +64,12 @@ def check(folder: Path | None, forms: Path | None) -> None:
     from rules.shelf import Shelf
 
     config, out = Config.from_env(), _console()
-    where = folder or config.policies
+    where, read = folder or config.policies, 0
     with Console(stderr=True).status("reading policies") as status:
 
         def tell(count: int, of: int) -> None:
+            nonlocal read
+            read = of
             status.update(f"{count:,} of {of:,} policies read")
 
         beside, faulty_forms = _held_to(forms or config.forms)
@@ -79,7 +81,9 @@ def check(folder: Path | None, forms: Path | None) -> None:
         hint = f"\n    {escape(fault.suggestion)}" if fault.suggestion else ""
         out.print(f"[{colour}]{escape(fault.file)}:{fault.line}[/]: {escape(fault.message)}{hint}", soft_wrap=True)
     faults = sum(not fault.warning for fault in found)
-    said = f"{faults} faults, {len(found) - faults} warnings"
+    if not read and not faults:
+        raise click.ClickException(f"there is no policy in {where}: they are its <id>/<version>.yaml")
+    said = f"{read:,} policies read: {faults} faults, {len(found) - faults} warnings"
     out.print(f"[bold red]{said}[/]" if faults else f"[bold green]{said}[/]")
     if faults:
         raise SystemExit(1)

@@ -1,7 +1,7 @@
 """Where is a policy file not of the shape that ``policy.schema.json`` gives? Told in the author's words."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -17,14 +17,32 @@ Said = tuple[str, str]
 
 
 def schema_findings(data: Any) -> Iterator[Finding]:
-    for error in _schema().iter_errors(data):
+    if data is None:
+        yield Finding((), "the file is empty", "write a policy, or take the file away")
+        return
+    for error in _own(_schema().iter_errors(data)):
         yield Finding(tuple(error.absolute_path), *_plainly(error))
 
 
 def row_faults(row: dict[str, Any]) -> Iterator[str]:
     """Yield what the schema has against one decision row, such as a table's."""
-    for error in _row_schema().iter_errors(row):
+    for error in _own(_row_schema().iter_errors(row)):
         yield "; ".join(filter(None, _plainly(error)))
+
+
+def _own(errors: Iterable[Any]) -> Iterator[Any]:
+    """Yield the errors but those that only follow from a row's ``then`` which is no word of ours."""
+    found = list(errors)
+    strange = {
+        tuple(one.absolute_path)
+        for one in found
+        if one.validator == "enum" and list(one.absolute_path)[-1:] == ["then"]
+    }
+    for error in found:
+        where = tuple(error.absolute_path)
+        follows = "allOf" in error.absolute_schema_path and {where, (*where, "then")} & strange
+        if not follows:
+            yield error
 
 
 @cache
@@ -65,6 +83,8 @@ def _about_a_value(error: Any) -> Said | None:
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
     if error.validator == "type" and "string" in wanted and isinstance(error.instance, int | float):
         return f"unquoted, {error.instance} is a number", f'write it in quotes, "{error.instance}"'
+    if error.validator == "minItems" and list(error.absolute_path) == ["approved"]:
+        return "two different people approve a policy", "name another person who read it"
     if error.validator == "enum" and isinstance(error.instance, str):
         return error.message, nearest(error.instance, [str(one) for one in wanted])
     return None

@@ -34,6 +34,15 @@ def test_the_shipped_policies_are_without_fault():
     assert "0 faults" in run("check")
 
 
+def test_a_folder_without_a_policy_is_not_called_faultless(tmp_path):
+    assert "there is no policy in" in run("check", "--folder", tmp_path, fails=True)
+
+
+def test_how_many_policies_were_read_is_told(folder):
+    count = len([one for one in folder.glob("*/*.yaml") if one.parent.name != "value-sets"])
+    assert f"{count} policies read: 0 faults" in run("check", "--folder", folder)
+
+
 def test_every_fault_is_told_with_file_line_and_what_to_write(folder):
     file = folder / OXYGEN
     file.write_text(

@@ -9,6 +9,7 @@ from tests.given import ROOT
 
 FILE = "home-oxygen/2026.1.yaml"
 TEXT = (ROOT / "rules" / "policies" / FILE).read_text()
+LAST = "  - then: pend\n    say:  A nurse reviews this request; the values"
 
 
 def told(old, new, text=TEXT):
@@ -94,6 +95,27 @@ def test_the_file_is_named_for_policy_and_version():
 def test_what_is_no_policy_at_all_is_told_without_a_crash(text):
     with pytest.raises(FaultyFile):
         load_policy(text, FILE)
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n"])
+def test_an_empty_file_is_called_empty(text):
+    with pytest.raises(FaultyFile, match=r"the file is empty"):
+        load_policy(text, FILE)
+
+
+def test_one_approver_is_told_that_two_different_people_are_wanted():
+    ((_, message),) = faults("  - {by: Bo Diaz RN, on: 2025-11-05}\n", "")
+    assert message == "approved: two different people approve a policy"
+
+
+@pytest.mark.parametrize("row", [
+    "  - then: refuse\n    to: oxygen-nurses\n    say:  A nurse reviews this request; the values",
+    "  - then: refuse\n    for: 3 months\n    say:  A nurse reviews this request; the values",
+    "  - then: refuse\n    # say:  A nurse reviews this request; the values",
+])  # fmt: skip
+def test_a_row_whose_then_is_no_word_of_ours_is_one_fault(row):
+    ((_, message),) = faults(LAST, row)
+    assert "'refuse' is not one of" in message
 
 
 def test_all_faults_of_all_files_are_told_at_once(tmp_path):
