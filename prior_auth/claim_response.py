@@ -201,7 +201,7 @@ def _disposition(case: Case) -> str:
     authorization = case.authorization
     if authorization.pended:
         due = authorization.due_at.astimezone(case.zone)
-        return f"Pended; a decision is due by {due.isoformat(timespec='minutes')}"
+        return f"Pended; a decision is due by {due:%A, %-d %B %Y, %H:%M %Z}"
     return "; ".join(dict.fromkeys(SAID[item.decision.action] for item in authorization.items))
 
 

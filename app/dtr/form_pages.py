@@ -127,8 +127,10 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
         if not desk.completed_at:
             return redirect(url_for("dtr.form"))
         answer = sitting.app.outcomes.answer(desk)
-        asked = sitting.app.outcomes.asked(desk) if answer else ()
-        page = render_template("dtr/result.html", desk=desk, answer=answer, asked=asked)
+        asked = [one for one in sitting.app.outcomes.asked(desk) if one.words or one.wants_form] if answer else []
+        again = {words for one in asked for words in one.words}  # said with what is asked, and not twice
+        said = [words for words in answer.said if words not in again] if answer else []
+        page = render_template("dtr/result.html", desk=desk, answer=answer, asked=asked, said=said)
         return page if answer else (page, 200, {"Refresh": "2"})
 
     @made.post("/asked")

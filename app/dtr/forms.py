@@ -21,7 +21,7 @@ from app.dtr.kit import Kit
 from app.dtr.launch import Launch
 from app.dtr.live import without, without_answers
 from app.dtr.opened import OpenForm
-from app.dtr.payer import NoForm
+from app.dtr.payer import NoForm, NoneNeeded
 from app.dtr.payer_token import PayerTokens
 from app.dtr.pile import Stage
 from app.dtr.record import Record
@@ -29,7 +29,7 @@ from app.dtr.registered import Registered, RegisteredPayer
 from app.dtr.rendering import choices
 from app.dtr.reporting import report
 from app.dtr.revising import overridden
-from app.dtr.stopped import Stopped
+from app.dtr.stopped import NothingNeeded, Stopped
 from app.dtr.tasks import Asked
 from app.dtr.told import nobody
 from fhir_r4.resource import dicts, identifiers, reference, text_of
@@ -131,6 +131,8 @@ class Forms:
         """Tell a clinician in words what stops the app."""
         try:
             yield
+        except NoneNeeded as none:
+            raise NothingNeeded(str(none)) from None
         except NoForm as none:
             raise Stopped(f"The payer gave no form: {str(none).rstrip('.')}.") from None
         except EhrUnavailable:

@@ -17,7 +17,7 @@ from app.dtr.form_pages import form_pages, last_pages
 from app.dtr.response_page import response_page
 from app.dtr.sitting import Sitting
 from app.dtr.smart_app import SmartApp
-from app.dtr.stopped import Stopped
+from app.dtr.stopped import NothingNeeded, Stopped
 from app.dtr.supported import SUPPORTED
 from fhir_r4.wire import write_json
 
@@ -32,6 +32,7 @@ def pages(app: SmartApp) -> Blueprint:
     made.after_request(lambda response: _headers(response, sitting.browser))
     made.context_processor(lambda: {"csrf_token": browser.token})
     made.register_error_handler(Stopped, _stopped)
+    made.register_error_handler(NothingNeeded, _nothing_needed)
     made.register_error_handler(Forged, _forged)
     _launch_pages(made, sitting)
     form_pages(made, sitting)
@@ -117,6 +118,12 @@ def _headers(response: Response, browser_: Browser) -> Response:
 
 def _stopped(stopped: Stopped) -> tuple[Any, int]:
     return _told(str(stopped)), 409
+
+
+def _nothing_needed(needed: NothingNeeded) -> tuple[Any, int]:
+    if request.is_json:
+        return _stopped(needed)
+    return render_template("dtr/nothing.html", words=str(needed)), 200
 
 
 def _forged(_: Forged) -> tuple[Any, int]:

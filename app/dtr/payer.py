@@ -27,6 +27,10 @@ class NoForm(Exception):
     """The payer gave no form, or no more of it; the message is the payer's own word on it."""
 
 
+class NoneNeeded(NoForm):
+    """The payer gave no form and names no fault: its issues are information alone (DTR 2.2.0 oper-8)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Packaged:
     """What the payer sent: the form, its draft, and the Libraries and ValueSets that they need."""
@@ -80,7 +84,7 @@ class PayerApi:
         answer = self._packages(wanted.parameters(), "the form for this order, coverage and promise", now)
         found = [_packaged(bundle) for bundle in _bundles(answer)]
         if not found:
-            raise NoForm(_said(answer))
+            raise (NoneNeeded if _is_calm(answer) else NoForm)(_said(answer))
         return found
 
     def has_changed(self, wanted: Wanted, since: str, now: datetime) -> bool:
@@ -165,7 +169,15 @@ def _packaged(bundle: dict) -> Packaged:
     return Packaged(by_kind["Questionnaire"], by_kind["QuestionnaireResponse"], logic)
 
 
-def _said(answer: dict) -> str:
+def _issues(answer: dict) -> list[dict]:
     outcomes = [answer, *(as_dict(one.get("resource")) for one in dicts(answer.get("parameter")))]
-    words = [issue.get("diagnostics") for one in outcomes for issue in dicts(one.get("issue"))]
+    return [issue for one in outcomes for issue in dicts(one.get("issue"))]
+
+
+def _is_calm(answer: dict) -> bool:
+    return {issue.get("severity") for issue in _issues(answer)} == {"information"}
+
+
+def _said(answer: dict) -> str:
+    words = [issue.get("diagnostics") for issue in _issues(answer)]
     return "; ".join(word for word in words if isinstance(word, str)) or "the payer sent no form"

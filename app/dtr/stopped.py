@@ -1,5 +1,9 @@
-"""When can the app not go on? In words for the clinician."""
+"""When does the app go no further? In words for the clinician."""
 
 
 class Stopped(Exception):
     """The app cannot go on; the message is for the clinician and quotes nothing of the record."""
+
+
+class NothingNeeded(Stopped):
+    """There is nothing to document, says the payer; no fault of anybody's."""

@@ -156,6 +156,25 @@ def test_no_form_is_opened_that_the_payer_did_not_ask_for(browser, payer):
     assert "asks for no such form" in refused.text
 
 
+def test_an_order_that_needs_no_form_is_no_fault(browser, payer):
+    payer.packages = []
+    page = browser.launch()
+    assert page.status_code == 200
+    assert "<h1>Nothing to document</h1>" in page.text
+    assert "cannot go on" not in page.text
+    assert 'role="alert"' not in page.text
+
+
+def test_a_payer_that_has_no_form_and_wants_documents_is_told_as_a_stop(browser, payer, monkeypatch):
+    issue = {"severity": "warning", "code": "informational", "diagnostics": "Documentation is needed: call us"}
+    said = (200, {"resourceType": "OperationOutcome", "issue": [issue]})
+    monkeypatch.setattr(payer, "on_questionnaire_package", lambda _: said)
+    page = browser.launch()
+    assert page.status_code == 409
+    assert "Documentation is needed: call us." in page.text
+    assert 'role="alert"' in page.text
+
+
 @pytest.fixture
 def second_payer(payer):
     made = OtherPayer()

@@ -182,6 +182,19 @@ def test_every_answer_of_the_payer_is_shown_in_words(browser, answer, words):
     assert words in browser.get("result").text
 
 
+def test_what_is_asked_is_said_once_and_a_task_that_asks_nothing_is_not_shown(browser):
+    page = browser.launch()
+    browser.post("complete", ANSWERS, page)
+    records = browser.town.sandbox.extensions["ehr"].records
+    records.put(an_answer("A4", processNote=[{"text": "Send the letter."}]))
+    records.put(a_task(authoredOn="2099-01-01T00:00:00Z", statusReason={}))
+    page = browser.get("result").text
+    assert "Send the letter." in page
+    assert "The payer asks for more" not in page
+    records.put(a_task(LETTER, authoredOn="2099-01-01T00:00:00Z", statusReason={"text": "Send the letter."}))
+    assert browser.get("result").text.count("Send the letter.") == 1
+
+
 def test_what_the_payer_still_asks_for_is_shown_and_its_form_opened(browser, payer):
     page = browser.launch()
     browser.post("complete", ANSWERS, page)

@@ -134,7 +134,7 @@ def test_a_pend_has_its_reference_a_due_date_and_its_generation_s_outcome(genera
     assert action(item)["extension-reviewActionCode"]["valueCodeableConcept"]["coding"][0]["code"] == "A4"
     assert extension(item, ADMINISTRATION_REFERENCE_NUMBER)["valueString"].startswith("PA")
     assert answered["outcome"] == outcome
-    assert "2026-03-08" in answered["disposition"]
+    assert answered["disposition"] == "Pended; a decision is due by Sunday, 8 March 2026, 11:00 EDT"
     assert "preAuthRef" not in answered
 
 
