@@ -32,6 +32,7 @@ from fhir_r4.wire import read_object
 from questionnaires.catalog import ELM, Catalog, load_catalog
 from questionnaires.drift import drift
 from questionnaires.pages import faults_of_pages
+from questionnaires.policy_limits import with_policy_limits
 from questionnaires.policy_searches import with_policy_searches
 from rules.book import PolicyBook
 from rules.entry import Entry
@@ -230,7 +231,7 @@ def load_edition(digest: str, policies: Path, forms: Path, lists: Path, shelf: S
     """
     lines, cards = payers_lists(lists)
     book = load_book(policies, shelf, _told, lists=lines)
-    catalog = load_forms(forms, lambda form: with_policy_searches(form, book))
+    catalog = load_forms(forms, lambda form: with_policy_limits(with_policy_searches(form, book), book))
     if faults := [*form_faults(book, catalog), *_unsafe_pages(catalog)]:
         raise FaultyFile(faults)
     return Edition(digest, book, catalog, cards)

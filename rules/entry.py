@@ -7,22 +7,42 @@ them all open hundreds of megabytes.
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from decimal import Decimal
 from typing import Any, Self
 
 from rules.codes import Pattern
-from rules.facts import FactType
+from rules.facts import Fact, FactType
 from rules.policy import Policy, Status
 from rules.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Asks:
-    """What a policy asks of its form: the fact, the linkId of its question, and of what kind an answer is."""
+    """What a policy asks of its form: the fact, the linkId of its question, and what an answer can be.
+
+    Attributes:
+        limits: the least and the most that a number can be (both included), where the policy says so.
+    """
 
     name: str
     question: str
     type: FactType
     unit: str | None = None
+    limits: tuple[Decimal, Decimal] | None = None
+
+    @classmethod
+    def of(cls, fact: Fact, question: str) -> Self:
+        limits = None if fact.least is None or fact.most is None else (fact.least, fact.most)
+        return cls(fact.name, question, fact.type, fact.unit, limits)
+
+    def to_json(self) -> list[Any]:
+        limits = self.limits and [str(one) for one in self.limits]
+        return [self.name, self.question, str(self.type), self.unit, limits]
+
+    @classmethod
+    def from_json(cls, kept: list[Any]) -> Self:
+        name, question, kind, unit, limits = kept
+        return cls(name, question, FactType(kind), unit, limits and (Decimal(limits[0]), Decimal(limits[1])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +111,7 @@ class Entry:
             patterns=policy.applies_to.codes.patterns,
             orders=policy.applies_to.orders,
             questionnaire=policy.at_order_time.questionnaire,
-            asks=tuple(
-                Asks(one.name, one.question, one.type, one.unit) for one in policy.facts if one.question is not None
-            ),
+            asks=tuple(Asks.of(one, one.question) for one in policy.facts if one.question is not None),
             searches=tuple(search.written for search in policy.searches),
             digest=digest,
             open=opened or (lambda: policy),
@@ -114,7 +132,7 @@ class Entry:
             "patterns": [pattern_to_json(one) for one in self.patterns],
             "orders": sorted(self.orders),
             "questionnaire": self.questionnaire,
-            "asks": [[one.name, one.question, str(one.type), one.unit] for one in self.asks],
+            "asks": [one.to_json() for one in self.asks],
             "searches": list(self.searches),
             "digest": self.digest,
             "owner": self.owner,
@@ -134,7 +152,7 @@ class Entry:
             patterns=tuple(map(pattern_from_json, kept["patterns"])),
             orders=frozenset(kept["orders"]),
             questionnaire=kept["questionnaire"],
-            asks=tuple(Asks(name, link, FactType(kind), unit) for name, link, kind, unit in kept["asks"]),
+            asks=tuple(map(Asks.from_json, kept["asks"])),
             searches=tuple(kept["searches"]),
             digest=kept["digest"],
             open=opened,
