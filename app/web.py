@@ -27,7 +27,21 @@ from app.api import (
 )
 from app.config import Config
 from app.logging import get_logger
-from app.pages import deliveries, forms, home, hooks, inbox, lists, login, lookup, policies, review, verdict, worklist
+from app.pages import (
+    deliveries,
+    form_page,
+    forms,
+    home,
+    hooks,
+    inbox,
+    lists,
+    login,
+    lookup,
+    policies,
+    review,
+    verdict,
+    worklist,
+)
 from app.pages import door as pages
 from app.wiring import Service, build
 
@@ -41,6 +55,7 @@ PAGES = (
     hooks,
     inbox,
     policies,
+    form_page,
     forms,
     lists,
     lookup,

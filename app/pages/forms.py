@@ -11,6 +11,7 @@ from fhir_r4.resource import as_dict
 from questionnaires.adaptive import is_adaptive
 from questionnaires.catalog import Catalog, canonical_of, in_force, questions
 from rules.book import PolicyBook
+from rules.entry import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Shown:
     questions: int
     filled: int
     logic: tuple[str, ...]
-    policies: tuple[str, ...]
+    id: str
+    policies: tuple[Entry, ...]
 
 
 @pages.get("/forms")
@@ -58,7 +60,8 @@ def _shown(form: dict, catalog: Catalog, book: PolicyBook, is_in_force: bool) ->
         len(asked),
         sum(bool(_expressions(one)) for one in asked),
         tuple(one["name"] for one in libraries),
-        tuple(f"{entry.id} {entry.version}" for entry in book.entries if entry.questionnaire == name),
+        form["id"],
+        tuple(entry for entry in book.entries if entry.questionnaire == name),
     )
 
 

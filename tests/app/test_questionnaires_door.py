@@ -181,6 +181,19 @@ def test_what_went_wrong_with_a_form_is_kept_and_its_authors_see_it(house):
         assert words in page
 
 
+def test_a_form_is_read_as_a_page_with_what_is_required_and_which_facts_it_answers(house):
+    silva = Person(house).comes_in().browser
+    assert '<a href="/policies/home-oxygen/2026.1">home-oxygen 2026.1</a>' in (page := silva.get("/forms").text)
+    assert '<a href="/forms/home-oxygen/2026.1">' in page
+    page = silva.get("/forms/home-oxygen/2026.1").text
+    for words in ("Home oxygen", 'href="/policies/home-oxygen/2026.1"', '<td data-label="Fact">spo2</td>'):
+        assert words in page
+    assert '<td data-label="Required">yes</td>' in page
+    assert '<td data-label="Answer">A first device; Continued use' in silva.get("/forms/cpap/2026.1").text
+    assert silva.get("/forms/home-oxygen/1999").status_code == 404
+    assert house.web.get("/forms/home-oxygen/2026.1").status_code == 302
+
+
 def test_script_in_a_report_is_words(house):
     house.post("2.2/Questionnaire/$log-questionnaire-errors", a_report("<script>alert(1)</script>"))
     page = Person(house).comes_in().browser.get("/forms").text

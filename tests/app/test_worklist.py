@@ -153,6 +153,12 @@ def test_cases_wait_in_the_queue_that_their_decision_row_names(silva, house, tmp
     assert "<script" not in nobody.text
 
 
+def test_home_lists_the_pages_for_who_is_here_and_not_for_a_stranger(silva, house):
+    for path in ("/policies", "/lookup", "/forms", "/inbox", "/hooks", "/deliveries"):
+        assert f'<dt><a href="{path}">' in silva.browser.get("/").text
+        assert f'<dt><a href="{path}">' not in house.web.get("/").text
+
+
 def test_home_says_when_nothing_waits(silva):
     assert "No case waits" in silva.browser.get("/").text
 
