@@ -149,17 +149,20 @@ def client() -> None:
 @_DATA
 def client_add(scopes: tuple[str, ...], data: Path | None, **said: Any) -> None:
     """Register a client, or replace what is registered under its name; NAME is its client_id."""
-    from app.registration import BadRegistration, Registration, addresses, register
+    from app.registration import BadRegistration, Registration, addresses, doubts, register
 
     every = tuple(scope for given in scopes for scope in given.split())
     config = Config.from_env(data=data)
     try:
-        register(config, Registration(scopes=every, **said))
+        wanted = Registration(scopes=every, **said)
+        register(config, wanted)
     except BadRegistration as bad:
         raise click.ClickException(str(bad)) from None
     click.echo(f"client {said['name']} is registered; tell its operator:")
     for what, where in addresses(config.base_url, hooks=bool(said["hook_issuer"])):
         click.echo(f"  {what:<8} {where}")
+    for doubt in doubts(wanted):
+        click.echo(f"warning: {doubt}", err=True)
 
 
 @client.command("list")

@@ -17,6 +17,7 @@ from app.storage.clients import Client
 from app.storage.database import Database
 from app.wiring import build
 from fhir_r4.generations import Generation
+from fhir_r4.npi import is_npi
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import Identifier, dicts, text_of
 from fhir_r4.systems import NPI
@@ -49,7 +50,7 @@ def register(config: Config, said: Registration) -> None:
     """Register a client under its name, or replace what was registered.
 
     Raises:
-        BadRegistration: a name, key set, scope or URL that cannot be used.
+        BadRegistration: a name, key set, scope, organization or URL that cannot be used.
     """
     if not said.name or len(said.name) > 64 or not said.name.replace("-", "").replace("_", "").isalnum():
         raise BadRegistration("a name is made of letters, digits, - and _")
@@ -84,6 +85,14 @@ def register(config: Config, said: Registration) -> None:
             events.record(connection, kind, actor="operator", at=moment, client=said.name, scopes=scopes)
     except IntegrityError:
         raise BadRegistration("another client has this --hook-issuer") from None
+
+
+def doubts(said: Registration) -> Iterator[str]:
+    """Yield why a client that is registered so can do nothing, in words for its operator."""
+    if not said.scopes and not said.hook_issuer:
+        yield "it has no scopes and no hook issuer, so it can do nothing; add --scope, or --hook-issuer and --hook-jwks"
+    elif said.scopes and not said.jwks:
+        yield "it has no keys, so it gets no token by itself; add --jwks, or issue one with 'priorauth client token'"
 
 
 def addresses(base_url: str, *, hooks: bool) -> Iterator[tuple[str, str]]:
@@ -126,7 +135,10 @@ def operator_token(config: Config, name: str, minutes: int) -> str:
 
 
 def _organization(given: str) -> Identifier:
-    return Identifier.parse(given) if "|" in given else Identifier(NPI, given)
+    found = Identifier.parse(given) if "|" in given else Identifier(NPI, given)
+    if found.system == NPI and not is_npi(found.value):
+        raise BadRegistration(f"--organization {given}: no NPI, ten digits of which the last checks the others")
+    return found
 
 
 def _keys(given: str | None, config: Config) -> tuple[dict | None, str | None]:

@@ -90,7 +90,7 @@ def own(house, fake):
     service = replace(house.service, config=config, directory=systems, back_end=systems)
     app = create_app(config, service)
     keys = str(house.config.data / "keys.json")
-    register(config, Registration(name="core", organizations=("1",), scopes=SCOPES, jwks=keys))
+    register(config, Registration(name="core", scopes=SCOPES, jwks=keys))
     return House(config, service, app.test_client(), house.signer, house.clock)
 
 
@@ -327,13 +327,13 @@ def test_a_decision_that_cannot_stand_changes_nothing(own, fake, changes, status
 def test_only_the_client_that_the_operator_named_brings_decisions(own, fake):
     case = a_case(own, fake)
     keys = str(own.config.data / "keys.json")
-    register(own.config, Registration(name="another", organizations=("1",), scopes=SCOPES, jwks=keys))
+    register(own.config, Registration(name="another", scopes=SCOPES, jwks=keys))
     assert bring(own, decision(case), "another").status_code == 403
 
 
 def test_nobody_does_where_none_is_named(house):
     keys = str(house.config.data / "keys.json")
-    register(house.config, Registration(name="core", organizations=("1",), scopes=SCOPES, jwks=keys))
+    register(house.config, Registration(name="core", scopes=SCOPES, jwks=keys))
     assert bring(house, {}).status_code == 403
 
 

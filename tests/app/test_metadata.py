@@ -136,7 +136,7 @@ def test_every_scope_that_it_names_can_be_granted(house, version):
 
     said = house.web.get(f"/fhir/{version}/.well-known/smart-configuration").json["scopes_supported"]
     keys = str(house.config.data / "keys.json")
-    register(house.config, Registration(name="all", organizations=("1",), scopes=tuple(said), jwks=keys))
+    register(house.config, Registration(name="all", scopes=tuple(said), jwks=keys))
     answer = house.ask_for_token(" ".join(said), client_assertion=house.assertion("all"))
     assert set(answer.json["scope"].split()) == set(said)
 

@@ -145,6 +145,20 @@ def test_an_operator_migrates_loads_registers_lists_and_issues(tmp_path):
     assert token not in str(held)
 
 
+@pytest.mark.parametrize("wrong", ["abc", "123456789", "1234567890", "http://hl7.org/fhir/sid/us-npi|1234567890"])
+def test_an_organization_without_a_right_npi_is_not_registered(tmp_path, wrong):
+    run("migrate", data=tmp_path)
+    said = run("client", "add", "clinic", "--organization", wrong, "--scope", "system/Claim.c", data=tmp_path, ok=False)
+    assert f"--organization {wrong}: no NPI" in said
+    assert run("client", "list", data=tmp_path) == ""
+
+
+def test_a_client_that_can_do_nothing_is_told_so(tmp_path):
+    run("migrate", data=tmp_path)
+    assert "it can do nothing; add --scope" in run("client", "add", "clinic", data=tmp_path)
+    assert "it has no keys" in run("client", "add", "clinic", "--scope", "system/Claim.c", data=tmp_path)
+
+
 def test_mistakes_are_a_sentence_and_not_a_traceback(tmp_path):
     assert "there is no file" in run("directory", "load", data=tmp_path, ok=False)
     (tmp_path / "payer.yaml").write_text("payers: 5\n")
