@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from flask import g, render_template, request
+from flask import g, render_template, request, url_for
+from flask import redirect as to
+from werkzeug import Response
 
 from app.current import the_service
 from app.pages.door import pages
@@ -62,6 +64,17 @@ def policies() -> str:
         standing=_standing(service) if g.person else None,
         words=_words,
     )
+
+
+@pages.get("/policies/<identity>")
+def present_policy(identity: str) -> Response:
+    """Lead to the version in force, or the nearest to it: an address to keep."""
+    service = the_service()
+    versions = [one for one in service.book.entries if one.id == identity and not one.line]
+    if not versions:
+        raise Unknown("there is no such policy")
+    found = shelf(versions, service.payers[0].today(service.now())).present.policy
+    return to(url_for("pages.policy", identity=identity, version=found.version), 303)
 
 
 @pages.get("/policies/<identity>/<version>")

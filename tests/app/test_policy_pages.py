@@ -51,6 +51,16 @@ def text(page):
 # browsing
 
 
+def test_a_policy_without_a_version_leads_to_the_one_in_force(silva):
+    answer = silva.browser.get("/policies/home-oxygen")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/policies/home-oxygen/2026.1")
+
+
+@pytest.mark.parametrize("unknown", ["nothing", "%3Cscript%3E", "plan-exclusions", "no-authorization"])
+def test_an_unknown_policy_is_not_found(silva, unknown):
+    assert silva.browser.get(f"/policies/{unknown}").status_code == 404
+
+
 def test_all_policies_are_listed_with_codes_and_what_they_ask(silva):
     page = text(silva.browser.get("/policies").text)
     for words in ("Home oxygen, stationary system", "E0424", "72148", "Prior authorization is needed.", "in force"):
