@@ -28,11 +28,11 @@ def facts_from(response: dict, wanted: Iterable[Fact]) -> tuple[dict[str, Any], 
     for fact in wanted:
         given = answers.get(fact.question, []) if fact.question else []
         if len(given) > 1:
-            notes.append(f"{fact.name}: answered more than once")
+            notes.append(f"{fact.words}: answered more than once")
         elif given:
             value = plain(given[0], fact)
             if value is None:
-                notes.append(f"{fact.name}: not {fact.kind}" + (f" in {fact.unit}" if fact.unit else ""))
+                notes.append(f"{fact.words}: not {fact.kind}" + (f" in {fact.unit}" if fact.unit else ""))
             else:
                 facts[fact.name] = value
     return facts, tuple(notes)

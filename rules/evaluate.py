@@ -106,7 +106,7 @@ def evaluate(
     """
     given = {fact: facts[fact.name] for fact in policy.facts if facts.get(fact.name) is not None}
     known = {fact.name: value for fact, value in given.items() if fact.holds(value)}
-    said = [*notes, *(f"{fact.name}: not {fact.kind}, taken as missing" for fact in given if fact.name not in known)]
+    said = [*notes, *(f"{fact.words}: not {fact.kind}, taken as missing" for fact in given if fact.name not in known)]
     days = {"authored": authored, "received": received, "service": service or authored}
     variables = {fact.name: [] for fact in policy.facts} | known | {name: day.isoformat() for name, day in days.items()}
     answers = {criterion.name: _answer(criterion, variables, said) for criterion in policy.criteria}
@@ -170,9 +170,7 @@ def missing(policy: Policy, answers: Mapping[str, Answer], known: Facts) -> tupl
             break
         wanted |= asked or set()
     return tuple(
-        Missing(fact.name, fact.need, fact.ask or fact.name, fact.question)
-        for fact in policy.facts
-        if fact.name in wanted
+        Missing(fact.name, fact.need, fact.words, fact.question) for fact in policy.facts if fact.name in wanted
     )
 
 

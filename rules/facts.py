@@ -126,6 +126,11 @@ class Fact:
         return tuple(one.search for one in self.whence if one.search)
 
     @property
+    def words(self) -> str:
+        """Return what people are told it is: the sentence by which they are asked, else its name."""
+        return self.ask or self.name
+
+    @property
     def kind(self) -> str:
         """Return what is expected, in words."""
         between = f" from {self.least} to {self.most}" if self.least is not None and self.most is not None else ""

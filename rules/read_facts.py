@@ -48,18 +48,18 @@ def _take(fact: Fact, whence: Whence, policy: Policy, evidence: Evidence, known:
     try:
         seen = _PLACES[whence.place](fact, whence, policy, evidence)
     except Exception as error:  # noqa: BLE001 fhirpathpy raises bare Exceptions: a resource of an unexpected shape
-        known.notes.append(f"{fact.name}: {whence.place} {whence.what}: {type(error).__name__}, not read")
+        known.notes.append(f"{fact.words}: {whence.place} {whence.what}: {type(error).__name__}, not read")
         return False
     usable: dict[Any, str] = {}
     for value, where in seen:
         found = plain(value, fact)
         if found is None:
             unit = f" in {fact.unit}" if fact.unit else ""
-            known.notes.append(f"{fact.name}: {whence.place} {where} is not {fact.kind}{unit}")
+            known.notes.append(f"{fact.words}: {whence.place} {where} is not {fact.kind}{unit}")
         else:
             usable.setdefault(found, where)
     if len(usable) > 1:
-        known.notes.append(f"{fact.name}: {whence.place} has several answers, taken as missing")
+        known.notes.append(f"{fact.words}: {whence.place} has several answers, taken as missing")
         return True
     for value, where in usable.items():
         known.facts[fact.name], known.origins[fact.name] = value, Origin(whence.place, where)

@@ -118,7 +118,7 @@ def test_kilopascal_becomes_millimetres_of_mercury():
 def test_several_answers_are_none_and_no_less_trusted_place_fills_in(bad):
     outcome = on(answers={"1": bad})
     assert "weight" not in outcome.facts
-    assert "weight: question has several answers, taken as missing" in outcome.notes
+    assert "The patient's weight: question has several answers, taken as missing" in outcome.notes
 
 
 def test_the_same_answer_twice_is_one():
@@ -126,10 +126,10 @@ def test_the_same_answer_twice_is_one():
 
 
 @pytest.mark.parametrize("wrong", [kilograms(80, "cm"), kilograms(800), "80", None, [], {}])
-def test_an_answer_that_does_not_count_is_noted_and_the_next_place_is_asked(wrong):
+def test_an_answer_that_does_not_count_is_noted_in_the_words_of_its_question_and_the_next_place_is_asked(wrong):
     outcome = on(answers={"1": [wrong]})
     assert outcome.facts["weight"] == 95
-    assert "weight: question 1 is not a number from 1 to 400 in kg" in outcome.notes
+    assert "The patient's weight: question 1 is not a number from 1 to 400 in kg" in outcome.notes
 
 
 @pytest.mark.parametrize("records", [
