@@ -73,12 +73,13 @@ class Ehr:
         return caller
 
     def submit(self, order_reference: str, version: str, now: datetime) -> Caller:
-        """Ask the payer for authorization of an order, with the completed forms on file."""
+        """Ask the payer for authorization of an order, with the completed forms on file, and keep what it answers."""
         caller, base = Caller("EHR"), f"{self.payer}/fhir/{version}"
         bundle = self.request_bundle(order_reference, now)
         self.records.put(bundle["entry"][0]["resource"], now)
         token = self._access_token(caller, base, now)
         caller.post(f"{base}/Claim/$submit", f"Claim bundle for {order_reference} (PAS {version})", bundle, token)
+        self._keep(as_dict(caller.exchanges[-1].answer), self._order(order_reference)["subject"], now)
         return caller
 
     def request_bundle(self, order_reference: str, now: datetime) -> dict:
@@ -153,14 +154,17 @@ class Ehr:
         return self.authorization.launch(context)
 
     def completed(self, form: dict, now: datetime) -> None:
-        """Ask for authorization of the order that a completed form documents, and keep the payer's answer."""
+        """Ask for authorization of the order that a completed form documents."""
         for order in _orders_of(form) & self.awaited:
             self.awaited.discard(order)
-            answer = as_dict(self.submit(order, _version_of(form), now).exchanges[-1].answer)
-            for entry in dicts(answer.get("entry")):
-                element = _OF_PATIENT.get(kind(entry.get("resource")))
-                if element:
-                    self.records.put(entry["resource"] | {element: form["subject"]}, now)
+            self.submit(order, _version_of(form), now)
+
+    def _keep(self, answer: dict, patient: dict, now: datetime) -> None:
+        """Put what the payer answered into the patient's chart."""
+        for entry in dicts(answer.get("entry")):
+            element = _OF_PATIENT.get(kind(entry.get("resource")))
+            if element:
+                self.records.put(entry["resource"] | {element: patient}, now)
 
     def _order(self, order_reference: str) -> dict:
         found = self.records.get(order_reference)

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from werkzeug.serving import make_server
 
+from app.registration import Registration, register
+from app.sandbox.ehr import CLIENT_ID, SCOPES
 from app.sandbox.keys import Keys
 from app.sandbox.smart import Context
 from app.storage import tables
@@ -225,3 +227,15 @@ def test_who_closes_the_form_leaves_nothing_behind(browser):
     browser.post("close", {}, page)
     browser.session.cookies.set("priorauth_dtr", secret, path="/dtr")
     assert browser.get("form.json").status_code == 409
+
+
+def test_the_chart_shows_what_the_payer_answered_to_a_request_of_the_ehr_s_staff(town):
+    keys = f"{town.ehr}/jwks.json"
+    said = Registration(name=CLIENT_ID, organizations=("1234567893",), scopes=tuple(SCOPES.split()), jwks=keys)
+    register(town.service.config, said)
+    chart = town.sandbox.test_client()
+    asked = chart.post("/clerk/submit", json={"order": ORDER, "version": "2.0"})
+    assert asked.status_code == 200
+    page = chart.get("/chart/amy-baxter").text.partition("Answers of the payer")[2]
+    assert "None yet" not in page
+    assert "<td>Pended</td>" in page
