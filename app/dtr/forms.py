@@ -56,8 +56,8 @@ class Forms:
 
     def open(self, found: Found) -> tuple[Desk, Kit]:
         """Fetch the form, fill it, and return the desk with it, and what came with it; Stopped."""
-        payer = self._payer_of(found.launch)
         with self._told():
+            payer = self._payer_of(found.launch)
             opened = self._client(payer).open(found.launch, self.now(), found.earlier)
         self._report(payer, found.launch, opened)
         desk = Desk.of(found.launch, payer.name, opened)

@@ -20,6 +20,7 @@ from app.dtr.smart_app import SmartApp
 from app.dtr.stopped import NothingNeeded, Stopped
 from app.dtr.supported import SUPPORTED
 from fhir_r4.wire import write_json
+from rules.ports import EhrUnavailable
 
 LIMIT_BYTES = 2_000_000
 
@@ -33,6 +34,7 @@ def pages(app: SmartApp) -> Blueprint:
     made.context_processor(lambda: {"csrf_token": browser.token})
     made.register_error_handler(Stopped, _stopped)
     made.register_error_handler(NothingNeeded, _nothing_needed)
+    made.register_error_handler(EhrUnavailable, _ehr_away)
     made.register_error_handler(Forged, _forged)
     _launch_pages(made, sitting)
     form_pages(made, sitting)
@@ -124,6 +126,10 @@ def _nothing_needed(needed: NothingNeeded) -> tuple[Any, int]:
     if request.is_json:
         return _stopped(needed)
     return render_template("dtr/nothing.html", words=str(needed)), 200
+
+
+def _ehr_away(_: EhrUnavailable) -> tuple[Any, int]:
+    return _told("The EHR does not answer now. Nothing is lost; try again."), 409
 
 
 def _forged(_: Forged) -> tuple[Any, int]:

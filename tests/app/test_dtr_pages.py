@@ -160,6 +160,16 @@ def test_what_the_ehr_refuses_is_said_and_the_rest_is_filled(browser):
     assert "2.1" in {link for link, mark in state["marks"].items() if mark["kind"] == "empty"}
 
 
+def test_an_ehr_that_gives_no_coverage_is_told_of_in_words(browser):
+    """Whose form it is cannot be known; the page says so, and a later try opens the form."""
+    browser.town.closed = frozenset({"/fhir/Coverage/amy-baxter-acme"})
+    page = browser.launch()
+    assert page.status_code == 409
+    assert "The EHR did not give what the form is about" in page.text
+    browser.town.closed = frozenset()
+    assert browser.get("").status_code == 200
+
+
 @pytest.mark.requirement("dtr-2.0.1@212", "dtr-2.2.0@spec-142")
 def test_what_is_typed_stays_on_the_desk_and_counts(browser):
     page = browser.launch()

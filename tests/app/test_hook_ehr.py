@@ -81,8 +81,8 @@ def ehr():
     held.server_close()
 
 
-def reader(ehr, *, seconds=2.0, lines=None, token="t"):
-    door = Door(allow_loopback_http=True, timeout_seconds=1, limit_bytes=5_000_000)
+def reader(ehr, *, seconds=2.0, patience=1, lines=None, token="t"):
+    door = Door(allow_loopback_http=True, timeout_seconds=patience, limit_bytes=5_000_000)
     server = HttpEhr(door, ehr.base, token, allowed=[ehr.base], deadline=time.monotonic() + seconds)
     return HookEhr(server, lines or EhrLines(4), token=True)
 
