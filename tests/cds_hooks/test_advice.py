@@ -401,7 +401,7 @@ def test_what_a_matched_policy_asks_about_is_read_and_nothing_else():
     assert ehr.rounds[0] == [
         "Observation?patient=amy-baxter&code=http://loinc.org|29463-7&_sort=-date&_count=1",
         "Condition?patient=amy-baxter&clinical-status=active",
-        "MedicationRequest?patient=amy-baxter&status=active",
+        "MedicationRequest?patient=amy-baxter&status=active&code=1657981",
         "Procedure?patient=amy-baxter&code=97110",
         "Practitioner/lindqvist",
     ]
