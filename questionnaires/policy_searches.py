@@ -9,9 +9,8 @@ Source: SDC 4.0.0 "Expression-based population", x-fhir-query variables; DTR 2.0
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from fhir_r4.resource import extension, extensions, text_of, value_of
 from fhir_r4.systems import (
@@ -20,11 +19,11 @@ from fhir_r4.systems import (
     LAUNCH_CONTEXT,
     VARIABLE,
 )
-from questionnaires.adaptive import SUFFIX
 from questionnaires.catalog import questions
+from questionnaires.policies_of_form import extended, naming
 from rules.book import PolicyBook
 from rules.facts import Fact, FactType, Whence
-from rules.policy import Policy, Status
+from rules.policy import Policy
 
 _DATED = {  # the search parameter for the day that a resource is about; as common as servers have it
     "AllergyIntolerance": "date",
@@ -66,7 +65,7 @@ def with_policy_searches(form: dict, book: PolicyBook) -> dict:
     if patient is None or not asked:
         return form
     found: dict[str, _Filled] = {}
-    for policy in _naming(form, book, asked):
+    for policy in _opened(form, book, asked):
         for fact in policy.facts:
             item = asked.get(fact.question or "")
             if item and fact.question not in found and (filled := _filled(fact, item, patient)):
@@ -74,17 +73,10 @@ def with_policy_searches(form: dict, book: PolicyBook) -> dict:
     return _written(form, list(found.values())) if found else form
 
 
-def _naming(form: dict, book: PolicyBook, asked: dict[str, dict]) -> Iterator[Policy]:
+def _opened(form: dict, book: PolicyBook, asked: dict[str, dict]) -> Iterator[Policy]:
     """Open the policies that name the form, look for something in a record, and ask such a question."""
-    name = f"{form['id']}|{form['version']}"
-    for entry in sorted(book.entries, key=lambda one: one.rank, reverse=True):
-        wanted = (entry.questionnaire or "").replace(f"{SUFFIX}|", "|")
-        if (
-            wanted == name
-            and entry.status is Status.ACTIVE
-            and entry.searches
-            and asked.keys() & {one.question for one in entry.asks}
-        ):
+    for entry in sorted(naming(form, book), key=lambda one: one.rank, reverse=True):
+        if entry.searches and asked.keys() & {one.question for one in entry.asks}:
             yield entry.open()
 
 
@@ -133,11 +125,6 @@ def _not_void(whence: Whence) -> str:
 
 
 def _written(form: dict, filled: list[_Filled]) -> dict:
-    by_link = {one.question: one for one in filled}
-
-    def with_expressions(items: Iterable[dict]) -> list[dict]:
-        return [_with_expression(item, by_link, with_expressions) for item in items]
-
     taken = {text_of(value_of(one).get("name")) for one in extensions(form, VARIABLE)}
     variables = [
         {"url": VARIABLE, "valueExpression": {
@@ -145,16 +132,13 @@ def _written(form: dict, filled: list[_Filled]) -> dict:
         }}
         for one in filled if one.variable not in taken
     ]  # fmt: skip
-    return form | {"extension": [*form.get("extension", []), *variables], "item": with_expressions(form["item"])}
-
-
-def _with_expression(item: dict, by_link: dict[str, _Filled], below: Any) -> dict:
-    held = item | ({"item": below(item["item"])} if item.get("item") else {})
-    filled = by_link.get(text_of(item.get("linkId")) or "")
-    if filled is None:
-        return held
-    asked = {"language": "text/fhirpath", "expression": filled.expression}
-    return held | {"extension": [*item.get("extension", []), {"url": INITIAL_EXPRESSION, "valueExpression": asked}]}
+    initial = {
+        one.question: [{"url": INITIAL_EXPRESSION, "valueExpression": {
+            "language": "text/fhirpath", "expression": one.expression,
+        }}]
+        for one in filled
+    }  # fmt: skip
+    return extended(form, initial) | {"extension": [*form.get("extension", []), *variables]}
 
 
 def _has_expression(item: dict) -> bool:
