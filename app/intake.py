@@ -4,7 +4,6 @@ Gathered: who is known, what is on file, which case it changes. Decided: by ``pr
 and answer in one transaction. Where somebody else changes the case meanwhile, it is looked at again as it is now.
 """
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -60,7 +59,7 @@ class Request:
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.generation.encode() + self.body).hexdigest()
+        return authorizations.digest_of(self.generation, self.body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ nobody knows) is not issued: the hook then says that authorization has to be ask
 authorization by itself, ever: whoever cancels it is asked nothing behind their back.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -133,7 +132,7 @@ class Issuer:
             id=new_id(),
             client_id=self.client.id,
             transaction=submission.identifier,
-            digest=hashlib.sha256(generation.encode() + body).hexdigest(),
+            digest=authorizations.digest_of(generation, body),
             generation=generation,
             received_at=self.now,
             authorization_id=authorization.id,

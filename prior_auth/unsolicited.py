@@ -74,7 +74,8 @@ def request_bundle(asked: Unsolicited, now: datetime) -> dict:
 def _claim(asked: Unsolicited, held: Iterable[dict], now: datetime) -> dict:
     evidence = asked.evidence
     order, coverage = evidence.order or {}, evidence.coverage or {}
-    records = [one for one in evidence.records if local_reference(one) in {local_reference(each) for each in held}]
+    sent = {local_reference(one) for one in held}
+    records = [one for one in evidence.records if local_reference(one) in sent]
     claim = {
         "resourceType": "Claim",
         "id": asked.identity,

@@ -4,6 +4,7 @@ What changes together commits together: the authorization, its items and decisio
 are written on the caller's one connection.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +31,7 @@ class Received:
 
     Attributes:
         transaction: Bundle.identifier.
-        digest: of generation and body, byte for byte.
+        digest: ``digest_of`` generation and body.
         authorization_id: None where the answer was a business error.
         bundle_id: of the answer, by which it is read again.
         noted: in what the request departs from its profile, and was let pass.
@@ -47,6 +48,11 @@ class Received:
     response: bytes
     bundle_id: str | None = None
     noted: tuple[Issue, ...] = ()
+
+
+def digest_of(generation: str, body: bytes) -> str:
+    """Return by what the same request is recognised: a SHA-256 of generation and body, byte for byte."""
+    return hashlib.sha256(generation.encode() + body).hexdigest()
 
 
 def received_before(connection: Connection, client_id: str, transaction: Identifier) -> Received | None:
