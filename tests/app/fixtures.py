@@ -36,7 +36,7 @@ from fhir_r4.profiles.check import committed
 from fhir_r4.wire import read_json, write_json
 from rules.shelf import Shelf
 from tests.app.other_payer import OtherPayer
-from tests.app.town import Browser, Town
+from tests.app.town import Browser, Town, paid_by
 from tests.hook_answer import assert_answer
 from tests.second_opinion import assert_profiled
 
@@ -248,12 +248,7 @@ def abroad(opened, tmp_path_factory, stranger):
     """A town whose coverages are all the stranger's; forms are drawn with plain controls."""
     data = tmp_path_factory.mktemp("abroad") / "data"
     shutil.copytree(opened, data)
-
-    def registered(said):
-        (one,) = said["payers"]
-        return said | {"renderer": "plain", "payers": [one | {"base": stranger.base}]}
-
-    made = Town(data, registered)
+    made = Town(data, paid_by(stranger))
     made.stranger = stranger
     yield made
     made.close()

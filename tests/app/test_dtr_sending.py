@@ -13,7 +13,7 @@ from fhir_r4.generations import Generation
 from fhir_r4.resource import extension, extensions
 from fhir_r4.systems import CANDIDATE_EXPRESSION, INTENDED_USE, SIGNATURE, SIGNATURE_REQUIRED
 from tests.app.other_payer import OtherPayer, a_form
-from tests.app.town import Browser, Town
+from tests.app.town import Browser, Town, paid_by
 from tests.second_opinion import assert_fhir, assert_profiled
 
 WHEN = datetime(2026, 3, 1, 17, tzinfo=UTC)
@@ -69,8 +69,7 @@ def payer():
 def browser(opened, tmp_path, payer):
     data = tmp_path / "data"
     shutil.copytree(opened, data)
-    said = {"renderer": "plain"}
-    town = Town(data, lambda all_: all_ | said | {"payers": [all_["payers"][0] | {"base": payer.base}]})
+    town = Town(data, paid_by(payer))
     yield Browser(town)
     town.close()
 

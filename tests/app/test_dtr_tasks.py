@@ -9,7 +9,7 @@ from app.sandbox.smart import Context
 from fhir_r4.resource import local_reference
 from fhir_r4.systems import PAS_TEMP
 from tests.app.other_payer import OtherPayer, a_form
-from tests.app.town import ORDER, Browser, Town
+from tests.app.town import ORDER, Browser, Town, paid_by
 from tests.second_opinion import assert_fhir
 
 AMY, WHO = "amy-baxter", "Practitioner/lindqvist"
@@ -88,8 +88,7 @@ def browser(opened, tmp_path, payer):
     payer.calls.clear()
     data = tmp_path / "data"
     shutil.copytree(opened, data)
-    said = {"renderer": "plain"}
-    town = Town(data, lambda all_: all_ | said | {"payers": [all_["payers"][0] | {"base": payer.base}]})
+    town = Town(data, paid_by(payer))
     yield Browser(town)
     town.close()
 

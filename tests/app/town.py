@@ -19,6 +19,16 @@ SCOPES = ("system/Questionnaire.rs", "system/ValueSet.rs", "system/Library.rs")
 ORDER = "DeviceRequest/home-oxygen"
 
 
+def paid_by(payer):
+    """Return the change of ``dtr.yaml`` by which the one payer is another; forms are drawn with plain controls."""
+
+    def changed(registered):
+        (one,) = registered["payers"]
+        return registered | {"renderer": "plain", "payers": [one | {"base": payer.base}]}
+
+    return changed
+
+
 class Town:
     """Payer and EHR behind sockets, and a way to take one of the EHR's doors away."""
 

@@ -7,7 +7,7 @@ import pytest
 from app.sandbox.smart import Context
 from fhir_r4.systems import INITIAL_EXPRESSION, ITEM_CONTROL, OPTION_EXCLUSIVE, UNIT, UNIT_OPTION
 from tests.app.other_payer import OtherPayer, a_form
-from tests.app.town import ORDER, Town
+from tests.app.town import ORDER, Town, paid_by
 from tests.journeys.browser import a_browser, picture
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -62,7 +62,7 @@ def payer():
 def town(opened, tmp_path, payer):
     data = tmp_path / "data"
     shutil.copytree(opened, data)
-    made = Town(data, lambda said: said | {"renderer": "plain", "payers": [said["payers"][0] | {"base": payer.base}]})
+    made = Town(data, paid_by(payer))
     yield made
     made.close()
 
