@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import replace
 from functools import cache
 from importlib import resources
+from threading import Lock
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator, RegexOptions
@@ -68,6 +69,7 @@ class Profiles:
         slicer = Slicer(self.definitions)
         self._schemas = Schemas(self.definitions, slicer, deviations.displaced)
         self._validators: dict[str, Draft202012Validator] = {}
+        self._building = Lock()
         self._tools = Tools(
             definitions=self.definitions,
             slicer=slicer,
@@ -95,14 +97,18 @@ class Profiles:
                 if (profile := self.definitions.profile(canonical)) is not None and profile.kind == "resource":
                     self._validator(profile)
                     self._tools.watches.of(profile)
+                    self._tools.again.of(profile)
 
     def _validator(self, profile: Profile) -> Draft202012Validator:
         found = self._validators.get(profile.key)
         if found is None:
-            schema = self._schemas.of(profile)
-            found = Draft202012Validator(schema, mask="a value", pattern_options=RegexOptions())
-            self._validators[profile.key] = found
+            with self._building:
+                found = self._validators.get(profile.key) or self._compiled(profile)
+                self._validators[profile.key] = found
         return found
+
+    def _compiled(self, profile: Profile) -> Draft202012Validator:
+        return Draft202012Validator(self._schemas.of(profile), mask="a value", pattern_options=RegexOptions())
 
     def reach(self) -> list[str]:
         """Return the canonicals of what the operations' bodies hold, so that these can be prepared."""
@@ -119,7 +125,8 @@ class Profiles:
         profile = self.definitions.profile(canonical)
         if profile is None:
             raise LookupError(f"no such profile is compiled: {canonical}")
-        return dict(self._schemas.of(profile))
+        with self._building:
+            return dict(self._schemas.of(profile))
 
     def keeps_to_schema(self, resource: dict, profile: Profile) -> bool:
         """Tell whether a resource needs no closer look at its structure, values, slices and codes."""

@@ -137,8 +137,8 @@ class Pool:
 
     def __getitem__(self, number: int) -> Element:
         found = self._seen.get(number)
-        if found is None:
-            found = self._seen[number] = element_from(self._read(self._lines[number]), self)
+        if found is None:  # two threads may read it, but it is one node: what is known of it is kept by its id
+            found = self._seen.setdefault(number, element_from(self._read(self._lines[number]), self))
         return found
 
     def __len__(self) -> int:

@@ -1,5 +1,8 @@
 """Which elements of a profile are watched, and for what? Worked out once for each element and type."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from fhir_r4.profiles.deviations import Deviations
@@ -26,6 +29,7 @@ from fhir_r4.resource import kind
 
 _BACKBONE = frozenset({"BackboneElement", "Element"})
 _RESOURCES = frozenset({"Resource", "DomainResource"})
+_Key = tuple[int, str, int]
 _NOWHERE = Asked(lambda _: None, lambda _value, _key: False)
 
 
@@ -34,6 +38,9 @@ class Watches:
 
     ``again``: for a resource that was found in order under another profile. What FHIR itself says of its codings,
     numbers and datatypes, and FHIR's own invariants, every profile says again.
+
+    An element may contain itself, so a watch is known by its key before it is whole; only the thread that builds it
+    sees it then.
     """
 
     def __init__(
@@ -45,17 +52,58 @@ class Watches:
         self._numbers = () if again else (is_written_whole,)
         self._slicer = slicer
         self._deviations = deviations
-        self._known: dict[tuple[int, str, int], Watch] = {}
+        self._whole: dict[_Key, Watch] = {}
+        self._begun: dict[_Key, Watch] = {}
+        self._building = Lock()
 
     def of(self, profile: Profile) -> Watch:
         """Return what to watch in a resource under ``profile``."""
         root = self._definitions.root(profile)
+        found = self._whole.get((id(root), "", 0))
+        if found is None:
+            with self._alone():
+                found = self._of_root(root)
+        return found
+
+    def element(self, element: Element, type_: Type | None, root: Element) -> Watch:
+        """Return what to watch in a value of ``type_`` at an element below ``root``."""
+        found = self._whole.get(_key(element, type_, root))
+        if found is None:
+            with self._alone():
+                found = self._of_element(element, type_, root)
+        return found
+
+    def property(self, name: str, element: Element, type_: Type | None, root: Element) -> Look | None:
+        """Return how to look at all that stands under a property; None where there is nothing to look at."""
+        return self._look_at(name, element, type_, self.element(element, type_, root))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Build while nobody else does; what was begun is known to the others when all of it is whole."""
+        with self._building:
+            try:
+                yield
+                self._whole |= self._begun
+            finally:
+                self._begun.clear()
+
+    def _of_root(self, root: Element) -> Watch:
         key = (id(root), "", 0)
-        if key not in self._known:
-            watch = self._known[key] = Watch(rules=self._rules(root))
-            self._add_children(watch, root, root, open_=True)
-            watch.settle()
-        return self._known[key]
+        found = self._whole.get(key)
+        if found is None:
+            found = self._begun[key] = Watch(rules=self._rules(root))
+            self._add_children(found, root, root, open_=True)
+            found.settle()
+        return found
+
+    def _of_element(self, element: Element, type_: Type | None, root: Element) -> Watch:
+        key = _key(element, type_, root)
+        found = self._whole.get(key) or self._begun.get(key)
+        if found is None:
+            found = self._begun[key] = Watch(rules=self._rules(element))
+            self._fill(found, element, type_, root)
+            found.settle()
+        return found
 
     def _add_children(self, watch: Watch, element: Element, root: Element, *, open_: bool = False) -> None:
         """Add what is below; ``open_``: the schema lets extensions pass that no slice names."""
@@ -65,8 +113,8 @@ class Watches:
                 continue
             if name == "extension" and not (open_ or child.slices):
                 continue
-            inner = self.element(child, type_, root)
-            look = self.property(name, child, type_, root)
+            inner = self._of_element(child, type_, root)
+            look = self._look_at(name, child, type_, inner)
             if look is None:
                 continue
             watch.below[spelling] = look
@@ -75,25 +123,13 @@ class Watches:
                 only = list(watch.below) == ["coding"] and inner.look is inner.coding and not inner.slice_of
                 watch.codings = self._codings[1] if only else None
 
-    def property(self, name: str, element: Element, type_: Type | None, root: Element) -> Look | None:
-        """Return how to look at all that stands under a property; None where there is nothing to look at."""
-        inner = self.element(element, type_, root)
+    def _look_at(self, name: str, element: Element, type_: Type | None, inner: Watch) -> Look | None:
         if name == "extension":
             return extensions_beside(self._slicer.urls_of(element), inner.slice_of)
         if inner.settled and inner.is_idle and inner.slice_of is None:
             return None
         shown = f"{name[:-3]}.ofType({type_.code})" if name.endswith("[x]") and type_ else name
         return listed(shown, inner) if element.many else single(shown, inner)
-
-    def element(self, element: Element, type_: Type | None, root: Element) -> Watch:
-        """Return what to watch in a value of ``type_`` at an element below ``root``."""
-        code = type_.code if type_ else ""
-        key = (id(element), code, id(root) if element.same_as or element.children else 0)
-        if key not in self._known:
-            watch = self._known[key] = Watch(rules=self._rules(element))
-            self._fill(watch, element, type_, root)
-            watch.settle()
-        return self._known[key]
 
     def _fill(self, watch: Watch, element: Element, type_: Type | None, root: Element) -> None:
         code = type_.code if type_ else ""
@@ -145,7 +181,7 @@ class Watches:
         watches = {}
         for name, slice_ in element.slices.items():
             own = next((t for t in slice_.types if type_ and t.code == type_.code), type_)
-            if slice_.high != 0 and not (watch := self.element(slice_, own, root)).is_idle:
+            if slice_.high != 0 and not (watch := self._of_element(slice_, own, root)).is_idle:
                 watches[name] = watch
         if not watches:
             return None
@@ -175,6 +211,10 @@ class Watches:
             return of_coding.get((codings[0].get("system"), codings[0].get("code")))
 
         return slice_of_coding
+
+
+def _key(element: Element, type_: Type | None, root: Element) -> _Key:
+    return id(element), type_.code if type_ else "", id(root) if element.same_as or element.children else 0
 
 
 def _merged(one: tuple[Holds, ...], other: tuple[Holds, ...]) -> tuple[Holds, ...]:
