@@ -76,7 +76,6 @@ class Profiles:
             deviations=deviations,
             schema=self._validator,
             watches=Watches(self.definitions, slicer, deviations),
-            again=Watches(self.definitions, slicer, deviations, again=True),
             wanted=Wanted(self.definitions),
         )
 
@@ -97,7 +96,7 @@ class Profiles:
                 if (profile := self.definitions.profile(canonical)) is not None and profile.kind == "resource":
                     self._validator(profile)
                     self._tools.watches.of(profile)
-                    self._tools.again.of(profile)
+                    self._tools.watches.again.of(profile)
 
     def _validator(self, profile: Profile) -> Draft202012Validator:
         found = self._validators.get(profile.key)

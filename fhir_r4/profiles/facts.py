@@ -4,7 +4,7 @@ Three texts: ``nodes`` (one element a line), ``codes`` (one value set or code sy
 are parsed when they are first needed, so loading costs what is used.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -109,6 +109,7 @@ class Definitions:
         known = zip(index["systems"], lines[len(index["codes"]) :], strict=False)
         self.systems: dict[str, frozenset[str]] = {system: frozenset(orjson.loads(line)) for system, line in known}
         self._codes: dict[str, dict[str, frozenset[str] | None]] = {}
+        self._implied: dict[str, list[str]] = {}
         self._taken = tuple(taken)
         self.missing: dict[str, list[str]] = index["missing"]
 
@@ -148,13 +149,16 @@ class Definitions:
     def root(self, profile: Profile) -> Element:
         return self._pool[profile.number]
 
-    def is_a(self, profile: Profile | None, code: str) -> bool:
-        """Tell whether a type is ``code`` or specializes it."""
-        while profile is not None:
-            if profile.type == code and not profile.derived:
-                return True
-            profile = self._profiles.get(profile.base or "")
-        return False
+    def implied(self, profile: Profile) -> Collection[str]:
+        """Return the keys of what a profile is derived from: what keeps to it keeps to those."""
+        if profile.key not in self._implied:
+            above: list[str] = []
+            base = self._profiles.get(profile.base or "")
+            while base is not None and base.key not in above:
+                above.append(base.key)
+                base = self._profiles.get(base.base or "")
+            self._implied[profile.key] = above
+        return self._implied[profile.key]
 
     def codes(self, key: str) -> dict[str, frozenset[str] | None]:
         """Return a value set as system -> codes; None stands for all codes of a system."""

@@ -32,6 +32,7 @@ from fhir_r4.profiles.values import Values
 from fhir_r4.profiles.watches import Watches
 from fhir_r4.resource import as_dict, as_list, kind
 
+_NOTHING: list[Issue] = []
 _MAX_CHAIN = 24  # resources in resources, and profiles that ask for profiles of what is referred to
 
 
@@ -42,7 +43,6 @@ class Tools:
     Attributes:
         schema: the compiled schema of a resource's profile.
         watches: what is left to look at in a resource that keeps to its schema.
-        again: the same under a second profile, where the codings and numbers are known to be in order.
         wanted: what each type of reference may lead to.
     """
 
@@ -51,7 +51,6 @@ class Tools:
     deviations: Deviations
     schema: Callable[[Profile], Draft202012Validator]
     watches: Watches
-    again: Watches
     wanted: Wanted
 
 
@@ -79,6 +78,7 @@ class Walk:
         self._closely = closely
         self._judged: dict[tuple[int, str], list[Issue]] = {}
         self._accepted: dict[tuple[int, str], bool] = {}
+        self._implied: set[tuple[int, str]] = set()
         self._looked_over: set[int] = set()
         self._unnamed: dict[tuple[int, int], list[Issue]] = {}
         self._chain = 0
@@ -139,17 +139,25 @@ class Walk:
 
     def nearest(self, value: dict, profiles: list[Profile], path: str, scope: Scope) -> list[Issue]:
         """Return the issues under the profile that ``value`` is nearest to; none where it keeps to one of them."""
-        claimed = as_list(as_dict(value.get("meta")).get("profile")) if len(profiles) > 1 else []
         best: list[Issue] = []
-        if len(profiles) > 1:  # what its schema accepts costs least to judge
-            profiles = sorted(profiles, key=lambda p: (not self._accepts(p, value), p.url not in claimed))
-        for profile in profiles:
+        for profile in self._likeliest_first(profiles, value) if len(profiles) > 1 else profiles:
             verdict = self.judge(value, profile, path, scope)
             if not has_error(verdict):
                 return []
             if not best or errors(verdict) < errors(best):
                 best = verdict
         return best
+
+    def _likeliest_first(self, profiles: list[Profile], value: dict) -> Iterator[Profile]:
+        """Yield first what its schema accepts, which costs least to judge; of these first what ``value`` claims."""
+        claimed = as_list(as_dict(value.get("meta")).get("profile"))
+        refusing = []
+        for profile in sorted(profiles, key=lambda p: p.url not in claimed):
+            if self._accepts(profile, value):
+                yield profile
+            else:
+                refusing.append(profile)
+        yield from refusing
 
     # --- one resource under one profile --------------------------------------------------------------------------
 
@@ -158,6 +166,8 @@ class Walk:
         key = (id(value), profile.key)
         if key in self._judged:
             return self._judged[key]
+        if key in self._implied:
+            return _NOTHING
         if self._chain >= _MAX_CHAIN:
             raise TooMuchError
         self._chain += 1
@@ -165,6 +175,8 @@ class Walk:
             self._judged[key] = found
             self._judge(value, profile, path, scope)
         self._chain -= 1
+        if not found and not self._closely:
+            self._implied.update((id(value), implied) for implied in self.definitions.implied(profile))
         return found
 
     def _judge(self, value: dict, profile: Profile, path: str, scope: Scope) -> None:
@@ -187,7 +199,7 @@ class Walk:
             return EVERYTHING
         if not self._accepts(profile, value):
             return refused(self._tools.schema(profile).iter_errors(value), value)
-        watches = self._tools.again if id(value) in self._looked_over else self._tools.watches
+        watches = self.watches.again if id(value) in self._looked_over else self.watches
         if not watches.of(profile).look(value, self, path, scope):
             return accepted(value)
         self._looked_over.add(id(value))

@@ -203,10 +203,10 @@ def single(name: str, inner: Watch) -> Look:
 
     def look(value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         at = f"{path}.{name}" if inner.leads else path
-        if not inner.look(value, walk, at, scope):
-            return False
         own = inner.slice_of(value) if inner.slice_of is not None else None
-        return own is None or own.look(value, walk, at, scope)
+        if own is not None and not own.look(value, walk, at, scope):
+            return False
+        return inner.look(value, walk, at, scope)
 
     return look if inner.leads or inner.slice_of is not None else inner.look
 
@@ -222,10 +222,10 @@ def _with_paths(name: str, inner: Watch) -> Look:
     def look(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         for place, value in enumerate(values):
             at = f"{path}.{name}[{place}]"
-            if not inner.look(value, walk, at, scope):
-                return False
             own = inner.slice_of(value) if inner.slice_of is not None else None
             if own is not None and not own.look(value, walk, at, scope):
+                return False
+            if not inner.look(value, walk, at, scope):
                 return False
         return True
 

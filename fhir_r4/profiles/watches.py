@@ -36,8 +36,9 @@ _NOWHERE = Asked(lambda _: None, lambda _value, _key: False)
 class Watches:
     """Works out, once for each element and type, what to watch.
 
-    ``again``: for a resource that was found in order under another profile. What FHIR itself says of its codings,
-    numbers and datatypes, and FHIR's own invariants, every profile says again.
+    ``again``: for what was found in order by another definition of it: a resource under another profile, an entry of a
+    list beside its slice. What FHIR itself says of its codings, numbers and datatypes, and FHIR's own invariants, every
+    definition says again.
 
     An element may contain itself, so a watch is known by its key before it is whole; only the thread that builds it
     sees it then.
@@ -48,6 +49,7 @@ class Watches:
     ) -> None:
         self._definitions = definitions
         self._again = again
+        self.again = self if again else Watches(definitions, slicer, deviations, again=True)
         self._codings = None if again else (coding_in(definitions.systems), codings_in(definitions.systems))
         self._numbers = () if again else (is_written_whole,)
         self._slicer = slicer
@@ -181,7 +183,7 @@ class Watches:
         watches = {}
         for name, slice_ in element.slices.items():
             own = next((t for t in slice_.types if type_ and t.code == type_.code), type_)
-            if slice_.high != 0 and not (watch := self._of_element(slice_, own, root)).is_idle:
+            if slice_.high != 0 and not (watch := self._of_slice(slice_, own, root)).is_idle:
                 watches[name] = watch
         if not watches:
             return None
@@ -211,6 +213,12 @@ class Watches:
             return of_coding.get((codings[0].get("system"), codings[0].get("code")))
 
         return slice_of_coding
+
+    def _of_slice(self, slice_: Element, type_: Type | None, root: Element) -> Watch:
+        """Return what a slice adds to what its list says of every entry: of an extension, that says nothing."""
+        if self._again or (type_ is not None and type_.code == "Extension"):
+            return self._of_element(slice_, type_, root)
+        return self.again.element(slice_, type_, root)
 
 
 def _key(element: Element, type_: Type | None, root: Element) -> _Key:
