@@ -28,11 +28,13 @@ def disguised(resource: dict, path: str) -> Iterator[str]:
     >>> list(disguised(program, "Binary"))
     ['Binary.contentType']
     """
-    if kind(resource) == "Binary" and _lies(resource):
-        yield f"{path}.contentType"
-    for index, content in enumerate(dicts(resource.get("content")) if kind(resource) == "DocumentReference" else ()):
-        if _lies(as_dict(content.get("attachment"))):
-            yield f"{path}.content[{index}].attachment.contentType"
+    match kind(resource):
+        case "Binary" if _lies(resource):
+            yield f"{path}.contentType"
+        case "DocumentReference":
+            for index, content in enumerate(dicts(resource.get("content"))):
+                if _lies(as_dict(content.get("attachment"))):
+                    yield f"{path}.content[{index}].attachment.contentType"
 
 
 def _lies(attachment: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ of the entry that holds the reference. Contained resources (``#id``) are the hol
 """
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +17,7 @@ import orjson
 from fhir_r4.resource import dicts, local_reference, references, text_of
 from fhir_r4.wire import write_json
 
-_TARGET = re.compile(rb'"reference":("[^"\\]*(?:\\.[^"\\]*)*")')
-
+_TARGET = re.compile(r'"reference":("[^"\\]*(?:\\.[^"\\]*)*")')
 _ABSOLUTE = re.compile(r"(?:https?://[^\s/]+/.*|urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|urn:oid:[\d.]+)")
 _REST = re.compile(r"(?P<base>https?://.*/|)(?P<kind>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.\-]{1,64})(?:/_history/[^/]+)?")
 
@@ -51,10 +51,10 @@ class Entries:
             if isinstance(entry.get("resource"), dict)
         ]
         self._by_url = {entry.full_url: entry for entry in self._entries if entry.full_url}
-        self._by_id = _by_id(self._entries) if lenient else {}
-        self._compact: dict[int, bytes] = {}
-        self._said: dict[int, tuple[str, ...]] = {}
-        self._links: dict[int, tuple[Entry | None, ...]] = {}
+        self._lenient = lenient
+        self._texts: dict[int, str] = {}
+        self._links: dict[int, list[Entry | None]] = {}
+        self._guessing: set[int] = set()
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -70,26 +70,31 @@ class Entries:
         if not target:
             return None
         target = target.partition("|")[0]
+        return self._named(target, holder) or self._by_id.get(target)
+
+    def _named(self, target: str, holder: Entry) -> Entry | None:
+        """Return the entry that has the fullUrl which ``target`` says, or says from the base of its holder."""
         found = self._by_url.get(target)
-        if found is None and holder.base and _REST.fullmatch(target):
-            found = self._by_url.get(holder.base + target)
-        return found or self._by_id.get(target)
+        return self._by_url.get(holder.base + target) if found is None and holder.base else found
 
     def guessed(self, entry: Entry) -> list[tuple[str, str]]:
         """Return the references in an entry, with their FHIRPath, that lead somewhere by type and id alone."""
-        if not any(self._is_guess(target, entry) for target in self._targets(entry)):
+        self._followed(entry)
+        if entry.index not in self._guessing:
             return []
-        return [(target, path) for target, path in self.references(entry) if self._is_guess(target, entry)]
+        return [
+            (target, path)
+            for target, path in self.references(entry)
+            if target in self._by_id and self._named(target, entry) is None
+        ]
 
-    def _is_guess(self, target: str, holder: Entry) -> bool:
-        return target in self._by_id and not {target, f"{holder.base or ''}{target}"} & self._by_url.keys()
-
-    def has_key(self, entry: Entry, key: str) -> bool:
-        """Tell whether any object in an entry has this key.
+    def having(self, key: str) -> list[Entry]:
+        """Return the entries in which any object has this key.
 
         In compact JSON a quote within a string is escaped: these bytes are a key and nothing else.
         """
-        return f'"{key}":'.encode() in self._written(entry)
+        wanted = f'"{key}":'
+        return [one for one in self._entries if wanted in self._written(one)]
 
     def dangles(self, entry: Entry) -> bool:
         """Tell whether a reference in an entry leads to no entry; ``references`` says which, and where it is."""
@@ -99,22 +104,39 @@ class Entries:
         """Yield every reference in an entry with its FHIRPath: a walk, for who has a fault to tell."""
         return references(entry.resource, entry.path)
 
-    def _followed(self, entry: Entry) -> tuple[Entry | None, ...]:
+    def _followed(self, entry: Entry) -> list[Entry | None]:
         """Return where the references of an entry lead, in the order they are written."""
         if entry.index not in self._links:
-            self._links[entry.index] = tuple(self.resolve(target, entry) for target in self._targets(entry))
+            self._links[entry.index] = [self._follow(target, entry) for target in self._targets(entry)]
         return self._links[entry.index]
 
-    def _targets(self, entry: Entry) -> tuple[str, ...]:
-        """Return what the references of an entry say; each entry is searched once."""
-        if entry.index not in self._said:
-            self._said[entry.index] = tuple(map(orjson.loads, _TARGET.findall(self._written(entry))))
-        return self._said[entry.index]
+    def _follow(self, target: str, holder: Entry) -> Entry | None:
+        if found := self._named(target, holder):
+            return found
+        found = self.resolve(target, holder)
+        if found and target in self._by_id:
+            self._guessing.add(holder.index)
+        return found
 
-    def _written(self, entry: Entry) -> bytes:
-        if entry.index not in self._compact:
-            self._compact[entry.index] = write_json(entry.resource)
-        return self._compact[entry.index]
+    def _targets(self, entry: Entry) -> list[str]:
+        """Return what the references of an entry say."""
+        said = _TARGET.findall(self._written(entry))
+        return [orjson.loads(one) if "\\" in one else one[1:-1] for one in said]
+
+    def _written(self, entry: Entry) -> str:
+        """Return an entry's resource as compact JSON, in which more is found than a walk finds in the same time."""
+        if entry.index not in self._texts:
+            self._texts[entry.index] = write_json(entry.resource).decode()
+        return self._texts[entry.index]
+
+    @cached_property
+    def _by_id(self) -> dict[str, Entry]:
+        """``Type/id`` -> the entry, for those that there is one of; looked at where no fullUrl is meant."""
+        found: dict[str, list[Entry]] = {}
+        for entry in self._entries if self._lenient else ():
+            if text_of(entry.resource.get("id")):
+                found.setdefault(local_reference(entry.resource), []).append(entry)
+        return {local: listed[0] for local, listed in found.items() if len(listed) == 1}
 
     @cached_property
     def reached(self) -> list[Entry]:
@@ -128,24 +150,14 @@ class Entries:
         """
         seen = set(leave)
         reached: list[Entry] = []
-        waiting = list(roots)
+        waiting = deque(roots)
         while waiting:
-            entry = waiting.pop(0)
-            if entry.full_url in seen:
-                continue
-            seen.add(entry.full_url)
-            reached.append(entry)
-            waiting.extend(filter(None, self._followed(entry)))
+            entry = waiting.popleft()
+            if entry.full_url not in seen:
+                seen.add(entry.full_url)
+                reached.append(entry)
+                waiting.extend(filter(None, self._followed(entry)))
         return reached
-
-
-def _by_id(entries: Iterable[Entry]) -> dict[str, Entry]:
-    """Return ``Type/id`` -> the entry, for those that there is one of."""
-    found: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if text_of(entry.resource.get("id")):
-            found.setdefault(local_reference(entry.resource), []).append(entry)
-    return {local: listed[0] for local, listed in found.items() if len(listed) == 1}
 
 
 def searchset(matches: Iterable[dict], base: str, resource_type: str, asked: Mapping[str, Iterable[str]]) -> dict:

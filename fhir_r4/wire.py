@@ -14,7 +14,6 @@ import orjson
 from fhir_r4.problems import InvalidRequest, Issue
 
 MAX_DEPTH = 100
-_MAX_INTEGER = 2**63 - 1
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # the escape itself, not a backslash followed by u0000
 _REFUSALS = {  # what the parser says, and what we say: never a piece of the body
     "duplicate key": "an object has the same key twice",
@@ -96,19 +95,13 @@ def _refused(said: str) -> InvalidRequest:
 
 
 def _refuse_what_is_deep_or_vast(value: Any) -> None:
-    """Walk breadth first, one list of containers a level, so that depth costs no stack."""
-    level: list[Any] = [[value]]
-    depth = -1
-    while level:
-        depth += 1
-        if depth > MAX_DEPTH:
-            raise InvalidRequest(Issue("structure", f"nested deeper than {MAX_DEPTH} levels"))
-        members = [
-            member
-            for container in level
-            for member in (container.values() if type(container) is dict else container)
-            if type(member) is not str  # most are
-        ]
-        if [member for member in members if type(member) is int and not -_MAX_INTEGER <= member <= _MAX_INTEGER]:
-            raise InvalidRequest(Issue("value", "an integer is beyond 64 bits"))
-        level = [member for member in members if type(member) is dict or type(member) is list]
+    """Have it written with its lines indented: the writer takes no larger integers, and a deep line begins far in."""
+    try:
+        lines = orjson.dumps(value, default=_digits, option=orjson.OPT_INDENT_2)
+    except TypeError:
+        raise InvalidRequest(Issue("value", "an integer is beyond 64 bits")) from None
+    if _TOO_FAR_IN in lines:
+        raise InvalidRequest(Issue("structure", f"nested deeper than {MAX_DEPTH} levels"))
+
+
+_TOO_FAR_IN = b"\n" + b"  " * MAX_DEPTH

@@ -114,7 +114,7 @@ def certification_types(element: dict) -> set[str]:
 
 
 def _is_cancelled(element: dict) -> bool:
-    flags = dicts(element.get("modifierExtension"))
+    flags = dicts(element.get("modifierExtension")) if "modifierExtension" in element else ()
     return any(one.get("url") == INFO_CANCELLED and one.get("valueBoolean") is not False for one in flags)
 
 

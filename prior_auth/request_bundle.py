@@ -128,23 +128,30 @@ def _bundle_faults(bundle: dict) -> Iterator[Issue]:
     if not entries:
         yield Issue("required", "at least one entry, the Claim first", "Bundle.entry")
     for index, entry in enumerate(entries):
-        yield from _entry_faults(as_dict(entry), f"Bundle.entry[{index}]")
-    counted = Counter(text_of(as_dict(entry).get("fullUrl")) for entry in entries)
-    for index, entry in enumerate(entries):
-        if (url := text_of(as_dict(entry).get("fullUrl"))) and counted[url] > 1:
-            yield Issue("duplicate", "each fullUrl stands once", f"Bundle.entry[{index}].fullUrl")
+        yield from _entry_faults(as_dict(entry), index)
+    urls = [text_of(as_dict(entry).get("fullUrl")) for entry in entries]
+    for index in _repeated(urls):
+        yield Issue("duplicate", "each fullUrl stands once", f"Bundle.entry[{index}].fullUrl")
     if entries and kind(as_dict(as_dict(entries[0]).get("resource"))) != "Claim":
         yield Issue("structure", "the first entry is the Claim", "Bundle.entry[0].resource")
 
 
-def _entry_faults(entry: dict, where: str) -> Iterator[Issue]:
+def _entry_faults(entry: dict, index: int) -> Iterator[Issue]:
     if not is_absolute(entry.get("fullUrl")):
-        yield Issue("value", "an absolute http(s) URL or a urn:uuid", f"{where}.fullUrl")
+        yield Issue("value", "an absolute http(s) URL or a urn:uuid", f"Bundle.entry[{index}].fullUrl")
     if not kind(entry.get("resource")):
-        yield Issue("required", "an entry holds a resource with its resourceType", f"{where}.resource")
+        yield Issue("required", "an entry holds a resource with its resourceType", f"Bundle.entry[{index}].resource")
     for name in ("search", "request", "response"):
         if name in entry:
-            yield Issue("structure", f"entries of a collection have no {name}", f"{where}.{name}")
+            yield Issue("structure", f"entries of a collection have no {name}", f"Bundle.entry[{index}].{name}")
+
+
+def _repeated(values: list) -> list[int]:
+    """Return the places of what stands more than once; nothing repeats what is not there."""
+    if len(set(values)) == len(values):
+        return []
+    counted = Counter(values)
+    return [place for place, value in enumerate(values) if value is not None and counted[value] > 1]
 
 
 def _claim_faults(entries: Entries) -> Iterator[Issue]:
@@ -181,13 +188,12 @@ def _list_faults(entries: Entries) -> Iterator[Issue]:
         if len(listed) > MOST_LISTED:
             yield Issue("too-costly", f"at most {MOST_LISTED:,} of them", f"{where}.{name}")
             continue
-        sequences = Counter(_sequence(one) for one in listed)
-        for index, one in enumerate(listed):
-            element = f"{where}.{name}[{index}]"
-            if _sequence(one) is None:
-                yield Issue("required", "a positive whole number", f"{element}.sequence")
-            elif sequences[_sequence(one)] > 1:
-                yield Issue("duplicate", f"each {name} has a sequence of its own", f"{element}.sequence")
+        numbered = [_sequence(one) for one in listed]
+        for index, sequence in enumerate(numbered):
+            if sequence is None:
+                yield Issue("required", "a positive whole number", f"{where}.{name}[{index}].sequence")
+        for index in _repeated(numbered):
+            yield Issue("duplicate", f"each {name} has a sequence of its own", f"{where}.{name}[{index}].sequence")
     if not dicts(claim.get("insurance")):
         yield Issue("required", "the coverage under which is asked", f"{where}.insurance")
     for index, insurance in enumerate(dicts(claim.get("insurance"))):
@@ -218,19 +224,17 @@ def _item_faults(item: dict, numbers: Mapping[str, set[int | None]], where: str)
 
 
 def _modifier_faults(entries: Entries) -> Iterator[Issue]:
+    modified = {entry.index for key in ("modifierExtension", "implicitRules") for entry in entries.having(key)}
     for entry in entries.reached:
-        if not (entries.has_key(entry, "modifierExtension") or entries.has_key(entry, "implicitRules")):
-            continue
-        for url, path in modifiers(entry.resource, entry.path):
+        for url, path in modifiers(entry.resource, entry.path) if entry.index in modified else ():
             if url not in _KNOWN_MODIFIERS:
                 yield Issue("not-supported", "a modifier that is not understood here", path)
 
 
 def _narrative_faults(entries: Entries) -> Iterator[Issue]:
-    for entry in entries:
-        if entries.has_key(entry, "div"):
-            for path in acting(entry.resource, entry.path):
-                yield Issue("invalid", "a narrative is formatted text, without scripts, forms and the like", path)
+    for entry in entries.having("div"):
+        for path in acting(entry.resource, entry.path):
+            yield Issue("invalid", "a narrative is formatted text, without scripts, forms and the like", path)
 
 
 def _day_faults(item: dict, where: str) -> Iterator[Issue]:

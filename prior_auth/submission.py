@@ -61,8 +61,7 @@ class Submission:
 
     @cached_property
     def items(self) -> tuple[RequestedItem, ...]:
-        changes = changes_another(self.claim.resource)
-        return read_items(self.entries, self.patient, self.coverage, changes=changes)
+        return read_items(self.entries, self.patient, self.coverage, changes=self.change is not None)
 
     @cached_property
     def forms(self) -> tuple[Form, ...]:

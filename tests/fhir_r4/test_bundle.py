@@ -54,6 +54,27 @@ def test_a_closure_leaves_out_what_it_is_told_to():
     assert [one.index for one in entries.closure([entries[1]], leave=[entries[0].full_url])] == [1]
 
 
+def test_a_reference_is_followed_whatever_is_escaped_in_it():
+    url = 'https://a.example/fhir/Patient/1?name="é\\'
+    entries = Entries(bundle((URN, {"resourceType": "Claim", "patient": {"reference": url}}), (url, {"id": "1"})))
+    assert entries.reached == [entries[0], entries[1]]
+
+
+def test_a_key_is_found_in_any_depth_and_not_in_words():
+    deep, words = {"contained": [{"text": {"div": "<div/>"}}]}, {"note": [{"text": '"div":'}], "x": "div"}
+    entries = Entries(bundle((URN, words), ("https://a.example/fhir/Patient/1", deep)))
+    assert entries.having("div") == [entries[1]]
+
+
+def test_only_a_lenient_reading_guesses_and_says_where():
+    held = {"resourceType": "Claim", "patient": {"reference": "Patient/1"}, "insurer": {"reference": "urn:oid:1.2"}}
+    given = bundle((URN, held), ("urn:oid:1.2", {"resourceType": "Patient", "id": "1"}))
+    strict, lenient = Entries(given), Entries(given, lenient=True)
+    assert (strict.dangles(strict[0]), strict.guessed(strict[0])) == (True, [])
+    assert not lenient.dangles(lenient[0])
+    assert lenient.guessed(lenient[0]) == [("Patient/1", "Bundle.entry[0].resource.patient")]
+
+
 @pytest.mark.parametrize("url", ["https://a.example/fhir/Patient/1", URN, "urn:oid:1.2.3"])
 def test_a_full_url_is_absolute(url):
     assert is_absolute(url)

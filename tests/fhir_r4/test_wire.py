@@ -35,6 +35,7 @@ def test_an_exponent_keeps_its_value_and_precision():
         b'{"a":"\\u0000"}',
         b'{"a":99999999999999999999}',
         b"[" * 101 + b"]" * 101,
+        b"[" * 100 + b"1" + b"]" * 100,
         b"[" * 100_000,
         b'{"a":' * 150 + b"1" + b"}" * 150,
     ],
@@ -48,6 +49,15 @@ def test_what_is_not_clean_json_is_refused_and_not_quoted(body):
 
 def test_depth_up_to_the_limit_is_taken():
     assert read_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
+
+
+def test_lines_and_blanks_in_a_string_are_no_depth():
+    assert read_json(b'"\\n' + b" " * 1000 + b'"') == "\n" + " " * 1000
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63)])
+def test_an_integer_of_64_bits_is_taken(number):
+    assert read_json(str(number).encode()) == number
 
 
 def test_the_words_u0000_behind_a_backslash_are_only_words():
