@@ -107,7 +107,7 @@ class Entries:
     def _followed(self, entry: Entry) -> list[Entry | None]:
         """Return where the references of an entry lead, in the order they are written."""
         if entry.index not in self._links:
-            self._links[entry.index] = [self._follow(target, entry) for target in self._targets(entry)]
+            self._links[entry.index] = [self._follow(target, entry) for target in _targets(self._written(entry))]
         return self._links[entry.index]
 
     def _follow(self, target: str, holder: Entry) -> Entry | None:
@@ -117,11 +117,6 @@ class Entries:
         if found and target in self._by_id:
             self._guessing.add(holder.index)
         return found
-
-    def _targets(self, entry: Entry) -> list[str]:
-        """Return what the references of an entry say."""
-        said = _TARGET.findall(self._written(entry))
-        return [orjson.loads(one) if "\\" in one else one[1:-1] for one in said]
 
     def _written(self, entry: Entry) -> str:
         """Return an entry's resource as compact JSON, in which more is found than a walk finds in the same time."""
@@ -158,6 +153,19 @@ class Entries:
                 reached.append(entry)
                 waiting.extend(filter(None, self._followed(entry)))
         return reached
+
+
+def targets(resource: dict) -> list[str]:
+    """Return what the references in a resource say, in the order they are written.
+
+    >>> targets({"resourceType": "Claim", "patient": {"reference": "Patient/1"}})
+    ['Patient/1']
+    """
+    return _targets(write_json(resource).decode())
+
+
+def _targets(text: str) -> list[str]:
+    return [orjson.loads(one) if "\\" in one else one[1:-1] for one in _TARGET.findall(text)]
 
 
 def searchset(matches: Iterable[dict], base: str, resource_type: str, asked: Mapping[str, Iterable[str]]) -> dict:

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
-from fhir_r4.bundle import Entry
+from fhir_r4.bundle import Entry, targets
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Issue, operation_outcome
-from fhir_r4.resource import kind, local_reference, references
+from fhir_r4.resource import kind, local_reference
 from fhir_r4.systems import ORIGINAL_URN, PAS
 from prior_auth.case import Case
 from prior_auth.claim_response import INQUIRY, RESPONSE, Manner, claim_response, error_response
@@ -86,7 +86,7 @@ class Writer(Manner):
         """
         own = [resource, *more]
         claim = submission.claim
-        named = (submission.entries.resolve(target, claim) for one in own for target, _ in references(one))
+        named = (submission.entries.resolve(target, claim) for one in own for target in targets(one))
         leads_to_claim = any(kind(one) == "Task" for one in more) and not claim.resource.get("related")
         roots = [one for one in named if one and (leads_to_claim or one.full_url != claim.full_url)]
         leave = [] if leads_to_claim else [claim.full_url]
