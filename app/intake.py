@@ -6,6 +6,7 @@ and answer in one transaction. Where somebody else changes the case meanwhile, i
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -39,7 +40,7 @@ from rules.ports import BackEndAway
 TRIES = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """One submission at the door, from whom, in which generation and when.
 
@@ -57,7 +58,7 @@ class Request:
     request_id: str | None = None
     noted: tuple[Issue, ...] = ()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return authorizations.digest_of(self.generation, self.body)
 
