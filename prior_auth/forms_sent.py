@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from fhir_r4.resource import text_of
 from prior_auth.requested_item import Form, RequestedItem
-from questionnaires.answers import answers_by_question, facts_from, finished
+from questionnaires.answers import answers_by_question, finished, plain_facts
 from questionnaires.catalog import Catalog
 from rules.evidence import Answers
 from rules.policy import Policy
@@ -34,13 +34,13 @@ def said_in(forms: Iterable[Form], policy: Policy, item: RequestedItem, catalog:
     counted = [response for response in responses if not _ahead(response, now)]
     if not counted:
         return Said(notes=("the form is dated ahead",))
-    facts = [facts_from(form, policy.facts)[0] for form in counted]
-    complete = [(form, found) for form, found in zip(counted, facts, strict=True) if found]
+    answered = [answers_by_question(response) for response in counted if finished(response)]
+    complete = [(answers, found) for answers in answered if (found := plain_facts(answers, policy.facts)[0])]
     if not complete:
         return Said(notes=() if finished(counted[0]) else ("the form is not completed",))
-    form, found = complete[0]
+    answers, found = complete[0]
     disagree = any(other != found for _, other in complete)
-    return Said(answers_by_question(form), (), ("Forms that were sent disagree.",) if disagree else ())
+    return Said(answers, (), ("Forms that were sent disagree.",) if disagree else ())
 
 
 def _ahead(form: dict, now: datetime) -> bool:

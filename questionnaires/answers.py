@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fhir_r4.resource import as_dict, dicts, text_of, value_of
+from rules.evidence import Answers
 from rules.facts import Fact
 from rules.plain import plain
 
@@ -22,7 +23,11 @@ def facts_from(response: dict, wanted: Iterable[Fact]) -> tuple[dict[str, Any], 
     """
     if not finished(response):
         return {}, ("the form is not completed",)
-    answers = answers_by_question(response)
+    return plain_facts(answers_by_question(response), wanted)
+
+
+def plain_facts(answers: Answers, wanted: Iterable[Fact]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what ``facts_from`` does, of the answers of a finished form."""
     facts: dict[str, Any] = {}
     notes: list[str] = []
     for fact in wanted:
