@@ -4,7 +4,6 @@ What the example does not say, it does not ask for. Each of its items is an exam
 is only the trace of the inquiry itself and never a search key (PAS, "Prior Authorization Inquiries"; pas.md §3.4).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -34,7 +33,7 @@ from fhir_r4.systems import (
     code_key,
 )
 from prior_auth.change import certification_types
-from prior_auth.named import member_ids, provider_npis
+from prior_auth.named import care_team_npis, member_ids, provider_npis
 from prior_auth.request_bundle import day, read_bundle
 from prior_auth.requested_item import service_days
 
@@ -142,7 +141,7 @@ def read_inquiry(body: dict, *, lenient: bool = False) -> Inquiry:
         member_ids=member_ids(party["patient"].resource, coverage.resource if coverage else {}),
         birth_date=text_of(party["patient"].resource.get("birthDate")),
         npis=frozenset(provider_npis(entries)),
-        care_team=frozenset(_care_team(entries, claim)),
+        care_team=frozenset(care_team_npis(entries)),
         numbers=frozenset(_numbers(claim.resource)),
         days=Span(*service_days({"servicedPeriod": as_dict(claim.resource.get("billablePeriod"))})),
         diagnoses=frozenset(key(code) for one in listed for code in codings(one.get("diagnosisCodeableConcept"))),
@@ -193,14 +192,6 @@ def _party(entries: Entries, claim: Entry, name: str) -> Entry:
     if found is None:
         raise InvalidRequest(Issue("not-found", "an entry of the Bundle", f"{claim.path}.{name}"))
     return found
-
-
-def _care_team(entries: Entries, claim: Entry) -> Iterator[str]:
-    """Yield the NPIs of the care team without the requestor's."""
-    without = {name: value for name, value in claim.resource.items() if name not in {"provider", "item"}}
-    alone = {"resourceType": "Bundle", "entry": [{"fullUrl": claim.full_url, "resource": without}]}
-    rest = [{"fullUrl": one.full_url, "resource": one.resource} for one in entries if one is not claim]
-    yield from provider_npis(Entries(alone | {"entry": [*alone["entry"], *rest]}))
 
 
 def _numbers(element: dict) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from fhir_r4.bundle import Entries
+from fhir_r4.bundle import Entries, Entry
 from fhir_r4.resource import (
     as_list,
     dicts,
@@ -37,21 +37,23 @@ def member_ids(patient: dict, coverage: dict) -> tuple[str, ...]:
 def provider_npis(entries: Entries) -> Iterator[str]:
     """Yield the NPIs of the requestor, the care team and who ordered or performs, with all they lead to."""
     claim = entries[0]
-    orders = [
-        order
-        for item in dicts(claim.resource.get("item"))
-        if (order := entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), claim))
-    ]
-    named = [
-        entries.resolve(reference(claim.resource.get("provider")), claim),
-        *(entries.resolve(reference(one.get("provider")), claim) for one in dicts(claim.resource.get("careTeam"))),
-        *(entries.resolve(reference(order.resource.get("requester")), order) for order in orders),
-        *(
-            entries.resolve(reference(performer), order)
-            for order in orders
-            for performer in named_in(order.resource.get("performer"))
-        ),
-    ]
+    yield from _npis(entries, [entries.resolve(reference(claim.resource.get("provider")), claim)])
+    yield from care_team_npis(entries)
+    for item in dicts(claim.resource.get("item")):
+        order = entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), claim)
+        if order:
+            named = [order.resource.get("requester"), *named_in(order.resource.get("performer"))]
+            yield from _npis(entries, [entries.resolve(reference(one), order) for one in named])
+
+
+def care_team_npis(entries: Entries) -> Iterator[str]:
+    """Yield the NPIs of the care team, with all they lead to."""
+    claim = entries[0]
+    team = dicts(claim.resource.get("careTeam"))
+    return _npis(entries, [entries.resolve(reference(one.get("provider")), claim) for one in team])
+
+
+def _npis(entries: Entries, named: list[Entry | None]) -> Iterator[str]:
     for entry in entries.closure([one for one in named if one]):
         if kind(entry.resource) in {"Organization", "Practitioner", "PractitionerRole"}:
             yield from (one.value for one in identifiers(entry.resource) if one.system == NPI)
