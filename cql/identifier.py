@@ -6,6 +6,7 @@ bare define of the form's only library; quotes are CQL's own.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _NAME = r'(?:"(?:[^"\\]|\\.)*"|[A-Za-z_][A-Za-z0-9_]*)'
 _REFERENCE = re.compile(rf"\s*(?:({_NAME})\s*\.\s*)?({_NAME})\s*")
@@ -19,6 +20,7 @@ class Reference:
     define: str
 
 
+@lru_cache(maxsize=4096)
 def read_identifier(expression: str) -> Reference | None:
     """Return the define that the expression names, or None where it is any other CQL.
 

@@ -7,11 +7,12 @@ Source: DTR 2.0.1 @175, @321 to @323; DTR 2.2.0 oper-18, spec-40, spec-122, spec
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from fhir_r4.generations import Generation
-from fhir_r4.resource import kind, local_reference
+from fhir_r4.resource import dicts, kind, local_reference
 from fhir_r4.systems import COVERAGE_INFORMATION_CODES, CRD_TEMP, DTR, INTENDED_USE, QR_CONTEXT, QR_COVERAGE
 from questionnaires.adaptive import first, is_adaptive
 from questionnaires.catalog import canonical_of
@@ -57,7 +58,7 @@ def draft(
     }
     if is_adaptive(form):
         return empty | _as_adaptive(generation) | first(form, generation, base)
-    items = [_unanswered(item) for item in form["item"]]
+    items = _outline(logic, form).items
     return filled(form, empty | {"item": items}, request, insured, logic, now, generation)
 
 
@@ -78,20 +79,33 @@ def filled(
     known = {f"known {number}": one for number, one in enumerate(_known(request, insured))}
     clinical = Clinical.over(logic, form, known, now)
     origin = information_origin(PAYER_ORIGIN[generation])
-    answered, _ = populate(form, response, {}, lambda: origin, clinical, _asks(logic, form))
+    answered, _ = populate(form, response, {}, lambda: origin, clinical, _outline(logic, form).asks)
     return answered
 
 
-_ASKS: WeakKeyDictionary[Logic, dict[str, Asks]] = WeakKeyDictionary()
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """What of a draft is the same for everybody; looked at, and changed by nobody.
+
+    Attributes:
+        items: of the response, nothing answered.
+        asks: the questions that may be answered without the record: those whose logic reads what a request brings.
+    """
+
+    items: list[dict]
+    asks: Asks
+
+
+_OUTLINES: WeakKeyDictionary[Logic, dict[str, _Outline]] = WeakKeyDictionary()
 _AT_HAND = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Coverage"}) | ORDERS
 
 
-def _asks(logic: Logic, form: dict) -> Asks:
-    """Return the questions that may be answered without the record: those whose logic reads what a request brings."""
-    held = _ASKS.setdefault(logic, {})
+def _outline(logic: Logic, form: dict) -> _Outline:
+    held = _OUTLINES.setdefault(logic, {})
     name = canonical_of(form)
     if name not in held:
-        held[name] = asks_of(form).only(lambda one: {need.type for need in logic.needs(form, one)} <= _AT_HAND)
+        asks = asks_of(form).only(lambda one: {need.type for need in logic.needs(form, one)} <= _AT_HAND)
+        held[name] = _Outline([_unanswered(item) for item in dicts(form.get("item"))], asks)
     return held[name]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cql import CqlError, Failure, Library, Package, PackageTerminology, Place, Record, Requirement, Run, fhir_value
@@ -46,6 +46,12 @@ class Logic:
             for name in (text_of(one.get("name")), text_of(one.get("id")))
             if name
         }
+        self.parameters = [
+            (library.name, parameter.name, type_)
+            for library in self.libraries
+            for parameter in library.parameters.values()
+            if (type_ := _resource_type(library, parameter))
+        ]
 
     @property
     def libraries(self) -> Libraries:
@@ -66,7 +72,10 @@ class Logic:
         Raises:
             CqlError: there is none, or no telling which.
         """
-        main = self.main(form)
+        return self.meant(self.main(form), name)
+
+    def meant(self, main: list[Library], name: str) -> Library:
+        """Return the library of this name; as ``library`` does, of a form whose libraries are known."""
         if not name:
             if len(main) != 1:
                 raise CqlError("the expression names no library", "one cqf-library, or a library before the define")
@@ -152,14 +161,18 @@ class Clinical:
         record = {id(one): one for value in context.values() for one in _resources(value)}
         named = {name: value for name, value in context.items() if kind(value) and kind(value) != "Bundle"}
         parameters = {
-            (library.name, parameter.name): resource(value)
-            for library in logic.libraries
-            for parameter in library.parameters.values()
-            if (value := _bound(library, parameter, named))
+            (library, parameter): resource(value)
+            for library, parameter, type_ in logic.parameters
+            if (value := _bound(parameter, type_, named))
         }
         unique = Record(_once(record.values()))
         run = Run(logic.libraries, now=now, record=unique, terminology=logic.terminology, parameters=parameters)
         return cls(logic, form, run)
+
+    @cached_property
+    def main(self) -> list[Library]:
+        """The libraries that the form names."""
+        return self.logic.main(self.form)
 
     def values(self, expression: dict) -> list[Typed] | Failure:
         """Return what the expression finds, none, one or several values; or why it finds nothing."""
@@ -177,7 +190,7 @@ class Clinical:
             return Failure(library, define, error.message, error.expected, place)
 
     def _named(self, reference: Reference) -> Any:
-        library = self.logic.library(self.form, reference.library)
+        library = self.logic.meant(self.main, reference.library)
         return self.run.value(library.name, reference.define, library.identifier.version)
 
     def _inline(self, expression: dict) -> Any:
@@ -194,18 +207,21 @@ class Clinical:
         return again.value(_INLINE, defines[-1])
 
 
-def _bound(library: Library, parameter: Parameter, named: Mapping[str, dict]) -> dict | None:
-    """Return the resource that a parameter of a resource type means: ``parameter device_request DeviceRequest``."""
+def _resource_type(library: Library, parameter: Parameter) -> str | None:
+    """Return the resource type that a parameter takes: ``parameter device_request DeviceRequest``; None for others."""
     written = dicts(as_dict(library.elm.get("parameters")).get("def"))
     specified = next((one for one in written if one.get("name") == parameter.name), {})
     specifier = as_dict(specified.get("parameterTypeSpecifier"))
     name = str(specifier.get("name") or specified.get("parameterType") or "").rpartition("}")[2]
     type_ = fhir_type(name)
-    if type_ is None or not type_.is_resource:
-        return None
-    if kind(named.get(parameter.name)) == name:
-        return named[parameter.name]
-    alike = list(_once(one for one in named.values() if kind(one) == name))
+    return name if type_ is not None and type_.is_resource else None
+
+
+def _bound(parameter: str, type_: str, named: Mapping[str, dict]) -> dict | None:
+    """Return the resource that a parameter means: the one of its name, else the only one of its type."""
+    if kind(named.get(parameter)) == type_:
+        return named[parameter]
+    alike = list(_once(one for one in named.values() if kind(one) == type_))
     return alike[0] if len(alike) == 1 else None
 
 

@@ -7,8 +7,8 @@ Source: SDC 4.0.0 "Expression-based population"; DTR 2.0.1 and 2.2.0, "Questionn
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fhir_r4.path import compiled
@@ -83,18 +83,19 @@ def fill_query(template: str, variables: Variables) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Asks:
-    """Which questions of a form are filled, and by which expression; each by linkId."""
+    """Which questions of a form are filled, and by which expression, each by linkId; with the form's own variables."""
 
     questions: Mapping[str, dict]
     initial: Mapping[str, dict]
     calculated: Mapping[str, dict]
+    variables: tuple[dict, ...] = ()
 
     def only(self, wanted: Callable[[dict], bool]) -> "Asks":
         """Return the same with the expressions that are wanted."""
         initial, calculated = (
             {link: one for link, one in held.items() if wanted(one)} for held in (self.initial, self.calculated)
         )
-        return Asks(self.questions, initial, calculated)
+        return replace(self, initial=initial, calculated=calculated)
 
 
 def asks_of(form: dict) -> Asks:
@@ -103,7 +104,7 @@ def asks_of(form: dict) -> Asks:
         {link: found for link, item in items.items() if (found := _expression(item, url))}
         for url in (INITIAL_EXPRESSION, CALCULATED_EXPRESSION)
     )
-    return Asks(items, initial, calculated)
+    return Asks(items, initial, calculated, tuple(_variables(form)))
 
 
 def populate(
@@ -135,7 +136,7 @@ def populate(
 
 def candidates(form: dict, variables: Variables, clinical: Clinical | None = None) -> dict[str, list[dict]]:
     """Return the choices that the record offers, ``[{"valueCoding": {…}}]`` by linkId (SDC candidateExpression)."""
-    known = _known(form, variables, clinical)
+    known = _known(form, _variables(form), variables, clinical)
     offered: dict[str, list[dict]] = {}
     for link_id, question in questions(form).items():
         if expression := _expression(question, CANDIDATE_EXPRESSION):
@@ -166,7 +167,7 @@ class _Population:
         self, form: dict, asks: Asks, variables: Variables, origin: Callable[[], dict], clinical: Clinical | None
     ) -> None:
         self.asks = asks
-        self.known = _known(form, variables, clinical)
+        self.known = _known(form, asks.variables, variables, clinical)
         self.origin = origin
         self.clinical = clinical
         self.empty: dict[str, Empty] = {}
@@ -195,19 +196,20 @@ class _Population:
         known = {**self.known, "resource": response}
 
         def filled(item: dict) -> dict:
-            below = {"item": [filled(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
+            if item.get("item"):
+                item = item | {"item": [filled(one) for one in dicts(item["item"])]}
             link = text_of(item.get("linkId")) or ""
             expression = asked.get(link)
             if expression is None or not _is_ours(item):
-                return item | below
+                return item
             question = self.asks.questions[link]
             around = {**known, "qitem": question, "context": item}
             found, why = self._answers(link, question, expression, around)
             if not found and item.get("answer") and keeps:
-                return item | below
+                return item
             self._note(link, why)
             bare = {name: part for name, part in item.items() if name != "answer"}
-            return bare | ({"answer": found} if found else {}) | below
+            return bare | ({"answer": found} if found else {})
 
         return response | {"item": [filled(item) for item in dicts(response.get("item"))]}
 
@@ -250,10 +252,10 @@ class _Population:
         return response | {"item": [kept(item) for item in dicts(response.get("item"))]}
 
 
-def _known(form: dict, variables: Variables, clinical: Clinical | None) -> dict[str, Any]:
+def _known(form: dict, own: Iterable[dict], variables: Variables, clinical: Clinical | None) -> dict[str, Any]:
     """Return the variables with those that the form itself defines, each of which may use the ones before it."""
     known = dict(variables) | {"questionnaire": form}
-    for one in _variables(form):
+    for one in own:
         expression = as_dict(one.get("valueExpression"))
         name = text_of(expression.get("name"))
         if name and name not in known and expression.get("language") != QUERY:

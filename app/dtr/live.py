@@ -8,7 +8,7 @@ spec-67, spec-150.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.dtr.progress import disabled
@@ -17,7 +17,7 @@ from fhir_r4.systems import CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION
 from questionnaires.answers import every_item
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
-from questionnaires.populate import Asks, Empty, asks_of, populate, values_of
+from questionnaires.populate import Empty, asks_of, populate, values_of
 
 ROUNDS = 8
 CIRCLE = "the form's own logic runs in a circle and never comes to rest"
@@ -57,7 +57,7 @@ def settle(
 ) -> Settled:
     """Return the response as it is once the form's logic has come to rest."""
     asks = asks_of(form)
-    calculated = Asks(asks.questions, {}, asks.calculated)
+    calculated = replace(asks, initial={})
     said: dict[str, bool] = {}
     seen: list[dict[str, bool]] = []
     failed: dict[str, Empty] = {}
