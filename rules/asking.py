@@ -21,13 +21,23 @@ _Known = tuple[tuple[str, type, Any], ...]  # names and values; the type, since 
 
 def ask(criterion: Criterion, variables: Mapping[str, Any]) -> list[Any]:
     """Return what the criterion evaluates to; raises whatever fhirpathpy raises."""
-    named = {name: variables[name] for name in criterion.facts if name in variables}
-    if _CLOCK.search(criterion.question) or any(isinstance(value, list) and value for value in named.values()):
+    known = []
+    for name in criterion.facts:
+        if name in variables:
+            value = variables[name]
+            if value and isinstance(value, list):
+                return criterion.ask({}, variables)
+            known.append((name, type(value), () if value == [] else value))
+    if _looks_at_the_clock(criterion.question):
         return criterion.ask({}, variables)
-    known = tuple((name, type(value), () if value == [] else value) for name, value in named.items())
-    return list(_asked(criterion.ask, known))
+    return list(_asked(criterion.ask, tuple(known)))
 
 
 @lru_cache(maxsize=KEPT)
 def _asked(evaluate: Evaluate, known: _Known) -> tuple[Any, ...]:
     return tuple(evaluate({}, {name: [] if value == () else value for name, _, value in known}))
+
+
+@lru_cache(maxsize=KEPT)
+def _looks_at_the_clock(question: str) -> bool:
+    return _CLOCK.search(question) is not None

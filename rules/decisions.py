@@ -142,16 +142,17 @@ class Row:
         Returns:
             Nothing missing: an empty set; then the row holds. None where it does not hold, whatever is missing.
         """
+        unsaid, does_without = [], self.then is not Then.PEND
+        for name, allowed in self.when.items():
+            answer = answers[name]
+            if answer is not Answer.MISSING:
+                if answer not in allowed:
+                    return None
+            elif not (does_without and answer in allowed):
+                unsaid.append(name)
         cells = {cell.fact: cell.answer(facts) for cell in self.cells}
-        known = [(name, allowed) for name, allowed in self.when.items() if answers[name] is not Answer.MISSING]
-        if Answer.NO in cells.values() or any(answers[name] not in allowed for name, allowed in known):
+        if Answer.NO in cells.values():
             return None
-        does_without = self.then is not Then.PEND
-        unsaid = [
-            name
-            for name, allowed in self.when.items()
-            if answers[name] is Answer.MISSING and not (does_without and Answer.MISSING in allowed)
-        ]
         asked = {fact for name in unsaid for fact in about[name] if facts.get(fact) is None}
         asked |= {fact for fact, answer in cells.items() if answer is Answer.MISSING}
         return None if unsaid and not asked else frozenset(asked)  # what no fact would tell is not asked for

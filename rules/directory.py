@@ -1,7 +1,7 @@
 """Who is insured by whom, under which plan, and who provides care? The types that the directory port speaks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
@@ -84,6 +84,10 @@ class Payer:
     reasons: tuple[Reason, ...] = ()
     documents: tuple[Document, ...] = ()
     needs_birth_date: bool = True
+    _names: frozenset[str] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_names", frozenset(map(str, self.identifiers)))
 
     def reason_for(self, action: str) -> Reason | None:
         """Return what is given where nobody chooses: the first that may be given with this action."""
@@ -100,11 +104,10 @@ class Payer:
 
     def enrolment(self, plan_id: str | None) -> Enrolment:
         """Return under what a member of that plan is insured; an unknown plan is a plan that says nothing."""
-        names = frozenset(map(str, self.identifiers))
         plan = self.plan(plan_id or "")
         if plan is None:
-            return Enrolment(names, plan=plan_id)
-        return Enrolment(names, plan.line_of_business, plan.id, plan.product, plan.state)
+            return Enrolment(self._names, plan=plan_id)
+        return Enrolment(self._names, plan.line_of_business, plan.id, plan.product, plan.state)
 
     def today(self, now: datetime) -> date:
         """Return the day that ``now`` (aware) is in this payer's time zone."""

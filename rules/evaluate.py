@@ -104,15 +104,21 @@ def evaluate(
         origins: where each fact comes from.
         notes: what was noted while the facts were read.
     """
-    given = {fact: facts[fact.name] for fact in policy.facts if facts.get(fact.name) is not None}
-    known = {fact.name: value for fact, value in given.items() if fact.holds(value)}
-    said = [*notes, *(f"{fact.words}: not {fact.kind}, taken as missing" for fact in given if fact.name not in known)]
+    known, said = dict[str, Any](), list(notes)
+    for fact in policy.facts:
+        value = facts.get(fact.name)
+        if value is not None and fact.holds(value):
+            known[fact.name] = value
+        elif value is not None:
+            said.append(f"{fact.words}: not {fact.kind}, taken as missing")
     days = {"authored": authored, "received": received, "service": service or authored}
     variables = {fact.name: [] for fact in policy.facts} | known | {name: day.isoformat() for name, day in days.items()}
     answers = {criterion.name: _answer(criterion, variables, said) for criterion in policy.criteria}
     number, row = next((n, row) for n, row in enumerate(policy.rows, start=1) if row.holds(answers, known))
     quantity = _quantity(row, variables, said)
-    outcome = Outcome(
+    if row.amount is not None and not quantity:
+        row, quantity = _nothing_left(row), None
+    return Outcome(
         row.then,
         row.period,
         row.say,
@@ -123,6 +129,7 @@ def evaluate(
         known,
         tuple(said),
         {name: origin for name, origin in (origins or {}).items() if name in known},
+        missing(policy, answers, known) if row.then is Then.PEND else (),
         quantity=quantity,
         rest=row.rest,
         queue=row.queue,
@@ -130,18 +137,15 @@ def evaluate(
         at_order_time=row.at_order_time,
         table=row.table,
         suggestions=tuple(
-            one for one in policy.suggestions if all(answers[name] in ok for name, ok in one.when.items())
+            [one for one in policy.suggestions if all(answers[name] in ok for name, ok in one.when.items())]
         ),
     )
-    if row.amount is not None and not quantity:
-        outcome = _nothing_left(outcome)
-    return replace(outcome, missing=missing(policy, answers, known)) if outcome.then is Then.PEND else outcome
 
 
-def _nothing_left(outcome: Outcome) -> Outcome:
+def _nothing_left(row: Row) -> Row:
     """Return it pended: an amount that cannot be counted, or comes to none, is a person's to decide on."""
-    rest = outcome.rest or Rest(outcome.say or "")
-    return replace(outcome, then=Then.PEND, period=None, say=rest.say, queue=rest.queue, quantity=None, rest=None)
+    rest = row.rest or Rest(row.say or "")
+    return replace(row, then=Then.PEND, period=None, say=rest.say, queue=rest.queue, rest=None)
 
 
 def _quantity(row: Row, variables: Facts, said: list[str]) -> Decimal | None:

@@ -71,13 +71,13 @@ def _by_outcome(policy: Policy, outcome: Outcome) -> AtOrderTime:
 
 def _asking(says: AtOrderTime, outcome: Outcome) -> AtOrderTime:
     """Add what is missing. Where only the order itself is incomplete, the answer depends on it: conditional."""
-    needs = [one.need for one in outcome.missing]
-    information = tuple(sorted({str(need) for need in needs if need.is_information}))
+    needs = {one.need for one in outcome.missing}
+    information = tuple(sorted(str(need) for need in needs if need.is_information))
     documents = {str(need) for need in needs if not need.is_information and need is not Need.ADMIN}
-    asked = tuple(sorted({*says.doc_needed, *documents}))
+    asked = tuple(sorted(documents.union(says.doc_needed)))
     if information:
         return replace(says, pa_needed=_CONDITIONAL, info_needed=information, doc_needed=asked)
-    return replace(says, doc_needed=asked)
+    return says if asked == says.doc_needed else replace(says, doc_needed=asked)
 
 
 def _overridden(said: AtOrderTime, row: Mapping[str, Any]) -> AtOrderTime:

@@ -194,6 +194,8 @@ class Policy:
     Attributes:
         priority: where two policies are for the same order, the higher one wins.
         line: file and line, where it is a line of a list (rules/lists.py).
+        searches: the FHIR searches that find its facts in an EHR: for prefetch, scopes and population, each once.
+        places: where its facts may come from.
     """
 
     id: str
@@ -216,14 +218,16 @@ class Policy:
     instructions: tuple[Instruction, ...] = ()
     apps: tuple[App, ...] = ()
     line: str | None = None
+    searches: tuple[Search, ...] = field(init=False, compare=False, repr=False)
+    places: frozenset[Place] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        searches = dict.fromkeys(one for fact in self.facts for one in fact.searches)
+        object.__setattr__(self, "searches", tuple(searches))
+        object.__setattr__(self, "places", frozenset(one.place for fact in self.facts for one in fact.whence))
 
     def __str__(self) -> str:
         return f"{self.id} {self.version}"
-
-    @property
-    def searches(self) -> tuple[Search, ...]:
-        """Return the FHIR searches that find its facts in an EHR: for prefetch, scopes and population, each once."""
-        return tuple(dict.fromkeys(one for fact in self.facts for one in fact.searches))
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -239,10 +243,6 @@ class Policy:
         paths = (one.path or one.what for fact in self.facts for one in fact.whence if one.read)
         amounts = (row.amount.written for row in self.rows if row.amount)
         return tuple(dict.fromkeys([*(one.question for one in self.criteria), *amounts, *paths]))
-
-    def asks_of(self, place: Place) -> bool:
-        """Tell whether any fact may come from there."""
-        return any(one.place is place for fact in self.facts for one in fact.whence)
 
     def fact(self, name: str) -> Fact | None:
         return next((fact for fact in self.facts if fact.name == name), None)

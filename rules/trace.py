@@ -39,7 +39,10 @@ class Need(StrEnum):
     @property
     def is_information(self) -> bool:
         """Tell whether the order itself is to say it (who, where, when), rather than a document."""
-        return self in {Need.PERFORMER, Need.LOCATION, Need.TIMEFRAME}
+        return self in _OF_THE_ORDER
+
+
+_OF_THE_ORDER = frozenset({Need.PERFORMER, Need.LOCATION, Need.TIMEFRAME})
 
 
 @dataclass(frozen=True, slots=True)
