@@ -18,6 +18,7 @@ class Circumstances:
             be, one whose payer could not be found out.
         providers: who orders and performs, by reference, as far as the payer's directory has them.
         known: every resource that came with the request or from the EHR.
+        records: those of the patient that facts may be read from, and that are not only now being ordered.
         unlisted: where the EHR has no coverage with us, the payers that know the patient by number and birth date.
     """
 
@@ -25,4 +26,5 @@ class Circumstances:
     insured: tuple[Insured, ...]
     providers: dict[str, Provider]
     known: Known
+    records: tuple[dict, ...] = ()
     unlisted: tuple[tuple[Payer, Member], ...] = ()

@@ -78,18 +78,18 @@ def _asked_for(search: Search, patient_id: str, known: Known) -> str | None:
 
 def _people(order: Order, policy: Policy, known: Known) -> Iterator[str]:
     """Yield who orders and who performs, where a fact is about them."""
-    places = {whence.place for fact in policy.facts for whence in fact.whence}
-    if Place.REQUESTER in places and order.requester:
+    if Place.REQUESTER in policy.places and order.requester:
         yield from role_searches(order.requester, known)
-    if Place.PERFORMER in places and order.performer:
+    if Place.PERFORMER in policy.places and order.performer:
         yield from role_searches(order.performer, known)
 
 
 def _reasons(order: Order, policy: Policy, known: Known) -> Iterator[str]:
     """Yield the Conditions for which it is ordered, where a fact is about the diagnoses."""
-    if any(one.place is Place.ORDER and one.what == "diagnoses" for fact in policy.facts for one in fact.whence):
-        targets = (reference(one) for one in dicts(order.resource.get("reasonReference")))
-        yield from (one for one in targets if one and one.startswith("Condition/") and known.find(one) is None)
+    targets = [target for one in dicts(order.resource.get("reasonReference")) if (target := reference(one))]
+    whence = (one for fact in policy.facts for one in fact.whence)
+    if targets and any(one.place is Place.ORDER and one.what == "diagnoses" for one in whence):
+        yield from (one for one in targets if one.startswith("Condition/") and known.find(one) is None)
 
 
 def evidence(
@@ -102,21 +102,21 @@ def evidence(
     today: date,
 ) -> Evidence:
     """Return all that is known of an order, for the policy's facts."""
-    patient, known, providers = f"Patient/{patient_id}", there.known, there.providers
+    known, providers = there.known, there.providers
     return Evidence(
         authored=_written(order) or order.day or today,
         received=today,
         service=order.day,
         code=matched.code,
-        records=tuple(_records(there, patient)),
+        records=there.records,
         order=order.resource,
         asked=_asked(order, known),
         coverage=insured.coverage,
-        patient=known.find(patient),
+        patient=known.find(f"Patient/{patient_id}"),
         requester=provider_of(order.requester, providers),
         performer=provider_of(order.performer, providers),
         on_file=on_file,
-        others=tuple(code for other in there.orders if other.reference != order.reference for code in other.codes),
+        others=tuple([code for other in there.orders if other is not order for code in other.codes]),
     )
 
 
@@ -129,12 +129,12 @@ def unread(matched: Matched, known: Known, request: HookRequest) -> frozenset[st
     )
 
 
-def _records(there: Circumstances, patient: str) -> Iterator[dict]:
+def records(orders: Iterable[Order], patient: str, known: Known) -> Iterator[dict]:
     """Yield what the EHR has of this patient; what is only now being ordered is no record."""
-    ordered = {one.reference for one in there.orders}
-    for one in there.known.all():
-        new = local_reference(one) in ordered or one.get("status") == "draft"
-        if kind(one) in CODED and not new and _is_about(one, patient, there.known):
+    ordered = {one.reference for one in orders}
+    for one in known.all():
+        kept = kind(one) in CODED and one.get("status") != "draft" and local_reference(one) not in ordered
+        if kept and _is_about(one, patient, known):
             yield one
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from cds_hooks.circumstances import Circumstances
-from cds_hooks.evidence import wanted_by_policies
+from cds_hooks.evidence import records, wanted_by_policies
 from cds_hooks.insured import Insured, insured, is_over, member_numbers, patients_numbers, payors, same_person
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.known import Known
@@ -33,19 +33,20 @@ def gather(request: HookRequest, ehr: Ehr, directory: Directory, knowledge: Know
             the EHR (CDS Hooks 2.0, 412). Never for what a record lacks (CRD 2.2.1 found-32).
     """
     known = Known(request)
+    resources, coverages = _in_sight(request, known)
     for _ in range(ROUNDS):
-        if not known.ask(ehr, _wanted(request, known)):
+        if not known.ask(ehr, _wanted(request, known, resources, coverages)):
             break
+        resources, coverages = _in_sight(request, known)
     query = coverage_query(request)
     if not known.sent("coverage") and known.failed(query) and not known.of_kind("Coverage"):
         missing = "Coverage came neither in the prefetch nor from the EHR's FHIR server"
         raise PreconditionFailed(Issue("not-found", missing, "prefetch.coverage"))
-    resources = list(_spoken_about(request, known))
     if request.hook == "order-dispatch" and not resources and any(map(known.failed, _named(request))):
         missing = "the dispatched orders came neither in the prefetch nor from the EHR's FHIR server"
         raise PreconditionFailed(Issue("not-found", missing, "context.dispatchedOrders"))
     orders = tuple(read_order(one, known.find, request.context.performer) for one in resources)
-    found = (insured(one, request.patient_id, known, directory) for one in _coverages(known))
+    found = (insured(one, request.patient_id, known, directory) for one in coverages)
     ours = _ours([one for one in found if one])
     for _ in range(2):  # a role may lead to a practitioner
         if not known.ask(ehr, wanted_by_policies(orders, ours, request, known, knowledge, now)):
@@ -55,6 +56,7 @@ def gather(request: HookRequest, ehr: Ehr, directory: Directory, knowledge: Know
         insured=ours,
         providers=providers_of(orders, known, directory),
         known=known,
+        records=tuple(records(orders, f"Patient/{request.patient_id}", known)),
         unlisted=() if ours else tuple(_unlisted(request, known, directory, knowledge)),
     )
 
@@ -63,22 +65,25 @@ def coverage_query(request: HookRequest) -> str:
     return f"{COVERAGE_QUERY.replace('{{context.patientId}}', request.patient_id)}&_include=Coverage:payor"
 
 
-def _wanted(request: HookRequest, known: Known) -> Iterator[str]:
+def _in_sight(request: HookRequest, known: Known) -> tuple[list[dict], list[dict]]:
+    """Return what is spoken about and the coverages, as far as they are known by now."""
+    return list(_spoken_about(request, known)), _coverages(known)
+
+
+def _wanted(request: HookRequest, known: Known, resources: list[dict], coverages: list[dict]) -> Iterator[str]:
     """Yield what is not known yet and is needed, as far as that can be seen by now."""
     if known.sent("coverage"):
         if further := known.further("coverage"):
             yield further
     else:
         yield coverage_query(request)
-    yield from _wanted_of_person(request, known)
-    for coverage in _coverages(known):
+    yield from _wanted_of_person(request, known, coverages)
+    for coverage in coverages:
         yield from (target for target in payors(coverage) if known.find(target) is None)
     yield from dispatched_to(request, known)
-    resources = list(_spoken_about(request, known))
-    found = {local_reference(one) for one in resources}
-    if request.hook == "order-dispatch" or not known.none("encounter"):
-        named = () if request.service.ordering else _named(request)
-        yield from (target for target in named if target not in found)
+    if not request.service.ordering and (request.hook == "order-dispatch" or not known.none("encounter")):
+        found = {local_reference(one) for one in resources}
+        yield from (target for target in _named(request) if target not in found)
     for one in resources:
         behind = basis(one) if kind(one) not in ORDERS else ()
         needed = (*behind, *filter(None, (coded_by(held) for held in (one, *_found(known, behind)))))
@@ -91,9 +96,9 @@ def _named(request: HookRequest) -> tuple[str, ...]:
     return tuple(one for one in named if request.hook != "order-dispatch" or one.partition("/")[0] in ORDERS)
 
 
-def _wanted_of_person(request: HookRequest, known: Known) -> Iterator[str]:
+def _wanted_of_person(request: HookRequest, known: Known, coverages: list[dict]) -> Iterator[str]:
     """Yield the Patient where it was not sent, and the Coverage does not say its number by itself."""
-    target, coverages = f"Patient/{request.patient_id}", _coverages(known)
+    target = f"Patient/{request.patient_id}"
     if known.find(target) or known.none("patient") or any(map(member_numbers, coverages)):
         return
     if coverages or request.wants("insurance") or not known.sent("coverage"):

@@ -13,7 +13,6 @@ from typing import Any
 from fhir_r4.resource import (
     Coding,
     as_dict,
-    as_list,
     codings,
     contained,
     dicts,
@@ -86,11 +85,12 @@ def read_order(resource: dict, find: Find, performer: str | None = None) -> Orde
     """Read one resource; ``performer`` is known better where it is dispatched."""
     behind = [found for target in basis(resource) if (found := find(target))] if kind(resource) not in ORDERS else []
     every = [concept for one in (resource, *behind) for concept in _concepts(one, find)]
-    named = (text_of(concept.get("text")) or _display(concept) for concept in every)
+    coded = [codings(concept) for concept in every]
+    named = (text_of(concept.get("text")) or _display(of_one) for concept, of_one in zip(every, coded, strict=True))
     return Order(
         resource=resource,
         reference=local_reference(resource),
-        codes=tuple(dict.fromkeys(code for concept in every for code in codings(concept))),
+        codes=tuple(dict.fromkeys(code for of_one in coded for code in of_one)),
         day=_day(resource),
         performer=performer or next((who for one in (resource, *behind) for who in performers(one)), None),
         title=next((name for name in named if name), kind(resource)),
@@ -153,18 +153,15 @@ def _billing(holder: dict) -> list[dict]:
     return [as_dict(value_of(one)) for one in extensions(holder, BILLING_OPTIONS)]
 
 
-def _at(resource: dict, path: str) -> Iterator[Any]:
-    """Yield what stands at a path of elements, each of which may repeat."""
+def _at(resource: dict, path: str) -> list[Any]:
+    """Return what stands at a path of elements, each of which may repeat."""
     found: list[Any] = [resource]
     for step in path.split("."):
-        found = [
-            one
-            for holder in found
-            for held in [as_dict(holder).get(step)]
-            for one in (as_list(held) if isinstance(held, list) else [held])
-            if one is not None
-        ]
-    yield from found
+        held = [one[step] for one in found if isinstance(one, dict) and step in one]
+        if not held:
+            return held
+        found = [one for value in held for one in (value if isinstance(value, list) else [value]) if one is not None]
+    return found
 
 
 def _targets(resource: dict, path: str) -> Iterator[str]:
@@ -173,9 +170,8 @@ def _targets(resource: dict, path: str) -> Iterator[str]:
             yield target
 
 
-def _display(concept: dict) -> str | None:
-    shown = (coding.display or coding.code for coding in codings(concept))
-    return next(shown, None)
+def _display(codes: tuple[Coding, ...]) -> str | None:
+    return next((coding.display or coding.code for coding in codes), None)
 
 
 def _day(resource: dict) -> date | None:

@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 from rules.book import PolicyBook
 from rules.entry import Entry
@@ -42,6 +43,7 @@ def searched(book: PolicyBook, on: date, choice: str, *, encounters: bool = Fals
     return tuple(search for _, search in found[:MOST])
 
 
+@lru_cache(maxsize=4096)
 def key(search: str) -> str:
     """Return the prefetch key of a search, readable and its own.
 

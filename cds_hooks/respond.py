@@ -3,6 +3,7 @@
 Pure: everything known of the world comes in as values.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -42,12 +43,12 @@ def respond(scene: Scene) -> HookAnswer:
         return _nothing_to_say(scene)
     weighed = [weigh(order, one, scene) for order in scene.circumstances.orders for one in _covering(order, insured)]
     shown = advice(scene, weighed)
-    news = [one for one in weighed if one.is_news(request.generation)] if request.wants("coverage-info") else []
-    actions = [_action(scene, list(of_one)) for _, of_one in groupby(news, key=lambda one: one.order.reference)]
+    news = list(_news(scene, weighed)) if request.wants("coverage-info") else []
+    actions = [_action(list(of_one)) for _, of_one in groupby(news, key=lambda one: one.weighed.order.reference)]
     return HookAnswer(
         tuple(shown[: int(request.configuration["max-cards"])]),
         tuple(actions),
-        tuple(one.assertion for one in news),
+        tuple(one.weighed.assertion for one in news),
         next((one for one in insured if one.member), insured[0]),
     )
 
@@ -65,13 +66,29 @@ def _nothing_to_say(scene: Scene) -> HookAnswer:
     return HookAnswer(tuple(advice(scene, [])), (), ())
 
 
-def _action(scene: Scene, of_one: list[Weighed]) -> dict:
+@dataclass(frozen=True, slots=True)
+class _New:
+    """What is said of an order that does not carry it yet, and how it is written."""
+
+    weighed: Weighed
+    written: dict
+
+
+def _news(scene: Scene, weighed: Iterable[Weighed]) -> Iterator[_New]:
+    for one in weighed:
+        written = one.written(scene.request.generation)
+        if one.is_news(written):
+            yield _New(one, written)
+
+
+def _action(of_one: list[_New]) -> dict:
     """Return the system action: the very resource received, with the extensions added (CRD 2.2.1 resp-37)."""
-    names = dict.fromkeys(one.insured.payer.name if one.insured.payer else "the payer" for one in of_one)
-    order = of_one[0].order
+    payers = (one.weighed.insured.payer for one in of_one)
+    names = dict.fromkeys(payer.name if payer else "the payer" for payer in payers)
+    order = of_one[0].weighed.order
     resource = order.resource
     for one in of_one:
-        resource = with_extension(resource, one.written(scene.request.generation))
+        resource = with_extension(resource, one.written)
     return {
         "type": "update",
         "description": f"Add coverage information of {' and '.join(names)} to {order.title or 'the order'}",

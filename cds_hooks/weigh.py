@@ -4,8 +4,9 @@ Pure: everything known of the world comes in as values.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Required, TypedDict
 
 from cds_hooks.circumstances import Circumstances
 from cds_hooks.determination import Issue, Wanted, may_issue, nothing
@@ -73,10 +74,24 @@ class Weighed:
     def written(self, generation: Generation) -> dict:
         return _EXTENSION[generation](self.information)
 
-    def is_news(self, generation: Generation) -> bool:
+    def is_news(self, written: dict) -> bool:
         """Tell whether the order does not carry this very statement, from a promise with half its life before it."""
         life = self.assertion.expires_on - self.today
-        return not says_the_same(self.order.resource, self.written(generation), since=self.today - life // 2)
+        return not says_the_same(self.order.resource, written, since=self.today - life // 2)
+
+
+class _Said(TypedDict, total=False):
+    """What is said of an order, as the elements of CoverageInformation."""
+
+    covered: Required[str]
+    pa_needed: str | None
+    doc_needed: tuple[str, ...]
+    info_needed: tuple[str, ...]
+    billing_codes: tuple[Coding, ...]
+    reasons: tuple[Reason, ...]
+    questionnaires: tuple[str, ...]
+    details: tuple[Detail, ...]
+    satisfied_pa_id: str
 
 
 def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
@@ -87,31 +102,24 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
     matched = policy_for(order, insured, day, scene.knowledge.book)
     policy, code = (matched.policy, matched.code) if matched else (None, next(iter(order.codes), _UNKNOWN_CODE))
     told = _told(order, insured, matched, today, scene)
-    outcome = told.outcome if told else None
     plan = payer.plan(member.plan) if payer and member else None
-    statement = CoverageInformation(
+    said = _said(order, insured, day, told, code, plan, scene)
+    expires = today + timedelta(days=plan.assertion_days if plan else 0)
+    information = CoverageInformation(
         coverage=local_reference(insured.coverage),
-        covered=INDETERMINATE,
         date=today,
         coverage_assertion_id=scene.knowledge.new_id(),
-        reasons=(Reason("This could not be determined just now; please ask again.", "technical"),),
+        dependencies=_dependencies(order, scene),
         phone=payer.phone if payer else None,
+        expiry_date=expires if plan else None,
+        **(said if scene.request.service.primary else _without_documents(said)),
     )
-    if not insured.unavailable:
-        number = _number_on_file(order, member, code, day, scene)
-        statement = (
-            _not_a_member(statement, insured, day)
-            or (told and _by_policy(statement, told, number, scene))
-            or _without_policy(statement, code, plan)
-        )
-    statement = replace(statement, dependencies=_dependencies(order, scene))
-    expires = today + timedelta(days=plan.assertion_days if plan else 0)
     assertion = CoverageAssertion(
-        id=statement.coverage_assertion_id,
+        id=information.coverage_assertion_id,
         payer=payer.id if payer else "",
         plan=plan.id if plan else "",
         member_id=member.member_id if member else "",
-        coverage=statement.coverage,
+        coverage=information.coverage,
         order=order.reference,
         code=code,
         policy=policy.id if policy else None,
@@ -119,9 +127,7 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
         performer=order.performer,
         expires_on=expires,
     )
-    dated = replace(statement, expiry_date=expires) if plan else statement
-    said = dated if scene.request.service.primary else _without_documents(dated)
-    return Weighed(order, insured, assertion, said, policy, today, outcome)
+    return Weighed(order, insured, assertion, information, policy, today, told.outcome if told else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,21 @@ def _told(order: Order, insured: Insured, matched: Matched | None, today: date, 
     return _Told(Wanted(order, insured, matched.code, known), matched, weigh_policy(matched.policy, known))
 
 
-def _not_a_member(statement: CoverageInformation, insured: Insured, day: date) -> CoverageInformation | None:
+def _said(
+    order: Order, insured: Insured, day: date, told: _Told | None, code: Coding, plan: Plan | None, scene: Scene
+) -> _Said:
+    """Return what holds: what the directory lacks, else what the policy says, else what the plan says by default."""
+    if insured.unavailable:
+        reason = Reason("This could not be determined just now; please ask again.", "technical")
+        return {"covered": INDETERMINATE, "reasons": (reason,)}
+    if missing := _not_a_member(insured, day):
+        return missing
+    if told is None:
+        return _without_policy(code, plan)
+    return _by_policy(told, _number_on_file(order, insured.member, code, day, scene), scene)
+
+
+def _not_a_member(insured: Insured, day: date) -> _Said | None:
     """Say what the directory does not have (CRD 2.2.1 resp-44, resp-45), or None."""
     if insured.member is None:
         reason = Reason("No member of this payer was found under this number.", "no-member-found")
@@ -150,49 +170,56 @@ def _not_a_member(statement: CoverageInformation, insured: Insured, day: date) -
         reason = Reason("The coverage is not active on the day of service.", "no-active-coverage")
     else:
         return None
-    return replace(statement, covered="not-covered", reasons=(reason,))
+    return {"covered": "not-covered", "reasons": (reason,)}
 
 
-def _without_policy(statement: CoverageInformation, code: Coding, plan: Plan | None) -> CoverageInformation:
+def _without_policy(code: Coding, plan: Plan | None) -> _Said:
     """Say what the plan says by default, if the code is one that could have had a policy."""
     if canonical_system(code.system) not in BILLING:
         reason = Reason("The plan could not look up the order's code; name a HCPCS or CPT code.", "detail-code")
-        unsure = replace(statement, covered=CONDITIONAL, info_needed=("detail-code",), reasons=(reason,))
-        return replace(unsure, pa_needed=CONDITIONAL)
-    reason = Reason("The plan has no policy of its own for this code.")
-    otherwise = plan.otherwise if plan else None
-    return replace(statement, covered="covered", pa_needed=otherwise, billing_codes=(code,), reasons=(reason,))
+        return {
+            "covered": CONDITIONAL,
+            "pa_needed": CONDITIONAL,
+            "info_needed": ("detail-code",),
+            "reasons": (reason,),
+        }
+    return {
+        "covered": "covered",
+        "pa_needed": plan.otherwise if plan else None,
+        "billing_codes": (code,),
+        "reasons": (Reason("The plan has no policy of its own for this code."),),
+    }
 
 
-def _by_policy(statement: CoverageInformation, told: _Told, number: str | None, scene: Scene) -> CoverageInformation:
+def _by_policy(told: _Told, number: str | None, scene: Scene) -> _Said:
     """Say what the policy says at order time, on the facts that are known by now."""
     policy, says = told.matched.policy, at_order_time(told.matched.policy, told.outcome)
-    codes = policy.applies_to.billing_codes(told.matched.code)
-    read = tuple(Detail("policy-link", "Url", source.url) for source in policy.sources[:1])
-    said = replace(statement, covered=says.covered, billing_codes=codes, details=read)
+    said: _Said = {
+        "covered": says.covered,
+        "billing_codes": policy.applies_to.billing_codes(told.matched.code),
+        "details": tuple([Detail("policy-link", "Url", source.url) for source in policy.sources[:1]]),
+    }
     if number and says.covered != "not-covered":
-        return _satisfied(said, number, _ON_FILE)
+        return _satisfied(said, number)
     if _hangs_on_what_was_not_read(told.matched, told.outcome, scene):
-        reason = Reason(
-            "The record could not be read in time; whether authorization is needed is not known.", "technical"
-        )
-        return replace(said, pa_needed=INDETERMINATE, reasons=(reason,))
+        why = "The record could not be read in time; whether authorization is needed is not known."
+        return {**said, "pa_needed": INDETERMINATE, "reasons": (Reason(why, "technical"),)}
     if says.issues and may_issue(scene.request) and (number := scene.issue(told.wanted)):
-        return _satisfied(said, number, _ON_FILE)
+        return _satisfied(said, number)
     form = scene.knowledge.catalog.canonical(says.questionnaire) if says.questionnaire and says.doc_needed else None
     would = (Reason("What is known now would be enough to certify it."),) if says.issues else ()
-    return replace(
-        said,
-        pa_needed=says.pa_needed,
-        doc_needed=says.doc_needed,
-        info_needed=says.info_needed,
-        questionnaires=(form,) if form else (),
-        reasons=(Reason(says.reason or f"See the plan's policy: {policy.title}."), *would),
-    )
+    return {
+        **said,
+        "pa_needed": says.pa_needed,
+        "doc_needed": says.doc_needed,
+        "info_needed": says.info_needed,
+        "questionnaires": (form,) if form else (),
+        "reasons": (Reason(says.reason or f"See the plan's policy: {policy.title}."), *would),
+    }
 
 
-def _satisfied(said: CoverageInformation, number: str, why: str) -> CoverageInformation:
-    return replace(said, pa_needed="satisfied", satisfied_pa_id=number, reasons=(Reason(why),))
+def _satisfied(said: _Said, number: str) -> _Said:
+    return {**said, "pa_needed": "satisfied", "satisfied_pa_id": number, "reasons": (Reason(_ON_FILE),)}
 
 
 def _hangs_on_what_was_not_read(matched: Matched, outcome: Outcome, scene: Scene) -> bool:
@@ -203,20 +230,19 @@ def _hangs_on_what_was_not_read(matched: Matched, outcome: Outcome, scene: Scene
 
 def _number_on_file(order: Order, member: Member | None, code: Coding, day: date, scene: Scene) -> str | None:
     """Return the number of what is certified already."""
-    if member is None:
-        return None
-    on_file = scene.standing.get(member, ())
+    on_file = scene.standing.get(member, ()) if member else ()
     codes = (code, *order.codes)
     return next((one.number for one in on_file if any(one.satisfies(each, day) for each in codes)), None)
 
 
 def _dependencies(order: Order, scene: Scene) -> tuple[str, ...]:
     """Return the other orders of this call that the order stands on."""
-    beside = {one.reference for one in scene.circumstances.orders} - {order.reference}
+    beside = {one.reference for one in scene.circumstances.orders} - {order.reference} if order.based_on else ()
     return tuple(target for target in order.based_on if target in beside)
 
 
-def _without_documents(said: CoverageInformation) -> CoverageInformation:
+def _without_documents(said: _Said) -> _Said:
     """Leave out what is to be documented: at a secondary hook it is too early for that (CRD 2.2.1 hook-19)."""
-    conditional = CONDITIONAL in {said.covered, said.pa_needed}
-    return replace(said, doc_needed=(), questionnaires=(), info_needed=said.info_needed if conditional else ())
+    conditional = CONDITIONAL in {said["covered"], said.get("pa_needed")}
+    kept: _Said = {**said, "doc_needed": (), "questionnaires": ()}
+    return kept if conditional else {**kept, "info_needed": ()}

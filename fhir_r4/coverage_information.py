@@ -188,10 +188,9 @@ def says_the_same(resource: dict, written: dict, *, since: Date) -> bool:
 
     Then nothing is sent (CRD 2.2.1 resp-35); an older one is renewed before its promise ends.
     """
-    news = _news(written)
-    return any(
-        _news(one) == news and _made_on(one) >= since.isoformat() for one in extensions(resource, COVERAGE_INFORMATION)
-    )
+    carried = extensions(resource, COVERAGE_INFORMATION)
+    news = _news(written) if carried else []
+    return any(_news(one) == news and _made_on(one) >= since.isoformat() for one in carried)
 
 
 def _made_on(written: dict) -> str:
