@@ -138,3 +138,10 @@ def test_a_statement_that_says_nothing_new_is_known_as_such():
     assert says_the_same(order, later, since=day)
     assert not says_the_same(order, extension_2_2(said(pa_needed="no-auth")), since=day)
     assert not says_the_same(order, later, since=date(2026, 3, 2))
+
+
+@pytest.mark.parametrize("junk", [{}, [], {"x": 1}, [["x"]], 5, None])
+def test_what_somebody_wrote_into_an_order_before_may_be_anything(junk):
+    part = {"url": junk, "valueReference": {"reference": "Coverage/c1"}}
+    order = {"resourceType": "DeviceRequest", "extension": [{"url": COVERAGE_INFORMATION, "extension": [part]}]}
+    assert not says_the_same(order, extension_2_2(said()), since=date(2026, 3, 1))
