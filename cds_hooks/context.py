@@ -26,7 +26,8 @@ class Context:
     """What happened in the EHR.
 
     Attributes:
-        resources: what stands in the context itself: draft orders, proposed appointments.
+        bundle: what stands in the context itself: draft orders, proposed appointments.
+        resources: the same, without their entries.
         named: what is named only: selections, dispatched orders, the encounter.
         performer: who an order was dispatched to.
     """
@@ -34,6 +35,7 @@ class Context:
     user: str | None
     patient_id: str
     encounter_id: str | None
+    bundle: dict
     resources: tuple[dict, ...]
     named: tuple[str, ...]
     performer: str | None
@@ -46,12 +48,13 @@ def read_context(hook: str, context: dict) -> Context:
         named: tuple[str, ...] = (f"Encounter/{encounter}",)
     else:
         named = tuple(dict.fromkeys(_named(hook, context)))
-    drafts = as_dict(context.get(_BUNDLE.get(hook, "")))
+    bundle = as_dict(context.get(_BUNDLE.get(hook, "")))
     return Context(
         user=text_of(context.get("userId")),
         patient_id=context["patientId"],
         encounter_id=encounter,
-        resources=tuple(as_dict(entry.get("resource")) for entry in dicts(drafts.get("entry"))),
+        bundle=bundle,
+        resources=tuple(as_dict(entry.get("resource")) for entry in dicts(bundle.get("entry"))),
         named=named,
         performer=text_of(context.get("performer")) if hook == "order-dispatch" else None,
     )

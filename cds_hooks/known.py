@@ -2,7 +2,8 @@
 
 Prefetch, as CDS Hooks 2.0 means it: a key that is absent, or an OperationOutcome, was not obtained and may be read
 from the EHR; ``null`` says that there is no such data, and is believed. A Bundle may have further pages, and
-entries that tell of the search itself.
+entries that tell of the search itself. A reference means the entry with that ``fullUrl``, else what is called so on the
+hook's own server.
 """
 
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cds_hooks.request import HookRequest
-from fhir_r4.bundle import local_part
+from fhir_r4.bundle import local_to
 from fhir_r4.resource import as_dict, dicts, kind, local_reference, text_of
 from rules.ports import Ehr
 
@@ -21,23 +22,21 @@ class Known:
     """Resources by ``Type/id``, and the answers to what was asked of the EHR."""
 
     def __init__(self, request: HookRequest) -> None:
-        self._base = (request.fhir_server or "").rstrip("/")
+        self._server = request.fhir_server
         self._held: dict[str, dict] = {}
+        self._by_url: dict[str, dict] = {}
         self._answers: dict[str, tuple[dict, ...] | None] = {}
         self._prefetch = request.prefetch
-        self._hold(request.context.resources)
-        for value in request.prefetch.values():
-            self._hold(_resources(value))
+        for sent in (request.context.bundle, *request.prefetch.values()):
+            self._hold(_entries(sent))
 
     def find(self, target: str) -> dict | None:
-        """Return the resource that a reference means: relative, or absolute on the hook's own server."""
-        return self._held.get(self.local(target) or "")
+        """Return the resource that a reference means."""
+        return self._by_url.get(target) or self._held.get(self.local(target) or "")
 
     def local(self, target: str) -> str | None:
         """Return ``Type/id`` of a reference to the hook's server, None of one to elsewhere."""
-        if target.startswith(("https://", "http://")) and not (self._base and target.startswith(f"{self._base}/")):
-            return None
-        return local_part(target)
+        return local_to(self._server, target)
 
     def all(self) -> tuple[dict, ...]:
         return tuple(self._held.values())
@@ -63,19 +62,22 @@ class Known:
 
     def ask(self, ehr: Ehr, wanted: Iterable[str]) -> bool:
         """Ask for what was not asked for before, all at once; tell whether there was any such thing."""
-        fresh = [one for one in dict.fromkeys(wanted) if one not in self._answers]
-        if fresh:
-            self._answers.update(ehr.fetch(fresh))
-            for one in fresh:
-                self._hold(self._answers.get(one) or ())
+        fresh = [one for one in dict.fromkeys(map(self._called, wanted)) if one not in self._answers]
+        self._answers |= dict.fromkeys(fresh)
+        at_hand = [one for one in fresh if not one.startswith("urn:")]  # those are names within what was sent
+        if at_hand:
+            self._answers |= ehr.fetch(at_hand)
+        for one in at_hand:
+            self._hold((None, given) for given in self._answers[one] or ())
         return bool(fresh)
 
     def answer(self, asked: str) -> tuple[dict, ...] | None:
         """Return what the EHR gave, None where it was not asked or gave nothing."""
-        return self._answers.get(asked)
+        return self._answers.get(self._called(asked))
 
     def failed(self, asked: str) -> bool:
-        return asked in self._answers and self._answers[asked] is None
+        called = self._called(asked)
+        return called in self._answers and self._answers[called] is None
 
     def counts(self) -> dict[str, int]:
         """Return how many resources of each kind the EHR was asked for and gave, for the measures."""
@@ -95,16 +97,25 @@ class Known:
             for asked, found in self._answers.items()
         ]  # fmt: skip
 
-    def _hold(self, resources: Iterable[dict]) -> None:
-        for one in resources:
-            if kind(one) not in _NO_DATA and text_of(one.get("id")):
+    def _called(self, asked: str) -> str:
+        """Return how the server knows what is asked for: the resource as it is now, or a search or page as it stands."""
+        return asked if "?" in asked else self.local(asked) or asked
+
+    def _hold(self, entries: Iterable[tuple[str | None, dict]]) -> None:
+        for url, one in entries:
+            if kind(one) in _NO_DATA:
+                continue
+            if url:
+                self._by_url.setdefault(url, one)
+            if text_of(one.get("id")):
                 self._held.setdefault(local_reference(one), one)
 
 
-def _resources(sent: Any) -> Iterator[dict]:
+def _entries(sent: Any) -> Iterator[tuple[str | None, dict]]:
+    """Yield the resources that were sent, each with the fullUrl of its entry."""
     if kind(sent) == "Bundle":
         for entry in dicts(sent.get("entry")):
             if as_dict(entry.get("search")).get("mode") != "outcome":
-                yield as_dict(entry.get("resource"))
+                yield text_of(entry.get("fullUrl")), as_dict(entry.get("resource"))
     else:
-        yield as_dict(sent)
+        yield None, as_dict(sent)

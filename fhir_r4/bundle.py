@@ -211,3 +211,19 @@ def local_part(target: str | None) -> str | None:
     """
     found = _REST.fullmatch(target) if target else None
     return f"{found['kind']}/{found['id']}" if found else None
+
+
+def local_to(server: str | None, target: str) -> str | None:
+    """Return ``Type/id`` of a reference to a resource of this server: relative, or absolute, by http and https alike.
+
+    >>> local_to("https://ehr.example.org/fhir/", "http://ehr.example.org/fhir/Coverage/c1/_history/3")
+    'Coverage/c1'
+    >>> local_to("https://ehr.example.org/fhir", "https://elsewhere.example.org/fhir/Coverage/c1") is None
+    True
+    """
+    scheme, absolute, rest = target.partition("://")
+    if not absolute:
+        return local_part(target)
+    base = (server or "").rstrip("/").partition("://")[2]
+    ours = base and scheme in {"http", "https"} and rest.startswith(f"{base}/")
+    return local_part(rest[len(base) + 1 :]) if ours else None

@@ -200,7 +200,9 @@ def _made_on(written: dict) -> str:
 
 def _news(written: dict) -> list[bytes]:
     """Return what is said, in whatever sequence a client keeps it."""
-    return sorted(canonical(part) for part in dicts(written.get("extension")) if text_of(part.get("url")) not in _STAMPS)
+    return sorted(
+        canonical(part) for part in dicts(written.get("extension")) if text_of(part.get("url")) not in _STAMPS
+    )
 
 
 _STAMPS = frozenset({"date", "coverage-assertion-id", "expiry-date"})

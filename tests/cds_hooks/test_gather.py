@@ -7,7 +7,7 @@ from cds_hooks.request import read_request
 from cds_hooks.services import SERVICES
 from fhir_r4.generations import Generation
 from fhir_r4.problems import PreconditionFailed
-from tests.given import ACME, AMY, NOW, FakeDirectory, FakeEhr, a_coverage, a_hook, a_patient, hook_knowledge
+from tests.given import ACME, AMY, EHR, NOW, FakeDirectory, FakeEhr, a_coverage, a_hook, a_patient, hook_knowledge
 
 
 def gathered(prefetch, ehr=None, **hook):
@@ -70,6 +70,35 @@ def test_a_contained_payer_is_read():
     contained = {"resourceType": "Organization", "id": "org", "identifier": [ACME.identifiers[0].to_fhir()]}
     known = first(gathered({"coverage": a_coverage(payor=[{"reference": "#org"}], contained=[contained])}))
     assert known.payer == ACME
+
+
+URN, ELSEWHERE = "urn:uuid:5d1f0c3e-7a35-4d59-8a55-2f3cb0f1c001", "https://elsewhere.example.org/r4/Organization/acme"
+PAYER = {"resourceType": "Organization", "id": "acme", "identifier": [ACME.identifiers[0].to_fhir()]}
+
+
+@pytest.mark.parametrize("url", [URN, ELSEWHERE])
+def test_a_reference_means_the_entry_with_that_full_url(url):
+    ehr, sent = FakeEhr(), bundle(a_coverage(payor=[{"reference": url}]), PAYER)
+    sent["entry"][1]["fullUrl"] = url
+    assert first(gathered({"coverage": sent}, ehr)).payer == ACME
+    assert ehr.asked == []
+
+
+def test_a_name_within_what_was_sent_is_not_asked_of_the_ehr():
+    ehr = FakeEhr()
+    assert first(gathered({"coverage": a_coverage(payor=[{"reference": URN}])}, ehr)).unavailable
+    assert ehr.asked == []
+
+
+@pytest.mark.parametrize(
+    "spelt", [f"{EHR}/Organization/acme", "http" + EHR[5:] + "/Organization/acme", "Organization/acme/_history/2"]
+)
+def test_a_reference_to_the_hook_s_server_may_be_absolute_by_http_or_https_or_have_a_version(spelt):
+    by_reference = a_coverage(payor=[{"reference": spelt}])
+    assert first(gathered({"coverage": by_reference, "payer": PAYER})).payer == ACME
+    ehr = FakeEhr()
+    assert first(gathered({"coverage": by_reference}, ehr, fhirServer=f"{EHR}/")).payer == ACME
+    assert ehr.asked == ["Organization/acme"]
 
 
 def test_the_coverage_of_a_payer_of_ours_is_chosen_among_several():

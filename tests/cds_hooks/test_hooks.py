@@ -205,6 +205,16 @@ def test_a_code_in_a_device_or_medication_is_found_contained_sent_or_read():
     assert said(answer(body, FakeEhr(down=True)))["pa-needed"] == "auth-needed"
 
 
+def test_what_an_order_names_by_the_full_url_of_an_entry_beside_it_needs_no_id():
+    url = "urn:uuid:5d1f0c3e-7a35-4d59-8a55-2f3cb0f1c001"
+    order = an_order_of("MedicationRequest", OXYGEN) | {"medicationReference": {"reference": url}}
+    del order["medicationCodeableConcept"]
+    body = a_hook_of("order-sign", about=order)
+    drug = {"resourceType": "Medication", "code": {"coding": [OXYGEN.to_fhir()]}}
+    body["context"]["draftOrders"]["entry"].append({"fullUrl": url, "resource": drug})
+    assert said(answer(body, FakeEhr(down=True)))["pa-needed"] == "auth-needed"
+
+
 @pytest.mark.requirement("crd-2.2.1@billopt-2", "crd-2.2.1@billopt-3")
 def test_billing_options_are_considered_and_not_needed():
     option = {
