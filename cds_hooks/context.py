@@ -1,7 +1,8 @@
 """What does each hook's context hold? Its faults by name, and its values; unknown fields are ignored (hook-23).
 
 order-dispatch is spelt in three ways in the wild: ``dispatchedOrders`` (the hook's table), ``dispatched-orders``
-(its example) and ``order`` (its first draft, which public test clients send).
+(its example) and ``order`` (its first draft, which public test clients send). References are to be ``Type/id``; absolute
+ones to the hook's own server, and those with a version, are taken for it.
 
 Source: the CDS Hooks library's six hooks, versions 1.0 and 1.1.
 """
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 
 from cds_hooks.order import is_spoken_about
 from cds_hooks.prefetch import ENCOUNTER_HOOKS
+from fhir_r4.bundle import local_to
 from fhir_r4.problems import Issue
 from fhir_r4.resource import as_dict, as_list, dicts, kind, local_reference, text_of
 
 _ID = re.compile(r"[A-Za-z0-9.-]{1,64}")
-_REFERENCE = re.compile(r"[A-Z][A-Za-z]{1,63}/[A-Za-z0-9.-]{1,64}")
 _BUNDLE = {"order-sign": "draftOrders", "order-select": "draftOrders", "appointment-book": "appointments"}
 _DISPATCHED = ("dispatchedOrders", "dispatched-orders", "order")
 
@@ -41,13 +42,14 @@ class Context:
     performer: str | None
 
 
-def read_context(hook: str, context: dict) -> Context:
-    """Read the context of a hook; ``context_faults`` has found none."""
+def read_context(hook: str, context: dict, server: str | None) -> Context:
+    """Read the context of a hook that ``server`` has called; ``context_faults`` has found none."""
     encounter = text_of(context.get("encounterId"))
     if hook in ENCOUNTER_HOOKS:
         named: tuple[str, ...] = (f"Encounter/{encounter}",)
     else:
-        named = tuple(dict.fromkeys(_named(hook, context)))
+        named = tuple(dict.fromkeys(local_to(server, one) or one for one in _named(hook, context)))
+    performer = text_of(context.get("performer")) if hook == "order-dispatch" else None
     bundle = as_dict(context.get(_BUNDLE.get(hook, "")))
     return Context(
         user=text_of(context.get("userId")),
@@ -56,11 +58,11 @@ def read_context(hook: str, context: dict) -> Context:
         bundle=bundle,
         resources=tuple(as_dict(entry.get("resource")) for entry in dicts(bundle.get("entry"))),
         named=named,
-        performer=text_of(context.get("performer")) if hook == "order-dispatch" else None,
+        performer=performer and (local_to(server, performer) or performer),
     )
 
 
-def context_faults(hook: str, context: dict) -> Iterator[Issue]:
+def context_faults(hook: str, context: dict, server: str | None) -> Iterator[Issue]:
     """Yield what is missing or of the wrong kind, all of it."""
     if hook != "order-dispatch" and not text_of(context.get("userId")):
         yield Issue("required", f"{hook} has a userId", "context.userId")
@@ -70,11 +72,11 @@ def context_faults(hook: str, context: dict) -> Iterator[Issue]:
     if hook in _BUNDLE:
         yield from _bundle_faults(context, _BUNDLE[hook])
     if hook == "order-select":
-        yield from _references(context.get("selections"), "context.selections")
+        yield from _references(context.get("selections"), "context.selections", server)
     if hook == "order-dispatch":
-        field = next((name for name in _DISPATCHED if name in context), _DISPATCHED[0])
+        field = _spelling(context)
         sent = context.get(field)
-        yield from _references([sent] if field == "order" else sent, f"context.{field}")
+        yield from _references([sent] if field == "order" else sent, f"context.{field}", server)
         if not text_of(context.get("performer")):
             yield Issue("required", "order-dispatch says who performs", "context.performer")
 
@@ -91,16 +93,21 @@ def _named(hook: str, context: dict) -> Iterator[str]:
     if hook == "order-select":
         yield from (one for one in as_list(context.get("selections")) if isinstance(one, str))
     if hook == "order-dispatch":
-        field = next(name for name in _DISPATCHED if name in context)
+        field = _spelling(context)
         yield from [context[field]] if field == "order" else as_list(context[field])
 
 
-def _references(sent: object, where: str) -> Iterator[Issue]:
+def _spelling(context: dict) -> str:
+    """Return under which name the dispatched orders are told; a client may send the other names, empty."""
+    return next((name for name in _DISPATCHED if context.get(name)), _DISPATCHED[0])
+
+
+def _references(sent: object, where: str, server: str | None) -> Iterator[Issue]:
     listed = as_list(sent)
     if not listed:
         yield Issue("required", "references to orders, Type/id", where)
     for index, one in enumerate(listed):
-        if not isinstance(one, str) or not _REFERENCE.fullmatch(one):
+        if not isinstance(one, str) or local_to(server, one) is None:
             yield Issue("value", "a reference Type/id", f"{where}[{index}]")
 
 

@@ -98,7 +98,7 @@ class Known:
         ]  # fmt: skip
 
     def _called(self, asked: str) -> str:
-        """Return how the server knows what is asked for: the resource as it is now, or a search or page as it stands."""
+        """Return how the server is asked: for a resource as it is now, for a search or a page as it stands."""
         return asked if "?" in asked else self.local(asked) or asked
 
     def _hold(self, entries: Iterable[tuple[str | None, dict]]) -> None:

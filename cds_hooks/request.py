@@ -60,8 +60,9 @@ def read_request(body: dict, service: Service, default: Generation, *, has_dtr: 
             fault at once.
         Unprocessable: ``davinci-crd.requestedVersion`` is none that we speak.
     """
-    context = body.get("context")
-    issues = [*_faults(body, service), *(context_faults(service.hook, context) if isinstance(context, dict) else ())]
+    context, server = body.get("context"), text_of(body.get("fhirServer"))
+    told = context_faults(service.hook, context, server) if isinstance(context, dict) else ()
+    issues = [*_faults(body, service), *told]
     if issues:
         raise InvalidRequest(*issues)
     extension = as_dict(body.get("extension"))
@@ -71,12 +72,12 @@ def read_request(body: dict, service: Service, default: Generation, *, has_dtr: 
         service=service,
         instance=body["hookInstance"],
         generation=_generation(extension, default),
-        context=read_context(service.hook, as_dict(context)),
+        context=read_context(service.hook, as_dict(context), server),
         prefetch=as_dict(body.get("prefetch")),
         configuration=read_configuration(configuration, service.options),
         unusable=unusable(configuration, service.options),
         has_dtr=has_dtr,
-        fhir_server=text_of(body.get("fhirServer")),
+        fhir_server=server,
         access_token=text_of(authorization.get("access_token")),
     )
 
@@ -98,7 +99,7 @@ def _faults(body: dict, service: Service) -> Iterator[Issue]:
         yield Issue("required", "a UUID for this hook call", "hookInstance")
     if not isinstance(body.get("context"), dict):
         yield Issue("required", "the context of the hook, an object", "context")
-    if "prefetch" in body and not isinstance(body["prefetch"], dict):
+    if not isinstance(body.get("prefetch", {}), dict | None):
         yield Issue("structure", "prefetch is an object", "prefetch")
     if as_dict(body.get("fhirAuthorization")) and not text_of(body.get("fhirServer")):
         yield Issue("required", "fhirAuthorization comes with the server it is for", "fhirServer")

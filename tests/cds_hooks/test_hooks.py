@@ -12,6 +12,7 @@ from fhir_r4.problems import InvalidRequest, PreconditionFailed
 from fhir_r4.resource import extensions, local_reference, value_of
 from fhir_r4.systems import COVERAGE_INFORMATION
 from tests.given import (
+    EHR,
     HOOKS,
     NOW,
     OXYGEN,
@@ -93,6 +94,7 @@ def test_order_select_speaks_about_the_selected_orders_alone():
         {"dispatchedOrders": ["DeviceRequest/home-oxygen"]},
         {"dispatched-orders": ["DeviceRequest/home-oxygen"], "fulfillment-tasks": []},
         {"order": "DeviceRequest/home-oxygen", "task": {"resourceType": "Task"}},
+        {"order": "DeviceRequest/home-oxygen", "dispatchedOrders": [], "dispatched-orders": None},
     ],
 )
 @BOTH
@@ -102,6 +104,16 @@ def test_order_dispatch_is_understood_in_its_three_spellings(spelt, version):
     del body["context"]["dispatchedOrders"]
     body["context"] |= spelt
     assert about(answer(body)) == ["DeviceRequest/home-oxygen"]
+
+
+@pytest.mark.parametrize("spelt", [f"{EHR}/DeviceRequest/home-oxygen", "DeviceRequest/home-oxygen/_history/2"])
+def test_a_reference_in_the_context_may_be_absolute_or_have_a_version(spelt):
+    assert about(answer(a_hook_of("order-select", selections=[spelt]))) == ["DeviceRequest/home-oxygen"]
+    dispatched = a_hook_of("order-dispatch", dispatchedOrders=[spelt], performer=f"{EHR}/Organization/riverside")
+    del dispatched["prefetch"]["order"], dispatched["prefetch"]["performer"]
+    ehr = FakeEhr()
+    assert about(answer(dispatched, ehr)) == ["DeviceRequest/home-oxygen"]
+    assert set(ehr.asked) == {"Organization/riverside", "DeviceRequest/home-oxygen"}
 
 
 def test_a_dispatched_order_that_was_not_sent_is_read_and_comes_back_as_it_is_there():
@@ -237,6 +249,7 @@ def test_billing_options_are_considered_and_not_needed():
         ("order-dispatch", {"dispatchedOrders": []}, "context.dispatchedOrders"),
         ("order-dispatch", {"dispatchedOrders": "DeviceRequest/1"}, "context.dispatchedOrders"),
         ("order-dispatch", {"dispatchedOrders": ["../x"]}, "context.dispatchedOrders[0]"),
+        ("order-dispatch", {"dispatchedOrders": ["https://else.org/DeviceRequest/1"]}, "context.dispatchedOrders[0]"),
         ("order-dispatch", {"performer": None}, "context.performer"),
         ("appointment-book", {"appointments": {"resourceType": "List"}}, "context.appointments"),
         ("encounter-start", {"encounterId": None}, "context.encounterId"),

@@ -61,6 +61,11 @@ def test_each_fault_names_its_element(changes, element):
     assert element in faults(a_hook(**changes))
 
 
+@pytest.mark.parametrize("name", ["prefetch", "extension", "fhirAuthorization"])
+def test_what_is_optional_may_be_null(name):
+    assert read(a_hook(**{name: None})).instance
+
+
 def test_all_faults_are_told_at_once():
     assert faults(a_hook(hook="x", hookInstance=None)) == ["hook", "hookInstance"]
 
