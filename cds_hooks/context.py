@@ -1,8 +1,8 @@
 """What does each hook's context hold? Its faults by name, and its values; unknown fields are ignored (hook-23).
 
 order-dispatch is spelt in three ways in the wild: ``dispatchedOrders`` (the hook's table), ``dispatched-orders``
-(its example) and ``order`` (its first draft, which public test clients send). References are to be ``Type/id``; absolute
-ones to the hook's own server, and those with a version, are taken for it.
+(its example) and ``order`` (its first draft, which public test clients send). References are ``Type/id``; absolute ones
+to the hook's own server, and those with a version, are taken for it.
 
 Source: the CDS Hooks library's six hooks, versions 1.0 and 1.1.
 """

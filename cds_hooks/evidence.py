@@ -86,10 +86,11 @@ def _people(order: Order, policy: Policy, known: Known) -> Iterator[str]:
 
 def _reasons(order: Order, policy: Policy, known: Known) -> Iterator[str]:
     """Yield the Conditions for which it is ordered, where a fact is about the diagnoses."""
-    targets = [target for one in dicts(order.resource.get("reasonReference")) if (target := reference(one))]
+    named = (known.local(target) for one in dicts(order.resource.get("reasonReference")) if (target := reference(one)))
+    targets = [one for one in named if one and one.startswith("Condition/") and known.find(one) is None]
     whence = (one for fact in policy.facts for one in fact.whence)
     if targets and any(one.place is Place.ORDER and one.what == "diagnoses" for one in whence):
-        yield from (one for one in targets if one.startswith("Condition/") and known.find(one) is None)
+        yield from targets
 
 
 def evidence(

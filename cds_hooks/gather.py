@@ -45,7 +45,7 @@ def gather(request: HookRequest, ehr: Ehr, directory: Directory, knowledge: Know
     if request.hook == "order-dispatch" and not resources and any(map(known.failed, _named(request))):
         missing = "the dispatched orders came neither in the prefetch nor from the EHR's FHIR server"
         raise PreconditionFailed(Issue("not-found", missing, "context.dispatchedOrders"))
-    orders = tuple(read_order(one, known.find, request.context.performer) for one in resources)
+    orders = tuple(read_order(one, known.find, request.context.performer, local=known.local) for one in resources)
     found = (insured(one, request.patient_id, known, directory) for one in coverages)
     ours = _ours([one for one in found if one])
     for _ in range(2):  # a role may lead to a practitioner

@@ -5,11 +5,12 @@ order behind an appointment, or offered by the clinician as billing options (CRD
 none has to be there (conf-12).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from fhir_r4.bundle import local_part
 from fhir_r4.resource import (
     Coding,
     as_dict,
@@ -18,16 +19,19 @@ from fhir_r4.resource import (
     dicts,
     extension,
     extensions,
+    identifiers,
     kind,
     local_reference,
     reference,
     text_of,
     value_of,
 )
-from fhir_r4.systems import CRD
+from fhir_r4.systems import CRD, NPI
 
 Find = Callable[[str], dict | None]
 """Gives the resource of a reference, if it is known."""
+Local = Callable[[str], str | None]
+"""Gives ``Type/id`` of a reference to the client's own server."""
 
 BILLING_OPTIONS = f"{CRD}/StructureDefinition/ext-billing-options"
 ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-reference"
@@ -63,8 +67,8 @@ class Order:
         reference: ``Type/id``.
         codes: its codings, in the resource's own sequence, billing options last.
         day: the service date, else the day it was written; None where it says neither.
-        performer: reference to who shall do it, if named.
-        requester: reference to who orders, if named.
+        performer: who shall do it, if named: a reference, like all here ``Type/id`` where it can be, or ``by_number``.
+        requester: who orders, if named, in the same way.
         title: what a person calls it.
         insurances: the Coverages that it names, as ``Type/id``.
         based_on: the orders that it stands on.
@@ -81,10 +85,11 @@ class Order:
     requester: str | None = None
 
 
-def read_order(resource: dict, find: Find, performer: str | None = None) -> Order:
+def read_order(resource: dict, find: Find, performer: str | None = None, *, local: Local = local_part) -> Order:
     """Read one resource; ``performer`` is known better where it is dispatched."""
     behind = [found for target in basis(resource) if (found := find(target))] if kind(resource) not in ORDERS else []
-    every = [concept for one in (resource, *behind) for concept in _concepts(one, find)]
+    both = (resource, *behind)
+    every = [concept for one in both for concept in _concepts(one, find)]
     coded = [codings(concept) for concept in every]
     named = (text_of(concept.get("text")) or _display(of_one) for concept, of_one in zip(every, coded, strict=True))
     return Order(
@@ -92,13 +97,11 @@ def read_order(resource: dict, find: Find, performer: str | None = None) -> Orde
         reference=local_reference(resource),
         codes=tuple(dict.fromkeys(code for of_one in coded for code in of_one)),
         day=_day(resource),
-        performer=performer or next((who for one in (resource, *behind) for who in performers(one)), None),
+        performer=performer or next((who for one in both for who in _people(one, _PERFORMERS, local)), None),
         title=next((name for name in named if name), kind(resource)),
-        insurances=tuple(dict.fromkeys(_targets(resource, "insurance"))),
-        based_on=basis(resource),
-        requester=next(
-            (who for one in (resource, *behind) for path in _REQUESTERS for who in _targets(one, path)), None
-        ),
+        insurances=tuple(dict.fromkeys(local(target) or target for target in _targets(resource, "insurance"))),
+        based_on=tuple(local(target) or target for target in basis(resource)),
+        requester=next((who for one in both for who in _people(one, _REQUESTERS, local)), None),
     )
 
 
@@ -128,12 +131,27 @@ def coded_by(resource: dict) -> str | None:
     return target if target and not target.startswith("#") else None
 
 
-def performers(resource: dict) -> Iterator[str]:
-    """Yield references to who shall do it, the most certain first."""
-    for path in _PERFORMERS:
-        for target in _targets(resource, path):
-            if target.partition("/")[0] not in _NOBODY:
-                yield target
+def by_number(npi: str) -> str:
+    """Return how somebody is named who is known by NPI alone: as a search for the identifier would name them.
+
+    >>> by_number("1234567893")
+    'http://hl7.org/fhir/sid/us-npi|1234567893'
+    """
+    return f"{NPI}|{npi}"
+
+
+def _people(resource: dict, paths: Iterable[str], local: Local) -> Iterator[str]:
+    """Yield who shall do it, or has ordered it, the most certain first: by reference, else by number."""
+    for path in paths:
+        for named in _at(resource, path):
+            target = reference(named)
+            if target and not target.startswith("#"):
+                target = local(target) or target
+                if target.partition("/")[0] not in _NOBODY:
+                    yield target
+            else:
+                within = identifiers(contained(resource, target)) if target else ()
+                yield from (by_number(one.value) for one in (*identifiers(named), *within) if one.system == NPI)
 
 
 def _concepts(resource: dict, find: Find) -> Iterator[dict]:

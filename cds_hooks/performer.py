@@ -7,7 +7,7 @@ what is new; elsewhere what was sent has to do (minimum necessary).
 from collections.abc import Iterable, Iterator
 
 from cds_hooks.known import Known
-from cds_hooks.order import Order
+from cds_hooks.order import Order, by_number
 from cds_hooks.request import HookRequest
 from fhir_r4.resource import identifiers, kind, reference
 from fhir_r4.systems import NPI
@@ -15,6 +15,7 @@ from rules.directory import Provider
 from rules.ports import Directory
 
 _INCLUDE = "&_include=PractitionerRole:practitioner&_include=PractitionerRole:organization"
+_BY_NUMBER = by_number("")
 _READ = frozenset({"Practitioner", "PractitionerRole", "Organization"})
 
 
@@ -35,6 +36,11 @@ def role_searches(target: str, known: Known) -> Iterator[str]:
         yield from (one for one in _behind(held) if known.find(one) is None)
 
 
+def pinned(performer: str | None) -> str | None:
+    """Return by what a promise knows its performer: the EHR's reference; a number alone pins nobody."""
+    return None if performer is None or performer.startswith(_BY_NUMBER) else performer
+
+
 def providers_of(orders: Iterable[Order], known: Known, directory: Directory) -> dict[str, Provider]:
     """Return who orders and performs, as far as the directory has them, by the reference under which orders do."""
     named = dict.fromkeys(one for order in orders for one in (order.performer, order.requester) if one)
@@ -52,6 +58,8 @@ def is_identified(performer: str, known: Known) -> bool:
 
 
 def _npis(target: str, known: Known) -> list[str]:
+    if target.startswith(_BY_NUMBER):
+        return [target.removeprefix(_BY_NUMBER)]
     held = known.find(target) or {}
     every = [held, *(known.find(one) or {} for one in _behind(held))]
     return [one.value for resource in every for one in identifiers(resource) if one.system == NPI]

@@ -14,6 +14,7 @@ from cds_hooks.evidence import Matched, evidence, policy_for, unread
 from cds_hooks.insured import Insured
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.order import Order
+from cds_hooks.performer import pinned
 from cds_hooks.request import HookRequest
 from fhir_r4.coverage_information import (
     CONDITIONAL,
@@ -124,7 +125,7 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
         code=code,
         policy=policy.id if policy else None,
         version=policy.version if policy else None,
-        performer=order.performer,
+        performer=pinned(order.performer),
         expires_on=expires,
     )
     return Weighed(order, insured, assertion, information, policy, today, told.outcome if told else None)

@@ -17,7 +17,7 @@ from cds_hooks.services import SERVICES
 from cds_hooks.weigh import Scene
 from fhir_r4.generations import Generation
 from fhir_r4.resource import Coding, extension, value_of
-from fhir_r4.systems import COVERAGE_INFORMATION, CRD_CARD_TYPE, CRD_TEMP, HCPCS
+from fhir_r4.systems import COVERAGE_INFORMATION, CRD_CARD_TYPE, CRD_TEMP, HCPCS, NPI
 from rules.book import PolicyBook
 from rules.directory import GoldCard
 from rules.load import load_policy
@@ -216,6 +216,24 @@ def test_a_performer_without_an_npi_is_not_called_an_outsider():
     body = a_hook_of("order-dispatch")
     body["prefetch"]["performer"] = {"resourceType": "Organization", "id": "riverside", "name": "Riverside"}
     assert "network" not in by_topic(answer(body, directory=FakeDirectory(providers=[])))
+
+
+BY_NUMBER = {"identifier": {"system": NPI, "value": "1667788990"}}
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"performer": BY_NUMBER},
+        {"performer": {"reference": "#lab"}, "contained": [{"resourceType": "Organization", "id": "lab"} | BY_NUMBER]},
+    ],
+)
+def test_a_performer_may_be_named_by_number_alone_or_contained(named):
+    ehr = FakeEhr()
+    body = a_hook_of("order-sign", about=an_order(**named))
+    given = answer(body, ehr=ehr, directory=FakeDirectory(providers=[]))
+    assert "network" in by_topic(given)
+    assert ehr.asked == []
 
 
 def test_a_performer_s_role_leads_to_the_npi_of_its_practitioner_or_organization():

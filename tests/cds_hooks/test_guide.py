@@ -13,6 +13,7 @@ from tests.cds_hooks.test_hooks import an_order_of
 from tests.given import (
     ACME,
     AMY,
+    EHR,
     OXYGEN,
     PLAN,
     FakeDirectory,
@@ -67,8 +68,9 @@ def test_a_coverage_is_spoken_about_once_and_so_under_one_id(version):
     assert len(set(coverages)) == len(coverages)
 
 
-def test_an_order_that_names_its_coverage_is_answered_for_that_one():
-    body = two_coverages(about=an_order(insurance=[{"reference": "Coverage/beta"}]))
+@pytest.mark.parametrize("named", ["Coverage/beta", f"{EHR}/Coverage/beta", "Coverage/beta/_history/2"])
+def test_an_order_that_names_its_coverage_is_answered_for_that_one(named):
+    body = two_coverages(about=an_order(insurance=[{"reference": named}]))
     (said,) = repetitions(answer(body, directory=TWO))
     assert said["coverage"]["reference"] == "Coverage/beta"
 
