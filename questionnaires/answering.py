@@ -13,6 +13,7 @@ from typing import Any
 from cql.ucum import NotUcum, converted
 from fhir_r4.resource import as_dict, dicts, extensions, kind, local_reference, text_of
 from fhir_r4.systems import UCUM, UNIT, UNIT_OPTION
+from questionnaires.limits import is_within
 
 DAY = 10
 """Characters of a date's year, month and day."""
@@ -20,13 +21,14 @@ _Reader = Callable[[dict, Any], "tuple[str, Any] | None"]
 
 
 def answers(question: dict, values: Iterable[Any]) -> list[dict]:
-    """Return the values as answers, ``[{"valueBoolean": True}]``: those that fit, each once.
+    """Return the values as answers, ``[{"valueBoolean": True}]``: those that fit and that can be, each once.
 
     A question that does not repeat takes the first.
     """
     found: list[dict] = []
     for value in values:
-        if (answer := answer_of(question, value)) and answer not in found:
+        answer = answer_of(question, value)
+        if answer and is_within(question, answer) and answer not in found:
             found.append(answer)
     return found if question.get("repeats") is True else found[:1]
 

@@ -20,7 +20,7 @@ from fhir_r4.systems import (
     INITIAL_EXPRESSION,
     VARIABLE,
 )
-from questionnaires.answering import answers
+from questionnaires.answering import answer_of, answers
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
 
@@ -223,7 +223,9 @@ class _Population:
             return [], Empty(link, "the record has nothing")
         fitting = answers(question, found)
         if not fitting:
-            return [], Empty(link, f"what the record has is not a {question.get('type')}")
+            fits = any(answer_of(question, value) for value in found)
+            why = "is beyond what the form takes" if fits else f"is not a {question.get('type')}"
+            return [], Empty(link, f"what the record has {why}")
         return [{"extension": [self.origin()], **value} for value in fitting], None
 
     def _note(self, link_id: str, why: Empty | None) -> None:

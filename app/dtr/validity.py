@@ -4,7 +4,8 @@ What fits is worked out as the payer will work it out (``questionnaires.answerin
 (lengths, limits, places, how often, kinds of file, choices that stand alone) is FHIR's own extensions.
 
 Source: FHIR R4, Questionnaire.item, and its extensions minValue, maxValue, minLength, maxDecimalPlaces, minOccurs,
-maxOccurs, mimeType and optionExclusive; DTR 2.0.1 @212, @213, DTR 2.2.0 spec-142, spec-143.
+maxOccurs, mimeType and optionExclusive, and SDC's minQuantity and maxQuantity; DTR 2.0.1 @212, @213, DTR 2.2.0
+spec-142, spec-143.
 """
 
 import re
@@ -15,10 +16,11 @@ from typing import Any
 from app.dtr.offered import Offer, offer_of, offers
 from app.dtr.wording import kinds_of_file
 from fhir_r4.resource import as_dict, dicts, extension, text_of, value_of
-from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_OCCURS, MAX_VALUE, MIN_LENGTH, MIN_OCCURS, MIN_VALUE
+from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_OCCURS, MIN_LENGTH, MIN_OCCURS
 from questionnaires.answering import answer_of
 from questionnaires.answers import every_item
 from questionnaires.catalog import questions
+from questionnaires.limits import limits_of, measure
 
 _WORDS = {
     "boolean": "yes or no",
@@ -81,9 +83,9 @@ def _of_answer(question: dict, answer: dict, offered: tuple[Offer, ...]) -> Iter
         yield f"Give a file of the kind {' or '.join(kinds)}."
     if isinstance(value, str):
         yield from _of_text(question, value)
-    number = as_dict(value).get("value") if isinstance(value, dict) else value
-    if not isinstance(number, bool) and isinstance(number, int | float | Decimal):
-        yield from _of_number(question, Decimal(str(number)))
+    if isinstance(number := measure(value), Decimal):
+        yield from _of_places(question, number)
+    yield from _of_limits(question, value)
 
 
 def _of_text(question: dict, text: str) -> Iterator[str]:
@@ -92,30 +94,26 @@ def _of_text(question: dict, text: str) -> Iterator[str]:
         yield f"Use at most {most} characters."
     if isinstance(least, int) and len(text) < least:
         yield f"Use at least {least} characters."
-    yield from _of_limits(question, text)
 
 
-def _of_number(question: dict, number: Decimal) -> Iterator[str]:
+def _of_places(question: dict, number: Decimal) -> Iterator[str]:
     places = value_of(extension(question, MAX_DECIMAL_PLACES))
     exponent = number.normalize().as_tuple().exponent
     if isinstance(places, int) and isinstance(exponent, int) and -exponent > places:
         yield f"Use at most {places} decimal places." if places else "Give a whole number."
-    yield from _of_limits(question, number)
 
 
 def _of_limits(question: dict, value: Any) -> Iterator[str]:
     """Compare with the least and the most that the form takes; days and times compare as they are written."""
-    least, most = (_limit(question, url, value) for url in (MIN_VALUE, MAX_VALUE))
-    if least is not None and value < least:
-        yield f"Give {least} or more." if isinstance(value, Decimal) else f"Not before {least}."
-    if most is not None and value > most:
-        yield f"Give {most} or less." if isinstance(value, Decimal) else f"Not after {most}."
+    least, most = limits_of(question, value)
+    size = measure(value)
+    if least is not None and size < least:
+        yield f"Not before {least}." if isinstance(size, str) else f"Give {_told(value, least)} or more."
+    if most is not None and size > most:
+        yield f"Not after {most}." if isinstance(size, str) else f"Give {_told(value, most)} or less."
 
 
-def _limit(question: dict, url: str, value: Any) -> Any:
-    limit = value_of(extension(question, url))
-    limit = limit.get("value") if isinstance(limit, dict) else limit
-    if isinstance(value, Decimal):
-        is_number = isinstance(limit, int | float | Decimal) and not isinstance(limit, bool)
-        return Decimal(str(limit)) if is_number else None
-    return limit if isinstance(limit, str) and question.get("type") in {"date", "dateTime", "time"} else None
+def _told(value: Any, limit: Decimal) -> str:
+    """Return a number, with the unit in which somebody answers."""
+    unit = (text_of(value.get("unit")) or text_of(value.get("code")) or "") if isinstance(value, dict) else ""
+    return f"{limit.normalize():f} {unit}".strip()

@@ -8,7 +8,8 @@ import pytest
 from app.dtr.validity import faults
 from fhir_r4.generations import Generation
 from fhir_r4.resource import extension
-from fhir_r4.systems import MAX_VALUE, MIN_VALUE
+from fhir_r4.systems import MAX_QUANTITY, MAX_VALUE, MIN_QUANTITY, MIN_VALUE, UCUM, UNIT_OPTION
+from questionnaires.answering import answers
 from questionnaires.catalog import Catalog, questions
 from questionnaires.policy_limits import with_policy_limits
 from rules.book import PolicyBook
@@ -64,10 +65,39 @@ def test_a_decimal_has_limits_as_decimals_and_a_whole_number_those_within():
     assert limits_of(limited(tenths)) == [1, 99]
 
 
-def test_a_question_with_limits_of_its_own_and_a_quantity_are_left_alone():
+def test_a_question_with_limits_of_its_own_is_left_alone():
     own = asked_as("integer", extension=[{"url": MAX_VALUE, "valueInteger": 99}])
     assert limited(f", {WEEKS}", form=own) == own
     assert limited(f", {WEEKS}", form=asked_as("quantity")) == asked_as("quantity")
+
+
+def test_a_quantity_has_its_limits_in_the_unit_of_the_fact():
+    form = asked_as("quantity", extension=[{"url": UNIT_OPTION, "valueCoding": {"system": UCUM, "code": "kg"}}])
+    held = questions(limited(", unit: kg, from-to: [2, 500]", form=form))["2.1"]
+    least, most = (extension(held, url)["valueQuantity"] for url in (MIN_QUANTITY, MAX_QUANTITY))
+    assert (least["value"], most["value"]) == (2, 500)
+    assert {one["code"] for one in (least, most)} == {"kg"}
+    assert limited(", unit: kg, from-to: [2, 500]", ", unit: g, from-to: [1, 20]", form=form) == form
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [(-5, "kg", "Give 2 kg or more."), (9000, "kg", "Give 500 kg or less."), (900, "g", "Give 2000 g or more."),
+     (70, "kg", None), (70, "[lb_av]", None)],
+)  # fmt: skip
+def test_a_quantity_that_cannot_be_is_filled_in_from_no_record_and_said_where_it_is_typed(value, unit, words):
+    units = [{"url": UNIT_OPTION, "valueCoding": {"system": UCUM, "code": code}} for code in ("kg", "g", "[lb_av]")]
+    form = limited(", unit: kg, from-to: [2, 500]", form=asked_as("quantity", extension=units))
+    given = {"value": Decimal(value), "unit": unit, "system": UCUM, "code": unit}
+    response = {"item": [{"linkId": "2.1", "answer": [{"valueQuantity": given}]}]}
+    assert faults(form, response, ()) == ({"2.1": words} if words else {})
+    assert bool(answers(questions(form)["2.1"], [given])) == (words is None)
+
+
+def test_of_two_values_the_one_that_can_be_is_the_answer():
+    question = questions(limited(f", {WEEKS}"))["2.1"]
+    assert answers(question, [-5, 6]) == [{"valueInteger": 6}]
+    assert answers(question, [-5, 521]) == []
 
 
 def test_where_policies_differ_the_question_takes_what_any_of_them_takes():
