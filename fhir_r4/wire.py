@@ -40,7 +40,7 @@ def read_json(body: bytes) -> Any:
         raise _refused(str(error)) from None
     if b"\\u0000" in body and _NUL.search(body):
         raise InvalidRequest(Issue("value", "a string has the character U+0000"))
-    _refuse_what_is_deep_or_vast(value)
+    _refuse_what_is_deep_or_vast(value, len(body))
     return value
 
 
@@ -94,14 +94,27 @@ def _refused(said: str) -> InvalidRequest:
     return InvalidRequest(Issue("structure", f"{reason} {where[0]}" if where else reason))
 
 
-def _refuse_what_is_deep_or_vast(value: Any) -> None:
-    """Have it written with its lines indented: the writer takes no larger integers, and a deep line begins far in."""
+def _refuse_what_is_deep_or_vast(value: Any, size: int) -> None:
+    """Have it written: the writer takes no larger integers, and where lines are indented a deep one begins far in.
+
+    Indented, a hostile body takes a hundred times its size; a large one is therefore walked.
+    """
     try:
-        lines = orjson.dumps(value, default=_digits, option=orjson.OPT_INDENT_2)
+        lines = orjson.dumps(value, default=_digits, option=orjson.OPT_INDENT_2 if size <= _LITTLE else None)
     except TypeError:
         raise InvalidRequest(Issue("value", "an integer is beyond 64 bits")) from None
-    if _TOO_FAR_IN in lines:
+    if _TOO_FAR_IN in lines or (size > _LITTLE and _is_too_deep(value)):
         raise InvalidRequest(Issue("structure", f"nested deeper than {MAX_DEPTH} levels"))
 
 
+_LITTLE = 100_000  # bytes
 _TOO_FAR_IN = b"\n" + b"  " * MAX_DEPTH
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Walk breadth first, one list of values a level, so that depth costs no stack."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        holders = [held for held in level if type(held) is dict or type(held) is list]
+        level = [member for one in holders for member in (one.values() if type(one) is dict else one)]
+    return bool(level)

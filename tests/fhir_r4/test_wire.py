@@ -1,7 +1,9 @@
 """Bytes become FHIR JSON and back without losing a digit; what is not JSON is refused without being quoted."""
 
+import re
 from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -49,6 +51,33 @@ def test_what_is_not_clean_json_is_refused_and_not_quoted(body):
 
 def test_depth_up_to_the_limit_is_taken():
     assert read_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 100_000], ids=["little", "large"])
+@pytest.mark.parametrize(("levels", "held"), [(MAX_DEPTH, b""), (MAX_DEPTH - 1, b"1"), (MAX_DEPTH, b"1"), (101, b"")])
+def test_a_large_body_may_be_as_deep_as_a_little_one(text, levels, held):
+    body = b'["%s",%s%s%s]' % (text.encode(), b"[" * (levels - 1), held, b"]" * (levels - 1))
+    if levels + bool(held) <= MAX_DEPTH:
+        assert read_json(body)
+    else:
+        with pytest.raises(InvalidRequest, match="nested deeper"):
+            read_json(body)
+
+
+def test_to_measure_how_deep_a_large_body_is_takes_little_memory():
+    """Indented, each of these numbers would be written behind two hundred blanks: 100 MB of them."""
+    body = b"[" * 98 + (b"1," * 500_000)[:-1] + b"]" * 98
+    most_resident_mb()
+    before = most_resident_mb()
+    read_json(body)
+    assert most_resident_mb() - before < 50
+
+
+def most_resident_mb() -> float:
+    """Return how much memory this process has had since this was last asked; Linux counts it."""
+    status = Path("/proc/self/status").read_text()
+    Path("/proc/self/clear_refs").write_text("5")
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1000
 
 
 def test_lines_and_blanks_in_a_string_are_no_depth():
