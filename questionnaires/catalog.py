@@ -11,7 +11,7 @@ from fhir_r4.resource import as_dict, dicts, extensions, kind, text_of
 from fhir_r4.systems import CQF_LIBRARY, UNIT_VALUE_SET
 from fhir_r4.wire import read_object
 from questionnaires.adaptive import twin
-from questionnaires.libraries import library_resource
+from questionnaires.libraries import library_resource, needed_by
 from questionnaires.logic import Logic, logic_of
 from questionnaires.value_sets import ValueSets
 
@@ -67,8 +67,7 @@ class Catalog:
                 continue
             if library := self._libraries.get(wanted):
                 libraries[wanted] = library
-                needed = dicts(library.get("relatedArtifact"))
-                waiting += [one["resource"] for one in needed if one.get("type") == "depends-on"]
+                waiting += needed_by(library)
             elif value_set := self.value_sets.find(wanted):
                 value_sets[wanted] = value_set
                 waiting += _included(value_set)

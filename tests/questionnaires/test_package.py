@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from cql.package import elm_of
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import extension, extensions, text_of, value_of
@@ -221,9 +222,22 @@ def test_every_reference_in_a_package_names_one_version(generation):
     assert library["url"].endswith(f"-{library['version']}")
     assert (generation is Generation.V2_0) == ("|" not in named)
     sets = [item["answerValueSet"] for item in questions(form).values() if "answerValueSet" in item]
-    needed = [one["resource"] for one in library["relatedArtifact"]]
+    filters = [one for read in library["dataRequirement"] for one in read.get("codeFilter", ())]
+    needed = [one["valueSet"] for one in filters if "valueSet" in one]
     assert sets
+    assert needed
     assert all("|2026.1" in one for one in [*sets, *needed])
+
+
+@BOTH
+def test_a_library_depends_on_libraries_alone_and_its_value_sets_come_along_all_the_same(generation):
+    """Clients take each ``depends-on`` for a Library that is missing; the logic itself names its value sets."""
+    answer = answered(generation)
+    (library,) = held(answer, "Library")
+    named = {one["id"] for one in elm_of(library)["library"]["valueSets"]["def"]}
+    assert "relatedArtifact" not in library
+    assert named
+    assert named <= {one["url"] for one in held(answer, "ValueSet")}
 
 
 @pytest.mark.requirement("dtr-2.0.1@97", "dtr-2.2.0@spec-96")
