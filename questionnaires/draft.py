@@ -6,15 +6,15 @@ member's own data; it never reads the EHR. Each answer says that it is the payer
 Source: DTR 2.0.1 @175, @321 to @323; DTR 2.2.0 oper-18, spec-40, spec-122, spec-139.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from fhir_r4.generations import Generation
-from fhir_r4.resource import dicts, kind, local_reference
-from fhir_r4.systems import COVERAGE_INFORMATION_CODES, CRD_TEMP, DTR, INTENDED_USE, QR_CONTEXT, QR_COVERAGE
+from fhir_r4.resource import dicts, kind
+from fhir_r4.systems import DTR
 from questionnaires.adaptive import first, is_adaptive
+from questionnaires.beginning import blank
 from questionnaires.catalog import canonical_of
 from questionnaires.dialects import PAYER_ORIGIN
 from questionnaires.logic import Clinical, Logic
@@ -22,10 +22,7 @@ from questionnaires.package_request import ORDERS, PackageRequest
 from questionnaires.populate import Asks, asks_of, information_origin, populate
 from questionnaires.select import Chosen, Insured
 
-QR_PROFILE = f"{DTR}/StructureDefinition/dtr-questionnaireresponse"
 ADAPT_PROFILE = f"{DTR}/StructureDefinition/dtr-questionnaireresponse-adapt"  # DTR 2.2
-_NO_CONTEXT = frozenset({"CommunicationRequest", "VisionPrescription", "SupplyRequest", "ImmunizationRecommendation"})
-"""Orders that the extension qr-context does not take."""
 
 
 def draft(
@@ -45,17 +42,7 @@ def draft(
         base: our FHIR base, where an adaptive form's next questions are asked for.
     """
     form = chosen.form
-    coverages = [local_reference(one) for one in chosen.coverages]
-    orders = [local_reference(one) for one in chosen.orders if kind(one) not in _NO_CONTEXT]
-    empty = {
-        "resourceType": "QuestionnaireResponse",
-        "meta": {"profile": [QR_PROFILE]},
-        "extension": _CONTEXT[generation](coverages, orders),
-        "questionnaire": canonical_of(form),
-        "status": "in-progress",
-        "subject": {"reference": request.subject},
-        "authored": now.isoformat(timespec="seconds"),
-    }
+    empty = blank(canonical_of(form), chosen.coverages, chosen.orders, request.subject, now, generation)
     if is_adaptive(form):
         return empty | _as_adaptive(generation) | first(form, generation, base)
     items = _outline(logic, form).items
@@ -117,31 +104,6 @@ def _known(request: PackageRequest, insured: tuple[Insured, ...]) -> list[dict]:
     born = next((one.birth_date for one in insured if one.birth_date), None)
     patient = {"resourceType": "Patient", "id": request.subject.rpartition("/")[2]}
     return [*held, patient | ({"birthDate": born.isoformat()} if born else {})]
-
-
-def _context_2_0(coverages: list[str], orders: list[str]) -> list[dict]:
-    return [
-        *({"url": QR_CONTEXT, "valueReference": {"reference": target}} for target in (*coverages, *orders)),
-        _intended_use(CRD_TEMP),
-    ]
-
-
-def _context_2_2(coverages: list[str], orders: list[str]) -> list[dict]:
-    return [
-        *({"url": QR_COVERAGE, "valueReference": {"reference": coverage}} for coverage in coverages),
-        *({"url": QR_CONTEXT, "valueReference": {"reference": order}} for order in orders),
-        _intended_use(COVERAGE_INFORMATION_CODES),
-    ]
-
-
-_CONTEXT: dict[Generation, Callable[[list[str], list[str]], list[dict]]] = {
-    Generation.V2_0: _context_2_0,
-    Generation.V2_2: _context_2_2,
-}
-
-
-def _intended_use(system: str) -> dict:
-    return {"url": INTENDED_USE, "valueCodeableConcept": {"coding": [{"system": system, "code": "withpa"}]}}
 
 
 def _unanswered(item: dict) -> dict:

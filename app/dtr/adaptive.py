@@ -43,6 +43,15 @@ def canonical_said(response: dict | None) -> str:
     return next((one for one in derived if isinstance(one, str)), "")
 
 
+def holding(form: dict) -> dict:
+    """Return the elements of a response that carry an adaptive form before any of its questions was asked."""
+    name = text_of(form.get("id")) or "form"
+    version = text_of(form.get("version"))
+    derived = f"{form.get('url')}|{version}" if version else str(form.get("url"))
+    held = {key: value for key, value in form.items() if key not in {"url", "meta", "item"}}
+    return {"contained": [held | {"id": name, "derivedFrom": [derived]}], "questionnaire": f"#{name}"}
+
+
 def whole(form: dict, response: dict) -> dict:
     """Return the form with the questions that there are so far in ``response``."""
     held = contained(response, text_of(response.get("questionnaire")) or "#")

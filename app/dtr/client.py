@@ -6,12 +6,12 @@ to the EHR. Nothing of the record goes to the payer, but for the answers of an a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 from app.clients.outbound import Door
-from app.dtr.adaptive import address_of, canonical_said, whole
+from app.dtr.adaptive import address_of, canonical_said, holding, is_adaptive, whole
 from app.dtr.carrying import Carried, all_of_them, begun, by_people, carried
 from app.dtr.choosing import Earlier, HasExpired, Opening, canonical, choose
 from app.dtr.credentials import Credentials
@@ -28,6 +28,7 @@ from app.dtr.resuming import overriding
 from app.dtr.told import Teller
 from fhir_r4.generations import Generation
 from fhir_r4.resource import as_dict, dicts, reference, text_of
+from questionnaires.beginning import blank
 from questionnaires.catalog import in_force
 from questionnaires.dialects import CLIENT_ORIGIN
 from questionnaires.populate import information_origin
@@ -75,7 +76,7 @@ class DtrClient:
         record, earlier = self._record(launch), earlier or Earlier()
         context, referred = self._context(record, launch)
         wanted = _wanted(context, referred, launch, earlier)
-        packages = self.api.packages(wanted, now)
+        packages = [self._with_draft(one, wanted, launch, now) for one in self.api.packages(wanted, now)]
         opening = self._opening(packages, earlier, record, now.date())
         notes = [*opening.notes, *self._changes(wanted, opening, now)]
         started = self._begin(opening, now)
@@ -157,6 +158,17 @@ class DtrClient:
         referred = referred_to(record, order)
         requester = referred.get(reference(order.get("requester")) or "")
         return context | (_searchset("requester", requester) if requester else {}), tuple(referred.values())
+
+    def _with_draft(self, held: Packaged, wanted: Wanted, launch: Launch, now: datetime) -> Packaged:
+        """Return the package with a response to begin with, which some payers leave to the client."""
+        if held.draft:
+            return held
+        orders = [wanted.order] if wanted.order else []
+        subject = f"Patient/{launch.patient}"
+        made = blank(canonical(held.form), [wanted.coverage], orders, subject, now, self.generation)
+        if is_adaptive(held.form):  # without questions it keeps to no profile of 2.0.1 yet
+            made = {name: value for name, value in made.items() if name != "meta"} | holding(held.form)
+        return replace(held, draft=made)
 
     @staticmethod
     def _opening(packages: list[Packaged], earlier: Earlier, record: Record, today: date) -> Opening:

@@ -21,6 +21,7 @@ from app.dtr.stopped import Stopped
 from app.dtr.tasks import Asked, done
 from app.dtr.told import nobody
 from fhir_r4.payer_answer import PayerAnswer
+from fhir_r4.resource import text_of
 from rules.ports import EhrUnavailable
 
 
@@ -44,9 +45,11 @@ class Outcomes:
         except EhrUnavailable:
             raise Stopped("The EHR did not take the form. What you entered is still here; try again.") from None
         completed = now.isoformat() if status == "completed" else None
-        if completed and desk.launch.task:
-            self._finish_task(desk.launch, f"QuestionnaireResponse/{kept['id']}")
-        return replace(desk, response=response | {"id": kept["id"]}, saved_at=now.isoformat(), completed_at=completed)
+        identity = text_of(kept.get("id"))
+        if completed and desk.launch.task and identity:
+            self._finish_task(desk.launch, f"QuestionnaireResponse/{identity}")
+        saved = response | ({"id": identity} if identity else {})
+        return replace(desk, response=saved, saved_at=now.isoformat(), completed_at=completed)
 
     def bundle(self, desk: Desk) -> dict:
         """Return the completed response with all that its answers refer to, to be sent on; Stopped."""

@@ -33,7 +33,7 @@ class NoneNeeded(NoForm):
 
 @dataclass(frozen=True, slots=True)
 class Packaged:
-    """What the payer sent: the form, its draft, and the Libraries and ValueSets that they need."""
+    """What the payer sent: the form, its draft, empty where it sent none, and the Libraries and ValueSets of both."""
 
     form: dict
     draft: dict
@@ -162,11 +162,10 @@ def _packaged(bundle: dict) -> Packaged:
     by_kind: dict[str, dict] = {}
     for one in held:
         by_kind.setdefault(kind(one), one)
-    for wanted in ("Questionnaire", "QuestionnaireResponse"):
-        if wanted not in by_kind:
-            raise NoForm(f"the payer's package has no {wanted}")
+    if "Questionnaire" not in by_kind:
+        raise NoForm("the payer's package has no Questionnaire")
     logic = [one for one in held if kind(one) in _LOGIC]
-    return Packaged(by_kind["Questionnaire"], by_kind["QuestionnaireResponse"], logic)
+    return Packaged(by_kind["Questionnaire"], by_kind.get("QuestionnaireResponse", {}), logic)
 
 
 def _issues(answer: dict) -> list[dict]:

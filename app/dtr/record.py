@@ -9,7 +9,7 @@ from app.clients.ehr import HttpEhr
 from app.clients.outbound import Door, OutboundFailed, OutboundRefused, Reply
 from app.dtr.told import Teller, Told, timed
 from fhir_r4.problems import InvalidRequest
-from fhir_r4.resource import kind
+from fhir_r4.resource import kind, text_of
 from fhir_r4.wire import read_object, write_json
 from rules.ports import EhrUnavailable
 
@@ -63,13 +63,19 @@ class Record:
     def save(self, resource: dict, what: str) -> dict:
         """Create or update a resource and return it as the EHR keeps it; EhrUnavailable.
 
+        An EHR that sends no resource back keeps what it was sent; its id is in ``Location`` (FHIR R4, "create").
+
         Args:
             what: for whoever tells the story, ``save the completed form``.
         """
         identity, type_ = resource.get("id"), kind(resource)
         method, path = ("PUT", f"/{identity}") if identity else ("POST", "")
         url = f"{self.iss}/{type_}{path}"
-        headers = {"Content-Type": "application/fhir+json", "Authorization": f"Bearer {self.token}"}
+        headers = {
+            "Content-Type": "application/fhir+json",
+            "Authorization": f"Bearer {self.token}",
+            "Prefer": "return=representation",
+        }
         body = write_json(resource)
 
         def call() -> Reply:
@@ -77,9 +83,20 @@ class Record:
 
         try:
             reply = timed(self.tell, "EHR", method, url, what, call)
-            kept = read_object(reply.body)
+            answer = read_object(reply.body) if reply.body.strip() else {}
         except (OutboundFailed, OutboundRefused, InvalidRequest) as error:
             raise EhrUnavailable(str(error)) from None
-        if reply.status not in {200, 201} or kind(kept) != type_:
+        if reply.status not in {200, 201} or kind(answer) not in {type_, "OperationOutcome", ""}:
             raise EhrUnavailable(f"status {reply.status}")
-        return kept
+        kept = answer if kind(answer) == type_ else resource
+        identity = text_of(kept.get("id")) or _id_at(reply.headers.get("Location", ""), type_)
+        return kept | ({"id": identity} if identity else {})
+
+
+def _id_at(location: str, type_: str) -> str:
+    """Return the id in the address of a new resource.
+
+    >>> _id_at("https://ehr.example.org/fhir/QuestionnaireResponse/7/_history/1", "QuestionnaireResponse")
+    '7'
+    """
+    return location.partition(f"/{type_}/")[2].partition("/")[0] if f"/{type_}/" in location else ""

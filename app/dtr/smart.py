@@ -1,6 +1,7 @@
 """How does the app get from an EHR's launch to a token and its context? SMART App Launch, with PKCE.
 
-Source: SMART App Launch 2.2, "App Launch: Launch and Authorization"; OpenID Connect Core 1.0, 3.1.3.7.
+Source: SMART App Launch 2.2, "App Launch: Launch and Authorization"; OpenID Connect Core 1.0, 3.1.3.7; OpenID Connect
+Discovery 1.0, 4.
 """
 
 import base64
@@ -86,7 +87,8 @@ def begin(door: Door, ehr: RegisteredEhr, launch: str | None, redirect: str) -> 
     """
     found = _json(door, "GET", f"{ehr.iss}/.well-known/smart-configuration", ehr.iss)
     authorize, token = (text_of(found.get(f"{name}_endpoint")) or "" for name in ("authorization", "token"))
-    jwks = text_of(found.get("jwks_uri")) or ""
+    issuer = text_of(found.get("issuer")) or ehr.iss
+    jwks = text_of(found.get("jwks_uri")) or _keys_of(door, issuer, ehr)
     if not all(_same_origin(url, ehr.iss) for url in (authorize, token, *([jwks] if jwks else []))):
         raise LaunchFailed("the EHR's authorization server is not where its FHIR server is")
     verifier, state, nonce = (secrets.token_urlsafe(48) for _ in range(3))
@@ -102,10 +104,20 @@ def begin(door: Door, ehr: RegisteredEhr, launch: str | None, redirect: str) -> 
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     } | ({"launch": launch} if launch else {})
-    issuer = text_of(found.get("issuer")) or ehr.iss
     separator = "&" if urlsplit(authorize).query else "?"
     started = Started(ehr.iss, issuer, token, jwks, state, verifier, nonce, redirect)
     return started, f"{authorize}{separator}{urlencode(asked)}"
+
+
+def _keys_of(door: Door, issuer: str, ehr: RegisteredEhr) -> str:
+    """Return where the issuer's keys are by OpenID Connect Discovery, or ""."""
+    if not _same_origin(issuer, ehr.iss):
+        return ""
+    try:
+        found = _json(door, "GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration", _origin(issuer))
+    except LaunchFailed:
+        return ""
+    return text_of(found.get("jwks_uri")) or ""
 
 
 def finish(door: Door, ehr: RegisteredEhr, started: Started, code: str, now: datetime) -> Launched:
@@ -126,7 +138,10 @@ def finish(door: Door, ehr: RegisteredEhr, started: Started, code: str, now: dat
 
 
 def _user(door: Door, ehr: RegisteredEhr, started: Started, given: dict, now: datetime) -> str:
-    """Return who launched: the ``fhirUser`` of the id_token, after its signature and claims were checked."""
+    """Return who launched: the ``fhirUser`` of the id_token, after its signature and claims were checked.
+
+    A nonce has to be ours; an EHR that gives none is taken all the same, since PKCE ties the code to this launch.
+    """
     said = text_of(given.get("id_token"))
     if not said or not started.jwks_uri:
         raise LaunchFailed("the EHR did not say who launched the app")
@@ -139,7 +154,7 @@ def _user(door: Door, ehr: RegisteredEhr, started: Started, given: dict, now: da
             iss={"essential": True, "value": started.issuer},
             aud={"essential": True, "value": ehr.client},
             exp={"essential": True},
-            nonce={"essential": True, "value": started.nonce},
+            nonce={"value": started.nonce},
         )
         registry.validate(claims)
     except (JoseError, ValueError, KeyError, TypeError):

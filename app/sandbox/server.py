@@ -24,7 +24,7 @@ from fhir_r4.resource import kind
 from fhir_r4.wire import read_object, write_json
 
 DTR_APP = "priorauth-dtr"
-OPEN = frozenset({"/fhir/.well-known/smart-configuration", "/fhir/metadata"})
+OPEN = frozenset({"/fhir/.well-known/smart-configuration", "/fhir/.well-known/openid-configuration", "/fhir/metadata"})
 RECORDS = Path(__file__).resolve().parents[2] / "fixtures" / "ehr"
 
 
@@ -90,6 +90,10 @@ def _kept(ehr: Ehr, resource: dict) -> None:
 
 def _smart_doors(app: Flask, ehr: Ehr) -> None:
     """Where an app is launched and comes by its token."""
+
+    @app.get("/fhir/.well-known/openid-configuration")
+    def openid_configuration() -> Response:
+        return _answer(ehr.authorization.openid())
 
     @app.get("/fhir/.well-known/smart-configuration")
     def smart_configuration() -> Response:

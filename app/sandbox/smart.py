@@ -86,6 +86,14 @@ class Authorization:
             ],
         }
 
+    def openid(self) -> dict:
+        """Return what is said of the issuer of id_tokens (OpenID Connect Discovery 1.0)."""
+        shared = ("issuer", "jwks_uri", "authorization_endpoint", "token_endpoint", "response_types_supported")
+        return {name: self.configuration()[name] for name in shared} | {
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES384"],
+        }
+
     def launch(self, context: Context) -> str:
         """Return the opaque ``launch`` of an EHR launch."""
         handle = secrets.token_urlsafe(16)

@@ -17,7 +17,8 @@ class OtherPayer:
     """A stranger's payer.
 
     Attributes:
-        packages: ``(form, draft or None, logic)`` for whatever order; ``changed`` answers with ``changedsince``.
+        packages: ``(form, draft, logic)`` for whatever order, None for the usual draft and ``{}`` for none at all;
+            ``changed`` answers with ``changedsince``.
         next: makes of a QuestionnaireResponse the one with the next questions, or a ``(status, body)``.
         codes: the expansion of every value set, ``(code, display)``.
         calls: ``(operation, body or query)``, in order; ``requests`` all of them as ``(method, path)``.
@@ -72,8 +73,8 @@ class OtherPayer:
 
     def bundle(self, body, form, draft, logic):
         given = {one["name"]: as_dict(one.get("resource")) for one in dicts(body["parameter"])}
-        made = draft or a_draft(form, given["coverage"], given.get("order"))
-        entries = [{"resource": one} for one in (form, made, *logic)]
+        made = a_draft(form, given["coverage"], given.get("order")) if draft is None else draft
+        entries = [{"resource": one} for one in (form, made, *logic) if one]
         return {"name": "packagebundle", "resource": {"resourceType": "Bundle", "type": "collection", "entry": entries}}
 
     def on_next_question(self, body):

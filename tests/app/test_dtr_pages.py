@@ -6,6 +6,7 @@ import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from joserfc import jwt
 from werkzeug.serving import make_server
 
 from app.registration import Registration, register
@@ -116,6 +117,38 @@ def test_a_word_on_who_launched_that_does_not_hold_ends_the_launch(browser, monk
     page = browser.launch()
     assert page.status_code == 409
     assert "who launched" in page.text
+
+
+@pytest.mark.parametrize("lacking", [("jwks_uri",), ("issuer", "jwks_uri")])
+def test_keys_are_found_by_openid_discovery_where_the_smart_configuration_has_none(browser, monkeypatch, lacking):
+    authorization = browser.town.sandbox.extensions["ehr"].authorization
+    said = {name: value for name, value in authorization.configuration().items() if name not in lacking}
+    openid = authorization.openid()
+    monkeypatch.setattr(authorization, "configuration", lambda: said)
+    monkeypatch.setattr(authorization, "openid", lambda: openid)
+    assert "Home oxygen" in browser.launch().text
+
+
+def test_keys_of_another_server_than_the_ehr_s_are_not_believed(browser, monkeypatch):
+    authorization = browser.town.sandbox.extensions["ehr"].authorization
+    openid = authorization.openid() | {"jwks_uri": "https://evil.example/jwks.json"}
+    said = {name: value for name, value in authorization.configuration().items() if name != "jwks_uri"}
+    monkeypatch.setattr(authorization, "configuration", lambda: said)
+    monkeypatch.setattr(authorization, "openid", lambda: openid)
+    assert browser.launch().status_code == 409
+
+
+def test_an_ehr_that_gives_no_nonce_is_believed_since_pkce_ties_the_code_to_the_launch(browser, monkeypatch):
+    ehr = browser.town.sandbox.extensions["ehr"]
+
+    def id_token(issuer, audience, user, _nonce, at):
+        return jwt.encode({"alg": "ES384"}, {
+            "iss": issuer, "aud": audience, "fhirUser": user, "exp": int(at.timestamp()) + 300}, ehr.keys._hook,
+            algorithms=["ES384"])  # fmt: skip
+
+    monkeypatch.setattr(ehr.keys, "id_token", id_token, raising=False)
+    monkeypatch.setattr(ehr.keys, "jwks", lambda: {"keys": [ehr.keys._hook.as_dict(private=False)]})
+    assert "Home oxygen" in browser.launch().text
 
 
 @pytest.mark.requirement("dtr-2.0.1@154", "dtr-2.2.0@spec-121")

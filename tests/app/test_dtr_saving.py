@@ -2,11 +2,14 @@
 
 import pytest
 
+from app.clients.outbound import Reply
+from app.dtr.record import Record
 from app.dtr.sheet import sheet
+from app.dtr.told import nobody
 from app.sandbox.smart import Context
 from fhir_r4.generations import Generation
-from fhir_r4.resource import extension, value_of
-from fhir_r4.systems import INFORMATION_ORIGIN, UCUM
+from fhir_r4.resource import extension, extensions, reference, value_of
+from fhir_r4.systems import INFORMATION_ORIGIN, QR_CONTEXT, QR_COVERAGE, UCUM
 from tests.app.other_payer import a_form
 from tests.app.test_dtr_filling import COVERAGE, USER, Opened, a_clinical_form, cql, fhirpath, item, main
 from tests.app.town import ORDER
@@ -116,6 +119,44 @@ def test_what_is_saved_keeps_to_the_guide_s_profile(visitor, stranger):
     it.types("save", **{"2": {"valueString": "changed"}, "3": {"valueString": "new"}})
     assert_profiled(kept(visitor), Generation.V2_2, references="open")
     assert sheet(kept(visitor), None, {}).title == form["title"]  # also for who cannot have the form
+
+
+def test_a_form_that_came_without_a_response_is_saved_as_one_of_the_guide_s(visitor, stranger):
+    """For the order and the coverage of the launch."""
+    it = Opened(visitor, stranger, a_form(item("1")), draft={})
+    assert completes(it, **{"1": {"valueString": "so"}}).status_code == 200
+    one = kept(visitor)
+    told = [reference(value_of(each)) for each in extensions(one, QR_COVERAGE) + extensions(one, QR_CONTEXT)]
+    assert (told, one["questionnaire"]) == ([COVERAGE, ORDER], f"{it.form['url']}|1")
+    assert_profiled(one, Generation.V2_2, references="open")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "identity"),
+    [
+        (b"", {"Location": "https://ehr.example.org/fhir/QuestionnaireResponse/7/_history/1"}, "7"),
+        (b'{"resourceType": "OperationOutcome"}', {"Location": "QuestionnaireResponse/7"}, None),
+        (b'{"resourceType": "QuestionnaireResponse"}', {}, None),
+        (b'{"resourceType": "QuestionnaireResponse", "id": "8"}', {"Location": "x/QuestionnaireResponse/7"}, "8"),
+    ],
+    ids=["nothing but where it is", "an outcome", "an echo", "the resource"],
+)
+def test_an_ehr_may_keep_a_form_and_say_little_of_it(body, headers, identity):
+    class Answers:
+        def send(self, *_method_and_url, **asked):
+            assert asked["headers"]["Prefer"] == "return=representation"
+            return Reply(201, headers, body)
+
+    sent = {"resourceType": "QuestionnaireResponse", "status": "completed"}
+    kept_ = Record(Answers(), "https://ehr.example.org/fhir", "token", nobody).save(sent, "save")
+    assert kept_.get("id") == identity
+
+
+def test_a_form_that_the_ehr_gave_no_id_can_be_saved_and_completed_all_the_same(visitor, stranger, monkeypatch):
+    it = Opened(visitor, stranger, a_form(item("1")))
+    monkeypatch.setattr(Record, "save", lambda _record, resource, _what: resource)
+    assert it.types("save", **{"1": {"valueString": "so far"}}).status_code == 200
+    assert completes(it, **{"1": {"valueString": "so"}}).status_code == 200
 
 
 # A form with everything ------------------------------------------------------------------------------------------

@@ -132,6 +132,20 @@ def test_an_announced_form_may_have_every_must_support_element(visitor, stranger
     assert extension(stranger.packages[0][0], ADAPTIVE)
 
 
+def test_an_adaptive_form_that_came_without_a_response_begins_with_one_of_ours(stranger, visitor):
+    """The response holds the form under the form's own id: some payers look for that."""
+    steps = Steps([item("1")])
+    stranger.next = steps
+    form = adaptive(True) | {"id": "theirs"}
+    it = Opened(visitor, stranger, form, draft={})
+    (first,) = steps.sent
+    (held,) = first["contained"]
+    assert (first["questionnaire"], held["id"], held["derivedFrom"]) == ("#theirs", "theirs", [f"{URL}|1"])
+    assert "url" not in held
+    assert links(it) == ["1"]
+    stranger.next = lambda response: response | {"status": "completed"}
+
+
 @pytest.mark.requirement("dtr-2.0.1@35")
 def test_a_standard_form_is_asked_for_once_and_has_all_its_questions(visitor, stranger):
     stranger.packages[:] = [(a_form(item("1"), item("2")), None, [])]
