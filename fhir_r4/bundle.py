@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from fhir_r4.resource import dicts, local_reference, references, text_of
+from fhir_r4.resource import dicts, kind, local_reference, references, text_of
 from fhir_r4.wire import write_json
 
 _TARGET = re.compile(r'"reference":("[^"\\]*(?:\\.[^"\\]*)*")')
@@ -24,12 +24,17 @@ _REST = re.compile(r"(?P<base>https?://.*/|)(?P<kind>[A-Z][A-Za-z]+)/(?P<id>[A-Z
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: its place in the Bundle, its fullUrl with the base it is relative to, and its resource."""
+    """One entry: its place in the Bundle, its fullUrl with the base it is relative to, its resource and what that is.
+
+    Attributes:
+        kind: the resource's type; empty where it says none.
+    """
 
     index: int
     full_url: str
     base: str | None
     resource: dict
+    kind: str
 
     @property
     def path(self) -> str:
@@ -45,16 +50,16 @@ class Entries:
 
     def __init__(self, bundle: dict, *, lenient: bool = False) -> None:
         self._entries = [
-            Entry(index, url, base_of(url), entry["resource"])
+            Entry(index, url, base_of(url), resource, kind(resource))
             for index, entry in enumerate(dicts(bundle.get("entry")))
+            if isinstance(resource := entry.get("resource"), dict)
             for url in [text_of(entry.get("fullUrl")) or ""]
-            if isinstance(entry.get("resource"), dict)
         ]
         self._by_url = {entry.full_url: entry for entry in self._entries if entry.full_url}
         self._lenient = lenient
         self._texts: dict[int, str] = {}
         self._links: dict[int, list[Entry | None]] = {}
-        self._guessing: set[int] = set()
+        self._unnamed: dict[int, list[str]] = {}
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -70,22 +75,16 @@ class Entries:
         if not target:
             return None
         target = target.partition("|")[0]
-        return self._named(target, holder) or self._by_id.get(target)
+        return self._by_url.get(target) or self._by_url.get(f"{holder.base}{target}") or self._by_id.get(target)
 
-    def _named(self, target: str, holder: Entry) -> Entry | None:
-        """Return the entry that has the fullUrl which ``target`` says, or says from the base of its holder."""
-        found = self._by_url.get(target)
-        return self._by_url.get(holder.base + target) if found is None and holder.base else found
-
-    def guessed(self, entry: Entry) -> list[tuple[str, str]]:
-        """Return the references in an entry, with their FHIRPath, that lead somewhere by type and id alone."""
-        self._followed(entry)
-        if entry.index not in self._guessing:
-            return []
+    def guessed(self) -> list[str]:
+        """Return the FHIRPaths of all references that lead somewhere by type and id alone."""
+        doubtful = [entry for entry in self._entries if self._followed(entry) and entry.index in self._unnamed]
         return [
-            (target, path)
+            path
+            for entry in doubtful
             for target, path in self.references(entry)
-            if target in self._by_id and self._named(target, entry) is None
+            if target in self._by_id and target in self._unnamed[entry.index]
         ]
 
     def having(self, key: str) -> list[Entry]:
@@ -107,16 +106,13 @@ class Entries:
     def _followed(self, entry: Entry) -> list[Entry | None]:
         """Return where the references of an entry lead, in the order they are written."""
         if entry.index not in self._links:
-            self._links[entry.index] = [self._follow(target, entry) for target in _targets(self._written(entry))]
+            said, named, base = _targets(self._written(entry)), self._by_url, entry.base
+            links = [named.get(target) or named.get(f"{base}{target}") for target in said]
+            if None in links:
+                self._unnamed[entry.index] = [target for target, link in zip(said, links, strict=True) if not link]
+                links = [link or self.resolve(target, entry) for target, link in zip(said, links, strict=True)]
+            self._links[entry.index] = links
         return self._links[entry.index]
-
-    def _follow(self, target: str, holder: Entry) -> Entry | None:
-        if found := self._named(target, holder):
-            return found
-        found = self.resolve(target, holder)
-        if found and target in self._by_id:
-            self._guessing.add(holder.index)
-        return found
 
     def _written(self, entry: Entry) -> str:
         """Return an entry's resource as compact JSON, in which more is found than a walk finds in the same time."""
@@ -165,7 +161,8 @@ def targets(resource: dict) -> list[str]:
 
 
 def _targets(text: str) -> list[str]:
-    return [orjson.loads(one) if "\\" in one else one[1:-1] for one in _TARGET.findall(text)]
+    said: list[str] = orjson.loads(f"[{','.join(_TARGET.findall(text))}]")
+    return said
 
 
 def searchset(matches: Iterable[dict], base: str, resource_type: str, asked: Mapping[str, Iterable[str]]) -> dict:

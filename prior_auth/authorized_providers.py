@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fhir_r4.bundle import Entry
 from fhir_r4.generations import Generation
-from fhir_r4.resource import as_list, codings, dicts, extension, kind, reference
+from fhir_r4.resource import as_list, codings, dicts, extension, reference
 from fhir_r4.systems import PAS, X12_ENTITY
 from prior_auth.authorization import Item
 from prior_auth.case import Case
@@ -71,8 +71,8 @@ def _who(member: dict, case: Case) -> Iterator[tuple[Entry, dict | None]]:
     """Yield the Practitioner or Organization of a care team member, and their X12 entity type."""
     entries = case.submission.entries
     found = entries.resolve(reference(member.get("provider")), case.submission.claim)
-    if found and kind(found.resource) == "PractitionerRole":
+    if found and found.kind == "PractitionerRole":
         found = entries.resolve(reference(found.resource.get("practitioner")), found)
-    if found and kind(found.resource) in {"Practitioner", "Organization"}:
+    if found and found.kind in {"Practitioner", "Organization"}:
         role = [one.to_fhir() for one in codings(member.get("role")) if one.system == X12_ENTITY]
         yield found, ({"coding": role} if role else None)

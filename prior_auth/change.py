@@ -62,8 +62,9 @@ class Change:
 def changes_another(claim: dict) -> bool:
     """Tell whether the request changes an earlier one (pas.md §3.3), in any generation's way of saying so."""
     elements = [claim, *dicts(claim.get("item")), *dicts(claim.get("supportingInfo"))]
-    flagged = any(extensions(one, INFO_CHANGED) or _is_cancelled(one) for one in elements)
-    again = any(certification_types(one) - {"I"} for one in elements)
+    saying = [one for one in elements if "extension" in one or "modifierExtension" in one]
+    flagged = any(extensions(one, INFO_CHANGED) or _is_cancelled(one) for one in saying)
+    again = any(certification_types(one) - {"I"} for one in saying)
     return bool(dicts(claim.get("related"))) or flagged or again
 
 

@@ -10,7 +10,6 @@ from fhir_r4.resource import (
     identifier,
     identifiers,
     identifiers_of_type,
-    kind,
     reference,
     text_of,
 )
@@ -55,7 +54,7 @@ def care_team_npis(entries: Entries) -> Iterator[str]:
 
 def _npis(entries: Entries, named: list[Entry | None]) -> Iterator[str]:
     for entry in entries.closure([one for one in named if one]):
-        if kind(entry.resource) in {"Organization", "Practitioner", "PractitionerRole"}:
+        if entry.kind in {"Organization", "Practitioner", "PractitionerRole"}:
             yield from (one.value for one in identifiers(entry.resource) if one.system == NPI)
 
 

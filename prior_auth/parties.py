@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import islice
 
 from fhir_r4.bundle import Entry
-from fhir_r4.resource import Identifier, dicts, extension, identifier, identifiers, kind, reference, text_of, value_of
+from fhir_r4.resource import Identifier, dicts, extension, identifier, identifiers, reference, text_of, value_of
 from fhir_r4.systems import NPI, TRANSMISSION_IDENTIFIERS
 from prior_auth.change import Wish
 from prior_auth.named import MOST_NUMBERS
@@ -143,7 +143,7 @@ def _requestor_npis(submission: Submission) -> Iterator[str]:
 def requestor(submission: Submission) -> Iterator[Entry]:
     """Yield who asks; a PractitionerRole stands for its practitioner and its organization as well."""
     yield submission.provider
-    if kind(submission.provider.resource) == "PractitionerRole":
+    if submission.provider.kind == "PractitionerRole":
         for name in ("practitioner", "organization"):
             target = reference(submission.provider.resource.get(name))
             if found := submission.entries.resolve(target, submission.provider):

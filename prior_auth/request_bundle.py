@@ -15,7 +15,7 @@ from itertools import chain, islice
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from fhir_r4.attachments import disguised
+from fhir_r4.attachments import HOLDERS, disguised
 from fhir_r4.bundle import Entries, Entry, is_absolute
 from fhir_r4.narrative import acting
 from fhir_r4.problems import InvalidRequest, Issue
@@ -65,9 +65,10 @@ def liberties(bundle: dict, entries: Entries) -> list[Issue]:
     found = [replace(issue, severity="warning") for issue in chain(_unidentified(bundle), _unreached(entries))]
     said = "no entry has this fullUrl; read as the only one with this type and id"
     lies = "the attachment begins as no file of this type does"
+    found += [Issue("not-found", said, f"{path}.reference", "warning") for path in entries.guessed()]
     for entry in entries:
-        found += [Issue("not-found", said, f"{path}.reference", "warning") for _, path in entries.guessed(entry)]
-        found += [Issue("invalid", lies, path, "warning") for path in disguised(entry.resource, entry.path)]
+        if entry.kind in HOLDERS:
+            found += [Issue("invalid", lies, path, "warning") for path in disguised(entry.resource, entry.path)]
     return found[:MOST_FAULTS]
 
 
@@ -109,7 +110,7 @@ def _other_claims(entries: Entries) -> Iterator[Issue]:
     named = [reference(one.get("claim")) for one in dicts(claim.resource.get("related"))]
     changed = {found.index for target in named if (found := entries.resolve(target, claim))}
     for entry in entries:
-        if kind(entry.resource) == "Claim" and entry.index not in {claim.index, *changed}:
+        if entry.kind == "Claim" and entry.index not in {claim.index, *changed}:
             yield Issue("structure", "one Claim, and beside it only the one that it changes", entry.path)
 
 
@@ -169,7 +170,7 @@ def _claim_faults(entries: Entries) -> Iterator[Issue]:
         target = entries.resolve(reference(claim.get(name)), entries[0])
         if not reference(claim.get(name)):
             yield Issue("required", f"Claim.{name}", f"{where}.{name}")
-        elif target and kind(target.resource) not in kinds:
+        elif target and target.kind not in kinds:
             yield Issue("invalid", f"Claim.{name} is a {' or '.join(kinds)}", f"{where}.{name}")
     yield from _list_faults(entries)
 
@@ -183,12 +184,11 @@ _PARTIES = {
 
 def _list_faults(entries: Entries) -> Iterator[Issue]:
     claim, where = entries[0].resource, entries[0].path
-    for name in ("insurance", "item", "supportingInfo", "careTeam", "diagnosis", "procedure"):
-        listed = as_list(claim.get(name))
-        if len(listed) > MOST_LISTED:
+    numbers = {name: [_sequence(one) for one in as_list(claim.get(name))] for name in _NUMBERED}
+    for name, numbered in numbers.items():
+        if len(numbered) > MOST_LISTED:
             yield Issue("too-costly", f"at most {MOST_LISTED:,} of them", f"{where}.{name}")
             continue
-        numbered = [_sequence(one) for one in listed]
         for index, sequence in enumerate(numbered):
             if sequence is None:
                 yield Issue("required", "a positive whole number", f"{where}.{name}[{index}].sequence")
@@ -199,11 +199,12 @@ def _list_faults(entries: Entries) -> Iterator[Issue]:
     for index, insurance in enumerate(dicts(claim.get("insurance"))):
         if not reference(insurance.get("coverage")):
             yield Issue("required", "a Coverage", f"{where}.insurance[{index}].coverage")
-    numbers = {listed: {_sequence(one) for one in as_list(claim.get(listed))} for listed in _POINTERS.values()}
+    known = {name: frozenset(numbered) for name, numbered in numbers.items()}
     for index, item in enumerate(dicts(claim.get("item"))):
-        yield from _item_faults(item, numbers, f"{where}.item[{index}]")
+        yield from _item_faults(item, known, f"{where}.item[{index}]")
 
 
+_NUMBERED = ("insurance", "item", "supportingInfo", "careTeam", "diagnosis", "procedure")
 _POINTERS = {
     "careTeamSequence": "careTeam",
     "diagnosisSequence": "diagnosis",
@@ -212,14 +213,13 @@ _POINTERS = {
 }
 
 
-def _item_faults(item: dict, numbers: Mapping[str, set[int | None]], where: str) -> Iterator[Issue]:
+def _item_faults(item: dict, known: Mapping[str, frozenset[int | None]], where: str) -> Iterator[Issue]:
     if not item.get("productOrService"):
         yield Issue("required", "the service that is asked for", f"{where}.productOrService")
     yield from _day_faults(item, where)
     for name, listed in _POINTERS.items():
-        known = numbers[listed]
         for index, wanted in enumerate(as_list(item.get(name))):
-            if type(wanted) is not int or wanted not in known:
+            if type(wanted) is not int or wanted not in known[listed]:
                 yield Issue("not-found", f"no Claim.{listed} has this sequence", f"{where}.{name}[{index}]")
 
 
@@ -280,7 +280,7 @@ def _leads_elsewhere(entry: Entry) -> tuple[str, ...]:
     A QuestionnaireResponse and CRD's extension speak of resources on the EHR's server (DTR qr-context, CRD
     ext-coverage-information), a DocumentReference of its repository.
     """
-    if kind(entry.resource) in {"QuestionnaireResponse", "DocumentReference"}:
+    if entry.kind in {"QuestionnaireResponse", "DocumentReference"}:
         return (entry.path,)
     noted = (
         f"{entry.path}.extension[{index}]"

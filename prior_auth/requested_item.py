@@ -16,7 +16,6 @@ from fhir_r4.resource import (
     dicts,
     extension,
     identifiers,
-    kind,
     local_reference,
     reference,
     text_of,
@@ -196,7 +195,7 @@ def _along(item: dict, order: Entry | None, around: _Around) -> Along:
 def _records(entries: Entries, patient: Entry) -> Iterator[dict]:
     """Yield what of the EHR was sent about the patient and nobody else."""
     for entry in entries:
-        if kind(entry.resource) in CODED:
+        if entry.kind in CODED:
             about = entry.resource.get("subject") or entry.resource.get("patient")
             subject = entries.resolve(reference(about), entry)
             if subject is not None and subject.full_url == patient.full_url:

@@ -6,13 +6,13 @@ from functools import cached_property
 
 from fhir_r4.bundle import Entries, Entry
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import Identifier, dicts, extension, has_coding, identifiers, kind, reference
+from fhir_r4.resource import Identifier, dicts, extension, has_coding, identifiers, reference
 from fhir_r4.systems import LEVEL_OF_SERVICE, PROCESS_PRIORITY, X12_LEVEL_OF_SERVICE
 from prior_auth.change import Change, changes_another, read_change, withdrawn
 from prior_auth.named import member_ids, provider_npis
 from prior_auth.request_bundle import read_bundle, transaction_of, unwrapped
 from prior_auth.requested_item import Form, RequestedItem, read_items
-from questionnaires.answers import responses_in
+from questionnaires.answers import FORMS, responses_in
 
 _URGENT_LEVELS = ("U", "03")  # urgent, emergency
 
@@ -116,7 +116,7 @@ def _submission(bundle: dict, entries: Entries) -> Submission:
 
 def _entry(entries: Entries, claim: Entry, target: object, element: str, expected: str | None) -> Entry:
     found = entries.resolve(reference(target), claim)
-    if found is None or (expected and kind(found.resource) != expected):
+    if found is None or (expected and found.kind != expected):
         said = f"an entry of the Bundle{f' that is a {expected}' if expected else ''}"
         raise InvalidRequest(Issue("not-found", said, f"{claim.path}.{element}"))
     return found
@@ -144,7 +144,9 @@ def _forms(entries: Entries, patient: Entry) -> Iterator[Form]:
     claim = entries[0]
     for one in dicts(claim.resource.get("supportingInfo")):
         entry = entries.resolve(reference(one.get("valueReference")), claim)
-        for response in responses_in([entry.resource]) if entry else ():
-            subject = entries.resolve(reference(response.get("subject")), entry) if entry else None
+        if entry is None or entry.kind not in FORMS:
+            continue
+        for response in responses_in([entry.resource]):
+            subject = entries.resolve(reference(response.get("subject")), entry)
             if subject is not None and subject.full_url == patient.full_url:
                 yield Form(one["sequence"], response)
