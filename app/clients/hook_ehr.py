@@ -12,6 +12,8 @@ from rules.ports import EhrUnavailable
 _INCLUDE = "&_include"
 _TOO_MUCH = frozenset({"Observation", "DiagnosticReport", "Encounter"})
 _FAILS, _TOO_MANY = 500, 429
+_NOT_UNDERSTOOD = frozenset(f"status {code}" for code in (400, 422, 500, 501))
+"""What servers answer to a search with a parameter that they do not know; some fall over it."""
 Found = tuple[dict, ...] | None
 
 
@@ -101,6 +103,6 @@ class HookEhr:
             kind, _, parameters = query.partition("?")
             if simpler == query and parameters.startswith("patient=") and kind not in _TOO_MUCH:
                 simpler = query.partition("&")[0]
-            if simpler == query or str(refused) != "status 400":
+            if simpler == query or str(refused) not in _NOT_UNDERSTOOD:
                 raise
             return self._searched(simpler)

@@ -127,9 +127,12 @@ def test_what_is_asked_for_together_is_read_at_the_same_time(ehr):
     assert None not in found.values()
 
 
-def test_where_the_server_takes_no_include_the_rest_is_read_by_itself(house_with, ehr):
+@pytest.mark.parametrize("status", [400, 422, 500, 501])
+def test_where_the_server_takes_no_include_the_rest_is_read_by_itself(house_with, ehr, status):
+    """Some refuse what they do not know, some fall over it."""
+
     def manner(path, handler):
-        return (400, {}) if "_include" in path else well(path, handler)
+        return (status, {}) if "_include" in path else well(path, handler)
 
     ehr.behave(manner)
     assert house_with.call(a_call(ehr)).json["systemActions"]
