@@ -58,7 +58,7 @@ def wanted_by_policies(
     """Yield the searches of the policies that match, who their facts are about, and whether forms are there."""
     members = [one for one in insured if one.member and one.payer]
     for order in orders:
-        for one in members:
+        for one in members if order.is_for(request.patient_id) else ():
             found = policy_for(order, one, order.day or now.date(), knowledge.book)
             if found:
                 asked = (_asked_for(search, request.patient_id, known) for search in found.policy.searches)

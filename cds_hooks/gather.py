@@ -18,7 +18,7 @@ from cds_hooks.prefetch import COVERAGE_QUERY
 from cds_hooks.request import HookRequest
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Issue, PreconditionFailed
-from fhir_r4.resource import kind, local_reference
+from fhir_r4.resource import kind, local_reference, reference
 from rules.directory import Member, Payer
 from rules.ports import Directory, Ehr
 
@@ -67,7 +67,7 @@ def coverage_query(request: HookRequest) -> str:
 
 def _in_sight(request: HookRequest, known: Known) -> tuple[list[dict], list[dict]]:
     """Return what is spoken about and the coverages, as far as they are known by now."""
-    return list(_spoken_about(request, known)), _coverages(known)
+    return list(_spoken_about(request, known)), _coverages(request, known)
 
 
 def _wanted(request: HookRequest, known: Known, resources: list[dict], coverages: list[dict]) -> Iterator[str]:
@@ -109,10 +109,12 @@ def _found(known: Known, targets: tuple[str, ...]) -> Iterator[dict]:
     yield from (one for target in targets if (one := known.find(target)))
 
 
-def _coverages(known: Known) -> list[dict]:
+def _coverages(request: HookRequest, known: Known) -> list[dict]:
+    """Return the patient's coverages, the primary first; one that names another Patient of the EHR's is theirs."""
     if known.none("coverage"):
         return []
-    found = known.of_kind("Coverage")
+    mine = {None, f"Patient/{request.patient_id}"}
+    found = [one for one in known.of_kind("Coverage") if known.local(reference(one.get("beneficiary")) or "") in mine]
     every = [one for one in found if not is_over(one)] or found  # not every server searches by status
     return sorted(every, key=lambda one: one["order"] if isinstance(one.get("order"), int) else len(every))
 

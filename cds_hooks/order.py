@@ -54,6 +54,7 @@ _DAYS = (
 )  # fmt: skip
 _PERFORMERS = ("performer", "dispenseRequest.performer", "participant.individual", "participant.actor", "recipient")
 _REQUESTERS = ("requester", "orderer", "prescriber")
+_PATIENTS = ("subject", "patient")
 _NOBODY = frozenset({"Patient", "RelatedPerson", "Location"})
 _OVER = frozenset({"revoked", "entered-in-error", "completed", "cancelled", "stopped"})
 
@@ -72,6 +73,7 @@ class Order:
         title: what a person calls it.
         insurances: the Coverages that it names, as ``Type/id``.
         based_on: the orders that it stands on.
+        patient: the reference to whom it is for, if named.
     """
 
     resource: dict
@@ -83,6 +85,11 @@ class Order:
     insurances: tuple[str, ...] = ()
     based_on: tuple[str, ...] = ()
     requester: str | None = None
+    patient: str | None = None
+
+    def is_for(self, patient_id: str) -> bool:
+        """Tell whether the order may be for this patient: it does not name another one of the client's."""
+        return self.patient == f"Patient/{patient_id}" or not (self.patient or "").startswith("Patient/")
 
 
 def read_order(resource: dict, find: Find, performer: str | None = None, *, local: Local = local_part) -> Order:
@@ -102,6 +109,7 @@ def read_order(resource: dict, find: Find, performer: str | None = None, *, loca
         insurances=tuple(dict.fromkeys(local(target) or target for target in _targets(resource, "insurance"))),
         based_on=tuple(local(target) or target for target in basis(resource)),
         requester=next((who for one in both for who in _people(one, _REQUESTERS, local)), None),
+        patient=next((local(target) for path in _PATIENTS for target in _targets(resource, path)), None),
     )
 
 

@@ -4,7 +4,7 @@ Pure: everything known of the world comes in as values.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Required, TypedDict
 
@@ -97,6 +97,8 @@ class _Said(TypedDict, total=False):
 
 def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
     """Say what holds for an order under a coverage; where that cannot be found out now, say so."""
+    if not order.is_for(scene.request.patient_id):
+        insured = replace(insured, member=None)
     member, payer = insured.member, insured.payer
     today = payer.today(scene.now) if payer else scene.now.date()
     day = order.day or today
@@ -153,6 +155,9 @@ def _said(
     order: Order, insured: Insured, day: date, told: _Told | None, code: Coding, plan: Plan | None, scene: Scene
 ) -> _Said:
     """Return what holds: what the directory lacks, else what the policy says, else what the plan says by default."""
+    if not order.is_for(scene.request.patient_id):
+        reason = Reason("The order is for another patient than the one for whom the hook was called.")
+        return {"covered": INDETERMINATE, "reasons": (reason,)}
     if insured.unavailable:
         reason = Reason("This could not be determined just now; please ask again.", "technical")
         return {"covered": INDETERMINATE, "reasons": (reason,)}

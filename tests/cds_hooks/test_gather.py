@@ -107,6 +107,15 @@ def test_the_coverage_of_a_payer_of_ours_is_chosen_among_several():
     assert known.coverage["id"] == "amy-baxter-acme"
 
 
+def test_a_coverage_of_another_patient_is_not_this_one_s():
+    """Whoever it names by an address elsewhere, or by number alone, may be this patient."""
+    theirs = a_coverage(id="theirs", beneficiary={"reference": f"{EHR}/Patient/bernard-okoye"})
+    assert gathered({"coverage": theirs}).insured == ()
+    assert first(gathered({"coverage": bundle(theirs, a_coverage())})).coverage["id"] == "amy-baxter-acme"
+    for named in ({"reference": "https://elsewhere.example.org/Patient/1"}, {"identifier": {"value": "1"}}):
+        assert first(gathered({"coverage": a_coverage(beneficiary=named)})).payer == ACME
+
+
 def test_a_foreign_payer_alone_is_no_coverage_of_ours():
     foreign = a_coverage(payor=[{"identifier": {"system": "urn:x", "value": "1"}}])
     assert gathered({"coverage": foreign}).insured == ()

@@ -102,6 +102,21 @@ def test_the_statement_of_another_payer_stays_as_it_came():
 
 
 @BOTH
+@pytest.mark.parametrize("kind", ["ServiceRequest", "NutritionOrder"])
+def test_an_order_for_another_patient_is_not_weighed_for_this_one(kind, version):
+    """Nothing of anybody's record is read for it, and nothing is promised."""
+    order = an_order_of(kind, OXYGEN)
+    order["patient" if "patient" in order else "subject"] = {"reference": f"{EHR}/Patient/bernard-okoye"}
+    ehr = FakeEhr()
+    given = answer(a_hook_of("order-sign", version=version, about=order), ehr=ehr)
+    (said,) = repetitions(given)
+    assert said["covered"] == ("indeterminate" if version == "2.2" else "conditional")
+    assert "another patient" in said["reason"]["text"]
+    assert given["cards"] == []
+    assert ehr.asked == []
+
+
+@BOTH
 def test_orders_that_stand_on_each_other_say_so(version):
     body = a_hook_of("order-sign", version=version)
     on_it = an_order(id="second", basedOn=[{"reference": "DeviceRequest/home-oxygen"}])
