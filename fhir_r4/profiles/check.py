@@ -5,11 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from threading import Lock
 from typing import Any
 
+import orjson
 from jsonschema_rs import Draft202012Validator, RegexOptions
 
 from fhir_r4.problems import Issue
@@ -19,10 +21,9 @@ from fhir_r4.profiles.findings import MAX_VALUES, TooMuchError
 from fhir_r4.profiles.schema import Schemas
 from fhir_r4.profiles.slices import Slicer
 from fhir_r4.profiles.targets import Wanted
-from fhir_r4.profiles.walk import Tools, Walk
+from fhir_r4.profiles.walk import Measure, Tools, Walk
 from fhir_r4.profiles.watches import Watches
 from fhir_r4.resource import dicts, kind
-from fhir_r4.wire import write_json
 
 FILES = ("nodes.jsonl", "codes.jsonl", "index.json")
 _CORE = "http://hl7.org/fhir/StructureDefinition"
@@ -68,15 +69,16 @@ class Profiles:
         self.definitions = Definitions(texts, generation, deviations.codes)
         slicer = Slicer(self.definitions)
         self._schemas = Schemas(self.definitions, slicer, deviations.displaced)
-        self._validators: dict[str, Draft202012Validator] = {}
+        self._measures: dict[str, Measure] = {}
         self._building = Lock()
+        wanted = Wanted(self.definitions)
         self._tools = Tools(
             definitions=self.definitions,
             slicer=slicer,
             deviations=deviations,
-            schema=self._validator,
-            watches=Watches(self.definitions, slicer, deviations),
-            wanted=Wanted(self.definitions),
+            measure=self._measure,
+            watches=Watches(self.definitions, slicer, deviations, wanted),
+            wanted=wanted,
         )
 
     def under(self, generation: str) -> "Profiles":
@@ -94,20 +96,20 @@ class Profiles:
         with _nothing_collected():
             for canonical in canonicals:
                 if (profile := self.definitions.profile(canonical)) is not None and profile.kind == "resource":
-                    self._validator(profile)
-                    self._tools.watches.of(profile)
-                    self._tools.watches.again.of(profile)
+                    self._measure(profile)
 
-    def _validator(self, profile: Profile) -> Draft202012Validator:
-        found = self._validators.get(profile.key)
+    def _measure(self, profile: Profile) -> Measure:
+        found = self._measures.get(profile.key)
         if found is None:
             with self._building:
-                found = self._validators.get(profile.key) or self._compiled(profile)
-                self._validators[profile.key] = found
+                found = self._measures.get(profile.key) or self._compiled(profile)
+                self._measures[profile.key] = found
         return found
 
-    def _compiled(self, profile: Profile) -> Draft202012Validator:
-        return Draft202012Validator(self._schemas.of(profile), mask="a value", pattern_options=RegexOptions())
+    def _compiled(self, profile: Profile) -> Measure:
+        watches = self._tools.watches
+        schema = Draft202012Validator(self._schemas.of(profile), mask="a value", pattern_options=RegexOptions())
+        return Measure(schema, watches.of(profile), watches.again.of(profile))
 
     def reach(self) -> list[str]:
         """Return the canonicals of what the operations' bodies hold, so that these can be prepared."""
@@ -129,7 +131,7 @@ class Profiles:
 
     def keeps_to_schema(self, resource: dict, profile: Profile) -> bool:
         """Tell whether a resource needs no closer look at its structure, values, slices and codes."""
-        return bool(self._validator(profile).is_valid(resource))
+        return bool(self._measure(profile).schema.is_valid(resource))
 
     def check(
         self,
@@ -169,7 +171,7 @@ class Profiles:
         if not _is_bounded(body):
             return [_TOO_MUCH]
         try:
-            walk.resource(body, [profile] if profile else [], path, walk.map.enter(body, path))
+            walk.resource(body, [known] if known else [], path, walk.map.enter(body, path))
         except (TooMuchError, RecursionError):
             return [_TOO_MUCH]
         return _worst_first(walk.findings.issues)
@@ -212,7 +214,7 @@ def _is_bounded(body: dict) -> bool:
     Everything else here descends by recursion, compiled code included; the writer counts its levels, in microseconds.
     """
     try:
-        write_json(body)
+        orjson.dumps(body, default=Decimal.__str__)
     except TypeError:
         return False
     return True

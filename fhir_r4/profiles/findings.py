@@ -1,7 +1,6 @@
 """What was found so far, and how much more may be looked at?"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from fhir_r4.problems import Issue
 
@@ -14,7 +13,6 @@ class TooMuchError(Exception):
     """The body asks for more work than is done for anyone."""
 
 
-@dataclass(slots=True)
 class Notes:
     """What is left to be said where a value is only looked over; where that stands is found at the end (``places``).
 
@@ -24,9 +22,15 @@ class Notes:
         named: the same of those that one does, and has judged, by id.
     """
 
-    advice: list[tuple[dict, str]] = field(default_factory=list)
-    unnamed: list[tuple[int, dict]] = field(default_factory=list)
-    named: set[tuple[int, int]] = field(default_factory=set)
+    __slots__ = ("advice", "named", "unnamed")
+
+    def __init__(self) -> None:
+        self.advice: list[tuple[dict, str]] = []
+        self.unnamed: list[tuple[int, dict]] = []
+        self.named: set[tuple[int, int]] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.advice or self.unnamed)
 
 
 class Findings:
@@ -35,7 +39,7 @@ class Findings:
     def __init__(self, left: int) -> None:
         self.issues: list[Issue] = []
         self.notes = Notes()
-        self._included: set[int] = set()
+        self.included: set[int] = set()
         self._left = left
 
     def say(self, code: str, expected: str, path: str, *, severity: str = "error") -> None:
@@ -52,31 +56,30 @@ class Findings:
         """Collect what is said and noted meanwhile apart from the rest; the caller decides what becomes of it."""
         return Apart(self)
 
-    def swap(self, issues: list[Issue], included: set[int], notes: Notes) -> tuple[list[Issue], set[int], Notes]:
-        """Go on with other collections; return those of before."""
-        before = self.issues, self._included, self.notes
-        self.issues, self._included, self.notes = issues, included, notes
-        return before
-
     def include(self, verdict: list[Issue]) -> None:
         """Add the issues of a resource inside, once however often it is looked at; ``verdict`` is kept by the walk."""
-        if id(verdict) not in self._included:
-            self._included.add(id(verdict))
+        if verdict and id(verdict) not in self.included:
+            self.included.add(id(verdict))
             self.issues += verdict
 
 
 class Apart:
     """A while in which what is found is collected by itself."""
 
+    __slots__ = ("_above", "_findings")
+
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
+        self._above = findings.issues, findings.included, findings.notes
 
     def __enter__(self) -> list[Issue]:
-        self._above = self._findings.swap([], set(), Notes())
-        return self._findings.issues
+        findings = self._findings
+        findings.issues, findings.included, findings.notes = [], set(), Notes()
+        return findings.issues
 
     def __exit__(self, *_: object) -> None:
-        self._findings.swap(*self._above)
+        findings = self._findings
+        findings.issues, findings.included, findings.notes = self._above
 
 
 def errors(issues: Iterable[Issue]) -> int:

@@ -130,8 +130,11 @@ def _is_identity(entry: Any, bundle: dict) -> bool:
     url, resource = as_dict(entry).get("fullUrl"), as_dict(entry).get("resource")
     if not isinstance(url, str) or not isinstance(resource, dict) or bundle.get("type") in ("batch", "transaction"):
         return True
-    type_, _slash, id_ = (local_part(url) or "").partition("/")
-    return ":" in url and (type_ != resource.get("resourceType") or id_ == resource.get("id"))
+    kind, id_ = resource.get("resourceType"), resource.get("id")
+    if isinstance(id_, str) and url.endswith(f"/{kind}/{id_}") and ":" in url:  # as most do
+        return True
+    said, _slash, named = (local_part(url) or "").partition("/")
+    return ":" in url and (said != kind or named == id_)
 
 
 def _identified(bundle: Any, _: dict) -> bool:
@@ -176,6 +179,8 @@ def _exists_is_boolean(condition: Any, _: dict) -> bool:
 
 def _value_not_twice(observation: Any, _: dict) -> bool:
     observation = as_dict(observation)
+    if "component" not in observation:
+        return True
     own = [(c.get("system"), c.get("code")) for c in dicts(as_dict(observation.get("code")).get("coding"))]
     return not has(observation, "value") or not any(
         (c.get("system"), c.get("code")) in own

@@ -7,7 +7,7 @@ from fhir_r4.bundle import Entries
 from fhir_r4.bundle import Entry as BundleEntry
 from fhir_r4.profiles.elements import Element
 from fhir_r4.profiles.facts import Profile
-from fhir_r4.resource import dicts, kind
+from fhir_r4.resource import dicts
 
 # What is made for each resource and reference of a body is not frozen: that makes it three times as dear to make.
 _ANYWHERE = frozenset({"Element", "Resource", "DomainResource", "BackboneElement"})
@@ -15,12 +15,18 @@ _ANYWHERE = frozenset({"Element", "Resource", "DomainResource", "BackboneElement
 
 @dataclass(slots=True)
 class Scope:
-    """Where references resolve: the resource, the one that contains it, its Bundle and its entry there."""
+    """Where references resolve: the resource, the one that contains it, its Bundle and its entry there.
+
+    Attributes:
+        sound: what was found to lead where it should, as the id of a type of reference and a literal; known to all
+            for whom a literal means the same: the entries of one Bundle under one base.
+    """
 
     resource: dict
     container: dict
     entries: Entries | None = None
     entry: BundleEntry | None = None
+    sound: set[tuple[int, str]] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -82,19 +88,21 @@ class Map:
 
     _entry_of: dict[int, BundleEntry] = field(default_factory=dict)
     _path_of: dict[int, str] = field(default_factory=dict)
+    _sound: dict[tuple[int, str | None], set[tuple[int, str]]] = field(default_factory=dict)
 
     def enter(self, value: dict, path: str, around: Scope | None = None) -> Scope:
         """Return the scope of a resource at ``path``: a body, or one inside ``around``."""
-        if kind(value) == "Bundle":
+        if value.get("resourceType") == "Bundle":
             entries = Entries(value)
             self._entry_of.update((id(entry.resource), entry) for entry in entries)
             self._path_of[id(entries)] = path
             return Scope(value, value, entries)
         if around is None:
             return Scope(value, value)
-        if path.rpartition(".")[2].startswith("contained["):
-            return Scope(value, around.container, around.entries, around.entry)
-        return Scope(value, value, around.entries, self._entry_of.get(id(value)))
+        entry = self._entry_of.get(id(value))
+        if entry is None and path.rpartition(".")[2].startswith("contained["):
+            return Scope(value, around.container, around.entries, around.entry, around.sound)
+        return self._of_entry(value, around.entries, entry)
 
     def follow(self, literal: str, scope: Scope) -> Target | None:
         """Return what a literal reference means to the resource of ``scope``; None where the body has it not."""
@@ -109,4 +117,9 @@ class Map:
         if entry is None:
             return None
         path = f"{self._path_of[id(scope.entries)]}.entry[{entry.index}].resource"
-        return Target(entry.resource, path, Scope(entry.resource, entry.resource, scope.entries, entry))
+        return Target(entry.resource, path, self._of_entry(entry.resource, scope.entries, entry))
+
+    def _of_entry(self, resource: dict, entries: Entries | None, entry: BundleEntry | None) -> Scope:
+        if entry is None:
+            return Scope(resource, resource, entries)
+        return Scope(resource, resource, entries, entry, self._sound.setdefault((id(entries), entry.base), set()))

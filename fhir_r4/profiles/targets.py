@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from fhir_r4.bundle import local_part
-from fhir_r4.profiles.elements import Type
+from fhir_r4.profiles.elements import Element, Type
 from fhir_r4.profiles.facts import Definitions, Profile
 from fhir_r4.profiles.scope import Scope, Target
 from fhir_r4.resource import as_dict, kind, text_of
@@ -14,16 +14,13 @@ if TYPE_CHECKING:
 ANY_RESOURCE = frozenset({"Resource", "DomainResource"})
 
 
-_Asked = tuple[int, str, int, str | None]
-"""What a reference of this type and text means to the entries of one Bundle under one base, by ids."""
-
-
 class Wanted:
-    """What each type of reference may lead to; worked out once and kept from one check to the next."""
+    """What each type of reference may lead to, and what a resource inside may be; worked out once and kept."""
 
     def __init__(self, definitions: Definitions) -> None:
         self._definitions = definitions
         self._known: dict[int, tuple[Type, list[Profile] | None]] = {}
+        self._inside: dict[tuple[int, str], list[Profile] | None] = {}
 
     def of(self, type_: Type) -> list[Profile] | None:
         """Return the profiles that a target must keep to one of; None where anything will do, or cannot be told.
@@ -35,6 +32,15 @@ class Wanted:
             sure = known and len(known) == len(type_.targets) and not any(p.type in ANY_RESOURCE for p in known)
             self._known[id(type_)] = type_, sorted(known, key=lambda p: p.derived) if sure else None
         return self._known[id(type_)][1]
+
+    def inside(self, element: Element, kind_: str) -> list[Profile] | None:
+        """Return the profiles of which a resource of a kind keeps to one at ``element``; None where it may not be."""
+        key = (id(element), kind_ if self._definitions.type(kind_) else "")
+        if key not in self._inside:
+            fitting = [t for t in element.types if t.code == kind_ or t.code in ANY_RESOURCE]
+            known = [p for t in fitting for one in t.profiles if (p := self._definitions.profile(one))]
+            self._inside[key] = known if fitting else None
+        return self._inside[key]
 
 
 class Targets:
@@ -50,32 +56,29 @@ class Targets:
         self._wanted = wanted
         self.closed = closed
         self._profiled = profiled
-        self._sound: set[_Asked] = set()
 
-    def is_sound(self, reference: dict, type_: Type, scope: Scope) -> bool:
-        """Tell whether a reference leads, within the body, to what its element asks for."""
-        literal = reference.get("reference")
-        if literal is None:
-            return "type" not in reference
-        known = self._wanted.of(type_)
-        if known is None and not self.closed and literal[0] != "#":
+    def is_sound(self, literal: str, type_: Type, known: list[Profile] | None, scope: Scope) -> bool:
+        """Tell whether a reference leads, within the body, to what its element asks for: one of ``known``."""
+        local = literal[0] == "#"  # means something else in each resource
+        if known is None and not self.closed and not local:
             return True
-        asked = (id(type_), literal, id(scope.entries), scope.entry.base if scope.entry else None)
-        return asked in self._sound or self._leads(literal, known, scope, asked)
-
-    def _leads(self, literal: str, known: list[Profile] | None, scope: Scope, asked: _Asked) -> bool:
         target = self._walk.map.follow(literal, scope)
-        if target is None:
-            said = (local_part(literal) or "").partition("/")[0]
-            may_lead_out = not self.closed or literal.startswith(("http:", "https:"))
-            return may_lead_out and literal[0] != "#" and (known is None or said in {p.type for p in known})
+        sound = self._fits(target, known) if target is not None else self._may_lead_out(literal, known)
+        if sound and not local and (target is None or not self._walk.is_judging(target.resource)):
+            scope.sound.add((id(type_), literal))
+        return sound
+
+    def _may_lead_out(self, literal: str, known: list[Profile] | None) -> bool:
+        said = (local_part(literal) or "").partition("/")[0]
+        may_lead_out = not self.closed or literal.startswith(("http:", "https:"))
+        return may_lead_out and literal[0] != "#" and (known is None or said in {p.type for p in known})
+
+    def _fits(self, target: Target, known: list[Profile] | None) -> bool:
         if known is None or not target.path:
             return known is None
         fitting = [p for p in known if p.type == target.resource.get("resourceType")]
         if fitting and fitting[0].derived and self._profiled:
             return not self._walk.nearest(target.resource, fitting, target.path, target.scope)
-        if fitting:
-            self._sound.add(asked)
         return bool(fitting)
 
     def reference(self, value: dict, type_: Type | None, path: str, scope: Scope) -> None:

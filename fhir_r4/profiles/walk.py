@@ -29,6 +29,7 @@ from fhir_r4.profiles.slices import Entry, Slicer
 from fhir_r4.profiles.suspects import EVERYTHING, Suspects, accepted, refused
 from fhir_r4.profiles.targets import ANY_RESOURCE, Targets, Wanted
 from fhir_r4.profiles.values import Values
+from fhir_r4.profiles.watch import Watch
 from fhir_r4.profiles.watches import Watches
 from fhir_r4.resource import as_dict, as_list, kind
 
@@ -37,19 +38,32 @@ _MAX_CHAIN = 24  # resources in resources, and profiles that ask for profiles of
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """What a resource is measured by under one profile: its schema, and what is left to look at then.
+
+    Attributes:
+        again: the same where the resource was found in order under another profile.
+    """
+
+    schema: Draft202012Validator
+    watch: Watch
+    again: Watch
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """What all checks of one generation share.
 
     Attributes:
-        schema: the compiled schema of a resource's profile.
-        watches: what is left to look at in a resource that keeps to its schema.
+        measure: what a resource is measured by under a profile.
+        watches: what is left to look at in what keeps to its schema.
         wanted: what each type of reference may lead to.
     """
 
     definitions: Definitions
     slicer: Slicer
     deviations: Deviations
-    schema: Callable[[Profile], Draft202012Validator]
+    measure: Callable[[Profile], Measure]
     watches: Watches
     wanted: Wanted
 
@@ -77,29 +91,28 @@ class Walk:
         self._claimed = claimed
         self._closely = closely
         self._judged: dict[tuple[int, str], list[Issue]] = {}
-        self._accepted: dict[tuple[int, str], bool] = {}
+        self._accepted: dict[tuple[int, int], bool] = {}
         self._implied: set[tuple[int, str]] = set()
         self._looked_over: set[int] = set()
         self._unnamed: dict[tuple[int, int], list[Issue]] = {}
-        self._chain = 0
+        self._judging: list[int] = []
 
     # --- profiles --------------------------------------------------------------------------------------------
 
-    def resource(self, value: Any, wanted: Iterable[str], path: str, scope: Scope) -> None:
+    def resource(self, value: Any, wanted: Iterable[Profile], path: str, scope: Scope) -> None:
         """Check a resource against the profiles ``wanted`` of it and those it claims, or else its bare type."""
         type_ = self.definitions.type(kind(value))
         if type_ is None or type_.kind != "resource" or type_.abstract:
             self.findings.say("structure", "a resource of FHIR R4, named by resourceType", path)
             return
-        asked = {profile.key: profile for profile in self._asked_of(value, wanted, path)}
-        for profile in (asked or {type_.key: type_}).values():
+        asked = {profile.key: profile for profile in wanted}
+        if self._claimed and "meta" in value:
+            asked |= {profile.key: profile for profile in self._claims(value, path)}
+        for profile in asked.values() if asked else (type_,):
             self.findings.include(self.judge(value, profile, path, scope))
 
-    def _asked_of(self, value: dict, wanted: Iterable[str], path: str) -> Iterator[Profile]:
-        for canonical in wanted:
-            if (profile := self.definitions.profile(canonical)) is not None:
-                yield profile
-        for place, canonical in enumerate(as_list(as_dict(value.get("meta")).get("profile")) if self._claimed else ()):
+    def _claims(self, value: dict, path: str) -> Iterator[Profile]:
+        for place, canonical in enumerate(as_list(as_dict(value["meta"]).get("profile"))):
             profile = self.definitions.profile(canonical) if isinstance(canonical, str) else None
             at = f"{path}.meta.profile[{place}]"
             if profile is None:
@@ -115,19 +128,16 @@ class Walk:
         if not isinstance(value, dict):
             self.findings.say("structure", "a resource", path)
             return
-        code = value.get("resourceType")
-        fitting = [t for t in element.types if t.code == code or t.code in ANY_RESOURCE]
-        if not fitting:
+        wanted = self._tools.wanted.inside(element, kind(value))
+        if wanted is None:
             self.findings.say("invalid", f"a {' or '.join(sorted(t.code for t in element.types))}", path)
             return
-        if self._chain >= _MAX_CHAIN:
+        if len(self._judging) >= _MAX_CHAIN:
             raise TooMuchError
         own = self.map.enter(value, path, scope)
-        wanted = [key for t in fitting for key in t.profiles]
-        profiles = [p for key in wanted if (p := self.definitions.profile(key))] if len(wanted) > 1 else []
-        if len(profiles) > 1:
-            self._one_of(value, profiles, path, own)
-        self.resource(value, [] if len(profiles) > 1 else wanted, path, own)
+        if len(wanted) > 1:
+            self._one_of(value, wanted, path, own)
+        self.resource(value, wanted if len(wanted) == 1 else (), path, own)
 
     def _one_of(self, value: dict, profiles: list[Profile], path: str, scope: Scope) -> None:
         nearest = self.nearest(value, profiles, path, scope)
@@ -153,7 +163,7 @@ class Walk:
         claimed = as_list(as_dict(value.get("meta")).get("profile"))
         refusing = []
         for profile in sorted(profiles, key=lambda p: p.url not in claimed):
-            if self._accepts(profile, value):
+            if self._accepts(self._tools.measure(profile), value):
                 yield profile
             else:
                 refusing.append(profile)
@@ -164,28 +174,36 @@ class Walk:
     def judge(self, value: dict, profile: Profile, path: str, scope: Scope) -> list[Issue]:
         """Return the issues of a resource under one profile; what is being judged already is taken to be right."""
         key = (id(value), profile.key)
-        if key in self._judged:
-            return self._judged[key]
+        known = self._judged.get(key)
+        if known is not None:
+            return known
         if key in self._implied:
             return _NOTHING
-        if self._chain >= _MAX_CHAIN:
+        if len(self._judging) >= _MAX_CHAIN:
             raise TooMuchError
-        self._chain += 1
+        self._judging.append(id(value))
         with self.findings.apart() as found:
             self._judged[key] = found
             self._judge(value, profile, path, scope)
-        self._chain -= 1
+        self._judging.pop()
         if not found and not self._closely:
-            self._implied.update((id(value), implied) for implied in self.definitions.implied(profile))
+            for implied in self.definitions.implied(profile):
+                self._implied.add((id(value), implied))
         return found
+
+    def is_judging(self, value: dict) -> bool:
+        """Tell whether a resource is being judged, so that its verdict is not out yet."""
+        return id(value) in self._judging
 
     def _judge(self, value: dict, profile: Profile, path: str, scope: Scope) -> None:
         if profile.type != value.get("resourceType") and profile.type not in ANY_RESOURCE:
             self.findings.say("invalid", f"a {profile.type}", path)
             return
+        suspects = self._suspects_in(value, profile, path, scope)
+        if suspects is None and not self.findings.notes:
+            return
         root = self.definitions.root(profile)
         here = Here(root, Spot(None, profile.type, profile.type), scope)
-        suspects = self._suspects_in(value, profile, path, scope)
         if suspects is not None:
             with self.suspecting(suspects):
                 self.children.check(value, root, path, here)
@@ -197,20 +215,22 @@ class Walk:
         """Return what must be looked at closely; None where looking over the resource found all in order."""
         if self._closely:
             return EVERYTHING
-        if not self._accepts(profile, value):
-            return refused(self._tools.schema(profile).iter_errors(value), value)
-        watches = self.watches.again if id(value) in self._looked_over else self.watches
-        if not watches.of(profile).look(value, self, path, scope):
+        measure = self._tools.measure(profile)
+        if not self._accepts(measure, value):
+            return refused(measure.schema.iter_errors(value), value)
+        watch = measure.again if id(value) in self._looked_over else measure.watch
+        if not watch.look(value, self, path, scope):
             return accepted(value)
         self._looked_over.add(id(value))
         return None
 
-    def _accepts(self, profile: Profile, value: dict) -> bool:
+    def _accepts(self, measure: Measure, value: dict) -> bool:
         """Tell whether the schema of a profile has nothing against a value."""
-        key = (id(value), profile.key)
-        if key not in self._accepted:
-            self._accepted[key] = self._tools.schema(profile).is_valid(value)
-        return self._accepted[key]
+        key = (id(value), id(measure))
+        known = self._accepted.get(key)
+        if known is None:
+            known = self._accepted[key] = measure.schema.is_valid(value)
+        return known
 
     @contextmanager
     def suspecting(self, suspects: Suspects) -> Iterator[None]:
@@ -224,7 +244,7 @@ class Walk:
     def settle(self, value: dict, path: str, here: Here) -> None:
         """Say what there is to say of what was noted while ``value``, at ``path``, was looked over."""
         notes = self.findings.notes
-        if not (notes.advice or notes.unnamed):
+        if not notes:
             return
         advice: dict[int, set[str]] = {}
         for one, codes in notes.advice:
@@ -254,9 +274,12 @@ class Walk:
     def _keeps_to_its_own(self, entry: Entry, around: Here) -> bool:
         """Tell whether an extension keeps to its own definition, and say what is recommended of it."""
         profile = self.definitions.profile(entry.value["url"])
-        if profile is None or profile.type != "Extension" or not self._tools.schema(profile).is_valid(entry.value):
+        if profile is None or profile.type != "Extension":
             return False
-        if not self.watches.of(profile).look(entry.value, self, entry.path, around.scope):
+        measure = self._tools.measure(profile)
+        if not measure.schema.is_valid(entry.value):
+            return False
+        if not measure.watch.look(entry.value, self, entry.path, around.scope):
             return False
         here = around.below("extension", "Extension")
         self.settle(entry.value, entry.path, Here(self.definitions.root(profile), here.spot, here.scope))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fhir_r4.profiles.elements import Element, Type
+from fhir_r4.profiles.facts import Profile
 from fhir_r4.profiles.rules import Holds
 from fhir_r4.profiles.scope import Scope
 
@@ -25,35 +26,44 @@ Look = Callable[[Any, "Walk", str, Scope], bool]
 """(value, walk, path, scope) -> is all in order? The path matters where a resource is inside."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A type of reference, and the profiles that its target must keep to one of; None: anything will do."""
+
+    type: Type
+    wanted: list[Profile] | None
+
+
 @dataclass(eq=False)
 class Watch:
     """One element.
 
     Attributes:
         rules: the invariants of the element and of its type, as they are checked here.
-        reference: its type, where it is a Reference.
+        reference: where it leads, if it is a Reference.
         resource: its element, where it is a resource of its own.
         below: JSON property -> what to look at there.
         slice_of: an entry of a list -> what its slice adds.
         settled: all of the above is known; not so yet where an element contains itself.
         advice: the extensible value sets that its codes are recommended from.
         coding: how to look at it, where it is a Coding, or a Quantity, which has a code of a system as well.
-        codings: how to look at all codings of a concept at once, where only these matter.
+        concept: the code systems of its codings, where it is a CodeableConcept of which only these matter.
         leads: there are resources below, so that paths matter.
         look: looks at a value; chosen by ``settle`` for what there is to look at.
     """
 
     rules: tuple[Holds, ...] = ()
-    reference: Type | None = None
+    reference: Lead | None = None
     advice: tuple["Advice", ...] = ()
     coding: Look | None = None
     resource: Element | None = None
     below: dict[str, Look] = field(default_factory=dict)
     slice_of: "Callable[[Any], Watch | None] | None" = None
     leads: bool = False
-    codings: Look | None = None
+    concept: "Systems | None" = None
     settled: bool = False
     look: Look = field(init=False)
+    _own: tuple[Look, ...] = ()
 
     def __post_init__(self) -> None:
         self.look = self._look
@@ -66,29 +76,34 @@ class Watch:
     def settle(self) -> None:
         """Choose how to look, now that all is known."""
         self.settled = True
+        self._own = tuple(filter(None, (self.coding, leading(self.reference, None) if self.reference else None)))
+        if self.concept is not None and not self.rules:
+            self.look = concept_in(self.concept, self.advice)
+            return
         if self.resource is not None:
-            self.look = self._look_inside
-        elif not (self.reference or self.coding or self.below):
-            self.look = self._look_at_one_rule if len(self.rules) == 1 else self._look_at_rules
+            self.look = inside(self.resource)
+        elif self.reference and not (self.rules or self.coding):
+            self.look = leading(self.reference, self._below() if self.below else None)
         elif self.coding and not (self.rules or self.below):
             self.look = self.coding
-        elif self.codings and not self.rules:
-            self.look = self.codings
-        elif self.reference and not (self.rules or self.coding):
-            self.look = self._look_at_reference
-        elif self.below and not (self.rules or self.reference or self.coding):
-            self.look = self._look_at_few if len(self.below) <= _FEW else self._look_below
+        elif not (self.reference or self.coding or self.below):
+            self.look = self._look_at_one_rule if len(self.rules) == 1 else self._look_at_rules
+        elif not (self.rules or self.reference or self.coding):
+            self.look = self._below()
         if self.advice:
             self.look = advised(self.look, self.advice)
+
+    def _below(self) -> Look:
+        return self._look_at_few if len(self.below) <= _FEW else self._look_below
 
     def _look(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         for holds in self.rules:
             if not holds(value, scope.resource):
                 return False
-        if self.coding is not None and not self.coding(value, walk, path, scope):
-            return False
-        sound = self.reference is None or walk.targets.is_sound(value, self.reference, scope)
-        return sound and self._look_below(value, walk, path, scope)
+        for look in self._own:
+            if not look(value, walk, path, scope):
+                return False
+        return self._look_below(value, walk, path, scope)
 
     def _look_at_rules(self, value: Any, _walk: "Walk", _path: str, scope: Scope) -> bool:
         for holds in self.rules:  # noqa: SIM110 a loop is faster
@@ -96,17 +111,8 @@ class Watch:
                 return False
         return True
 
-    def _look_at_reference(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
-        sound = self.reference is None or walk.targets.is_sound(value, self.reference, scope)
-        return sound and (len(value) == 1 or self._look_below(value, walk, path, scope))
-
     def _look_at_one_rule(self, value: Any, _walk: "Walk", _path: str, scope: Scope) -> bool:
         return self.rules[0](value, scope.resource)
-
-    def _look_inside(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
-        if self.resource is not None:
-            walk.inside(value, self.resource, path, scope)
-        return True
 
     def _look_at_few(self, value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         for key, look in self.below.items():  # noqa: SIM110 a loop is faster
@@ -125,6 +131,35 @@ class Watch:
 
 SliceOf = Callable[[Any], Watch | None]
 Systems = Mapping[str, frozenset[str]]
+Advice = tuple[str, Mapping[str, frozenset[str] | None]]
+"""A value set's key, and its codes by system; None: any."""
+
+
+def inside(element: Element) -> Look:
+    """Return how to look at a resource inside another one."""
+
+    def look(value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
+        walk.inside(value, element, path, scope)
+        return True
+
+    return look
+
+
+def leading(lead: Lead, below: Look | None) -> Look:
+    """Return how to look at a reference, of which a body has hundreds, most of them to the same few."""
+    type_, wanted = lead.type, lead.wanted
+    this = id(type_)
+
+    def look(value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
+        literal = value.get("reference")
+        if literal is None:
+            if "type" in value:
+                return False
+        elif (this, literal) not in scope.sound and not walk.targets.is_sound(literal, type_, wanted, scope):
+            return False
+        return below is None or len(value) == 1 or below(value, walk, path, scope)
+
+    return look
 
 
 def coding_in(systems: Systems) -> Look:
@@ -140,11 +175,12 @@ def coding_in(systems: Systems) -> Look:
     return is_known
 
 
-def codings_in(systems: Systems) -> Look:
-    """Return how to look at the codings of a CodeableConcept, of which a body has hundreds: all in one call."""
+def concept_in(systems: Systems, advice: tuple[Advice, ...]) -> Look:
+    """Return how to look at a CodeableConcept, of which a body has hundreds: all codings in one call."""
 
-    def are_known(concept: Any, _walk: "Walk", _path: str, _scope: Scope) -> bool:
-        for coding in concept.get("coding", ()):
+    def are_known(concept: Any, walk: "Walk", _path: str, _scope: Scope) -> bool:
+        codings = concept.get("coding", ())
+        for coding in codings:
             system = coding.get("system")
             codes = systems.get(system)
             if codes is None:
@@ -152,13 +188,12 @@ def codings_in(systems: Systems) -> Look:
                     return False
             elif coding.get("code") not in codes and "code" in coding:
                 return False
+        for key, recommended in advice if codings else ():
+            if not _is_among(codings, recommended):
+                walk.findings.notes.advice.append((concept, key))
         return True
 
     return are_known
-
-
-Advice = tuple[str, Mapping[str, frozenset[str] | None]]
-"""A value set's key, and its codes by system; None: any."""
 
 
 def advised(look: Look, advice: tuple[Advice, ...]) -> Look:
@@ -168,16 +203,20 @@ def advised(look: Look, advice: tuple[Advice, ...]) -> Look:
         if not look(value, walk, path, scope):
             return False
         codings = value.get("coding") or ((value,) if "code" in value else ())
-        for key, systems in advice if codings else ():
-            for one in codings:
-                codes = systems.get(one.get("system", ""), ())
-                if codes is None or one.get("code") in codes:
-                    break
-            else:
+        for key, recommended in advice if codings else ():
+            if not _is_among(codings, recommended):
                 walk.findings.notes.advice.append((value, key))
         return True
 
     return look_and_note
+
+
+def _is_among(codings: Any, recommended: Mapping[str, frozenset[str] | None]) -> bool:
+    for one in codings:
+        codes = recommended.get(one.get("system", ""), ())
+        if codes is None or one.get("code") in codes:
+            return True
+    return False
 
 
 def extensions_beside(named: frozenset[str | None], slice_of: SliceOf | None) -> Look:

@@ -12,13 +12,14 @@ from fhir_r4.profiles.invariants import OF_FHIR, rules_of
 from fhir_r4.profiles.primitives import INTEGERS
 from fhir_r4.profiles.rules import Holds
 from fhir_r4.profiles.slices import Asked, Entry, Slicer
+from fhir_r4.profiles.targets import Wanted
 from fhir_r4.profiles.watch import (
     Advice,
+    Lead,
     Look,
     SliceOf,
     Watch,
     coding_in,
-    codings_in,
     extensions_beside,
     is_written_whole,
     listed,
@@ -45,12 +46,13 @@ class Watches:
     """
 
     def __init__(
-        self, definitions: Definitions, slicer: Slicer, deviations: Deviations, *, again: bool = False
+        self, definitions: Definitions, slicer: Slicer, deviations: Deviations, wanted: Wanted, *, again: bool = False
     ) -> None:
         self._definitions = definitions
+        self._wanted = wanted
         self._again = again
-        self.again = self if again else Watches(definitions, slicer, deviations, again=True)
-        self._codings = None if again else (coding_in(definitions.systems), codings_in(definitions.systems))
+        self.again = self if again else Watches(definitions, slicer, deviations, wanted, again=True)
+        self._coding = None if again else coding_in(definitions.systems)
         self._numbers = () if again else (is_written_whole,)
         self._slicer = slicer
         self._deviations = deviations
@@ -121,9 +123,8 @@ class Watches:
                 continue
             watch.below[spelling] = look
             watch.leads = watch.leads or inner.leads
-            if self._codings is not None:
-                only = list(watch.below) == ["coding"] and inner.look is inner.coding and not inner.slice_of
-                watch.codings = self._codings[1] if only else None
+            only = list(watch.below) == ["coding"] and inner.look is self._coding and not inner.slice_of
+            watch.concept = self._definitions.systems if only else None
 
     def _look_at(self, name: str, element: Element, type_: Type | None, inner: Watch) -> Look | None:
         if name == "extension":
@@ -145,8 +146,8 @@ class Watches:
             watch.rules += self._rules(target)
             self._add_children(watch, target, root, open_=True)
         else:
-            watch.coding = self._codings[0] if self._codings is not None and code in CODED else None
-            watch.reference = type_ if code == "Reference" else None
+            watch.coding = self._coding if code in CODED else None
+            watch.reference = Lead(type_, self._wanted.of(type_)) if type_ and code == "Reference" else None
             watch.advice = self._advice(element) if code in BINDABLE else ()
             self._add_type(watch, element, code, known)
             if element.children:
