@@ -10,9 +10,10 @@ from typing import Any
 from uuid import uuid4
 
 from app.sandbox import claim
+from app.sandbox.grants import grant_of
 from app.sandbox.keys import Keys
 from app.sandbox.records import Records
-from app.sandbox.smart import Authorization, Context
+from app.sandbox.smart import APP_SCOPES, Authorization, Context
 from app.sandbox.tokens import Tokens
 from app.sandbox.web import Caller
 from fhir_r4.resource import as_dict, dicts, extensions, kind, local_reference, reference
@@ -24,6 +25,7 @@ _OF_PATIENT = {"ClaimResponse": "patient", "Task": "for"}
 """What of a payer's answer goes into the chart, and the element that names the patient."""
 _LAUNCH_LIFE = timedelta(minutes=30)
 CLIENT_ID = "riverside-ehr"
+HOOK_SCOPES = "patient/*.rs"
 SCOPES = "system/Claim.crus system/ClaimResponse.rs system/Subscription.cruds"
 TOPIC = f"{PAS}/SubscriptionTopic/PASSubscriptionTopic"
 CONTENT = {"2.0": "id-only", "2.2": "full-resource"}
@@ -127,10 +129,11 @@ class Ehr:
         """
         order = self._order(order_reference)
         coverage = reference(dicts(order.get("insurance"))[0])
+        patient = (reference(order["subject"]) or "").partition("/")[2]
         return {
             "iss": self.base,
-            "access_token": self.tokens.issue(now, _LAUNCH_LIFE),
-            "patient": (reference(order["subject"]) or "").partition("/")[2],
+            "access_token": self.tokens.issue(now, _LAUNCH_LIFE, grant_of(patient, APP_SCOPES)),
+            "patient": patient,
             "fhirUser": reference(order["requester"]),
             "fhirContext": [{"reference": coverage}, {"reference": order_reference}],
         }
@@ -194,10 +197,10 @@ class Ehr:
             "hookInstance": str(uuid4()),
             "fhirServer": self.base,
             "fhirAuthorization": {
-                "access_token": self.tokens.issue(now, _HOOK_TOKEN_LIFE),
+                "access_token": self.tokens.issue(now, _HOOK_TOKEN_LIFE, grant_of(context["patientId"], HOOK_SCOPES)),
                 "token_type": "Bearer",
                 "expires_in": int(_HOOK_TOKEN_LIFE.total_seconds()),
-                "scope": "patient/Patient.rs patient/Coverage.rs patient/Organization.rs",
+                "scope": HOOK_SCOPES,
                 "subject": CLIENT_ID,
             },
             "context": context,

@@ -12,6 +12,7 @@ from email.utils import format_datetime
 from http import HTTPStatus
 from urllib.parse import unquote
 
+from app.sandbox.grants import EVERYTHING, Grant
 from app.sandbox.matching import BadSearch
 from app.sandbox.parameters import PARAMETERS, WRITABLE
 from app.sandbox.records import Records, Told
@@ -27,13 +28,14 @@ MOST_IN_A_BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request: ``path`` is below the FHIR base, ``query`` what stands after its question mark."""
+    """A request: ``path`` is below the FHIR base, ``query`` what stands after its question mark; who asks, by grant."""
 
     method: str
     path: str
     query: str = ""
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    grant: Grant = EVERYTHING
 
     def header(self, name: str) -> str:
         return next((value for held, value in self.headers.items() if held.lower() == name), "")
@@ -98,20 +100,22 @@ class FhirServer:
             return self._search(resource_type, "&".join(filter(None, (asked.query, form))), asked)
         if operation:
             raise Refused(405, "not-supported", "not an interaction of this server")
-        return self._create(resource_type, asked) if resource_type else self._batch(read_object(asked.body))
+        return self._create(resource_type, asked) if resource_type else self._batch(asked)
 
     def _put(self, asked: Asked, resource_type: str = "", identity: str = "") -> Answer:
         return self._update(resource_type, identity, asked)
 
     def _search(self, resource_type: str, query: str, asked: Asked) -> Answer:
         _known(resource_type)
+        _may(asked, "s", resource_type)
         strict = "handling=strict" in asked.header("prefer").replace(" ", "")
         read = read_query(resource_type, query, base=self.records.base, now=self.clock(), strict=strict)
-        return Answer(200, search(Told(self.records), read).bundle(self.records.base))
+        return Answer(200, search(Told(self.records, asked.grant.sees), read).bundle(self.records.base))
 
     def _read(self, resource_type: str, identity: str, asked: Asked) -> Answer:
         _known(resource_type)
-        found = self.records.told(f"{resource_type}/{identity}")
+        _may(asked, "r", resource_type)
+        found = Told(self.records, asked.grant.sees).get(f"{resource_type}/{identity}")
         if found is None:
             raise Refused(404, "not-found", "no such resource")
         headers = self._version(found)
@@ -120,14 +124,14 @@ class FhirServer:
         return Answer(200, found, headers)
 
     def _create(self, resource_type: str, asked: Asked) -> Answer:
-        sent = _sent(resource_type, asked.body)
+        sent = _sent(resource_type, asked, "c")
         kept = self._keep({name: value for name, value in sent.items() if name != "id"})
         where = f"{self.records.base}/{local_reference(kept)}/_history/1"
         return Answer(201, kept, self._version(kept) | {"Location": where})
 
     def _update(self, resource_type: str, identity: str, asked: Asked) -> Answer:
-        sent = _sent(resource_type, asked.body)
-        held = self.records.told(f"{resource_type}/{identity}")
+        sent = _sent(resource_type, asked, "u")
+        held = Told(self.records, asked.grant.sees).get(f"{resource_type}/{identity}")
         if held is None:
             raise Refused(405, "not-supported", "ids are given by this server: there is no such resource to update")
         if sent.get("id") != identity:
@@ -149,14 +153,15 @@ class FhirServer:
         number, since = self.records.version(local_reference(resource))
         return {"ETag": f'W/"{number}"', "Last-Modified": format_datetime(since.astimezone(UTC), usegmt=True)}
 
-    def _batch(self, sent: dict) -> Answer:
+    def _batch(self, asked: Asked) -> Answer:
         """Answer each entry by itself, in the order of the Bundle."""
+        sent = read_object(asked.body)
         entries = dicts(sent.get("entry"))
         if kind(sent) != "Bundle" or sent.get("type") != "batch":
             raise Refused(400, "not-supported", "a Bundle of type batch is taken here, and no other")
         if len(entries) > MOST_IN_A_BATCH:
             raise Refused(413, "too-costly", f"a batch has at most {MOST_IN_A_BATCH} entries")
-        answered = [_as_entry(self.answer(_of_entry(one))) for one in entries]
+        answered = [_as_entry(self.answer(_of_entry(one, asked.grant))) for one in entries]
         return Answer(
             200, {"resourceType": "Bundle", "type": "batch-response"} | ({"entry": answered} if answered else {})
         )
@@ -177,24 +182,32 @@ def _wrong(sent: dict, generation: str) -> list[Issue]:
     return [one for one in found if one.severity in {"error", "fatal"}]
 
 
-def _sent(resource_type: str, body: bytes) -> dict:
-    """Return the resource that was sent, valid R4 of a type that apps may write."""
+def _may(asked: Asked, interaction: str, resource_type: str) -> None:
+    if not asked.grant.may(interaction, resource_type):
+        raise Refused(403, "forbidden", "the token's scopes do not have this")
+
+
+def _sent(resource_type: str, asked: Asked, interaction: str) -> dict:
+    """Return the resource that was sent, valid R4 of a type that apps may write, and of the patient of the token."""
     if resource_type not in WRITABLE:
         raise Refused(405, "not-supported", f"apps write {' and '.join(sorted(WRITABLE))} here, and nothing else")
-    sent = read_object(body)
+    _may(asked, interaction, resource_type)
+    sent = read_object(asked.body)
     if kind(sent) != resource_type:
         raise Refused(400, "invalid", "the resource is of the type in the URL")
+    if not asked.grant.takes(sent):
+        raise Refused(403, "forbidden", "the token is for the record of one patient, and this is not of it")
     if wrong := min((_wrong(sent, one) for one in ("2.2", "2.0")), key=len):  # of whichever generation it is
         raise Refused(422, "invalid", f"not valid R4: {'; '.join(filter(None, (one.expression for one in wrong[:5])))}")
     return sent
 
 
-def _of_entry(entry: dict) -> Asked:
+def _of_entry(entry: dict, grant: Grant) -> Asked:
     request = as_dict(entry.get("request"))
     path, _, query = (text_of(request.get("url")) or "").partition("?")
     headers = {header: value for name, header in _OF_REQUEST.items() if (value := text_of(request.get(name)))}
     body = entry.get("resource")
-    return Asked(text_of(request.get("method")) or "", unquote(path) or "?", query, _bytes(body), headers)
+    return Asked(text_of(request.get("method")) or "", unquote(path) or "?", query, _bytes(body), headers, grant)
 
 
 def _bytes(body: object) -> bytes:

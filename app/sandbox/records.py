@@ -1,7 +1,7 @@
 """SANDBOX. Which resources does the EHR hold, of which version, and how are they found?"""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -93,13 +93,18 @@ class _Bare:
 
 
 class Told(_Bare):
-    """The records as the server tells them to its guests."""
+    """The records as the server tells them to a guest: those that the guest ``sees``."""
+
+    def __init__(self, records: Records, sees: Callable[[dict], bool]) -> None:
+        super().__init__(records)
+        self._sees = sees
 
     def of_type(self, resource_type: str) -> Iterable[dict]:
-        return (held for one in super().of_type(resource_type) if (held := self._records.told(local_reference(one))))
+        return (held for one in super().of_type(resource_type) if (held := self.get(local_reference(one))))
 
     def get(self, target: str) -> dict | None:
-        return self._records.told(target)
+        held = self._records.told(target)
+        return held if held and self._sees(held) else None
 
 
 def _resources(read: dict) -> list[dict]:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, g, redirect, request
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.sandbox.chart import chart, choose_patient, context_of
 from app.sandbox.ehr import Ehr
 from app.sandbox.fhir import Asked, FhirServer
+from app.sandbox.grants import NOTHING
 from app.sandbox.keys import Keys
 from app.sandbox.records import Records
 from app.sandbox.smart import Authorization, Refused
@@ -68,15 +69,15 @@ def _fhir_doors(app: Flask, ehr: Ehr) -> None:
     def _guests_have_tokens() -> Response | None:
         if request.path in OPEN or not f"{request.path}/".startswith("/fhir/"):
             return None
-        if not ehr.tokens.holds(request.headers.get("Authorization"), _now()):
-            return _outcome("login", "a token of this server", 401)
-        return None
+        g.grant = ehr.tokens.grant(request.headers.get("Authorization"), _now())
+        return None if g.grant else _outcome("login", "a token of this server", 401)
 
     @app.route("/fhir", methods=["POST"])
     @app.route("/fhir/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
     def fhir(path: str = "") -> Response:
-        asked = Asked(request.method, path, request.query_string.decode(), request.get_data(), dict(request.headers))
-        answered = server.answer(asked)
+        query, headers = request.query_string.decode(), dict(request.headers)
+        grant = g.get("grant", NOTHING)
+        answered = server.answer(Asked(request.method, path, query, request.get_data(), headers, grant))
         if answered.body is None:
             return Response(status=answered.status, headers=dict(answered.headers))
         return _answer(answered.body, answered.status, dict(answered.headers))

@@ -14,11 +14,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from app.sandbox.grants import IDENTITY, grant_of
+from app.sandbox.grants import granted as allowed
 from app.sandbox.keys import Keys
 from app.sandbox.tokens import Tokens
 
 CODE_LIFE = timedelta(minutes=1)
 TOKEN_LIFE = timedelta(minutes=30)
+APP_SCOPES = "patient/*.rs patient/QuestionnaireResponse.cu patient/Task.cu"
+"""What an app may have of the record of the patient for whom it is launched."""
 
 
 class Refused(Exception):
@@ -76,7 +80,7 @@ class Authorization:
             "grant_types_supported": ["authorization_code"],
             "code_challenge_methods_supported": ["S256"],
             "response_types_supported": ["code"],
-            "scopes_supported": ["openid", "fhirUser", "launch", "launch/patient", "patient/*.rs"],
+            "scopes_supported": [*sorted(IDENTITY), *APP_SCOPES.split()],
             "capabilities": [
                 "launch-ehr",
                 "launch-standalone",
@@ -132,11 +136,12 @@ class Authorization:
         if challenge.rstrip(b"=").decode() != granted.challenge or form.get("redirect_uri") != granted.redirect:
             raise Refused("invalid_grant")
         user = f"{self.issuer}/{granted.context.user}"
+        scope = allowed(granted.scope)
         return {
-            "access_token": self.tokens.issue(now, TOKEN_LIFE),
+            "access_token": self.tokens.issue(now, TOKEN_LIFE, grant_of(granted.context.patient, scope)),
             "token_type": "Bearer",
             "expires_in": int(TOKEN_LIFE.total_seconds()),
-            "scope": granted.scope,
+            "scope": scope,
             "id_token": self.keys.id_token(self.issuer, granted.client, user, granted.nonce, now),
             **granted.context.to_json(),
         }

@@ -11,6 +11,7 @@ from werkzeug.serving import make_server
 
 from app.registration import Registration, register
 from app.sandbox.ehr import CLIENT_ID, SCOPES
+from app.sandbox.grants import Grant
 from app.sandbox.keys import Keys
 from app.sandbox.smart import Context
 from app.storage import tables
@@ -174,7 +175,9 @@ def test_a_standalone_launch_asks_the_ehr_for_the_patient(browser):
 
 
 @pytest.mark.parametrize("about", ["DeviceRequest/home-oxygen-okoye", "QuestionnaireResponse/strange"])
-def test_what_belongs_to_another_patient_is_not_opened(browser, about):
+def test_what_belongs_to_another_patient_is_not_opened(browser, monkeypatch, about):
+    """Even where an EHR would give it out."""
+    monkeypatch.setattr(Grant, "sees", lambda *_: True)
     records = browser.town.sandbox.extensions["ehr"].records
     records.put({"resourceType": "QuestionnaireResponse", "id": "strange", "status": "in-progress",
                  "subject": {"reference": "Patient/bernard-okoye"}})  # fmt: skip

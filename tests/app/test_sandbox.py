@@ -55,8 +55,11 @@ def test_a_resource_that_is_not_there_is_not_found(guest):
     assert guest("Patient/nobody")[0] == 404
 
 
+FORM = {"resourceType": "QuestionnaireResponse", "status": "completed", "subject": {"reference": "Patient/amy-baxter"}}
+
+
 def test_a_resource_can_be_created_and_read_back(guest):
-    answer = guest.post("QuestionnaireResponse", {"resourceType": "QuestionnaireResponse", "status": "completed"})
+    answer = guest.post("QuestionnaireResponse", FORM)
     assert answer.status_code == 201
     assert guest(answer.headers["Location"].partition("/fhir/")[2].partition("/_history")[0])[0] == 200
     assert guest.post("Patient", {"resourceType": "Basic"}).status_code == 405

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from app.clock import now
+from app.sandbox.grants import EVERYTHING
 from app.sandbox.matching import values
 from app.sandbox.parameters import COMMON, PARAMETERS
 from app.sandbox.search_dates import DateTest, Stretch
@@ -36,9 +37,9 @@ def ask(ehr):
     return asking(ehr)
 
 
-def asking(app):
+def asking(app, grant=EVERYTHING):
     """Return a function that asks the EHR over HTTP: ``ask("Patient?…")`` → status, body."""
-    client, token = app.test_client(), app.extensions["ehr"].tokens.issue(now(), timedelta(minutes=30))
+    client, token = app.test_client(), app.extensions["ehr"].tokens.issue(now(), timedelta(minutes=30), grant)
 
     def send(path, *, method="GET", body=None, **headers):
         headers = {"Authorization": f"Bearer {token}"} | {
