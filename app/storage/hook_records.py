@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, insert, or_, select, union_all, update
 
 from app.storage.hooks import assertions_called
 from app.storage.tables import (
@@ -23,6 +23,8 @@ from cds_hooks.feedback import Feedback
 from rules.assertion import CoverageAssertion
 
 MOST = 100
+_MEASURED_OR_NOT = (hook_invocations.c.measured_at.is_not(None), hook_invocations.c.measured_at.is_(None))
+"""Calls whose measures are taken have indexes for searches; of the others there are few."""
 _CALL = tuple(column for column in hook_invocations.c if column.name not in {"request", "response"})
 
 
@@ -43,10 +45,8 @@ class Search:
         if self.assertion:
             yield _promised(coverage_assertions.c.id == self.assertion)
         if self.order:
-            about = exists().where(
-                hook_orders.c.invocation_id == hook_invocations.c.id, hook_orders.c.order == self.order
-            )
-            yield or_(about, _promised(coverage_assertions.c.order == self.order))
+            about = select(hook_orders.c.invocation_id).where(hook_orders.c.order == self.order)
+            yield or_(hook_invocations.c.id.in_(about), _promised(coverage_assertions.c.order == self.order))
 
     @property
     def words(self) -> list[str]:
@@ -56,11 +56,11 @@ class Search:
 
 def found(connection: Connection, search: Search) -> list[Any]:
     """Return the calls, the newest first, without their payloads."""
-    conditions = list(search.conditions())
-    if not conditions:
+    query = select(*_CALL).where(*search.conditions())
+    if query.whereclause is None:
         return []
-    query = select(*_CALL).where(*conditions).order_by(hook_invocations.c.received_at.desc()).limit(MOST)
-    return list(connection.execute(query))
+    either = union_all(*(query.where(state) for state in _MEASURED_OR_NOT))
+    return list(connection.execute(either.order_by(either.selected_columns.received_at.desc()).limit(MOST)))
 
 
 def whole(connection: Connection, identity: str) -> Any | None:
@@ -127,4 +127,4 @@ def fates(connection: Connection, cards: Collection[str] | None = None) -> dict[
 
 
 def _promised(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(coverage_assertions.c.invocation_id == hook_invocations.c.id, condition)
+    return hook_invocations.c.id.in_(select(coverage_assertions.c.invocation_id).where(condition))

@@ -147,6 +147,17 @@ def test_a_call_is_found_by_instance_assertion_order_and_member(house):
     assert json.loads(found["response"]) == {"cards": [], "systemActions": []}
 
 
+def test_a_call_is_found_at_once_and_when_its_measures_are_taken(house):
+    body = a_hook()
+    house.call(body)
+    for taken in (0, 1):
+        assert len(house.rows(tables.crd_metrics)) == taken
+        for words in (("--instance", body["hookInstance"]), ("--member", "ACME0001234")):
+            (line,) = operator(house, "find", *words, "--who", "dr-silva").splitlines()
+            assert json.loads(line)["hook_instance"] == body["hookInstance"]
+        measured(house)
+
+
 @pytest.mark.requirement("crd-2.0.1@80")
 def test_who_looked_is_recorded_and_what_for_is_not_quoted(house):
     house.call(a_hook())
