@@ -27,6 +27,8 @@ AUTHORIZATION_NUMBER = f"{PAS}/StructureDefinition/extension-authorizationNumber
 TRANSMISSION_IDENTIFIERS = f"{PAS}/StructureDefinition/extension-TransmissionIdentifiers"  # PAS 2.2
 CERTIFICATION_TYPE = f"{PAS}/StructureDefinition/extension-certificationType"
 LEVEL_OF_SERVICE = f"{PAS}/StructureDefinition/extension-levelOfServiceCode"
+NUBC_REVENUE = "https://www.nubc.org/CodeSystem/RevenueCodes"
+NUBC_REVENUE_2_0 = "https://www.nubc.org/revenue-code"  # as PAS 2.0.1 calls it
 PLACE_OF_SERVICE = "https://www.cms.gov/Medicare/Coding/place-of-service-codes/Place_of_Service_Code_Set"
 REQUESTED_SERVICE = f"{PAS}/StructureDefinition/extension-requestedService"
 CLAIM_RESPONSE_REVIEWER = f"{PAS}/StructureDefinition/extension-claimResponseReviewer"  # PAS 2.2
@@ -101,7 +103,6 @@ ICD_10_PCS = "http://www.cms.gov/Medicare/Coding/ICD10"
 NDC = "http://hl7.org/fhir/sid/ndc"
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 SNOMED = "http://snomed.info/sct"
-NUCC_TAXONOMY = "http://nucc.org/provider-taxonomy"
 LOINC = "http://loinc.org"
 
 ALIASES = {  # one system, as it is spelt in the wild; the first column is what we compare with

@@ -33,15 +33,24 @@ def granted_adjudication(decision: Decision) -> dict:
 
 
 def header_adjudication(action: ReviewAction, number: str | None) -> dict:
-    """Write what the items say together."""
-    return _reviewed(action, number if action in GRANTED else None, [])
+    """Write what the items say together.
+
+    The code stands in FHIR's own ``reason``: extension-reviewActionCode names adjudications of items only as its
+    context, and a validator refuses the answer where it stands in the header's review action.
+    """
+    given = [{"url": "number", "valueString": number}] if number and action in GRANTED else []
+    reviewed: dict = {"extension": [{"url": REVIEW_ACTION, "extension": given}]} if given else {}
+    return reviewed | {"category": _SUBMITTED, "reason": _coded(action)}
 
 
 def _reviewed(action: ReviewAction, given: str | None, reasons: list[dict]) -> dict:
-    coding = {"system": X12_REVIEW_ACTION, "code": action, "display": SAID[action]}
     number = [{"url": "number", "valueString": given}] if given else []
-    code = {"url": REVIEW_ACTION_CODE, "valueCodeableConcept": {"coding": [coding]}}
-    return {
-        "extension": [{"url": REVIEW_ACTION, "extension": [*number, code, *reasons]}],
-        "category": {"coding": [{"system": ADJUDICATION, "code": "submitted"}]},
-    }
+    code = {"url": REVIEW_ACTION_CODE, "valueCodeableConcept": _coded(action)}
+    return {"extension": [{"url": REVIEW_ACTION, "extension": [*number, code, *reasons]}], "category": _SUBMITTED}
+
+
+def _coded(action: ReviewAction) -> dict:
+    return {"coding": [{"system": X12_REVIEW_ACTION, "code": action, "display": SAID[action]}]}
+
+
+_SUBMITTED = {"coding": [{"system": ADJUDICATION, "code": "submitted"}]}

@@ -19,11 +19,14 @@ _OVERALL = f"{_EXTENSIONS}careTeamClaimScope"
 
 
 def of_the_whole(case: Case) -> list[dict]:
-    """Return who is authorized for the whole (2.2): the overall claim's care team, where something is certified."""
+    """Return who is authorized for the whole (2.2): the overall claim's care team, where something is certified.
+
+    Without the type, which is told on items alone: the context of extension-authorizedProviderType is theirs.
+    """
     if case.authorization.header not in GRANTED:
         return []
     team = [one for one in dicts(case.submission.claim.resource.get("careTeam")) if _is_overall(one)]
-    return [_as_extension(found, role, one, Generation.V2_2) for one in team for found, role in _who(one, case)]
+    return [_as_extension(found, None, one, Generation.V2_2) for one in team for found, _ in _who(one, case)]
 
 
 def of_item(item: Item, case: Case, generation: Generation) -> list[dict]:

@@ -18,6 +18,8 @@ from fhir_r4.systems import (
     ITEM_PREAUTH_ISSUE_DATE,
     ITEM_PREAUTH_PERIOD,
     ITEM_TRACE_NUMBER,
+    NUBC_REVENUE,
+    NUBC_REVENUE_2_0,
     PAS,
     PAS_TEMP,
     REQUESTED_SERVICE,
@@ -79,7 +81,7 @@ def granted_item(item: Item, case: Case) -> dict:
     granted, asked = item.decision.granted or Service(), item.asked
     echoed = [_resolved(one, case) for url in _ASKED_AGAIN for one in extensions(asked, url)]
     if asked.get("revenue"):
-        echoed.append({"url": f"{_EXTENSIONS}revenueCode", "valueCodeableConcept": asked["revenue"]})
+        echoed.append({"url": f"{_EXTENSIONS}revenueCode", "valueCodeableConcept": _revenue(asked["revenue"])})
     providers = authorized_providers.of_added_item(item, case)
     certified = dict.fromkeys(("location", "servicedDate", "servicedPeriod"))
     kept = {name: value for name, value in asked.items() if name.startswith(tuple(certified))}
@@ -95,6 +97,16 @@ def granted_item(item: Item, case: Case) -> dict:
         | ({"unitPrice": asked["unitPrice"]} if asked.get("unitPrice") else {})
         | {"adjudication": [granted_adjudication(item.decision)]}
     )
+
+
+def _revenue(concept: dict) -> dict:
+    """Return a revenue code under the name that its code system has in 2.2; 2.0.1 calls it otherwise."""
+    return concept | {
+        "coding": [
+            one | {"system": NUBC_REVENUE} if one.get("system") == NUBC_REVENUE_2_0 else one
+            for one in dicts(concept.get("coding"))
+        ]
+    }
 
 
 def _certification(decision: Decision, case: Case) -> list[dict]:

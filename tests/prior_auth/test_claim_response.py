@@ -1,5 +1,6 @@
 """An authorization is told as each generation tells it; what the request held keeps its names."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -7,6 +8,8 @@ from decimal import Decimal
 import pytest
 
 from fhir_r4.generations import Generation
+from fhir_r4.profiles.check import Profiles, committed_texts
+from fhir_r4.profiles.deviations import DEVIATIONS
 from fhir_r4.resource import Coding, extension, references
 from fhir_r4.systems import (
     ADMINISTRATION_REFERENCE_NUMBER,
@@ -48,6 +51,18 @@ SUBMISSION = read_submission(a_submission_bundle())
 REFUSED = a_pend(
     action=ReviewAction.NOT_CERTIFIED, basis=Basis.CLINICIAN, decided_by="Dr. Silva", licence="NY/1", reason="Five."
 )
+
+
+AS_PUBLISHED = Profiles(
+    committed_texts(), "2.2", strict=[one.name for one in DEVIATIONS if one.name.startswith("pas-contexts")]
+)
+
+
+def at(element, path):
+    """Return what a plain path leads to, such as ``addItem[0].extension[1]``."""
+    for name, place in re.findall(r"(\w+)\[(\d+)\]", path):
+        element = element[name][int(place)]
+    return element
 
 
 def writer(generation):
@@ -307,10 +322,41 @@ def test_a_case_of_several_items_has_a_header_in_2_2():
     other = Item(2, one.codes, None, None, REFUSED, one.asked | {"sequence": 2})
     told = Case(replace(case.authorization, items=(one, other)), case.submission, NEW_YORK)
     header = writer(Generation.V2_2).response_bundle(told)["entry"][0]["resource"]["adjudication"][0]
-    assert (
-        action({"adjudication": [header]})["extension-reviewActionCode"]["valueCodeableConcept"]["coding"][0]["code"]
-        == "A2"
-    )
+    assert header["reason"]["coding"][0]["code"] == "A2"
+    assert action({"adjudication": [header]})["number"]["valueString"] == told.authorization.number
+
+
+@pytest.mark.parametrize(
+    "system", ["https://www.nubc.org/revenue-code", "https://www.nubc.org/CodeSystem/RevenueCodes"]
+)
+def test_a_revenue_code_of_either_generation_is_told_under_the_name_of_2_2(system):
+    case = modified(revenue={"coding": [{"system": system, "code": "0421"}]})
+    bundle = writer(Generation.V2_2).response_bundle(case)
+    assert_profiled(bundle, Generation.V2_2)
+    told = part(bundle["entry"][0]["resource"]["addItem"][0], "revenueCode")
+    assert told["valueCodeableConcept"]["coding"] == [
+        {"system": "https://www.nubc.org/CodeSystem/RevenueCodes", "code": "0421"}
+    ]
+
+
+@pytest.mark.parametrize("decision", [a_certification(), REFUSED, a_pend()], ids=["certified", "refused", "pended"])
+@pytest.mark.parametrize("items", [1, 2])
+def test_an_answer_of_2_2_stands_where_the_contexts_of_its_extensions_allow(decision, items):
+    """Contexts as they are published: the HL7 validator refuses whatever stands elsewhere."""
+    (asked,) = SUBMISSION.items
+    held = tuple(Item(n, asked.codes, None, None, decision, asked.asked | {"sequence": n}) for n in range(1, items + 1))
+    case = Case(an_authorization(items=held), SUBMISSION, NEW_YORK)
+    assert AS_PUBLISHED.check(writer(Generation.V2_2).response_bundle(case), references="closed") == []
+
+
+def test_only_what_is_authorized_in_place_of_what_was_asked_stands_where_a_context_does_not_name_it():
+    """PAS 2.2.1 slices these into ClaimResponse and addItem, and their contexts name neither."""
+    answer = writer(Generation.V2_2).response_bundle(modified())
+    faults = AS_PUBLISHED.check(answer, references="closed")
+    said = {one.expression.removeprefix("Bundle.entry[0].resource.") for one in faults}
+    response = answer["entry"][0]["resource"]
+    urls = {at(response, path)["url"].rpartition("/extension-")[2] for path in said}
+    assert urls == {"itemAuthorizedProvider", "serviceItemRequestType", "certificationType"}
 
 
 def asking(kind, **changes):
