@@ -87,6 +87,7 @@ class _Said(TypedDict, total=False):
     covered: Required[str]
     pa_needed: str | None
     doc_needed: tuple[str, ...]
+    doc_purposes: tuple[str, ...]
     info_needed: tuple[str, ...]
     billing_codes: tuple[Coding, ...]
     reasons: tuple[Reason, ...]
@@ -218,6 +219,7 @@ def _by_policy(told: _Told, number: str | None, scene: Scene) -> _Said:
         **said,
         "pa_needed": says.pa_needed,
         "doc_needed": says.doc_needed,
+        "doc_purposes": says.doc_purposes,
         "info_needed": says.info_needed,
         "questionnaires": (form,) if form else (),
         "reasons": (Reason(says.reason or f"See the plan's policy: {policy.title}."), *would),
@@ -250,5 +252,5 @@ def _dependencies(order: Order, scene: Scene) -> tuple[str, ...]:
 def _without_documents(said: _Said) -> _Said:
     """Leave out what is to be documented: at a secondary hook it is too early for that (CRD 2.2.1 hook-19)."""
     conditional = CONDITIONAL in {said["covered"], said.get("pa_needed")}
-    kept: _Said = {**said, "doc_needed": (), "questionnaires": ()}
+    kept: _Said = {**said, "doc_needed": (), "doc_purposes": (), "questionnaires": ()}
     return kept if conditional else {**kept, "info_needed": ()}

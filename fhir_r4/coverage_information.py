@@ -21,6 +21,7 @@ CONDITIONAL, INDETERMINATE = "conditional", "indeterminate"
 COVERED = frozenset({"covered", "not-covered", CONDITIONAL, INDETERMINATE})
 PA_NEEDED = frozenset({"no-auth", "auth-needed", "satisfied", "performpa", CONDITIONAL, INDETERMINATE})
 DOC_NEEDED = frozenset({"clinical", "admin", "patient", CONDITIONAL, INDETERMINATE})
+DOC_PURPOSES = frozenset({"withclaim", "withorder", "retain-doc"})
 INFO_NEEDED = frozenset({"performer", "location", "timeframe", "contract-window", "detail-code", "OTH"})
 REASONS_2_0 = frozenset({"gold-card", "detail-code"})
 _CATEGORY = {  # 2.2.1 sorts details; 2.0.1 has no policy-link and no instructions
@@ -70,6 +71,7 @@ class CoverageInformation:
         covered, pa_needed, doc_needed, info_needed: codes of 2.2.1.
         billing_codes: the codes under which the statement holds.
         reasons: why, for people.
+        doc_purposes: what the documents are for, beside a prior authorization.
         questionnaires: canonicals with their version.
         details: limits, copays, where the policy can be read.
         dependencies: orders of the same request that the statement stands on.
@@ -91,6 +93,7 @@ class CoverageInformation:
     info_needed: tuple[str, ...] = ()
     billing_codes: tuple[Coding, ...] = ()
     reasons: tuple[Reason, ...] = ()
+    doc_purposes: tuple[str, ...] = ()
     questionnaires: tuple[str, ...] = ()
     details: tuple[Detail, ...] = ()
     dependencies: tuple[str, ...] = ()
@@ -114,6 +117,11 @@ class CoverageInformation:
         yield (CONDITIONAL in said) != bool(self.info_needed), "q3: conditional and info-needed go together"
         yield (self.pa_needed == "satisfied") != bool(self.satisfied_pa_id), "q5: satisfied has its number"
         yield "OTH" in self.info_needed and not self.reasons, "q6: info-needed OTH has a reason"
+        yield not DOC_PURPOSES.issuperset(self.doc_purposes), "doc-purpose has codes of its value set"
+        yield (
+            bool(self.doc_purposes and not (self.reasons and self.doc_needed)),
+            "q8: doc-purpose is of documents, with a reason",
+        )
         yield INDETERMINATE in said and not self.reasons, "q9: indeterminate has a reason"
 
 
@@ -136,6 +144,7 @@ def extension_2_0(said: CoverageInformation) -> dict:
         _code("pa-needed", _as_2_0(pa_needed)),
         _code("doc-needed", doc_needed),
         _code("doc-purpose", "withpa" if doc_needed and pa_needed == "auth-needed" else None),
+        *(_code("doc-purpose", code) for code in said.doc_purposes),
         *(_code("info-needed", code) for code in info_needed),
         *_billing(said),
         *(_coded(reason, reason.code in REASONS_2_0) for reason in said.reasons),
@@ -158,6 +167,7 @@ def extension_2_2(said: CoverageInformation) -> dict:
         _code("covered", said.covered),
         _code("pa-needed", said.pa_needed),
         *(_code("doc-needed", code) for code in said.doc_needed),
+        *(_code("doc-purpose", code) for code in said.doc_purposes),
         *(_code("info-needed", code) for code in said.info_needed),
         *_billing(said),
         *(_coded(reason, reason.code not in {None, "detail-code"}) for reason in said.reasons),

@@ -28,6 +28,7 @@ from rules.policy import (
     Status,
     Suggestion,
     Suggests,
+    one_or_more,
 )
 from rules.read_codes import ValueSets, as_written, billed_as, code_set
 from rules.scope import Scope
@@ -101,13 +102,13 @@ def _applies_to(data: dict[str, Any], value_sets: ValueSets) -> AppliesTo:
 
 
 def _at_order_time(said: dict[str, Any]) -> AtOrderTime:
-    documents = said.get("doc-needed", ())
     return AtOrderTime(
         covered=said["covered"],
         pa_needed=said.get("pa-needed"),
-        doc_needed=(documents,) if isinstance(documents, str) else tuple(documents),
+        doc_needed=one_or_more(said.get("doc-needed", ())),
         questionnaire=said.get("questionnaire"),
         reason=said.get("reason"),
+        doc_purposes=one_or_more(said.get("doc-purpose", ())),
     )
 
 

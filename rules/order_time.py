@@ -1,7 +1,8 @@
 """What does CRD say of an order, once the policy is weighed on what is known when it is written?
 
 A missing fact becomes ``info-needed`` (who, where, when) or ``doc-needed`` (clinical, administrative, the patient's
-own). What the row that held has to say itself goes before all of this.
+own). What the row that held has to say itself goes before all of this. Without authorization nothing is to be
+documented, but what the plan asks for to another end: with the claim, with the order, in the record.
 """
 
 from collections.abc import Collection, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 from rules.decisions import Row, Then
 from rules.evaluate import Outcome
-from rules.policy import AtOrderTime, Policy
+from rules.policy import AtOrderTime, Policy, one_or_more
 from rules.trace import Need
 
 _CONDITIONAL, _SATISFIED = "conditional", "satisfied"
@@ -24,7 +25,9 @@ def at_order_time(policy: Policy, outcome: Outcome) -> AtOrderTime:
     """
     said = _overridden(_by_outcome(policy, outcome), outcome.at_order_time)
     if said.covered == "not-covered":
-        return replace(said, pa_needed=None, doc_needed=(), info_needed=(), questionnaire=None)
+        return replace(said, pa_needed=None, doc_needed=(), info_needed=(), questionnaire=None, doc_purposes=())
+    if said.pa_needed == "no-auth" and said.doc_purposes:
+        return replace(said, info_needed=())
     if said.pa_needed == "no-auth":
         return replace(said, doc_needed=(), info_needed=(), questionnaire=None)
     if _CONDITIONAL in {said.covered, said.pa_needed} and not said.info_needed:
@@ -83,16 +86,16 @@ def _asking(says: AtOrderTime, outcome: Outcome) -> AtOrderTime:
 def _overridden(said: AtOrderTime, row: Mapping[str, Any]) -> AtOrderTime:
     if not row:
         return said
-    documents = row.get("doc-needed", said.doc_needed)
     issues = row.get("pa-needed") == _SATISFIED  # until a number is issued, what the policy says holds
     changed = replace(
         said,
         covered=row.get("covered", said.covered),
         pa_needed=said.pa_needed if issues else row.get("pa-needed", said.pa_needed),
-        doc_needed=(documents,) if isinstance(documents, str) else tuple(documents),
+        doc_needed=one_or_more(row.get("doc-needed", said.doc_needed)),
         questionnaire=row.get("questionnaire", said.questionnaire),
         reason=row.get("reason", said.reason),
         issues=issues,
+        doc_purposes=one_or_more(row.get("doc-purpose", said.doc_purposes)),
     )
     conditional = _CONDITIONAL in {changed.covered, changed.pa_needed}
     return changed if conditional else replace(changed, info_needed=())

@@ -3,7 +3,7 @@
 Facts are in ``rules/facts.py``, decision rows in ``rules/decisions.py``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -170,12 +170,18 @@ class App:
     when: When = field(default_factory=dict)
 
 
+def one_or_more(codes: str | Iterable[str]) -> tuple[str, ...]:
+    """Return what a policy says as one code or as a list of them."""
+    return (codes,) if isinstance(codes, str) else tuple(codes)
+
+
 @dataclass(frozen=True, slots=True)
 class AtOrderTime:
     """What CRD says when such an order is written, in the words of ext-coverage-information.
 
     Attributes:
         issues: the row that holds lets the hook issue the authorization.
+        doc_purposes: what the documents are for, beside a prior authorization: they stay where none is needed.
     """
 
     covered: str
@@ -185,6 +191,7 @@ class AtOrderTime:
     questionnaire: str | None = None
     reason: str | None = None
     issues: bool = False
+    doc_purposes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,11 @@ _NEEDED = {
     "conditional": "Whether prior authorization is needed depends on more information.",
     "performpa": "Prior authorization is needed, and can be requested now.",
 }
+_PURPOSES = {
+    "withclaim": "sent with the claim",
+    "withorder": "sent with the order",
+    "retain-doc": "kept in the record",
+}
 _COVERED = {
     "covered": "The plan covers it.",
     "not-covered": "The plan does not cover it.",
@@ -155,7 +160,9 @@ def _when_ordered(policy: Policy) -> Iterator[Statement]:
     if said.questionnaire:
         yield Statement("form", said.questionnaire)
     if said.doc_needed:
-        yield Statement("documents", listed([spoken(one) for one in said.doc_needed]))
+        kinds = listed([spoken(one) for one in said.doc_needed])
+        purposes = listed([_PURPOSES[one] for one in said.doc_purposes])
+        yield Statement("documents", f"{kinds}: {purposes}" if purposes else kinds)
     if said.info_needed:
         yield Statement("information", listed([spoken(one) for one in said.info_needed]))
     if said.reason:

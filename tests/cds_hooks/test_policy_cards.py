@@ -123,8 +123,37 @@ def test_a_card_that_the_guide_does_not_have_is_refused_with_its_line(old, new):
     assert faulty.value.faults[0].line > 7
 
 
+KEPT = TEXT.replace(
+    "pa-needed: auth-needed, doc-needed: clinical", "pa-needed: no-auth, doc-needed: clinical, doc-purpose: retain-doc"
+)
+
+
+@BOTH
+@pytest.mark.parametrize("hook", HOOKS)
+def test_documents_for_another_purpose_are_asked_for_without_authorization(hook, version):
+    """At a secondary hook it is too early for any."""
+    (action,) = answer(a_hook_of(hook, version=version), book=a_book(KEPT))["systemActions"]
+    said = action["resource"]["extension"][0]["extension"]
+    told = {part["url"]: part.get("valueCode") for part in said}
+    assert told["pa-needed"] == "no-auth"
+    documents = {"doc-needed": "clinical", "doc-purpose": "retain-doc"} if SERVICES[f"{hook}-crd"].primary else {}
+    assert {name: told[name] for name in ("doc-needed", "doc-purpose") if name in told} == documents
+
+
+def test_a_purpose_is_of_documents():
+    with pytest.raises(FaultyFile) as faulty:
+        a_book(TEXT.replace("doc-needed: clinical", "doc-purpose: retain-doc"))
+    assert "doc-needed" in str(faulty.value)
+
+
 def test_they_stand_on_the_policy_s_page():
     (policy,) = a_book()
     words = {one.name: one.words for section in reading(policy) for one in section.statements}
     assert words["instruction: limits"] == "Three systems a year are covered"
     assert words["app Oxygen advisor"].endswith("https://apps.acmehealth.example/launch")
+
+
+def test_what_documents_are_for_stands_there_too():
+    (policy,) = a_book(KEPT)
+    words = {one.name: one.words for section in reading(policy) for one in section.statements}
+    assert words["documents"] == "clinical: kept in the record"

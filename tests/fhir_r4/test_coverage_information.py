@@ -52,6 +52,9 @@ def values(written):
         {"satisfied_pa_id": "PA1"},
         {"covered": "conditional", "info_needed": ("OTH",)},
         {"covered": "indeterminate"},
+        {"doc_needed": ("clinical",), "doc_purposes": ("withpa",), "reasons": (Reason("Why."),)},
+        {"doc_needed": ("clinical",), "doc_purposes": ("retain-doc",)},
+        {"doc_purposes": ("retain-doc",), "reasons": (Reason("Why."),)},
     ],
 )
 def test_what_a_guide_forbids_cannot_be_built(forbidden):
@@ -92,6 +95,12 @@ def test_the_purpose_withpa_is_said_in_2_0_only():
     needed = said(doc_needed=("clinical",))
     assert values(extension_2_0(needed))["doc-purpose"] == ["withpa"]
     assert "doc-purpose" not in values(extension_2_2(needed))
+
+
+def test_another_purpose_is_said_in_both():
+    kept = said(doc_needed=("clinical",), doc_purposes=("retain-doc",), reasons=(Reason("Keep it."),))
+    assert values(extension_2_0(kept))["doc-purpose"] == ["withpa", "retain-doc"]
+    assert values(extension_2_2(kept))["doc-purpose"] == ["retain-doc"]
 
 
 def test_clinical_and_admin_are_both_in_2_0_and_two_in_2_2():

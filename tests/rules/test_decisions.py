@@ -116,6 +116,14 @@ def test_at_order_time_the_row_speaks(outcome, covered, needed, form):
     assert (says.covered, says.pa_needed, says.questionnaire) == (covered, needed, form)
 
 
+def test_at_order_time_a_row_may_ask_for_documents_to_another_end_than_authorization():
+    kept = "then: no-auth, coverage-information: {doc-needed: clinical, doc-purpose: [retain-doc, withclaim]}"
+    policy = load_policy(TEXT.replace("then: no-auth", kept, 1), FILE, cases=False)
+    says = said(evaluate(policy, {"place": "11", "trusted": True}, DAY, DAY), policy)
+    assert (says.pa_needed, says.doc_needed) == ("no-auth", ("clinical",))
+    assert says.doc_purposes == ("retain-doc", "withclaim")
+
+
 @pytest.mark.parametrize(
     ("facts", "lost", "hangs"),
     [
@@ -158,6 +166,7 @@ def test_what_is_said_at_order_time_is_never_what_the_guide_forbids(facts):
         doc_needed=says.doc_needed,
         info_needed=says.info_needed,
         questionnaires=(says.questionnaire,) if says.questionnaire else (),
+        doc_purposes=says.doc_purposes,
         reasons=(Reason(says.reason),) if says.reason else (),
     )
 
