@@ -123,6 +123,8 @@ def evidence(
 
 def unread(matched: Matched, known: Known, request: HookRequest) -> frozenset[str]:
     """Return the facts that a search might have told, had the EHR answered it."""
+    if known.whole:
+        return frozenset()
     return frozenset(
         fact.name
         for fact in matched.policy.facts

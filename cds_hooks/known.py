@@ -79,6 +79,11 @@ class Known:
         called = self._called(asked)
         return called in self._answers and self._answers[called] is None
 
+    @property
+    def whole(self) -> bool:
+        """Tell whether the EHR gave all that it was asked for."""
+        return None not in self._answers.values()
+
     def counts(self) -> dict[str, int]:
         """Return how many resources of each kind the EHR was asked for and gave, for the measures."""
         found: dict[str, int] = {}

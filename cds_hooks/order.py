@@ -179,15 +179,12 @@ def _billing(holder: dict) -> list[dict]:
     return [as_dict(value_of(one)) for one in extensions(holder, BILLING_OPTIONS)]
 
 
-def _at(resource: dict, path: str) -> list[Any]:
+def _at(resource: Any, path: str) -> list[Any]:
     """Return what stands at a path of elements, each of which may repeat."""
-    found: list[Any] = [resource]
-    for step in path.split("."):
-        held = [one[step] for one in found if isinstance(one, dict) and step in one]
-        if not held:
-            return held
-        found = [one for value in held for one in (value if isinstance(value, list) else [value]) if one is not None]
-    return found
+    element, _, below = path.partition(".")
+    held = resource.get(element) if isinstance(resource, dict) else None
+    found = [one for one in held if one is not None] if isinstance(held, list) else [] if held is None else [held]
+    return [one for holder in found for one in _at(holder, below)] if below else found
 
 
 def _targets(resource: dict, path: str) -> Iterator[str]:

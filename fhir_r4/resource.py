@@ -72,7 +72,7 @@ def text_of(value: Any) -> str | None:
 
 def dicts(value: Any) -> list[dict]:
     """Return the objects of an array, whatever else it holds."""
-    return [member for member in as_list(value) if isinstance(member, dict)]
+    return [member for member in value if isinstance(member, dict)] if isinstance(value, list) else []
 
 
 def kind(resource: Any) -> str:
@@ -91,15 +91,19 @@ def local_reference(resource: dict) -> str:
 
 def codings(concept: Any) -> tuple[Coding, ...]:
     """Return the complete codings (system and code) of a CodeableConcept."""
+    listed = dicts(concept.get("coding")) if isinstance(concept, dict) else ()
     return tuple(
-        Coding(system, code, text_of(coding.get("display")))
-        for coding in dicts(as_dict(concept).get("coding"))
-        if (system := text_of(coding.get("system"))) and (code := text_of(coding.get("code")))
+        [
+            Coding(system, code, text_of(coding.get("display")))
+            for coding in listed
+            if (system := text_of(coding.get("system"))) and (code := text_of(coding.get("code")))
+        ]
     )
 
 
 def has_coding(concept: Any, system: str, code: str) -> bool:
-    return any(coding.key == (system, code) for coding in codings(concept))
+    listed = dicts(concept.get("coding")) if isinstance(concept, dict) else ()
+    return any(coding.get("system") == system and coding.get("code") == code for coding in listed)
 
 
 def identifier(value: Any) -> Identifier | None:
@@ -125,7 +129,7 @@ def identifiers_of_type(resource: Any, system: str, code: str) -> tuple[Identifi
 
 
 def reference(value: Any) -> str | None:
-    return text_of(as_dict(value).get("reference"))
+    return text_of(value.get("reference")) if isinstance(value, dict) else None
 
 
 def references(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -131,7 +131,7 @@ class Row:
 
     def asks_for(
         self, answers: Mapping[str, Answer], facts: Mapping[str, Any], about: Mapping[str, tuple[str, ...]]
-    ) -> frozenset[str] | None:
+    ) -> set[str] | None:
         """Return the missing facts on which it depends whether the row holds.
 
         Where a row that does not pend allows a criterion to be missing, nobody need be asked: it does without.
@@ -150,12 +150,14 @@ class Row:
                     return None
             elif not (does_without and answer in allowed):
                 unsaid.append(name)
-        cells = {cell.fact: cell.answer(facts) for cell in self.cells}
-        if Answer.NO in cells.values():
-            return None
         asked = {fact for name in unsaid for fact in about[name] if facts.get(fact) is None}
-        asked |= {fact for fact, answer in cells.items() if answer is Answer.MISSING}
-        return None if unsaid and not asked else frozenset(asked)  # what no fact would tell is not asked for
+        for cell in self.cells:
+            answer = cell.answer(facts)
+            if answer is Answer.NO:
+                return None
+            if answer is Answer.MISSING:
+                asked.add(cell.fact)
+        return None if unsaid and not asked else asked  # what no fact would tell is not asked for
 
 
 def units(found: list[Any]) -> Decimal | None:

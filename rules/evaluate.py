@@ -173,9 +173,7 @@ def missing(policy: Policy, answers: Mapping[str, Answer], known: Facts) -> tupl
         if asked is not None and not asked:
             break
         wanted |= asked or set()
-    return tuple(
-        Missing(fact.name, fact.need, fact.words, fact.question) for fact in policy.facts if fact.name in wanted
-    )
+    return tuple([fact.unsaid for fact in policy.facts if fact.name in wanted])
 
 
 def _answer(criterion: Criterion, variables: Facts, notes: list[str]) -> Answer:

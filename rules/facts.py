@@ -25,7 +25,7 @@ from fhir_r4.path import Evaluate
 from rules.codes import CodeSet
 from rules.periods import Span
 from rules.search import Search
-from rules.trace import Need
+from rules.trace import Missing, Need
 
 
 class FactType(StrEnum):
@@ -104,6 +104,7 @@ class Fact:
         ask: the sentence by which people are asked for it.
         need: what kind of information is missing where it is.
         loinc: the LOINC code by which a document or value of this kind is asked for.
+        unsaid: what is asked for where it is missing.
     """
 
     name: str
@@ -115,6 +116,10 @@ class Fact:
     ask: str = ""
     need: Need = Need.CLINICAL
     loinc: str | None = None
+    unsaid: Missing = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "unsaid", Missing(self.name, self.need, self.words, self.question))
 
     @property
     def question(self) -> str | None:
