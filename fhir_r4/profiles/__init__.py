@@ -7,7 +7,8 @@
     packages     packages                      -> Facts              everything reachable, compiled once
     facts        Facts <-> lines of JSON                             what is committed and cached
     schema       Element -> JSON Schema 2020-12                      says yes to most resources in microseconds
-    watch, -es   what a schema cannot say: references, codings, invariants, resources inside, unnamed extensions
+    stated       which invariants the schema states
+    watch, -es   what a schema cannot say: references, codings, other invariants, resources inside, unnamed extensions
     places       where stands what was noted on the way
     suspects     which parts a schema refused
     walk         resource x profiles -> issues                       says what is wrong, and where: children, values,

@@ -20,6 +20,7 @@ from fhir_r4.profiles.facts import Definitions, Profile
 from fhir_r4.profiles.findings import MAX_VALUES, TooMuchError
 from fhir_r4.profiles.schema import Schemas
 from fhir_r4.profiles.slices import Slicer
+from fhir_r4.profiles.stated import Stated
 from fhir_r4.profiles.targets import Wanted
 from fhir_r4.profiles.walk import Measure, Tools, Walk
 from fhir_r4.profiles.watches import Watches
@@ -68,7 +69,8 @@ class Profiles:
         deviations = Deviations(strict)
         self.definitions = Definitions(texts, generation, deviations.codes)
         slicer = Slicer(self.definitions)
-        self._schemas = Schemas(self.definitions, slicer, deviations.displaced)
+        stated = Stated(self.definitions, deviations)
+        self._schemas = Schemas(self.definitions, slicer, stated, deviations.displaced)
         self._measures: dict[str, Measure] = {}
         self._building = Lock()
         wanted = Wanted(self.definitions)
@@ -77,7 +79,7 @@ class Profiles:
             slicer=slicer,
             deviations=deviations,
             measure=self._measure,
-            watches=Watches(self.definitions, slicer, deviations, wanted),
+            watches=Watches(self.definitions, slicer, stated, wanted),
             wanted=wanted,
         )
 

@@ -1,17 +1,33 @@
 """What is an invariant in Python, and of what words is it made?
 
 A rule is a function of the element and of the resource that holds it; most are put together from the words here.
-No word raises on any JSON: a fault of shape is reported by whoever looks at shape.
+No word raises on any JSON: a fault of shape is reported by whoever looks at shape. Most words are said in JSON Schema
+as well: what the schema of an element states (``stated``) need not be looked at where the schema accepts it.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from fhir_r4.profiles.keywords import Schema, all_of
+from fhir_r4.profiles.keywords import any_of as one_of
 from fhir_r4.resource import as_dict, dicts, kind
 
 Holds = Callable[[Any, dict], bool]
+Spelt = Callable[[str], list[str]]
+"""A child's name -> the JSON properties that it may stand under."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A condition that a schema states as well: of an object of which it accepts all else, both say the same."""
+
+    holds: Holds
+    schema: Callable[[Spelt], Schema]
+
+    def __call__(self, element: Any, resource: dict) -> bool:
+        return self.holds(element, resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +54,17 @@ class Rule:
 def has(element: Any, name: str) -> bool:
     """Tell whether an element has a child: itself, its ``_`` sibling, or any type of a choice.
 
-    >>> has({"valueString": "x"}, "value"), has({"_status": {"id": "1"}}, "status"), has({}, "status")
+    >>> has({"valueString": "x"}, "value[x]"), has({"_status": {"id": "1"}}, "status"), has({"periodMax": 2}, "period")
     (True, True, False)
     """
     if not isinstance(element, dict):
         return False
-    if element.get(name) not in (None, []) or f"_{name}" in element:
-        return True
-    size = len(name)
-    for key in element:  # noqa: SIM110 a loop is faster, and this is asked some hundred times of every body
-        if len(key) > size and key[size].isupper() and key.startswith(name):
+    if not name.endswith("[x]"):
+        return element.get(name) not in (None, []) or f"_{name}" in element
+    stem, size = name[:-3], len(name) - 3
+    for key, value in element.items():
+        plain = key.removeprefix("_")
+        if plain.startswith(stem) and plain[size : size + 1].isupper() and value not in (None, []):
             return True
     return False
 
@@ -61,37 +78,97 @@ def is_one_of(value: Any, texts: set[str]) -> bool:
     return isinstance(value, str) and value in texts
 
 
-def any_of(*names: str) -> Holds:
-    return lambda element, _: any(has(element, name) for name in names)
+def any_of(*names: str) -> Word:
+    return Word(lambda element, _: any(has(element, name) for name in names), lambda spelt: _present(spelt, names))
 
 
-def needs(one: str, other: str) -> Holds:
-    return lambda element, _: not has(element, one) or has(element, other)
+def absent(*names: str) -> Word:
+    return Word(
+        lambda element, _: not any(has(element, name) for name in names),
+        lambda spelt: {"not": _present(spelt, names)},
+    )
 
 
-def not_both(one: str, other: str) -> Holds:
-    return lambda element, _: not (has(element, one) and has(element, other))
+def needs(one: str, other: str) -> Word:
+    return Word(
+        lambda element, _: not has(element, one) or has(element, other),
+        lambda spelt: _where(spelt, one, _present(spelt, [other])),
+    )
 
 
-def either(one: str, other: str) -> Holds:
-    return lambda element, _: has(element, one) != has(element, other)
+def not_both(one: str, other: str) -> Word:
+    return Word(
+        lambda element, _: not (has(element, one) and has(element, other)),
+        lambda spelt: _where(spelt, other, {"not": _present(spelt, [one])}),
+    )
+
+
+def either(one: str, other: str) -> Word:
+    return Word(
+        lambda element, _: has(element, one) != has(element, other),
+        lambda spelt: {
+            "if": _present(spelt, [one]),
+            "then": {"not": _present(spelt, [other])},
+            "else": _present(spelt, [other]),
+        },
+    )
 
 
 def when(name: str, values: set[str], then: Holds) -> Holds:
     """If the code ``name`` is one of ``values``, ``then`` must hold."""
-    return lambda element, resource: not is_one_of(as_dict(element).get(name), values) or then(element, resource)
+
+    def holds(element: Any, resource: dict) -> bool:
+        return not is_one_of(as_dict(element).get(name), values) or then(element, resource)
+
+    if not isinstance(then, Word):
+        return holds
+    return Word(holds, lambda spelt: {"if": _is_one_of(name, values), "then": then.schema(spelt)})
 
 
 def unless(name: str, values: set[str], then: Holds) -> Holds:
-    return lambda element, resource: is_one_of(as_dict(element).get(name), values) or then(element, resource)
+    def holds(element: Any, resource: dict) -> bool:
+        return is_one_of(as_dict(element).get(name), values) or then(element, resource)
+
+    if not isinstance(then, Word):
+        return holds
+    return Word(holds, lambda spelt: {"if": _is_one_of(name, values), "else": then.schema(spelt)})
 
 
-def absent(*names: str) -> Holds:
-    return lambda element, _: not any(has(element, name) for name in names)
+def if_else(name: str, values: set[str], then: Word, otherwise: Word) -> Word:
+    """Where the code ``name`` is one of ``values``, ``then`` must hold, else ``otherwise``."""
+
+    def holds(element: Any, resource: dict) -> bool:
+        word = then if is_one_of(as_dict(element).get(name), values) else otherwise
+        return word(element, resource)
+
+    return Word(
+        holds,
+        lambda spelt: {
+            "if": _is_one_of(name, values),
+            "then": then.schema(spelt),
+            "else": otherwise.schema(spelt),
+        },
+    )
 
 
-def both(one: Holds, other: Holds) -> Holds:
-    return lambda element, resource: one(element, resource) and other(element, resource)
+def both(one: Word, other: Word) -> Word:
+    return Word(
+        lambda element, resource: one(element, resource) and other(element, resource),
+        lambda spelt: all_of([one.schema(spelt), other.schema(spelt)]),
+    )
+
+
+def _present(spelt: Spelt, names: Iterable[str]) -> Schema:
+    return one_of([{"required": [spelling]} for name in names for spelling in spelt(name)])
+
+
+def _where(spelt: Spelt, name: str, then: Schema) -> Schema:
+    """Say that ``then`` holds where there is a child ``name``."""
+    return {"dependentSchemas": dict.fromkeys(spelt(name), then)}
+
+
+def _is_one_of(name: str, values: set[str]) -> Schema:
+    return {"properties": {name: {"enum": sorted(values)}}, "required": [name]}
 
 
 def coded(concept: Any, system: str | None, codes: set[str]) -> bool:
@@ -103,22 +180,26 @@ def coded(concept: Any, system: str | None, codes: set[str]) -> bool:
     )
 
 
-def matches(pattern: str, name: str = "value") -> Holds:
+def matches(pattern: str, name: str = "value") -> Word:
     compiled = re.compile(pattern)
 
     def holds(element: Any, _: dict) -> bool:
         value = as_dict(element).get(name)
         return not isinstance(value, str) or compiled.fullmatch(value) is not None
 
-    return holds
+    return Word(holds, lambda _: {"properties": {name: {"pattern": f"^(?:{pattern})$"}}})
 
 
-def first_is(*kinds: str) -> Holds:
+def first_is(*kinds: str) -> Word:
+    """A Bundle's first entry holds a resource of one of these types."""
+
     def holds(bundle: Any, _: dict) -> bool:
         entries = dicts(as_dict(bundle).get("entry"))
         return bool(entries) and kind(entries[0].get("resource")) in kinds
 
-    return holds
+    typed = _is_one_of("resourceType", set(kinds))
+    first = {"properties": {"resource": typed}, "required": ["resource"]}
+    return Word(holds, lambda _: {"properties": {"entry": {"prefixItems": [first]}}, "required": ["entry"]})
 
 
 def values(element: Any, url: str) -> list[Any]:

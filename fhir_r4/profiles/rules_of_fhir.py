@@ -9,6 +9,7 @@ from fhir_r4.bundle import local_part
 from fhir_r4.profiles.rules import (
     Holds,
     Rule,
+    Word,
     absent,
     any_of,
     both,
@@ -17,7 +18,7 @@ from fhir_r4.profiles.rules import (
     either_holds,
     first_is,
     has,
-    is_one_of,
+    if_else,
     needs,
     negated,
     not_both,
@@ -99,27 +100,26 @@ def _full_urls_distinct(bundle: Any, _: dict) -> bool:
     return len(versions) == len(entries)
 
 
-def _entries(name: str, types: set[str]) -> Holds:
-    """Every entry has ``name`` exactly where the Bundle is of one of ``types``."""
-
-    def holds(bundle: Any, _: dict) -> bool:
-        due = is_one_of(as_dict(bundle).get("type"), types)
-        return all((name in entry) == due for entry in dicts(as_dict(bundle).get("entry")))
-
-    return holds
+def _every_entry_has(name: str) -> Word:
+    return Word(
+        lambda bundle, _: all(name in entry for entry in dicts(as_dict(bundle).get("entry"))),
+        lambda _: {"properties": {"entry": {"items": {"required": [name]}}}},
+    )
 
 
-def _no_entry_has(name: str) -> Holds:
-    return lambda bundle, _: not any(name in entry for entry in dicts(as_dict(bundle).get("entry")))
-
-
-def _entry_says_something(entry: Any, _: dict) -> bool:
-    return any(name in as_dict(entry) for name in ("resource", "request", "response"))
+def _no_entry_has(name: str) -> Word:
+    return Word(
+        lambda bundle, _: not any(name in entry for entry in dicts(as_dict(bundle).get("entry"))),
+        lambda _: {"properties": {"entry": {"items": {"not": {"required": [name]}}}}},
+    )
 
 
 def _versionless(entry: Any, _: dict) -> bool:
     url = as_dict(entry).get("fullUrl")
     return not isinstance(url, str) or "/_history/" not in url
+
+
+_VERSIONLESS = {"properties": {"fullUrl": {"not": {"pattern": "/_history/"}}}}
 
 
 def _is_identity(entry: Any, bundle: dict) -> bool:
@@ -151,7 +151,7 @@ def answers_once(response: Any, _: dict) -> bool:
     holders += [answer for holder in holders for answer in dicts(holder.get("answer"))]
     return all(
         _distinct(
-            [i.get("linkId") for i in dicts(h.get("item")) if any(has(a, "value") for a in dicts(i.get("answer")))]
+            [i.get("linkId") for i in dicts(h.get("item")) if any(has(a, "value[x]") for a in dicts(i.get("answer")))]
         )
         for h in holders
     )
@@ -182,7 +182,7 @@ def _value_not_twice(observation: Any, _: dict) -> bool:
     if "component" not in observation:
         return True
     own = [(c.get("system"), c.get("code")) for c in dicts(as_dict(observation.get("code")).get("coding"))]
-    return not has(observation, "value") or not any(
+    return not has(observation, "value[x]") or not any(
         (c.get("system"), c.get("code")) in own
         for component in dicts(observation.get("component"))
         for c in dicts(as_dict(component.get("code")).get("coding"))
@@ -207,11 +207,11 @@ def _abated(condition: Any, _: dict) -> bool:
         "http://terminology.hl7.org/CodeSystem/condition-clinical",
         {"resolved", "remission", "inactive"},
     )
-    return not has(condition, "abatement") or over
+    return not has(condition, "abatement[x]") or over
 
 
 def _parameter_value(parameter: Any, _: dict) -> bool:
-    part, value, resource = (has(parameter, name) for name in ("part", "value", "resource"))
+    part, value, resource = (has(parameter, name) for name in ("part", "value[x]", "resource"))
     return (part and not value and not resource) or (not part and value != resource)
 
 
@@ -289,7 +289,7 @@ RULES: tuple[Rule, ...] = (
     Rule("exp-1", "an expression or a reference", any_of("expression", "reference")),
     Rule("drq-1", "path or searchParam", either("path", "searchParam")),
     Rule("drq-2", "path or searchParam", either("path", "searchParam")),
-    Rule("trd-1", "data or timing, not both", not_both("data", "timing")),
+    Rule("trd-1", "data or timing, not both", not_both("data", "timing[x]")),
     # bundles
     Rule("bdl-1", "total only in a search or history", unless("type", {"searchset", "history"}, absent("total"))),
     Rule("bdl-2", "entry.search in a search only", unless("type", {"searchset"}, _no_entry_has("search"))),
@@ -297,17 +297,22 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "bdl-3",
         "entry.request for batch, transaction, history only",
-        _entries("request", {"batch", "transaction", "history"}),
+        if_else("type", {"batch", "transaction", "history"}, _every_entry_has("request"), _no_entry_has("request")),
     ),
     Rule(
         "bdl-4",
         "entry.response for responses and history only",
-        _entries("response", {"batch-response", "transaction-response", "history"}),
+        if_else(
+            "type",
+            {"batch-response", "transaction-response", "history"},
+            _every_entry_has("response"),
+            _no_entry_has("response"),
+        ),
     ),
-    Rule("bdl-5", "a resource, a request or a response", _entry_says_something),
+    Rule("bdl-5", "a resource, a request or a response", any_of("resource", "request", "response")),
     Rule("bdl-7", "each fullUrl once, or with different versions", _full_urls_distinct),
     Rule("fullUrl", "an absolute fullUrl, with the id of the resource", _is_identity),
-    Rule("bdl-8", "fullUrl without a version", _versionless),
+    Rule("bdl-8", "fullUrl without a version", Word(_versionless, lambda _: _VERSIONLESS)),
     Rule("bdl-10", "a document has a timestamp", when("type", {"document"}, any_of("timestamp"))),
     Rule("bdl-11", "a document starts with a Composition", when("type", {"document"}, first_is("Composition"))),
     Rule("bdl-12", "a message starts with a MessageHeader", when("type", {"message"}, first_is("MessageHeader"))),
@@ -358,9 +363,9 @@ RULES: tuple[Rule, ...] = (
     Rule("cmp-1", "a text, entries or sections", any_of("text", "entry", "section")),
     Rule("cmp-2", "entries or why there are none", not_both("emptyReason", "entry")),
     Rule("csd-1", "each code once", _codes_distinct),
-    Rule("fhs-1", "an age or a birth, not both", not_both("age", "born")),
-    Rule("fhs-2", "an estimated age comes with the age", needs("estimatedAge", "age")),
-    Rule("mad-1", "a dose or a rate", any_of("dose", "rate")),
+    Rule("fhs-1", "an age or a birth, not both", not_both("age[x]", "born[x]")),
+    Rule("fhs-2", "an estimated age comes with the age", needs("estimatedAge", "age[x]")),
+    Rule("mad-1", "a dose or a rate", any_of("dose", "rate[x]")),
     Rule("mdd-1", "handed over after it was prepared", _dates_in_order("whenPrepared", "whenHandedOver")),
     Rule(
         "nor-1",
@@ -390,11 +395,11 @@ RULES: tuple[Rule, ...] = (
         either_holds(negated(_entered_in_error("condition-ver-status")), absent("clinicalStatus")),
     ),
     Rule("cpl-3", "a detail or a reference, not both", not_both("detail", "reference")),
-    Rule("gol-1", "a measure for a detail", needs("detail", "measure")),
+    Rule("gol-1", "a measure for a detail", needs("detail[x]", "measure")),
     Rule("imm-1", "a document type or a reference", any_of("documentType", "reference")),
     Rule("lst-1", "entries or why there are none", not_both("entry", "emptyReason")),
     Rule("obs-3", "low, high or text", any_of("low", "high", "text")),
-    Rule("obs-6", "a value or why there is none, not both", not_both("value", "dataAbsentReason")),
+    Rule("obs-6", "a value or why there is none, not both", not_both("value[x]", "dataAbsentReason")),
     Rule("obs-7", "the value here or in a component of the same code", _value_not_twice),
     Rule("org-1", "an identifier or a name", any_of("identifier", "name")),
     Rule("org-2", "no home address", _not_at_home),

@@ -128,7 +128,7 @@ def _auto_or_author(extension: Any, _: dict) -> bool:
 
 
 def _observed(observation: Any, _: dict) -> bool:
-    return any(has(observation, name) for name in ("component", "hasMember", "dataAbsentReason", "value"))
+    return any(has(observation, name) for name in ("component", "hasMember", "dataAbsentReason", "value[x]"))
 
 
 def _subscriber_unless_self(coverage: Any, _: dict) -> bool:
@@ -346,11 +346,11 @@ RULES: tuple[Rule, ...] = (
     Rule("us-core-3", "a UCUM unit", _ucum, start="ofType(Quantity)"),
     Rule("us-core-6", "a url or data", any_of("url", "data"), start="url.exists()"),
     Rule("us-core-6", "a name, or why there is none", _named_or_why_not, start="(family"),
-    Rule("us-core-7", "when it was performed", when("status", {"completed", "in-progress"}, any_of("performed"))),
+    Rule("us-core-7", "when it was performed", when("status", {"completed", "in-progress"}, any_of("performed[x]"))),
     Rule("us-core-8", "a name, or why there is none", _named_or_why_not, start="(family"),
-    Rule("us-core-8", "an effective time", when("status", _FINAL, any_of("effective")), start="(status"),
+    Rule("us-core-8", "an effective time", when("status", _FINAL, any_of("effective[x]")), start="(status"),
     Rule("us-core-9", "a moment of issue", when("status", _FINAL, any_of("issued")), start="(status"),
-    Rule("us-core-10", "an effective time", when("status", _FINAL, any_of("effective"))),
+    Rule("us-core-10", "an effective time", when("status", _FINAL, any_of("effective[x]"))),
     Rule(
         "us-core-13",
         "a practitioner, organization, service or location",
@@ -365,10 +365,10 @@ RULES: tuple[Rule, ...] = (
     Rule("us-core-20", "when it was handed over", when("status", {"completed"}, any_of("whenHandedOver"))),
     Rule("us-core-21", "a requester of an order", when("intent", _ORDERS, any_of("requester"))),
     Rule("us-core-23", "unknown stands alone", _asked_or_unknown),
-    Rule("us-core-26", "a value, or why there is none", any_of("value", "dataAbsentReason")),
+    Rule("us-core-26", "a value, or why there is none", any_of("value[x]", "dataAbsentReason")),
     # vital signs, which US Core repeats
     Rule("vs-1", "a date with its month", _month_known, start="($this as dateTime)"),
     Rule("vs-1", "a date with its day", _day_known, start="$this is "),
     Rule("vs-2", "a value, or why there is none", _observed),
-    Rule("vs-3", "a value, or why there is none", any_of("value", "dataAbsentReason")),
+    Rule("vs-3", "a value, or why there is none", any_of("value[x]", "dataAbsentReason")),
 )

@@ -3,7 +3,7 @@
 The schema (2020-12) is a sufficient condition, for speed: what it accepts needs no closer look at structure,
 values, slices and codes. What is rare in practice it refuses, and the walk judges: element ids, ``_`` siblings,
 contained resources, extensions of datatypes that the profile does not name, slices that are told apart by a
-reference's target. Resources inside a resource, references, invariants, what is recommended only (extensible value
+reference's target. Resources inside a resource, references, most invariants, what is recommended only (extensible value
 sets), and the extensions of resources and their parts that no profile names are looked at in any case (see ``watch``).
 """
 
@@ -16,6 +16,7 @@ from fhir_r4.profiles.facts import Definitions, Profile
 from fhir_r4.profiles.keywords import Schema, all_of, any_of, child_is, coding_of, pinned, shape, with_content
 from fhir_r4.profiles.shared import Shared
 from fhir_r4.profiles.slices import Slicer, Step, steps
+from fhir_r4.profiles.stated import Stated
 
 _BACKBONE = frozenset({"BackboneElement", "Element"})
 _MANY_TYPES = 12  # a choice among more (Task.input.value) is written for the common types only
@@ -33,8 +34,11 @@ class Schemas:
     refused, so that the walk judges the place.
     """
 
-    def __init__(self, definitions: Definitions, slicer: Slicer, displaced: AbstractSet[str] = frozenset()) -> None:
+    def __init__(
+        self, definitions: Definitions, slicer: Slicer, stated: Stated, displaced: AbstractSet[str] = frozenset()
+    ) -> None:
         self._definitions = definitions
+        self._stated = stated
         self._slicer = slicer
         self._displaced = displaced
         self._shared = Shared()
@@ -44,7 +48,13 @@ class Schemas:
         root = self._definitions.root(profile)
         if profile.kind != "resource":
             return self._shared.document(lambda: {"allOf": [self._of_type(profile)]})
-        return self._shared.document(lambda: self._object(root, root, resource=profile.type, open_=True) | pinned(root))
+        return self._shared.document(lambda: self._whole(root, root, resource=profile.type, open_=True) | pinned(root))
+
+    def _whole(self, element: Element, root: Element, *, resource: str = "", open_: bool = False) -> dict:
+        """Return the schema of an object with what is stated of it as a whole."""
+        schema = self._object(element, root, resource=resource, open_=open_)
+        whole: dict = all_of([schema, *self._stated.schemas(element, element)])
+        return whole
 
     # --- objects ---------------------------------------------------------------------------------------------
 
@@ -115,13 +125,14 @@ class Schemas:
         if code in _RESOURCES or self._is_resource(code):
             return {"type": "object", "required": ["resourceType"]}
         parts = [part for part in (self._structure(element, code, root, loose=loose), pinned(element)) if part]
+        parts += self._stated.schemas(element, self._stated.holder(element, type_, root))
         parts += [self._bound(b.codes, code) for b in element.bindings if b.codes and b.strength == "required"]
         return all_of(parts)
 
     def _structure(self, element: Element, code: str, root: Element, *, loose: bool) -> Schema:
         if element.same_as:
             path = element.same_as
-            return self._shared.ref(f"{id(root)}#{path}", lambda: self._object(root.at(path), root, open_=True))
+            return self._shared.ref(f"{id(root)}#{path}", lambda: self._whole(root.at(path), root, open_=True))
         if code in _BACKBONE or (not code and element.children):
             return self._object(element, root, loose=loose, open_=True) if element.children else {"type": "object"}
         profiles = [
@@ -132,9 +143,12 @@ class Schemas:
             return False
         if code == "Extension" and not profiles:
             return with_content(self._object(element, root)) if element.children else False
-        if not profiles and self._definitions.root(base).children.keys() <= element.children.keys():
-            return self._object(element, root, loose=loose)
+        plain = self._definitions.root(base)
+        if not profiles and plain.children.keys() <= element.children.keys():
+            return all_of([self._object(element, root, loose=loose), *self._stated.schemas(plain, plain)])
         parts: list[Schema] = [any_of([self._ref(profile) for profile in profiles or [base]])]
+        if profiles:
+            parts += self._stated.schemas(plain, plain)
         if element.children:
             parts.append(self._object(element, root, whole=False))
         return all_of(parts)
@@ -145,7 +159,8 @@ class Schemas:
     def _of_type(self, profile: Profile) -> Schema:
         root = self._definitions.root(profile)
         schema = self._object(root, root)
-        return with_content(schema) if profile.type == "Extension" else schema
+        schema = with_content(schema) if profile.type == "Extension" else schema
+        return all_of([schema, *self._stated.schemas(root, root)])
 
     def _is_resource(self, code: str) -> bool:
         type_ = self._definitions.type(code)

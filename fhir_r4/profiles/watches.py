@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
-from fhir_r4.profiles.deviations import Deviations
 from fhir_r4.profiles.elements import BINDABLE, CODED, PRIMITIVES, Element, Type
 from fhir_r4.profiles.facts import Definitions, Profile
-from fhir_r4.profiles.invariants import OF_FHIR, rules_of
 from fhir_r4.profiles.primitives import INTEGERS
 from fhir_r4.profiles.rules import Holds
 from fhir_r4.profiles.slices import Asked, Entry, Slicer
+from fhir_r4.profiles.stated import Stated
 from fhir_r4.profiles.targets import Wanted
 from fhir_r4.profiles.watch import (
     Advice,
@@ -46,16 +45,16 @@ class Watches:
     """
 
     def __init__(
-        self, definitions: Definitions, slicer: Slicer, deviations: Deviations, wanted: Wanted, *, again: bool = False
+        self, definitions: Definitions, slicer: Slicer, stated: Stated, wanted: Wanted, *, again: bool = False
     ) -> None:
         self._definitions = definitions
         self._wanted = wanted
         self._again = again
-        self.again = self if again else Watches(definitions, slicer, deviations, wanted, again=True)
+        self.again = self if again else Watches(definitions, slicer, stated, wanted, again=True)
         self._coding = None if again else coding_in(definitions.systems)
         self._numbers = () if again else (is_written_whole,)
         self._slicer = slicer
-        self._deviations = deviations
+        self._stated = stated
         self._whole: dict[_Key, Watch] = {}
         self._begun: dict[_Key, Watch] = {}
         self._building = Lock()
@@ -95,7 +94,7 @@ class Watches:
         key = (id(root), "", 0)
         found = self._whole.get(key)
         if found is None:
-            found = self._begun[key] = Watch(rules=self._rules(root))
+            found = self._begun[key] = Watch(rules=self._rules(root, root))
             self._add_children(found, root, root, open_=True)
             found.settle()
         return found
@@ -104,7 +103,7 @@ class Watches:
         key = _key(element, type_, root)
         found = self._whole.get(key) or self._begun.get(key)
         if found is None:
-            found = self._begun[key] = Watch(rules=self._rules(element))
+            found = self._begun[key] = Watch(rules=self._rules(element, self._stated.holder(element, type_, root)))
             self._fill(found, element, type_, root)
             found.settle()
         return found
@@ -143,7 +142,7 @@ class Watches:
             watch.resource, watch.leads = element, True
         elif element.same_as:
             target = root.at(element.same_as)
-            watch.rules += self._rules(target)
+            watch.rules += self._rules(target, target)
             self._add_children(watch, target, root, open_=True)
         else:
             watch.coding = self._coding if code in CODED else None
@@ -164,21 +163,21 @@ class Watches:
             watch.rules += (look_closer,)
         if self._again and not profiles:
             return
-        watch.rules = _merged(watch.rules, self._rules(self._definitions.root(known)))
+        plain = self._definitions.root(known)
+        watch.rules = _merged(watch.rules, self._rules(plain, plain))
         if code == "Extension" and not profiles:
             return  # the schema lets extensions pass in slices only
         for one in profiles or ([] if element.children else [known]):
             own = self._definitions.root(one)
-            watch.rules = _merged(watch.rules, self._rules(own))
+            watch.rules = _merged(watch.rules, self._rules(own, own))
             self._add_children(watch, own, own)
 
     def _advice(self, element: Element) -> tuple[Advice, ...]:
         sets = (binding.codes for binding in element.bindings if binding.codes and binding.strength != "required")
         return tuple((codes, self._definitions.codes(codes)) for codes in sets)
 
-    def _rules(self, element: Element) -> tuple[Holds, ...]:
-        rules = rules_of(element.invariants)
-        return tuple(self._deviations.holds(rule) for rule in rules if not (self._again and rule.name in OF_FHIR))
+    def _rules(self, element: Element, holder: Element | None) -> tuple[Holds, ...]:
+        return self._stated.others(element, holder, again=self._again)
 
     def _slices(self, element: Element, type_: Type | None, root: Element) -> SliceOf | None:
         watches = {}
