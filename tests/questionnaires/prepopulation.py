@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from app.dtr.expressions import Expressions
 from app.dtr.progress import disabled
 from app.sandbox.records import Records
 from fhir_r4.generations import Generation
@@ -20,8 +21,7 @@ from questionnaires.adaptive import is_adaptive
 from questionnaires.catalog import questions
 from questionnaires.dialects import CLIENT_ORIGIN
 from questionnaires.logic import Clinical, Logic
-from questionnaires.populate import fill_query, information_origin, populate, queries
-from questionnaires.searches import searches
+from questionnaires.populate import information_origin, populate
 from rules.policy import Policy
 from tests.given import BOOK, CATALOG, NOW, ROOT, TODAY, a_record
 from tests.questionnaires.given import answered
@@ -47,6 +47,54 @@ denied it; the text of notes, as more than the minimum necessary; and what each 
 | form | questions | fullest patient | answered | share | asked then | answered of these |
 |---|--:|---|--:|--:|--:|--:|
 """
+_WHY = """
+## Why not more
+
+Of the forms that stay below {aim:.0%}, what only a person knows. Nothing was guessed, and no question was added, to
+bring more: a form asks for what its policy weighs or its reviewers read.
+
+| form | share | why |
+|---|--:|---|
+"""
+WHY = {
+    "brca-testing": (
+        "1.2, 2.1 to 2.3, 2.7 and 3.1 ask what for most is not so, and only a finding is on file, never its absence; "
+        "of the three cancers of 2.1 to 2.3 a record has none or one. 3.2, ancestry, has no standard code. 3.3 is a "
+        "judgment of how much is known."
+    ),
+    "cpap": (
+        "It is one form for three cases: of a first device with a clear test 10 questions are asked. 3.2, 3.4 and 3.5 "
+        "are for mild apnea and ask what need not be so; 4.1 to 4.4 are for a device in use, with which this patient "
+        "cannot have been seen. 2.5, the events counted in all, is in the laboratory's report."
+    ),
+    "eyelid-surgery": (
+        "2.1, 3.2 and 3.3 are measured and kept under each clinic's own codes, as there are no standard ones. 1.1 is "
+        "the surgeon's own word, on which an exclusion hangs. 1.2, 2.2 and 2.3 are seen and told, not coded; 1.3 asks "
+        "what for most is not so."
+    ),
+    "infliximab": (
+        "2.2 and 2.3 are filled where the order has milligrams for each kilogram and a timing; here it has "
+        "milligrams, which may be whole vials, and words. 1.2, 3.5 and 5.2 ask what for most is not so, 4.1 where it "
+        "will be given. 1.3, 2.4, 3.3 and 4.2 are for other cases."
+    ),
+    "lumbar-mri": (
+        "No patient with an order has anything of the back on file. 1.1 is examined; 1.2 to 1.4 ask for what for most "
+        "is not so; 2.1 counts what was done for the back; 2.2 is how the patient fares."
+    ),
+    "physical-therapy": (
+        "2.2 is a signature, 2.3 and 2.6 are the plan's aims in the therapist's words. For 3.4 nobody but the "
+        "therapist knows which note was a progress report. 2.7 is for therapy that maintains."
+    ),
+    "power-wheelchair": (
+        "All of 2.1 to 2.6 and 3.2 to 3.4 is what the patient can do and wants, in this home. It was examined and "
+        "stands in notes; scores on file say how much help is needed, and not for what."
+    ),
+    "skilled-nursing": (
+        "2.1 is at the stay by reference alone. 3.1 to 3.3, 3.5 and 3.6 are a judgment of what care is needed, and why in a facility. 4.1 is a physician's "
+        "certification. 4.2 counts days of the whole benefit period, wherever they were spent."
+    ),
+}
+"""Of each form whose fullest patient is below the aim: which questions are left, and why."""
 _ORDERS = """
 ## For whom an order is drafted
 
@@ -119,9 +167,8 @@ def _filled(form: dict, patient: dict) -> Row:
     package = _package(form, context)
     (held,) = (one for one in package if kind(one) == "Questionnaire")
     draft = next(one for one in package if kind(one) == "QuestionnaireResponse")
-    logic = Logic(package)
-    context |= _searched(held, logic, context | {"resource": draft}, patient["id"])
-    clinical = Clinical.over(logic, held, context, NOW)
+    context |= _searched(Expressions(held, package), context | {"resource": draft})
+    clinical = Clinical.over(Logic(package), held, context, NOW)
     origin = information_origin(CLIENT_ORIGIN[GENERATION])
     response, _ = populate(held, draft, context, lambda: origin, clinical)
     every = [link for link, one in questions(held).items() if one.get("type") not in {"group", "display"}]
@@ -180,19 +227,16 @@ def _ours(coverage: dict) -> dict:
     return coverage | {"payor": [{"identifier": dicts((record().get("Organization/acme") or {})["identifier"])[0]}]}
 
 
-def _searched(form: dict, logic: Logic, context: dict[str, Any], patient: str) -> dict[str, dict]:
+def _searched(expressions: Expressions, context: dict[str, Any]) -> dict[str, dict]:
     """Return what the form's searches find, round by round, as the app asks the EHR."""
-    records, found = record(), {}
+    found: dict[str, dict] = {}
     for _ in range(ROUNDS):
-        known = context | found
-        asked = {one.name: fill_query(one.template, known) for one in queries(form)}
-        by_cql = searches(logic.requirements(form), logic.terminology, patient)
-        asked |= {f"cql {number}": query for number, query in enumerate(by_cql, start=1)}
-        new = {name: query for name, query in asked.items() if query is not None and name not in found}
+        asked = expressions.queries({"variables": context | found})
+        new = {name: query for name, query in asked.items() if name not in found}
         if not new:
             break
         for name, query in new.items():
-            entry = [{"resource": one} for one in records.search(*query.split("?", 1))]
+            entry = [{"resource": one} for one in record().search(*query.split("?", 1))]
             found[name] = {"resourceType": "Bundle", "type": "searchset", "entry": entry}
     return {name: read_object(write_json(one)) for name, one in found.items()}
 
@@ -225,7 +269,9 @@ def page() -> str:
         for one in rows()
         if one.order
     )
-    return _HEAD.format(aim=AIM) + best + _ORDERS + drafted + _EVERYONE + "".join(_matrix(names))
+    why = "".join(_line(name, f"{fullest(name).share:.0%}", WHY[name]) for name in names if fullest(name).share < AIM)
+    parts = _HEAD.format(aim=AIM), best, _WHY.format(aim=AIM), why, _ORDERS, drafted, _EVERYONE, *_matrix(names)
+    return "".join(parts)
 
 
 def _best(one: Row) -> str:

@@ -10,7 +10,7 @@ from fhir_r4.systems import CPT, HCPCS, SNOMED, UCUM
 from questionnaires.answers import answers_by_question
 from questionnaires.catalog import questions
 from questionnaires.logic import Clinical
-from questionnaires.populate import information_origin, populate
+from questionnaires.populate import fill_query, information_origin, populate, queries
 from questionnaires.searches import searches
 from rules.evidence import Asked, Evidence
 from rules.periods import Span
@@ -63,11 +63,18 @@ def from_record(name, order, records=RECORDS):
     logic = CATALOG.logic(form)
     context = {"patient": records.get(f"Patient/{patient}"), "requester": records.get(order["requester"]["reference"])}
     for number, query in enumerate(searches(logic.requirements(form), logic.terminology, patient)):
-        matches = records.search(*query.split("?"))
-        context[f"cql {number}"] = {"resourceType": "Bundle", "entry": [{"resource": one} for one in matches]}
+        context[f"cql {number}"] = searched(records, query)
+    for one in queries(form):
+        if query := fill_query(one.template, context):
+            context[one.name] = searched(records, query)
     draft = {"resourceType": "QuestionnaireResponse", "status": "completed", "item": [*map(empty, form["item"])]}
     clinical = Clinical.over(logic, form, context, NOW)
     return answers_by_question(populate(form, draft, context, lambda: information_origin("auto"), clinical)[0])
+
+
+def searched(records, query):
+    entry = [{"resource": one} for one in records.search(*query.split("?"))]
+    return {"resourceType": "Bundle", "type": "searchset", "entry": entry}
 
 
 def empty(item):
@@ -104,18 +111,18 @@ FILLED = {
         "1.1": True, "2.1": True, "2.2": "2026-02-20", "3.1": 62, "3.4": Decimal("28.3"), "4.1": 88, "4.2": False,
     },
     "infliximab": {
-        "1.1": "M05", "2.1": Decimal("66.0"), "2.2": Decimal("3.0"), "3.1": True, "3.2": True, "3.4": True,
+        "1.1": "M05", "2.1": Decimal("66.0"), "3.1": True, "3.2": True, "3.4": True,
         "5.1": "2026-01-27",
     },
     "bariatric-surgery": {
         "1.1": Decimal("115.7"), "1.2": 164, "1.3": Decimal("43.0"), "2.1": True, "3.1": True, "3.2": "2026-01-20",
-        "3.4": Decimal("2.1"), "4.3": False,
+        "3.5": Decimal("2.1"), "4.3": False,
     },
-    "eyelid-surgery": {"1.1": False, "3.1": "2026-02-01"},
+    "eyelid-surgery": {"3.1": "2026-02-01"},
     "brca-testing": {"1.1": True, "2.4": True, "2.5": 41, "2.6": True, "3.4": 2, "3.5": 1, "3.6": 1},
     "cpap": {
         "1.5": "first", "2.1": "2026-01-15", "2.2": "facility", "2.3": "2026-02-08", "2.4": Decimal("31.4"),
-        "3.1": True, "3.3": True, "4.2": "2026-02-10",
+        "3.1": True, "3.3": True,
     },
     "power-wheelchair": {"1.5": "2026-02-05", "3.1": Decimal("71.0"), "3.5": False},
     "home-health": {
@@ -143,11 +150,11 @@ SPARSE = {
 TOLD = {  # what the clinician adds to the full record
     "coronary-ct": {"1.2": False, "1.3": False, "3.3": False},
     "infliximab": {
-        "1.2": False, "2.3": 8, "3.5": True, "4.1": coded("11"), "5.2": False,
+        "1.2": False, "2.2": quantity(3, "mg/kg"), "2.3": 8, "3.5": True, "4.1": coded("11"), "5.2": False,
     },
-    "bariatric-surgery": {"2.2": False, "3.3": True, "4.1": False},
+    "bariatric-surgery": {"2.2": False, "3.3": True, "3.4": True, "4.1": False},
     "eyelid-surgery": {
-        "1.2": True, "1.3": False, "2.1": quantity(Decimal("1.0"), "mm"), "2.2": True, "2.3": True,
+        "1.1": False, "1.2": True, "1.3": False, "2.1": quantity(Decimal("1.0"), "mm"), "2.2": True, "2.3": True,
         "3.2": quantity(25, "deg"),
     },
     "brca-testing": {"1.2": False, "2.1": False, "2.2": False, "2.7": False, "3.1": False},
@@ -216,7 +223,7 @@ def test_no_required_answer_can_be_left_out(name):
 
 
 SPARE = {  # an answer that another one makes unnecessary
-    "cpap": {"4.2"},  # of a device in use
+    "cpap": set(),
     "power-wheelchair": set(),
     "home-health": {"4.4"},  # the weeks to come, of a first period
     "physical-therapy": {"2.1"},  # the evaluation, once therapy shows progress

@@ -1,11 +1,30 @@
 """What our forms get from the record is counted, and the page that tells it is true."""
 
-from tests.questionnaires.prepopulation import PAGE, forms, page, patients, record, rows
+import re
+
+from tests.questionnaires.prepopulation import AIM, PAGE, WHY, forms, fullest, page, patients, record, rows
 
 
 def test_the_page_tells_what_the_forms_get_from_the_records():
     """docs/prepopulation.md is made by ``python -m tests.questionnaires.prepopulation``, or with ``make docs``."""
     assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_below_the_aim_the_page_says_of_every_question_that_is_left_why_it_is():
+    """A form that reaches it later has nothing to explain any more."""
+    below = {form["id"] for form in forms() if fullest(form["id"]).share < AIM}
+    assert WHY.keys() == below
+    for name in below:
+        assert set(fullest(name).left) <= named(WHY[name]), name
+
+
+def named(words):
+    """Return the linkIds that a sentence names: "2.1 to 2.3 and 3.5" are four."""
+    found = set()
+    for first, last in re.findall(r"(\d\.\d)(?: to (\d\.\d))?", words):
+        group, start = first.split(".")
+        found |= {f"{group}.{number}" for number in range(int(start), int((last or first)[-1]) + 1)}
+    return found
 
 
 def test_every_form_is_counted_over_every_patient_and_has_two_for_whom_it_is_needed():
