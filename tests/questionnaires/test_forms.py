@@ -238,7 +238,7 @@ def test_no_two_libraries_have_one_name():
 @pytest.mark.requirement("dtr-2.0.1@337", "dtr-2.2.0@sec-3", "dtr-2.2.0@conf-8")
 @EACH
 def test_a_form_reads_no_kind_of_thing_that_it_does_not_say(form):
-    """Minimum necessary: the order, the coded results, the problems, the drugs, visits and care before, and where; no notes."""
+    """Minimum necessary: the order, the coded results, problems, drugs, visits, care before, and where; no notes."""
     read = {one.type for one in CATALOG.logic(form).requirements(form)}
     assert read <= {
         "Patient",
