@@ -183,8 +183,10 @@ def _refused(request: Request, error: BusinessError) -> _Outcome:
 
 def _told(request: Request, known: Parties, before: Authorization | None, after: Authorization, event: str) -> _Outcome:
     after = replace(after, requestors=after.requestors | _own_senders(request))
-    listed = frozenset(item.sequence for item in request.submission.items)
-    case = Case(after, request.submission, known.payer.time_zone, listed if before else None)
+    change = request.submission.change
+    part = before and not (change and change.cancels_all)
+    listed = frozenset(item.sequence for item in request.submission.items) if part else None
+    case = Case(after, request.submission, known.payer.time_zone, listed)
     return _Outcome(before, after, event, _writer(request).response_bundle(case))
 
 

@@ -119,7 +119,7 @@ class _Around:
 def read_items(entries: Entries, patient: Entry, coverage: Entry, *, changes: bool) -> tuple[RequestedItem, ...]:
     """Read the items of a request whose Bundle was judged."""
     claim = entries[0].resource
-    created, listed = day(claim.get("created")), dicts(claim["item"])
+    created, listed = day(claim.get("created")), dicts(claim.get("item"))
     assert created is not None  # noqa: S101 read_bundle has refused it
     diagnosed = dicts(claim.get("diagnosis"))
     around = _Around(

@@ -82,13 +82,16 @@ class Submission:
 def read_submission(body: dict, *, lenient: bool = False) -> Submission:
     """Read a PAS request Bundle; ``lenient`` as in ``read_bundle``.
 
+    What cancels the whole needs no items, says 2.2.1 under "Updating Authorization Requests"; its profile wants one.
+
     Raises:
         InvalidRequest: with every structural fault, each naming its element (pas.md §3.1).
     """
-    entries = read_bundle(body, lenient=lenient)
-    if not dicts(entries[0].resource.get("item")):
-        raise InvalidRequest(Issue("required", "at least one item", f"{entries[0].path}.item"))
-    return _submission(unwrapped(body), entries)
+    submission = _submission(unwrapped(body), read_bundle(body, lenient=lenient))
+    claim = submission.claim
+    if not dicts(claim.resource.get("item")) and not (submission.change and submission.change.cancels_all):
+        raise InvalidRequest(Issue("required", "at least one item", f"{claim.path}.item"))
+    return submission
 
 
 def stored_submission(bundle: dict) -> Submission:

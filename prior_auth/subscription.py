@@ -19,6 +19,7 @@ SHORTEST_HEARTBEAT, LONGEST_TIMEOUT, MOST_AT_ONCE = 10, 30, 20
 """Seconds, seconds, events: what a channel's extensions may ask for at most."""
 CONTENT = {Generation.V2_0: "id-only", Generation.V2_2: "full-resource"}
 MIME_TYPES = frozenset({"application/fhir+json", "application/json"})
+_FILTERED = f"{BACKPORT}/backport-filter-criteria"
 _FILTER = re.compile(r"(?:[A-Za-z]+\?)?(?:org-?)?identifier=(.+)", re.IGNORECASE)
 _HOP_BY_HOP = frozenset(
     {"connection", "content-length", "content-type", "host", "keep-alive", "te", "trailer", "transfer-encoding"}
@@ -90,6 +91,14 @@ def read_subscription(body: dict, generation: Generation, own: Iterable[Identifi
     )
 
 
+def as_understood(body: dict) -> dict:
+    """Return a Subscription that was read without the filters that are none here, so that it tells what is watched."""
+    given = extensions(body.get("_criteria"), _FILTERED)
+    kept = [one for one in given if _FILTER.fullmatch(text_of(one.get("valueString")) or "")]
+    rest = {name: value for name, value in body.items() if name != "_criteria"}
+    return rest | ({"_criteria": {"extension": kept}} if kept else {})
+
+
 def _faults(body: dict, channel: dict, generation: Generation) -> Iterator[Issue]:
     if kind(body) != "Subscription":
         yield Issue("structure", "the body is a Subscription", "Subscription")
@@ -150,7 +159,7 @@ def _moment(value: object) -> datetime | None:
 
 def _organizations(body: dict, generation: Generation, mine: set[str]) -> Iterator[str]:
     """Yield the identifiers of the filter; one that filters by something else falls back to the client's own."""
-    for one in extensions(body.get("_criteria"), f"{BACKPORT}/backport-filter-criteria"):
+    for one in extensions(body.get("_criteria"), _FILTERED):
         found = _FILTER.fullmatch(text_of(one.get("valueString")) or "")
         if found is None and generation is Generation.V2_2:
             where = "Subscription._criteria.extension"

@@ -23,7 +23,7 @@ from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue, Unknown
 from fhir_r4.resource import as_dict, as_list, kind
 from fhir_r4.wire import read_json, read_object, write_json
-from prior_auth.subscription import Subscriber, read_subscription
+from prior_auth.subscription import Subscriber, as_understood, read_subscription
 
 door = Blueprint("subscriptions", __name__, url_prefix="/fhir/<generation:generation>/Subscription")
 MASKED = "***"
@@ -160,7 +160,7 @@ def _read(who: Caller, body: dict, identity: str) -> tuple[Subscriber, Kept]:
     headers = write_json([list(one) for one in subscriber.headers])
     sealed = who.service.keyring.seal(headers, subscriptions.place(identity)) if subscriber.headers else None
     status = "requested" if subscriber.wanted else "off"
-    kept = {name: value for name, value in _masked(body).items() if name != "error"}
+    kept = {name: value for name, value in _masked(as_understood(body)).items() if name != "error"}
     return subscriber, Kept(write_json(kept | {"id": identity, "status": status}), sealed)
 
 

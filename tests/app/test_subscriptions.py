@@ -13,6 +13,7 @@ from app.registration import Registration, register
 from app.storage import tables
 from app.storage.sealing import Keyring, NoKey, new_key, read_keys
 from fhir_r4.problems import Unknown
+from fhir_r4.systems import BACKPORT
 from fhir_r4.wire import read_json
 from prior_auth.subscription import TOPIC
 from tests.app import subscribers
@@ -76,6 +77,25 @@ def test_a_new_subscription_is_requested_and_answered_as_it_is_kept(house, endpo
     assert_profiled(body, version)
     if version == "2.2":
         assert_profiled(body, version, "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-subscription")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("url", "said", "status"),
+    [
+        (f"{BACKPORT}/backport-filter-criteria", "Encounter?patient=Patient/123", {"2.0": 201, "2.2": 400}),
+        ("http://hl7.org/fhir/5.0/StructureDefinition/a-filter", "Patient/123", {"2.0": 201, "2.2": 201}),
+    ],
+)
+def test_a_filter_that_is_not_understood_is_refused_or_left_out_of_what_is_kept(
+    house, endpoint, version, url, said, status
+):
+    """Backport 1.1.0, "Accepting Subscription Requests": reject it, or adjust it and say so."""
+    asked = a_subscription(version, endpoint=endpoint.url)
+    asked["_criteria"]["extension"] = [{"url": url, "valueString": said}]
+    answer = house.post(f"{version}/Subscription", asked, token=house.token("system/Subscription.cruds"))
+    assert answer.status_code == status[version]
+    assert "_criteria" not in read_json(answer.data)
 
 
 @BOTH

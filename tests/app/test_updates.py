@@ -37,6 +37,14 @@ def answered(answer, version):
     return bundle["entry"][0]["resource"]
 
 
+def found(answer, version):
+    """Return the ClaimResponses of an answer to an inquiry."""
+    body = read_json(answer.data)
+    bundles = [body] if version == "2.0" else [one["resource"] for one in body["parameter"]]
+    held = [one["resource"] for bundle in bundles for one in bundle["entry"]]
+    return [one for one in held if one["resourceType"] == "ClaimResponse"]
+
+
 def actions(response):
     return {item["itemSequence"]: code_of(item) for item in response.get("item", [])}
 
@@ -116,6 +124,34 @@ def test_the_whole_is_cancelled_by_the_header_whatever_the_items_still_say(house
     assert actions(answered(house.submit(again, version), version)) == {1: "C"}
     (row,) = house.rows(tables.authorizations)
     assert row["version"] == 2
+
+
+@BOTH
+def test_what_cancels_the_whole_needs_no_items_and_is_answered_with_all_of_them(house, version):
+    """2.2.1, "Updating Authorization Requests"; the public PAS conformance kit sends it so."""
+    first = with_another_item(a_submission_bundle())
+    item_of(first, 1)["extension"] = item_of(first)["extension"]
+    answered(house.submit(first, version), version)
+    update = an_update_bundle(first, version=version)
+    claim = entry(update, "Claim")
+    claim["extension"] = infos({}, certification="3")["extension"]
+    del claim["item"]
+    response = answered(house.submit(update, version), version)
+    assert actions(response) == {1: "C", 2: "C"}
+    assert "security" not in response["meta"]
+    (told,) = found(house.inquire(an_inquiry_bundle(), version), version)
+    assert actions(told) == {1: "C", 2: "C"}
+
+
+@BOTH
+def test_an_update_that_cancels_nothing_needs_items(house, version):
+    first = a_submission_bundle()
+    house.submit(first, version)
+    update = an_update_bundle(first, version=version)
+    del entry(update, "Claim")["item"]
+    answer = house.submit(update, version)
+    assert answer.status_code == 400
+    assert read_json(answer.data)["issue"][0]["expression"] == ["Bundle.entry[0].resource.item"]
 
 
 @BOTH
