@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from app.storage.prepared import Prepared
 from app.storage.tables import attachments
 from fhir_r4.resource import Identifier
 from fhir_r4.wire import read_own
@@ -69,7 +70,7 @@ def inbox(connection: Connection, limit: int) -> list[Attachment]:
 
 def waiting_for(connection: Connection, member_id: str) -> list[Attachment]:
     """Return what waits for a case of this member."""
-    return [_attachment(row) for row in connection.execute(_WAITING, {"member": member_id})]
+    return [_attachment(row) for row in _WAITING.rows(connection, {"member": member_id})]
 
 
 def of_case(connection: Connection, authorization_id: str) -> list[Attachment]:
@@ -96,7 +97,9 @@ _MATCH = (
 )
 _UNMATCHED = select(*_COLUMNS).where(attachments.c.authorization_id.is_(None))
 _INBOX = _UNMATCHED.order_by(attachments.c.received_at, attachments.c.id)
-_WAITING = _UNMATCHED.where(attachments.c.member_id == bindparam("member")).order_by(attachments.c.received_at)
+_WAITING = Prepared(
+    _UNMATCHED.where(attachments.c.member_id == bindparam("member")).order_by(attachments.c.received_at)
+)
 _OF_CASE = (
     select(*_COLUMNS)
     .where(attachments.c.authorization_id == bindparam("authorization"))

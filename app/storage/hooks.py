@@ -12,7 +12,7 @@ from fhir_r4.resource import Coding
 from rules.assertion import CoverageAssertion
 
 _KEEP_CALL, _KEEP_PROMISES = Prepared(insert(hook_invocations)), Prepared(insert(coverage_assertions))
-_PROMISES = select(coverage_assertions).where(coverage_assertions.c.id.in_(bindparam("ids", expanding=True)))
+_PROMISE = Prepared(select(coverage_assertions).where(coverage_assertions.c.id == bindparam("id")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +66,7 @@ def keep(connection: Connection, invocation: Invocation, assertions: Iterable[Co
 
 def assertions_called(connection: Connection, ids: Iterable[str]) -> tuple[CoverageAssertion, ...]:
     """Return the promises of these ids; unknown ones are left out."""
-    wanted = sorted(set(ids))
-    if not wanted:
-        return ()
-    rows = connection.execute(_PROMISES, {"ids": wanted})
+    rows = (row for one in sorted(set(ids)) for row in _PROMISE.rows(connection, {"id": one}))
     return tuple(
         CoverageAssertion(
             id=row.id,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from app.storage import outbox
+from app.storage.prepared import Prepared
 from app.storage.tables import information_requests
 from prior_auth.authorization import Authorization
 from prior_auth.information import InformationRequest, Kind
@@ -18,13 +19,11 @@ LAPSES = "information.lapses"
 
 def with_asks(connection: Connection, found: Sequence[Authorization]) -> list[Authorization]:
     """Return the authorizations with what was asked for about those that are pended."""
-    waiting = [one.id for one in found if one.pended]
-    if not waiting:
-        return list(found)
-    asks: dict[str, list[InformationRequest]] = {}
-    for row in connection.execute(_OF_CASES, {"ids": waiting}):
-        asks.setdefault(row.authorization_id, []).append(_request(row))
-    return [replace(one, asks=tuple(asks.get(one.id, ()))) for one in found]
+    return [replace(one, asks=_asks_about(connection, one.id)) if one.pended else one for one in found]
+
+
+def _asks_about(connection: Connection, authorization_id: str) -> tuple[InformationRequest, ...]:
+    return tuple(map(_request, _OF_CASE.rows(connection, {"authorization": authorization_id})))
 
 
 def keep(
@@ -35,8 +34,8 @@ def keep(
     known = {one.id: one for one in before}
     for one in after:
         if one.id not in known:
-            connection.execute(_KEEP, _row(authorization_id, one))
-            outbox.put(connection, LAPSES, authorization_id, now, one.due_at)
+            _KEEP.run(connection, _row(authorization_id, one))
+            outbox.schedule(connection, LAPSES, authorization_id, now, one.due_at)
         elif known[one.id] != one:
             connection.execute(_END, {"ask": one.id, "answered": one.answered_at, "lapsed": one.lapsed_at})
 
@@ -47,16 +46,16 @@ def tracked(connection: Connection, tracking: str) -> tuple[str, InformationRequ
     return (row.authorization_id, _request(row)) if row else None
 
 
-_KEEP = insert(information_requests)
+_KEEP = Prepared(insert(information_requests))
 _END = (
     update(information_requests)
     .where(information_requests.c.id == bindparam("ask"))
     .values(answered_at=bindparam("answered"), lapsed_at=bindparam("lapsed"))
 )
 _TRACKED = select(information_requests).where(information_requests.c.tracking == bindparam("tracking"))
-_OF_CASES = (
+_OF_CASE = Prepared(
     select(information_requests)
-    .where(information_requests.c.authorization_id.in_(bindparam("ids", expanding=True)))
+    .where(information_requests.c.authorization_id == bindparam("authorization"))
     .order_by(information_requests.c.asked_at, information_requests.c.id)
 )
 

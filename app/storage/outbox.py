@@ -7,9 +7,11 @@ that runs out is taken up by someone else. The count of attempts fences: only th
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
+from app.storage.prepared import Prepared
 from app.storage.tables import outbox
 
 CONTRACTS: Mapping[str, int] = {}
@@ -45,17 +47,28 @@ class Depth:
 
 def put(connection: Connection, kind: str, subject: str, now: datetime, not_before: datetime | None = None) -> int:
     """Write a job on the caller's transaction and return its id."""
-    values = {
+    done = connection.execute(insert(outbox).values(_row(kind, subject, now, not_before or now)))
+    (identity,) = done.inserted_primary_key or (0,)
+    return int(identity)
+
+
+def schedule(connection: Connection, kind: str, subject: str, now: datetime, not_before: datetime) -> None:
+    """Write a job that is found when it is due; nobody is woken for it."""
+    _SCHEDULE.run(connection, _row(kind, subject, now, not_before))
+
+
+_SCHEDULE = Prepared(insert(outbox))
+
+
+def _row(kind: str, subject: str, now: datetime, not_before: datetime) -> dict[str, Any]:
+    return {
         "kind": kind,
         "contract": CONTRACTS.get(kind, 1),
         "subject": subject,
         "created_at": now,
-        "not_before": not_before or now,
+        "not_before": not_before,
         "attempts": 0,
     }
-    done = connection.execute(insert(outbox).values(values))
-    (identity,) = done.inserted_primary_key or (0,)
-    return int(identity)
 
 
 def put_once(connection: Connection, kind: str, subject: str, now: datetime, not_before: datetime | None = None) -> int:
