@@ -13,12 +13,13 @@ from sqlalchemy import Connection, Row, func, select
 
 from app.policies import Edition
 from app.storage import authorizations, hooks
+from app.storage.authorization_rows import granted_of
 from app.storage.tables import decisions, submissions
 from app.wiring import Service, new_id, new_number
 from fhir_r4.problems import Problem
 from fhir_r4.wire import read_object
 from prior_auth.authorization import Item
-from prior_auth.decision import ReviewAction
+from prior_auth.decision import ReviewAction, Service
 from prior_auth.parties import BusinessError, Parties, parties
 from prior_auth.submission import Submission, stored_submission
 from prior_auth.submit import submit
@@ -146,16 +147,20 @@ def _on_file(connection: Connection, submission: Submission, known: Parties, sto
 def _first_decisions(connection: Connection, authorization_id: str) -> dict[int, Decided]:
     """Return what was decided at once on each item; what a person decided later is not the policies' doing."""
     query = select(decisions).where(decisions.c.authorization_id == authorization_id, decisions.c.ordinal == 1)
-    return {row.sequence: _named(row.action, row.trace) for row in connection.execute(query)}
+    rows = connection.execute(query)
+    return {row.sequence: _named(ReviewAction(row.action), granted_of(row.granted), row.trace) for row in rows}
 
 
 def _decided(item: Item) -> Decided:
-    return _named(item.decision.action, item.decision.trace)
+    return _named(item.decision.action, item.decision.granted, item.decision.trace)
 
 
-def _named(action: str, trace: dict) -> Decided:
+def _named(action: ReviewAction, granted: Service | None, trace: dict) -> Decided:
     by = f"{trace['policy']} {trace['version']}, row {trace['row']}" if "policy" in trace else ""
-    return Decided(_ACTIONS.get(ReviewAction(action), action), by)
+    said = _ACTIONS.get(action, action)
+    if action is ReviewAction.PENDED and granted and granted.quantity is not None:
+        said = f"{granted.quantity.normalize():f} certified, the rest pended"
+    return Decided(said, by)
 
 
 _ACTIONS = {

@@ -49,14 +49,17 @@ def item_of(row: Row[Any]) -> Item:
         starts=row.starts,
         ends=row.ends,
         number=row.item_number,
-        granted=_granted(row.granted) if row.granted else None,
+        granted=granted_of(row.granted),
         trace=row.trace,
     )
     codes = tuple(Coding(**code) for code in row.codes)
     return Item(row.sequence, codes, row.item_starts, row.item_ends, decision, row.asked)
 
 
-def _granted(row: dict) -> Service:
+def granted_of(row: dict | None) -> Service | None:
+    """Return what a decision grants instead of, or of, what was asked for; None where its column is empty."""
+    if row is None:
+        return None
     codes = tuple(Coding(**one) for one in row["codes"])
     quantity = Decimal(row["quantity"]) if row["quantity"] is not None else None
     return Service(codes=codes, quantity=quantity, unit=row["unit"])

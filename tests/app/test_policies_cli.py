@@ -13,7 +13,7 @@ from app.storage import tables
 from tests.app.browsing import Person
 from tests.app.fixtures import ROOT
 from tests.app.test_policies import OXYGEN, add_version
-from tests.given import a_form_response, a_submission_bundle, percent
+from tests.given import a_form_response, a_submission_bundle, entry, percent
 
 
 @pytest.fixture
@@ -252,6 +252,20 @@ def test_a_changed_folder_is_simulated_over_stored_submissions(house, folder):
     assert "Baxter" not in out
     assert "ACME0001234" not in out
     assert counts(house) == before
+
+
+def test_what_is_certified_in_part_is_named_so(house, folder):
+    """Three visits of twelve and the rest with a person are no plain pend."""
+    bundle = a_submission_bundle()
+    entry(bundle, "Claim")["item"][0]["quantity"] = {"value": 12, "unit": "Months"}
+    house.submit(bundle)
+    file = folder / OXYGEN
+    text = file.read_text().replace(
+        "    for:  12 months", "    for:  12 months\n    quantity: 3\n    rest: {say: More is looked at.}"
+    )
+    file.write_text(text.replace("certify for 12 months", "certify 3 for 12 months"))
+    out = " ".join(run("simulate", folder, data=house.config.data).split())
+    assert "3 certified, the rest pended (home-oxygen 2026.1, row 4)" in out
 
 
 def test_the_policies_at_work_decide_as_they_did(house):
