@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 _HOUSE = Path(__file__).resolve().parent.parent
 _SECRET = 32
+_ALGORITHMS = frozenset({"ES384", "RS384", "ES256", "RS256"})
 _PREFETCH = frozenset({"portable", "crd-2.0", "crd-2.2"})
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 SIX_MONTHS = 184
@@ -82,6 +83,9 @@ class Config:
 
     cors_origins: str = ""
     """Origins of browser-based CDS clients, blank-separated; none means that no browser may call the hooks."""
+
+    hook_algorithms: str = "ES384 RS384"
+    """Under which algorithms JWTs of hooks are signed, blank-separated; ES256 and RS256 may be among them."""
 
     hook_budget_seconds: float = 4.0
     """How long a hook may take in all, reads from the EHR included; CRD asks for 5 s."""
@@ -164,6 +168,10 @@ class Config:
         return self.data / "encryption.key"
 
     @property
+    def algorithms_of_hooks(self) -> frozenset[str]:
+        return frozenset(self.hook_algorithms.split())
+
+    @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{(self.data / 'priorauth.db').absolute()}"
 
@@ -184,6 +192,8 @@ class Config:
             "PRIORAUTH_CRD_VERSION is 2.0 or 2.2": self.crd_version in {"2.0", "2.2"},
             "PRIORAUTH_CRD_PREFETCH is portable, crd-2.0 or crd-2.2": self.crd_prefetch in _PREFETCH,
             "PRIORAUTH_CRD_PREFETCH_FACTS is always or any": self.crd_prefetch_facts in {"always", "any"},
+            "PRIORAUTH_HOOK_ALGORITHMS are of ES384, RS384, ES256 and RS256": bool(self.algorithms_of_hooks)
+            and self.algorithms_of_hooks <= _ALGORITHMS,
             f"PRIORAUTH_SECRET_KEY has at least {_SECRET} characters": len(self.secret_key) >= _SECRET
             or not self.secret_key,
             "PRIORAUTH_CORS_ORIGINS are origins, and never *": all(map(is_origin, self.cors_origins.split())),

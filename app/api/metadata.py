@@ -5,7 +5,7 @@ from flask import Blueprint, Flask, Response, current_app
 from app.api.capability import Does, does, statement
 from app.api.door import fhir, plain
 from app.current import the_service
-from app.security.jwt import ALGORITHMS
+from app.security.jwt import RECOMMENDED
 from app.security.scopes import SUPPORTED
 from fhir_r4.generations import Generation
 
@@ -33,7 +33,7 @@ def smart_configuration(generation: Generation) -> Response:  # noqa: ARG001 the
             {
                 "token_endpoint": f"{the_service().config.base_url}/oauth/token",
                 "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-                "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
+                "token_endpoint_auth_signing_alg_values_supported": list(RECOMMENDED),
                 "grant_types_supported": ["client_credentials"],
                 "scopes_supported": list(SUPPORTED),
                 "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"],

@@ -47,7 +47,7 @@ def _authenticate(service: Service, authorization: str | None, url: str) -> Hook
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Rejected("no bearer token")
-    parsed = parse(token.strip())
+    parsed = parse(token.strip(), service.config.algorithms_of_hooks)
     issuer, jti = text_of(parsed.claims.get("iss")), text_of(parsed.claims.get("jti"))
     with service.database.reading() as connection:
         found = clients.find_by_issuer(connection, issuer or "", jti or "")

@@ -1,14 +1,15 @@
 """Is this JWT signed by whom it says, for us, now? What the token endpoint and the hooks have in common.
 
 Nothing in the token is trusted before its signature is verified by a key that was registered: headers that bring
-their own keys are refused, only RS384 and ES384 are spoken, and exactly one registered key must fit.
+their own keys are refused, only RS384 and ES384 are spoken unless the operator lets hooks come under RS256 or ES256,
+and exactly one registered key must fit.
 
 Source: SMART App Launch 2.2 "Client authentication: asymmetric"; CDS Hooks 2.0 "Trusting CDS Clients".
 """
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -24,7 +25,9 @@ from fhir_r4.wire import read_object
 
 MAX_BYTES = 8_192
 LEEWAY = timedelta(seconds=60)
-ALGORITHMS = {"RS384": "RSA", "ES384": "EC"}
+ALGORITHMS = {"RS384": "RSA", "ES384": "EC", "RS256": "RSA", "ES256": "EC"}
+RECOMMENDED = ("RS384", "ES384")
+_CURVES = {"ES384": "P-384", "ES256": "P-256"}
 _OWN_KEYS = frozenset({"jwk", "x5u", "x5c", "crit", "b64"})
 _PUBLIC = ("kty", "kid", "n", "e", "crv", "x", "y")
 _RSA_BITS = 2048
@@ -59,14 +62,18 @@ KeysOf = Callable[[str], list[dict]]
 """From a ``kid`` to the registered keys of that name."""
 
 
-def parse(token: str) -> Unverified:
-    """Read a compact JWS without believing it; Rejected where its form alone is out of order."""
+def parse(token: str, spoken: Collection[str] = RECOMMENDED) -> Unverified:
+    """Read a compact JWS without believing it; Rejected where its form alone is out of order.
+
+    Args:
+        spoken: the algorithms that are, out of ``ALGORITHMS``.
+    """
     pieces = token.split(".")
     if len(token) > MAX_BYTES or len(pieces) != 3:
         raise Rejected("not a compact JWS")
     header, claims = _piece(pieces[0]), _piece(pieces[1])
-    algorithm, kid = header.get("alg"), text_of(header.get("kid"))
-    if algorithm not in ALGORITHMS:
+    algorithm, kid = text_of(header.get("alg")), text_of(header.get("kid"))
+    if algorithm is None or algorithm not in spoken:
         raise Rejected("algorithm not spoken")
     if _OWN_KEYS & header.keys():
         raise Rejected("a header that brings its own key or rules")
@@ -138,12 +145,12 @@ def _check_signature(parsed: Unverified, jwk: dict) -> None:
 def _public(algorithm: str, members: tuple[tuple[str, str], ...]) -> RSAKey | ECKey:
     """Return the key of these members; to import one takes longer than to check a signature by it."""
     public: dict[str, Any] = dict(members)
-    if algorithm == "RS384":
+    if ALGORITHMS[algorithm] == "RSA":
         key = RSAKey.import_key(public)
         if key.public_key.key_size < _RSA_BITS:
             raise ValueError("short")
         return key
-    if public.get("crv") != "P-384":
+    if public.get("crv") != _CURVES[algorithm]:
         raise ValueError("curve")
     return ECKey.import_key(public)
 

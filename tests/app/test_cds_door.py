@@ -1,13 +1,16 @@
 """The hooks' door: who calls is proven, bad input is refused with its element, answers are kept with their promises."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.registration import Registration, register
 from app.storage import tables
+from app.web import create_app
 from fhir_r4.wire import read_json
 from tests.app.fixtures import BASE, ISSUER, Signer, launch_token
 from tests.given import HOOKS, a_coverage, a_hook, a_patient, an_order
@@ -170,6 +173,21 @@ def test_a_token_signed_by_a_foreign_key_or_by_none_is_401(house):
     claims = house.claims(ISSUER, f"{BASE}/cds-services/order-sign-crd")
     unproven(house.call(a_hook(), token=Signer(kid=house.signer.kid).sign(claims)))
     unproven(house.call(a_hook(), token="e30.e30."))
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_another_algorithm_than_is_recommended_is_spoken_where_the_operator_says_so(house, algorithm):
+    signer, keys = Signer(curve=ec.SECP256R1()), house.config.data / "other-keys.json"
+    keys.write_text(json.dumps(signer.jwks()))
+    register(house.config, Registration(name="riverside-ehr", hook_issuer=ISSUER, hook_jwks=str(keys)))
+
+    def token():
+        return signer.sign(house.claims(ISSUER, f"{BASE}/cds-services/order-sign-crd"), algorithm)
+
+    unproven(house.call(a_hook(), token=token()))
+    config = replace(house.config, hook_algorithms=f"ES384 {algorithm}")
+    house.web = create_app(config, replace(house.service, config=config)).test_client()
+    assert house.call(a_hook(), token=token()).status_code == 200
 
 
 def test_a_jku_that_was_not_registered_is_never_fetched(house):

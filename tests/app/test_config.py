@@ -34,6 +34,12 @@ def test_all_that_is_wrong_is_told_at_once():
         assert name in str(bad.value)
 
 
+@pytest.mark.parametrize("algorithms", ["", "HS256", "ES384 none"])
+def test_hooks_are_signed_by_a_key_that_only_the_ehr_has(algorithms):
+    with pytest.raises(BadSettings, match="PRIORAUTH_HOOK_ALGORITHMS"):
+        Config.from_env({"PRIORAUTH_HOOK_ALGORITHMS": algorithms})
+
+
 def test_a_public_address_is_https():
     with pytest.raises(BadSettings, match="https"):
         Config.from_env({"PRIORAUTH_BASE_URL": "http://pa.example.org"})
