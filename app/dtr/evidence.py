@@ -1,8 +1,8 @@
 """From which resource did an answer come, and of what date?
 
 An expression gives a value, not its source. So the form is asked again over a record of one resource at a time: the
-resource that alone leads to the very same answer is its evidence. What the order, the patient or the coverage of the
-launch gives is found with no search result at all.
+resource that alone leads to the very same answer is its evidence. Where none does, it is those without which the answer
+is another: of a count, or a comparison of two results. What the launch gives needs no search result at all.
 """
 
 import re
@@ -16,13 +16,15 @@ MOST = 60
 _DATES = ("effectiveDateTime", "authoredOn", "recordedDate", "performedDateTime", "onsetDateTime", "date", "created")
 _PERIODS = ("effectivePeriod", "performedPeriod", "period")
 _VARIABLE = re.compile(r"%`?([A-Za-z_]\w*)")
+SHOWN = 3
 Variables = Mapping[str, Any]
 Answers = Mapping[str, list[dict]]
 """Answers without their extensions, by linkId."""
+Ask = Callable[[Variables], Answers]
 
 
-def evidence(filled: Answers, variables: Variables, ask: Callable[[Variables], Answers]) -> dict[str, list[dict]]:
-    """Return up to three sources by linkId, each ``{"reference": "Observation/1", "date": "2026-03-01"}``.
+def evidence(filled: Answers, variables: Variables, ask: Ask) -> dict[str, list[dict]]:
+    """Return up to three sources by linkId, newest first: ``{"reference": "Observation/1", "date": "2026-03-01"}``.
 
     Args:
         filled: what population answered.
@@ -30,27 +32,43 @@ def evidence(filled: Answers, variables: Variables, ask: Callable[[Variables], A
         ask: answers the same questions over other variables.
     """
     sources: dict[str, list[dict]] = {link: [] for link in filled}
+    found = list(_found(variables))
+    context = [one for one in variables.values() if kind(one) not in {"", "Bundle"}]
+    for link, resource in (
+        *_alone(filled, found, variables, ask),
+        *_of_the_launch(filled, context, variables, ask),
+    ):
+        sources[link].append(source(resource))
+    left = {link: filled[link] for link, named in sources.items() if not named}
+    for link, resource in _needed(left, [*context, *found], variables, ask):
+        sources[link].append(source(resource))
+    return {link: sorted(named, key=lambda one: one["date"], reverse=True)[:SHOWN] for link, named in sources.items()}
+
+
+def _alone(filled: Answers, found: list[dict], variables: Variables, ask: Ask) -> Iterator[tuple[str, dict]]:
+    """Yield what was found that gives the answer by itself, where the launch alone does not."""
     bare = ask({name: _only(value, None) for name, value in variables.items()})
-    waiting = {link for link, answer in filled.items() if bare.get(link) != answer}
-    for resource in _found(variables):
-        alone = ask({name: _only(value, resource) for name, value in variables.items()}) if waiting else {}
-        for link in waiting:
-            if alone.get(link) == filled[link] and len(sources[link]) < 3:
-                sources[link].append(source(resource))
-    for link, one in _from_context({link: filled[link] for link in filled.keys() - waiting}, variables, ask):
-        sources[link].append(one)
-    return sources
+    waiting = {link: answer for link, answer in filled.items() if bare.get(link) != answer}
+    for resource in found if waiting else ():
+        said = ask({name: _only(value, resource) for name, value in variables.items()})
+        yield from ((link, resource) for link, answer in waiting.items() if said.get(link) == answer)
 
 
-def _from_context(
-    filled: Answers, variables: Variables, ask: Callable[[Variables], Answers]
-) -> Iterator[tuple[str, dict]]:
-    """Yield the people of the launch without whom an answer is not found: who ordered, who is here."""
-    people = {local_reference(one): one for one in variables.values() if kind(one) == "Practitioner"}
-    for target, person in people.items() if filled else ():
+def _of_the_launch(filled: Answers, context: list[dict], variables: Variables, ask: Ask) -> Iterator[tuple[str, dict]]:
+    """Yield who ordered, where an answer is another without them, and what of the launch gives it by itself."""
+    yield from _needed(filled, [one for one in context if kind(one) == "Practitioner"], variables, ask)
+    for resource in (one for one in context if kind(one) != "Practitioner"):
+        held = {name: _only(one, None) for name, one in variables.items() if kind(one) == "Bundle" or one is resource}
+        said = ask(held)
+        yield from ((link, resource) for link, answer in filled.items() if said.get(link) == answer)
+
+
+def _needed(filled: Answers, resources: list[dict], variables: Variables, ask: Ask) -> Iterator[tuple[str, dict]]:
+    """Yield the resources without which an answer is another: a count, or a comparison, has several."""
+    for target, resource in {local_reference(one): one for one in resources}.items() if filled else ():
         without = {name: value for name, value in variables.items() if local_reference(as_dict(value)) != target}
         said = ask({name: _without(value, target) for name, value in without.items()})
-        yield from ((link, source(person)) for link, answer in filled.items() if said.get(link) != answer)
+        yield from ((link, resource) for link, answer in filled.items() if said.get(link) != answer)
 
 
 def _without(value: Any, target: str) -> Any:
