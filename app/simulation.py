@@ -15,7 +15,8 @@ from app.policies import Edition
 from app.storage import authorizations, hooks
 from app.storage.authorization_rows import granted_of
 from app.storage.tables import decisions, submissions
-from app.wiring import Service, new_id, new_number
+from app.wiring import Service as House
+from app.wiring import new_id, new_number
 from fhir_r4.problems import Problem
 from fhir_r4.wire import read_object
 from prior_auth.authorization import Item
@@ -93,7 +94,7 @@ def with_drafts(book: PolicyBook) -> PolicyBook:
     return PolicyBook(active, book.lists)
 
 
-def simulate(service: Service, edition: Edition, since: datetime | None, report: Report) -> Iterator[int]:
+def simulate(service: House, edition: Edition, since: datetime | None, report: Report) -> Iterator[int]:
     """Weigh the submissions since then once more, and yield how many are done; ``report`` grows with them."""
     for stored in _stored(service, since):
         try:
@@ -104,7 +105,7 @@ def simulate(service: Service, edition: Edition, since: datetime | None, report:
         yield report.submissions
 
 
-def _weigh(service: Service, edition: Edition, stored: _Stored, report: Report) -> None:
+def _weigh(service: House, edition: Edition, stored: _Stored, report: Report) -> None:
     submission = stored_submission(read_object(stored.request))
     if submission.change:
         report.unreadable["changes of an earlier request, which is weighed as it was first sent"] += 1
@@ -170,7 +171,7 @@ _ACTIONS = {
 }
 
 
-def _stored(service: Service, since: datetime | None) -> Iterator[_Stored]:
+def _stored(service: House, since: datetime | None) -> Iterator[_Stored]:
     """Yield the submissions in the order in which they came; each page is a transaction of its own."""
     keys = (submissions.c.received_at, submissions.c.id)
     after: Row | None = None
