@@ -95,23 +95,26 @@ class Profiles:
 
     def prepare(self, canonicals: Iterable[str]) -> None:
         """Compile the schemas of ``canonicals`` now, so that no request waits for it."""
+        found = (self.definitions.profile(canonical) for canonical in canonicals)
         with _nothing_collected():
-            for canonical in canonicals:
-                if (profile := self.definitions.profile(canonical)) is not None and profile.kind == "resource":
-                    self._measure(profile)
+            self._compile(profile for profile in found if profile is not None and profile.kind == "resource")
 
     def _measure(self, profile: Profile) -> Measure:
-        found = self._measures.get(profile.key)
-        if found is None:
-            with self._building:
-                found = self._measures.get(profile.key) or self._compiled(profile)
-                self._measures[profile.key] = found
-        return found
+        if profile.key not in self._measures:
+            self._compile([profile])
+        return self._measures[profile.key]
 
-    def _compiled(self, profile: Profile) -> Measure:
-        watches = self._tools.watches
-        schema = Draft202012Validator(self._schemas.of(profile), mask="a value", pattern_options=RegexOptions())
-        return Measure(schema, watches.of(profile), watches.again.of(profile))
+    def _compile(self, profiles: Iterable[Profile]) -> None:
+        """Compile what is not compiled yet, one thread at a time, into one schema."""
+        with self._building:
+            new = {profile.key: profile for profile in profiles if profile.key not in self._measures}
+            if not new:
+                return
+            together = self._schemas.together(new.values())
+            schema = Draft202012Validator(together, mask="a value", pattern_options=RegexOptions())
+            watches = self._tools.watches
+            for key, profile in new.items():
+                self._measures[key] = Measure(schema, key, watches.of(profile), watches.again.of(profile))
 
     def reach(self) -> list[str]:
         """Return the canonicals of what the operations' bodies hold, so that these can be prepared."""
@@ -133,7 +136,7 @@ class Profiles:
 
     def keeps_to_schema(self, resource: dict, profile: Profile) -> bool:
         """Tell whether a resource needs no closer look at its structure, values, slices and codes."""
-        return bool(self._measure(profile).schema.is_valid(resource))
+        return self._measure(profile).accepts(resource)
 
     def check(
         self,

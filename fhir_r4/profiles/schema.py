@@ -45,10 +45,17 @@ class Schemas:
 
     def of(self, profile: Profile) -> dict:
         """Return the schema of a resource's profile, or of an extension's."""
+        return self._shared.document(lambda: self._of_profile(profile))
+
+    def together(self, profiles: Iterable[Profile]) -> dict:
+        """Return one schema for several profiles, which share what is said of types: ``{key: value}`` is held to it."""
+        return self._shared.document(lambda: {"properties": {one.key: self._of_profile(one) for one in profiles}})
+
+    def _of_profile(self, profile: Profile) -> dict:
         root = self._definitions.root(profile)
         if profile.kind != "resource":
-            return self._shared.document(lambda: {"allOf": [self._of_type(profile)]})
-        return self._shared.document(lambda: self._whole(root, root, resource=profile.type, open_=True) | pinned(root))
+            return {"allOf": [self._of_type(profile)]}
+        return self._whole(root, root, resource=profile.type, open_=True) | pinned(root)
 
     def _whole(self, element: Element, root: Element, *, resource: str = "", open_: bool = False) -> dict:
         """Return the schema of an object with what is stated of it as a whole."""
@@ -95,11 +102,10 @@ class Schemas:
         schema["properties"] |= found
         if child.low and len(found) == 1:
             schema["required"] += found
-        elif child.low:
-            schema.setdefault("allOf", []).append(any_of([{"required": [spelling]} for spelling in found]))
-        if len(found) > 1:
-            alone = {s: {"properties": {other: False for other in found if other != s}} for s in found}
-            schema.setdefault("dependentSchemas", {}).update(alone)
+        elif child.low or len(found) > 1:
+            there = [{"required": [spelling]} for spelling in found]
+            one: Schema = {"oneOf": there} if there else False
+            schema.setdefault("allOf", []).append(one if child.low else {"if": {"anyOf": there}, "then": one})
 
     def _property(self, name: str, child: Element, type_: Type | None, root: Element, *, open_: bool) -> Schema:
         if child.high == 0 or (name in _EXTENSIONS and not child.slices):

@@ -42,13 +42,13 @@ def accepted(value: dict) -> Suspects:
 
 
 def refused(errors: Iterable[ValidationError], value: dict) -> Suspects:
-    """Return the suspects that the errors of a schema name in ``value``."""
+    """Return the suspects that the errors of a schema name in ``value``, which it was given under a key."""
     root = _Place()
     for number, error in enumerate(errors):
         if number == _MOST:
             return EVERYTHING
         place = root
-        for key in error.instance_path:
+        for key in error.instance_path[1:]:
             place = place.below.setdefault(key, _Place())
         for key in _unexpected(error.kind):
             place.below.setdefault(key, _Place()).whole = True

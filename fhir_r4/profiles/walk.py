@@ -42,12 +42,22 @@ class Measure:
     """What a resource is measured by under one profile: its schema, and what is left to look at then.
 
     Attributes:
-        again: the same where the resource was found in order under another profile.
+        schema: of several profiles, of which ``key`` is one.
+        again: what to look at where the resource was found in order under another profile.
     """
 
     schema: Draft202012Validator
+    key: str
     watch: Watch
     again: Watch
+
+    def accepts(self, value: dict) -> bool:
+        """Tell whether the schema has nothing against a value."""
+        return self.schema.is_valid({self.key: value})
+
+    def refused(self, value: dict) -> Suspects:
+        """Return what the schema has something against."""
+        return refused(self.schema.iter_errors({self.key: value}), value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +227,7 @@ class Walk:
             return EVERYTHING
         measure = self._tools.measure(profile)
         if not self._accepts(measure, value):
-            return refused(measure.schema.iter_errors(value), value)
+            return measure.refused(value)
         watch = measure.again if id(value) in self._looked_over else measure.watch
         if not watch.look(value, self, path, scope):
             return accepted(value)
@@ -229,7 +239,7 @@ class Walk:
         key = (id(value), id(measure))
         known = self._accepted.get(key)
         if known is None:
-            known = self._accepted[key] = measure.schema.is_valid(value)
+            known = self._accepted[key] = measure.accepts(value)
         return known
 
     @contextmanager
@@ -277,7 +287,7 @@ class Walk:
         if profile is None or profile.type != "Extension":
             return False
         measure = self._tools.measure(profile)
-        if not measure.schema.is_valid(entry.value):
+        if not measure.accepts(entry.value):
             return False
         if not measure.watch.look(entry.value, self, entry.path, around.scope):
             return False
