@@ -93,6 +93,7 @@ IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 MEMBER_NUMBER = "MB"
 ADJUDICATION = "http://terminology.hl7.org/CodeSystem/adjudication"
 PROCESS_PRIORITY = "http://terminology.hl7.org/CodeSystem/processpriority"
+ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 DATA_ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 ORIGINAL_URN = "urn:ietf:rfc:3986"
 

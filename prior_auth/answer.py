@@ -7,7 +7,7 @@ itself is the submitter's and is left out, unless a Task leads to it.
 Source: PAS 2.0.1 and 2.2.1, profile-pas-response-bundle, profile-pas-inquiry-response-bundle.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
@@ -62,6 +62,12 @@ class Writer(Manner):
         identity, more = f"{case.authorization.id}#inquiry", tasks(case, self.base, self.generation)
         return self._bundle(resource, case.submission, "profile-pas-inquiry-response-bundle", identity, more)
 
+    def inquiry_error(self, error: BusinessError, inquiry: Inquiry, identity: str) -> dict:
+        """Return what ``$inquire`` answers when it is not known who is asked, or about whom."""
+        resource = error_response(error, inquiry, identity, self)
+        bundle = self._bundle(resource, inquiry, "profile-pas-inquiry-response-bundle", identity)
+        return _RETURNED[self.generation](bundle)
+
     def empty_bundle(self, inquiry: Inquiry, withheld: Issue | None = None) -> dict:
         """Return a Bundle that says "nothing found" and is valid all the same (2.0.1: entry 1..*)."""
         said = withheld or Issue("not-found", "No authorization answers this inquiry.", None, "information")
@@ -77,7 +83,7 @@ class Writer(Manner):
         return {"fullUrl": f"urn:uuid:{identity}", "resource": operation_outcome([issue])}
 
     def _bundle(
-        self, resource: dict, submission: Submission, profile: str, identity: str, more: Sequence[dict] = ()
+        self, resource: dict, submission: Submission | Inquiry, profile: str, identity: str, more: Sequence[dict] = ()
     ) -> dict:
         """Put the ClaimResponse first, what we ask for next, and the requester's own entries behind it.
 
@@ -124,6 +130,14 @@ def _bundle_each(writer: Writer, cases: tuple[Case, ...], inquiry: Inquiry, with
         bundles[0] = _with(bundles[0], withheld, writer, inquiry)
     elif withheld:  # the profile wants a ClaimResponse first, and there is none to tell
         bundles = [{name: value for name, value in writer.empty_bundle(inquiry, withheld).items() if name != "meta"}]
+    return _parameters(bundles)
+
+
+def _in_parameters(bundle: dict) -> dict:
+    return _parameters([bundle])
+
+
+def _parameters(bundles: Iterable[dict]) -> dict:
     found = [{"name": "return", "resource": bundle} for bundle in bundles]
     return {"resourceType": "Parameters"} | ({"parameter": found} if found else {})
 
@@ -136,6 +150,11 @@ def _with(bundle: dict, withheld: Issue | None, writer: Writer, inquiry: Inquiry
     return bundle | {"entry": [first, writer.said(withheld, inquiry), *rest]}
 
 
+def _itself(bundle: dict) -> dict:
+    return bundle
+
+
+_RETURNED: Mapping[Generation, Callable[[dict], dict]] = {Generation.V2_0: _itself, Generation.V2_2: _in_parameters}
 _INQUIRY_ANSWER = {Generation.V2_0: _one_bundle, Generation.V2_2: _bundle_each}
 
 

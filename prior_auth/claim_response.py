@@ -10,6 +10,7 @@ from datetime import datetime
 from fhir_r4.generations import Generation
 from fhir_r4.resource import dicts, extension
 from fhir_r4.systems import (
+    ABSENT,
     CLAIM_RESPONSE_REVIEWER,
     ERROR_ELEMENT,
     ERROR_FOLLOWUP_ACTION,
@@ -26,6 +27,7 @@ from prior_auth.adjudication import SAID, header_adjudication
 from prior_auth.authorization import Authorization, Item
 from prior_auth.case import Case
 from prior_auth.decision import Basis
+from prior_auth.inquiry import Inquiry
 from prior_auth.item_response import granted_item, item_response
 from prior_auth.parties import BusinessError
 from prior_auth.submission import Submission
@@ -76,13 +78,18 @@ def claim_response(case: Case, profile: str, manner: Manner) -> dict:
     return resource
 
 
-def error_response(error: BusinessError, submission: Submission, identity: str, manner: Manner) -> dict:
-    """Return what is said of a readable request that cannot be worked on."""
+def error_response(error: BusinessError, asked: Submission | Inquiry, identity: str, manner: Manner) -> dict:
+    """Return what is said of a readable request that cannot be worked on; behind an inquiry there is no Claim."""
     said = {"outcome": "error", "disposition": error.say, "error": [_error(error, manner)]}
-    return _head(submission, identity, RESPONSE, manner) | said
+    if isinstance(asked, Inquiry):
+        return _head(asked, identity, INQUIRY, manner) | {"request": _NO_CLAIM} | said
+    return _head(asked, identity, RESPONSE, manner) | said
 
 
-def _head(submission: Submission, identity: str, profile: str, manner: Manner) -> dict:
+_NO_CLAIM = {"extension": [{"url": ABSENT, "valueCode": "not-applicable"}]}
+
+
+def _head(submission: Submission | Inquiry, identity: str, profile: str, manner: Manner) -> dict:
     claim = submission.claim.resource
     own = {"system": f"{manner.base}/ClaimResponse", "value": identity}
     return {

@@ -14,6 +14,22 @@ from fhir_r4.systems import ITEM_TRACE_NUMBER
 from prior_auth.authorization import Authorization, Item
 from prior_auth.change import certification_types
 from prior_auth.inquiry import Example, Inquiry, key
+from prior_auth.parties import BusinessError, insurer, no_member
+from rules.directory import Payer
+from rules.ports import Directory
+
+
+def asked_about(inquiry: Inquiry, directory: Directory) -> tuple[Payer, list[str]] | BusinessError:
+    """Find the insurer, and the numbers under which it knows the person of the inquiry; or say who is not known.
+
+    Of a number that is another person's, by the birth date, no more is said than of one that is nobody's.
+    """
+    payer = insurer(inquiry.insurer, directory)
+    if isinstance(payer, BusinessError):
+        return payer
+    known = ((number, directory.member(payer, number)) for number in inquiry.member_ids)
+    numbers = [number for number, one in known if one and inquiry.birth_date in {None, one.birth_date.isoformat()}]
+    return (payer, numbers) if numbers else no_member(f"{inquiry.patient.path}.identifier")
 
 
 class Answer(Enum):

@@ -18,7 +18,6 @@ from fhir_r4.resource import (
     extension,
     extensions,
     identifier,
-    identifiers,
     reference,
     text_of,
 )
@@ -107,7 +106,6 @@ class Inquiry:
     patient: Entry
     insurer: Entry
     provider: Entry
-    payer_identifiers: tuple[Identifier, ...]
     member_ids: tuple[str, ...]
     birth_date: str | None
     npis: frozenset[str]
@@ -117,6 +115,10 @@ class Inquiry:
     diagnoses: frozenset[tuple[str, str]]
     certification: frozenset[str]
     examples: tuple[Example, ...]
+
+    @property
+    def claim(self) -> Entry:
+        return self.entries[0]
 
     @property
     def by_number(self) -> bool:
@@ -137,7 +139,6 @@ def read_inquiry(body: dict, *, lenient: bool = False) -> Inquiry:
     return Inquiry(
         entries=entries,
         **party,
-        payer_identifiers=identifiers(party["insurer"].resource),
         member_ids=member_ids(party["patient"].resource, coverage.resource if coverage else {}),
         birth_date=text_of(party["patient"].resource.get("birthDate")),
         npis=frozenset(provider_npis(entries)),

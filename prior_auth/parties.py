@@ -54,12 +54,9 @@ class Parties:
 
 def parties(submission: Submission, directory: Directory, now: datetime) -> Parties | BusinessError:
     """Find payer, member and provider in the directory, or say which is not there (pas.md §3.5)."""
-    payer = directory.payer(identifiers(submission.insurer.resource))
-    if payer is None:
-        path = f"{submission.insurer.path}.identifier"
-        if not identifiers(submission.insurer.resource):
-            return BusinessError("T4", "C", "2010A-NM109", path, "The insurer has no identifier.")
-        return BusinessError("79", "C", "2010A-NM109", path, "The insurer is none that is served here.")
+    payer = insurer(submission.insurer, directory)
+    if isinstance(payer, BusinessError):
+        return payer
     asking = list(islice(_requestor_npis(submission), MOST_NUMBERS))
     requester = next((found for npi in asking if (found := directory.provider(npi))), None)
     if requester is None:
@@ -74,6 +71,19 @@ def parties(submission: Submission, directory: Directory, now: datetime) -> Part
     others = {npi for item in submission.items if (npi := item.along.performer)} - {requester.npi}
     performers = (directory.provider(npi) for npi in sorted(others)[:MOST_NUMBERS])
     return Parties(payer, member, {one.npi: one for one in (requester, *performers) if one}, requester)
+
+
+def insurer(entry: Entry, directory: Directory) -> Payer | BusinessError:
+    """Find the payer that is asked, or say that it is none of this installation's."""
+    named, path = identifiers(entry.resource), f"{entry.path}.identifier"
+    if not named:
+        return BusinessError("T4", "C", "2010A-NM109", path, "The insurer has no identifier.")
+    said = BusinessError("79", "C", "2010A-NM109", path, "The insurer is none that is served here.")
+    return directory.payer(named) or said
+
+
+def no_member(path: str) -> BusinessError:
+    return BusinessError("75", "C", "2010C-NM109", path, "No member was found under this number.")
 
 
 def speaks_for(submission: Submission, organizations: Iterable[Identifier]) -> bool:
@@ -107,7 +117,7 @@ def _member(submission: Submission, payer: Payer, directory: Directory, now: dat
     member = next((one for number in submission.member_ids if (one := directory.member(payer, number))), None)
     if member is None:
         path = f"{submission.patient.path}.identifier"
-        return BusinessError("75", "C", "2010C-NM109", path, "No member was found under this number.")
+        return no_member(path)
     return _not_theirs(submission, payer, member, now) or member
 
 

@@ -10,14 +10,15 @@ from app.api.door import fhir, read_body
 from app.current import the_service
 from app.security import bearer
 from app.storage import authorizations
-from app.wiring import Service
+from app.wiring import Service, new_id
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Issue
 from prior_auth.answer import Writer
 from prior_auth.authorization import Authorization
 from prior_auth.case import Case
-from prior_auth.inquire import Answer, Asker, OnFile, answers
+from prior_auth.inquire import Answer, Asker, OnFile, answers, asked_about
 from prior_auth.inquiry import Inquiry, read_inquiry
+from prior_auth.parties import BusinessError
 from prior_auth.submission import stored_submission
 from rules.directory import Payer
 
@@ -35,17 +36,19 @@ def inquire(generation: Generation) -> Response:
     body = read_body(service.config.fhir_limit_bytes)
     inquiry = read_inquiry(body, lenient=not client.strict)
     admission.admit(body, admission.INQUIRE, generation, strict=client.strict)
-    payer = service.directory.payer(inquiry.payer_identifiers)
-    asker = Asker(client.id, client.organizations)
-    cases, withheld = _cases(service, inquiry, payer, asker) if payer else ([], None)
     writer = Writer(generation, service.fhir_base(generation), service.now())
+    known = asked_about(inquiry, service.directory)
+    if isinstance(known, BusinessError):
+        return fhir(writer.inquiry_error(known, inquiry, new_id()))
+    cases, withheld = _cases(service, inquiry, *known, Asker(client.id, client.organizations))
     return fhir(writer.inquiry_answer(cases, inquiry, withheld))
 
 
-def _cases(service: Service, inquiry: Inquiry, payer: Payer, asker: Asker) -> tuple[list[Case], Issue | None]:
+def _cases(
+    service: Service, inquiry: Inquiry, payer: Payer, numbers: list[str], asker: Asker
+) -> tuple[list[Case], Issue | None]:
     """Return what answers the inquiry, and what is to be said of what does but is withheld."""
     with service.database.reading() as connection:
-        numbers = [number for number in inquiry.member_ids if _is_the_person(service, payer, number, inquiry)]
         held = authorizations.of_member(connection, payer.id, numbers)
         ever = authorizations.numbers_of(connection, [one.id for one in held]) if inquiry.by_number else {}
         found = [(one, answers(_on_file(connection, one, ever.get(one.id)), inquiry, asker)) for one in held]
@@ -70,8 +73,3 @@ def _withheld(payer: Payer) -> Issue:
     """Say that something is not told, and nothing of what it is (2.2.1 spec-49, -50)."""
     call = f" Please call {payer.phone}." if payer.phone else " Please call the insurer."
     return Issue("suppressed", f"Authorizations of this member are not shown to you.{call}", None, "warning")
-
-
-def _is_the_person(service: Service, payer: Payer, member_id: str, inquiry: Inquiry) -> bool:
-    member = service.directory.member(payer, member_id)
-    return member is not None and inquiry.birth_date in {None, member.birth_date.isoformat()}

@@ -1,7 +1,8 @@
 """How does one see that every must-support element can be answered with? Requests that together bring each of them out.
 
 In each generation: a request of two services, one certified by policy and one that a person asks more about, then
-certifies less of; updates in between; an inquiry while it is pended and one after; and a member whom nobody knows.
+certifies less of; updates in between; an inquiry while it is pended and one after; and, submitted and asked about, a
+member whom nobody knows.
 """
 
 from dataclasses import dataclass
@@ -17,10 +18,9 @@ from fhir_r4.resource import as_dict, dicts, extension
 from fhir_r4.systems import ADMINISTRATION_REFERENCE_NUMBER
 
 NOT_SHOWN = {
-    "ClaimResponse.request.extension:DataAbsentReason": "every case here has its request, so the reference is there",
-    "ClaimResponse.error": "an inquiry that cannot be worked on finds nothing, and says so",
+    "ClaimResponse.request.extension:DataAbsentReason": "what was submitted is there, so the reference is there",
 }
-"""Elements that no answer of ours has in any situation; the second in answers to inquiries only."""
+"""Elements that no answer of ours to a submission has in any situation."""
 
 
 class Desk(Protocol):
@@ -67,6 +67,7 @@ def answers(desk: Desk, generation: Generation, records: Records, base: str, now
     _without_answers(lacking)
     told.append(desk.submit(generation, lacking))
     told.append(desk.inquire(generation, _again(inquiry, now)))
+    told.append(desk.inquire(generation, of_nobody(inquiry, now)))
     return told
 
 
@@ -74,15 +75,9 @@ def table(generation: Generation, told: list[Any]) -> list[Row]:
     """Return what the answers show, by profile."""
     rows = []
     for profile, (total, lacking) in missing(generation, told).items():
-        reasoned = tuple(one for one in lacking if _reason(one, profile))
+        reasoned = tuple(one for one in lacking if profile == "profile-claimresponse" and one in NOT_SHOWN)
         rows.append(Row(generation, profile, total, tuple(one for one in lacking if one not in reasoned), reasoned))
     return rows
-
-
-def _reason(path: str, profile: str) -> str | None:
-    if path.startswith("ClaimResponse.error"):
-        return NOT_SHOWN["ClaimResponse.error"] if profile == "profile-claiminquiryresponse" else None
-    return NOT_SHOWN.get(path)
 
 
 def marked(generation: Generation) -> int:

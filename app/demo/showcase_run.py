@@ -98,7 +98,7 @@ def _as_table(rows: list[Row]) -> Table:
         shown.add_column(heading)
     for row in rows:
         present = row.total - len(row.missing) - len(row.reasoned)
-        why = {NOT_SHOWN.get(one, NOT_SHOWN["ClaimResponse.error"]) for one in row.reasoned}
+        why = {NOT_SHOWN[one] for one in row.reasoned}
         reasons = f"{len(row.reasoned)}: {'; '.join(sorted(why))}" if why else ""
         shown.add_row(row.profile, str(row.total), str(present), ", ".join(row.missing), reasons)
     return shown

@@ -114,7 +114,40 @@ def test_who_knows_nothing_of_the_person_is_not_told_that_there_is_something(hou
     asking = a_clinic_of_its_own(house)
     entry(asking, "Patient")["birthDate"] = "1951-02-01"
     answer = house.inquire(asking, version, token=house.token(READ, "elsewhere"))
-    assert [one["code"] for one in outcomes(answer, version)] == ([] if version == "2.2" else ["not-found"])
+    entry(asking, "Patient")["identifier"][0]["value"] = "nobody-s"
+    entry(asking, "Coverage").pop("identifier", None)
+    entry(asking, "Coverage")["subscriberId"] = "nobody-s"
+    of_nobody = house.inquire(asking, version, token=house.token(READ, "elsewhere"))
+    (told,), (as_told,) = responses(answer, version), responses(of_nobody, version)
+    assert outcomes(answer, version) == []
+    assert told["error"] == as_told["error"]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("kind", "identifiers", "code"),
+    [
+        ("Patient", [{"system": "https://clinic.example.org/members", "value": "nobody-s"}], "75"),
+        ("Organization", [{"system": "https://other.example.org/insurers", "value": "1"}], "79"),
+    ],
+)
+def test_an_inquiry_about_nobody_known_is_a_business_error_with_no_claim_behind_it(
+    house, version, kind, identifiers, code
+):
+    asking = an_inquiry_bundle()
+    claim = entry(asking, "Claim")
+    wanted = {"Patient": "patient", "Organization": "insurer"}[kind]
+    for one in asking["entry"]:
+        if one["fullUrl"].endswith(claim[wanted]["reference"]):
+            one["resource"]["identifier"] = identifiers
+    entry(asking, "Coverage").pop("identifier", None)
+    entry(asking, "Coverage")["subscriberId"] = "nobody-s"
+    answer = house.inquire(asking, version)
+    (bundle,), (told,) = bundles(answer, version), responses(answer, version)
+    assert_profiled(bundle, version)
+    assert (told["outcome"], told["error"][0]["code"]["coding"][0]["code"]) == ("error", code)
+    assert told["request"]["extension"][0]["valueCode"] == "not-applicable"
+    assert bundle["entry"][0]["resource"] == told
 
 
 @BOTH
