@@ -5,7 +5,7 @@ The most pressing come first: a client that takes few cards gets those.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cds_hooks import cards
@@ -49,11 +49,15 @@ def _topic(scene: Scene, code: str, payer: Payer, orders: Sequence[Order]) -> To
 
 @dataclass(frozen=True, slots=True)
 class _Advised:
-    """One piece of a policy's advice, and the orders that it is for."""
+    """One piece of a policy's advice, and the orders that it is for, by reference."""
 
     said: Counsel
     weighed: Weighed
-    orders: list[Order]
+    by_reference: dict[str, Order] = field(default_factory=dict)
+
+    @property
+    def orders(self) -> list[Order]:
+        return list(self.by_reference.values())
 
 
 def _from_policies(scene: Scene, weighed: Sequence[Weighed]) -> Iterator[dict]:
@@ -62,9 +66,8 @@ def _from_policies(scene: Scene, weighed: Sequence[Weighed]) -> Iterator[dict]:
         if one.policy and one.insured.payer and one.insured.member and one.information.covered != "indeterminate":
             for said in counsel(one.policy, one.outcome):
                 if _applies(said, one):
-                    kept = found.setdefault((one.insured.payer.id, said), _Advised(said, one, []))
-                    if one.order not in kept.orders:
-                        kept.orders.append(one.order)
+                    kept = found.setdefault((one.insured.payer.id, said), _Advised(said, one))
+                    kept.by_reference.setdefault(one.order.reference, one.order)
     for advised in found.values():
         yield from _card(scene, advised)
 
@@ -134,17 +137,15 @@ def _network(scene: Scene, weighed: Sequence[Weighed]) -> Iterator[dict]:
     """Say when the performer is known and not in the plan's network."""
     if not scene.request.wants("network"):
         return
-    outside: dict[str, tuple[Payer, list[Order]]] = {}
+    outside: dict[str, tuple[Payer, dict[str, Order]]] = {}
     for one in weighed:
         performer, payer = one.order.performer, one.insured.payer
         if performer and payer and one.insured.member and _is_outside(performer, scene):
-            orders = outside.setdefault(payer.id, (payer, []))[1]
-            if one.order not in orders:
-                orders.append(one.order)
+            outside.setdefault(payer.id, (payer, {}))[1].setdefault(one.order.reference, one.order)
     for payer, orders in outside.values():
         contact = f" Ask for one in the network: {payer.phone}." if payer.phone else ""
         yield cards.instructions(
-            _topic(scene, "network", payer, orders),
+            _topic(scene, "network", payer, list(orders.values())),
             f"The performer is not in the network of {payer.name}",
             f"The plan may cover less, or nothing, of what is done outside of its network.{contact}",
             "warning",

@@ -5,7 +5,7 @@ order behind an appointment, or offered by the clinician as billing options (CRD
 none has to be there (conf-12).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -36,25 +36,35 @@ Local = Callable[[str], str | None]
 BILLING_OPTIONS = f"{CRD}/StructureDefinition/ext-billing-options"
 ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-reference"
 
+Paths = tuple[tuple[str, ...], ...]
+
+
+def _paths(*written: str) -> Paths:
+    return tuple(tuple(one.split(".")) for one in written)
+
+
 _CODES = {  # where each kind carries its codes
-    "Appointment": ("serviceType", "appointmentType"),
-    "CommunicationRequest": ("category",),
-    "DeviceRequest": ("codeCodeableConcept",),
-    "Encounter": ("serviceType", "type"),
-    "MedicationRequest": ("medicationCodeableConcept",),
-    "NutritionOrder": ("oralDiet.type", "supplement.type", "enteralFormula.baseFormulaType"),
-    "ServiceRequest": ("code",),
-    "VisionPrescription": ("lensSpecification.product",),
+    "Appointment": _paths("serviceType", "appointmentType"),
+    "CommunicationRequest": _paths("category"),
+    "DeviceRequest": _paths("codeCodeableConcept"),
+    "Encounter": _paths("serviceType", "type"),
+    "MedicationRequest": _paths("medicationCodeableConcept"),
+    "NutritionOrder": _paths("oralDiet.type", "supplement.type", "enteralFormula.baseFormulaType"),
+    "ServiceRequest": _paths("code"),
+    "VisionPrescription": _paths("lensSpecification.product"),
 }
 _CODED = {"DeviceRequest": ("codeReference", "type"), "MedicationRequest": ("medicationReference", "code")}
 ORDERS = frozenset(_CODES) - {"Appointment", "Encounter"}
-_DAYS = (
+_DAYS = _paths(
     "occurrenceDateTime", "occurrencePeriod.start", "occurrenceTiming.event", "start", "requestedPeriod.start",
     "period.start", "dateTime", "authoredOn", "dateWritten", "created",
 )  # fmt: skip
-_PERFORMERS = ("performer", "dispenseRequest.performer", "participant.individual", "participant.actor", "recipient")
-_REQUESTERS = ("requester", "orderer", "prescriber")
-_PATIENTS = ("subject", "patient")
+_PERFORMERS = _paths(
+    "performer", "dispenseRequest.performer", "participant.individual", "participant.actor", "recipient"
+)
+_REQUESTERS = _paths("requester", "orderer", "prescriber")
+_PATIENTS = _paths("subject", "patient")
+_INSURANCES = _paths("insurance")
 _NOBODY = frozenset({"Patient", "RelatedPerson", "Location"})
 _OVER = frozenset({"revoked", "entered-in-error", "completed", "cancelled", "stopped"})
 
@@ -106,10 +116,10 @@ def read_order(resource: dict, find: Find, performer: str | None = None, *, loca
         day=_day(resource),
         performer=performer or next((who for one in both for who in _people(one, _PERFORMERS, local)), None),
         title=next((name for name in named if name), kind(resource)),
-        insurances=tuple(dict.fromkeys(local(target) or target for target in _targets(resource, "insurance"))),
+        insurances=tuple(dict.fromkeys(local(target) or target for target in _targets(resource, _INSURANCES))),
         based_on=tuple(local(target) or target for target in basis(resource)),
         requester=next((who for one in both for who in _people(one, _REQUESTERS, local)), None),
-        patient=next((local(target) for path in _PATIENTS for target in _targets(resource, path)), None),
+        patient=next((local(target) for target in _targets(resource, _PATIENTS)), None),
     )
 
 
@@ -148,27 +158,26 @@ def by_number(npi: str) -> str:
     return f"{NPI}|{npi}"
 
 
-def _people(resource: dict, paths: Iterable[str], local: Local) -> Iterator[str]:
+def _people(resource: dict, paths: Paths, local: Local) -> Iterator[str]:
     """Yield who shall do it, or has ordered it, the most certain first: by reference, else by number."""
-    for path in paths:
-        for named in _at(resource, path):
-            target = reference(named)
-            if target and not target.startswith("#"):
-                target = local(target) or target
-                if target.partition("/")[0] not in _NOBODY:
-                    yield target
-            else:
-                within = identifiers(contained(resource, target)) if target else ()
-                yield from (by_number(one.value) for one in (*identifiers(named), *within) if one.system == NPI)
+    for named in _at(resource, paths):
+        target = reference(named)
+        if target and not target.startswith("#"):
+            target = local(target) or target
+            if target.partition("/")[0] not in _NOBODY:
+                yield target
+        else:
+            within = identifiers(contained(resource, target)) if target else ()
+            yield from (by_number(one.value) for one in (*identifiers(named), *within) if one.system == NPI)
 
 
 def _concepts(resource: dict, find: Find) -> Iterator[dict]:
     """Yield the resource's CodeableConcepts, then the billing options that it offers."""
-    concepts = [as_dict(one) for path in _CODES.get(kind(resource), ()) for one in _at(resource, path)]
+    concepts = [as_dict(one) for one in _at(resource, _CODES.get(kind(resource), ()))]
     element, code = _CODED.get(kind(resource), ("", ""))
     if target := reference(resource.get(element)):
         held = contained(resource, target) if target.startswith("#") else find(target) or {}
-        concepts += [as_dict(one) for one in _at(held, code)]
+        concepts += [as_dict(one) for one in _at(held, _paths(code))]
         concepts += _billing(held)
     yield from concepts
     for holder in (*concepts, resource):
@@ -179,18 +188,22 @@ def _billing(holder: dict) -> list[dict]:
     return [as_dict(value_of(one)) for one in extensions(holder, BILLING_OPTIONS)]
 
 
-def _at(resource: Any, path: str) -> list[Any]:
-    """Return what stands at a path of elements, each of which may repeat."""
-    element, _, below = path.partition(".")
-    held = resource.get(element) if isinstance(resource, dict) else None
-    found = [one for one in held if one is not None] if isinstance(held, list) else [] if held is None else [held]
-    return [one for holder in found for one in _at(holder, below)] if below else found
+def _at(resource: dict, paths: Paths) -> Iterator[Any]:
+    """Yield what stands at these paths of elements, each of which may repeat."""
+    for path in paths:
+        if path[0] in resource:
+            found: list[Any] = [resource]
+            for step in path:
+                found = [one for holder in found for one in _each(as_dict(holder).get(step))]
+            yield from found
 
 
-def _targets(resource: dict, path: str) -> Iterator[str]:
-    for one in _at(resource, path):
-        if target := reference(one):
-            yield target
+def _each(value: Any) -> list[Any]:
+    return [one for one in (value if isinstance(value, list) else [value]) if one is not None]
+
+
+def _targets(resource: dict, paths: Paths) -> Iterator[str]:
+    return filter(None, map(reference, _at(resource, paths)))
 
 
 def _display(codes: tuple[Coding, ...]) -> str | None:
@@ -198,10 +211,9 @@ def _display(codes: tuple[Coding, ...]) -> str | None:
 
 
 def _day(resource: dict) -> date | None:
-    for path in _DAYS:
-        for value in _at(resource, path):
-            try:
-                return date.fromisoformat((text_of(value) or "")[:10])
-            except ValueError:
-                continue
+    for value in _at(resource, _DAYS):
+        try:
+            return date.fromisoformat((text_of(value) or "")[:10])
+        except ValueError:
+            continue
     return None
