@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, insert, or_, select, union_all
 
 from app.storage.hooks import assertions_called
 from app.storage.tables import (
+    MEASURED_OR_NOT,
     coverage_assertions,
     crd_metrics,
     hook_feedback,
@@ -23,8 +24,6 @@ from cds_hooks.feedback import Feedback
 from rules.assertion import CoverageAssertion
 
 MOST = 100
-_MEASURED_OR_NOT = (hook_invocations.c.measured_at.is_not(None), hook_invocations.c.measured_at.is_(None))
-"""Calls whose measures are taken have indexes for searches; of the others there are few."""
 _CALL = tuple(column for column in hook_invocations.c if column.name not in {"request", "response"})
 
 
@@ -59,7 +58,7 @@ def found(connection: Connection, search: Search) -> list[Any]:
     query = select(*_CALL).where(*search.conditions())
     if query.whereclause is None:
         return []
-    either = union_all(*(query.where(state) for state in _MEASURED_OR_NOT))
+    either = union_all(*(query.where(state) for state in MEASURED_OR_NOT))
     return list(connection.execute(either.order_by(either.selected_columns.received_at.desc()).limit(MOST)))
 
 

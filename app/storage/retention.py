@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, no
 
 from app.storage import holds
 from app.storage.tables import (
+    MEASURED_OR_NOT,
     attachments,
     authorizations,
     coverage_assertions,
@@ -41,7 +42,7 @@ class Batch:
 
 def purge_hooks(connection: Connection, before: datetime, today: date, actor: str, now: datetime) -> Batch:
     """Take the payloads of hook calls received before; calls whose promises have all run out go as a whole."""
-    old = hook_invocations.c.received_at < before
+    old = or_(*(and_(hook_invocations.c.received_at < before, state) for state in MEASURED_OR_NOT))
     full = func.length(hook_invocations.c.request) > 0
     promised = select(coverage_assertions.c.invocation_id)
     held = promised.where(holds.member_is_held(coverage_assertions.c.payer, coverage_assertions.c.member_id))

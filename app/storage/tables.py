@@ -126,7 +126,7 @@ hook_invocations = Table(
     Column("service", String(64), nullable=False),
     Column("hook_instance", Text, nullable=False),
     Column("generation", String(8), nullable=False),
-    Column("received_at", Moment, nullable=False, index=True),
+    Column("received_at", Moment, nullable=False),
     Column("answered_at", Moment, nullable=False),
     Column("request", LargeBinary, nullable=False, comment="as received, without the EHR's token"),
     Column("response", LargeBinary, nullable=False),
@@ -136,9 +136,13 @@ hook_invocations = Table(
     Column("reads", JSON(none_as_null=True), comment="what became of the token, and how many resources were read"),
     Column("measured_at", Moment, comment="when its measures were taken, off the request's path"),
     Index("ix_hook_invocations_unmeasured", "received_at", **_where("measured_at IS NULL")),
-    Index(None, "hook_instance", **_where("measured_at IS NOT NULL")),  # written with the measures, off the call's path
-    Index(None, "member_id", **_where("measured_at IS NOT NULL")),
+    *(  # written with the measures, off the call's path
+        Index(None, name, **_where("measured_at IS NOT NULL")) for name in ("received_at", "hook_instance", "member_id")
+    ),
 )
+
+MEASURED_OR_NOT = (hook_invocations.c.measured_at.is_not(None), hook_invocations.c.measured_at.is_(None))
+"""Calls by whether their measures are taken: each has indexes of its own, for statements that say which they mean."""
 
 hook_orders = Table(
     "hook_orders",

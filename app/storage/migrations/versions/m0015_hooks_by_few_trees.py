@@ -9,12 +9,12 @@ branch_labels = None
 depends_on = None
 
 _CALLS = "hook_invocations"
-_SEARCHED = ("hook_instance", "member_id")
+_SEARCHED = ("received_at", "hook_instance", "member_id")
 _CLUSTERED = ("spent_assertions", "coverage_assertions")
 
 
 def upgrade() -> None:
-    for name in ("hook_instance", "member_id", "measured_at_received_at"):
+    for name in (*_SEARCHED, "measured_at_received_at"):
         op.drop_index(op.f(f"ix_{_CALLS}_{name}"), _CALLS)
     for name in _SEARCHED:
         _index(op.f(f"ix_{_CALLS}_{name}"), name, "measured_at IS NOT NULL")
