@@ -16,7 +16,7 @@ PACKAGE, NEXT_QUESTION = "Questionnaire/$questionnaire-package", "Questionnaire/
 LOG_ERRORS, SUBSCRIBE = "Questionnaire/$log-questionnaire-errors", "Subscription"
 MOST = 200  # that are kept of what is let pass
 _MOST_VALUES = 60_000  # looked at closely for one request: less than half a second
-_DOORS = (  # profiles of PAS, and types of FHIR itself, that most requests are made of
+_DOORS = (  # profiles of PAS, and of the guides it stands on, and types of FHIR itself, that most requests are made of
     "profile-pas-request-bundle",
     "profile-pas-inquiry-request-bundle",
     "profile-claim",
@@ -35,6 +35,28 @@ _DOORS = (  # profiles of PAS, and types of FHIR itself, that most requests are 
     "profile-servicerequest",
     "profile-devicerequest",
     "profile-medicationrequest",
+    "extension-documentInformation",
+    "extension-itemTraceNumber",
+    "extension-serviceItemRequestType",
+    "extension-certificationType",
+    "extension-requestedService",
+)
+_ORDERS = (  # of CRD: what a form says it was filled in for
+    "profile-coverage",
+    "profile-devicerequest",
+    "profile-medicationrequest",
+    "profile-organization",
+    "profile-patient",
+    "profile-practitioner",
+    "profile-servicerequest",
+)
+_CLINICAL = (
+    "us-core-coverage",
+    "us-core-observation-clinical-result",
+    "us-core-organization",
+    "us-core-patient",
+    "us-core-practitioner",
+    "us-core-questionnaireresponse",
 )
 _TYPES = (
     "Bundle",
@@ -49,21 +71,33 @@ _TYPES = (
     "DeviceRequest",
     "ServiceRequest",
     "MedicationRequest",
+    "Condition",
     "DocumentReference",
+    "Observation",
+    "Procedure",
     "Questionnaire",
     "QuestionnaireResponse",
     "OperationOutcome",
 )
 _CORE = "http://hl7.org/fhir/StructureDefinition"
 _PAS = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition"
+_CRD = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition"
+_DTR = "http://hl7.org/fhir/us/davinci-dtr/StructureDefinition"
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
+_READY = (
+    *(received for received, _answered in OPERATIONS.values()),
+    *(f"{_PAS}/{name}" for name in _DOORS),
+    *(f"{_CRD}/{name}" for name in _ORDERS),
+    f"{_DTR}/qr-context",
+    *(f"{_US_CORE}/{name}" for name in _CLINICAL),
+    *(f"{_CORE}/{name}" for name in _TYPES),
+)
 
 
 def prepare() -> None:
     """Compile now what the doors judge by, so that no request waits for it."""
     for generation in Generation:
-        profiles = committed(generation)
-        named = [canonical for pair in OPERATIONS.values() for canonical in pair[:1]]
-        profiles.prepare([*named, *(f"{_PAS}/{name}" for name in _DOORS), *(f"{_CORE}/{name}" for name in _TYPES)])
+        committed(generation).prepare(_READY)
 
 
 def admit(body: dict, operation: str, generation: Generation, *, strict: bool) -> tuple[Issue, ...]:

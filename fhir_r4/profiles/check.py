@@ -97,7 +97,9 @@ class Profiles:
         """Compile the schemas of ``canonicals`` now, so that no request waits for it."""
         found = (self.definitions.profile(canonical) for canonical in canonicals)
         with _nothing_collected():
-            self._compile(profile for profile in found if profile is not None and profile.kind == "resource")
+            self._compile(
+                one for one in found if one is not None and (one.kind == "resource" or one.type == "Extension")
+            )
 
     def _measure(self, profile: Profile) -> Measure:
         if profile.key not in self._measures:
