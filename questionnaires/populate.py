@@ -6,37 +6,24 @@ carries where it came from (DTR, extension information-origin).
 Source: SDC 4.0.0 "Expression-based population"; DTR 2.0.1 and 2.2.0, "Questionnaire population".
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fhir_r4.path import compiled
-from fhir_r4.resource import as_dict, dicts, extension, extensions, text_of
+from fhir_r4.resource import as_dict, dicts, extension, text_of
 from fhir_r4.systems import (
     CALCULATED_EXPRESSION,
     CANDIDATE_EXPRESSION,
     INFORMATION_ORIGIN,
     INITIAL_EXPRESSION,
+    ITEM_POPULATION_CONTEXT,
     VARIABLE,
 )
 from questionnaires.answering import answer_of, answers
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
-
-FHIRPATH = frozenset({"text/fhirpath"})
-QUERY = "application/x-fhir-query"
-Variables = Mapping[str, Any]
-
-_TOKEN = re.compile(r"\{\{(.+?)\}\}")
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A variable of the form, or of one of its items, that is to be asked of the EHR."""
-
-    name: str
-    template: str
+from questionnaires.repeating import members, repeated
+from questionnaires.scopes import Variables, inside, listed, name_of, seen, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,59 +39,38 @@ class Empty:
     failed: bool = False
 
 
-def queries(form: dict) -> Iterator[Query]:
-    """Yield the form's x-fhir-query variables, those of its items too: their names hold in the whole form here."""
-    for variable in _variables(form):
-        expression = as_dict(variable.get("valueExpression"))
-        name, query = text_of(expression.get("name")), text_of(expression.get("expression"))
-        if name and query and expression.get("language") == QUERY:
-            yield Query(name, query)
-
-
-def _variables(form: dict) -> Iterator[dict]:
-    for element in (form, *questions(form).values()):
-        yield from extensions(element, VARIABLE)
-
-
-def fill_query(template: str, variables: Variables) -> str | None:
-    """Return the FHIR search with its ``{{tokens}}`` replaced; None where one of them has no value.
-
-    >>> fill_query("Observation?patient={{%patient.id}}&_count=1", {"patient": {"resourceType": "Patient", "id": "p1"}})
-    'Observation?patient=p1&_count=1'
-    """
-    filled = template
-    for token in _TOKEN.findall(template):
-        values = [str(value) for value in compiled(token)({}, variables)]
-        if not values:
-            return None
-        filled = filled.replace("{{" + token + "}}", ",".join(values))
-    return filled
-
-
 @dataclass(frozen=True, slots=True)
 class Asks:
-    """Which questions of a form are filled, and by which expression, each by linkId; with the form's own variables."""
+    """Which questions of a form are filled, and by which expression, each by linkId.
+
+    Attributes:
+        lists: by which list of the record a group repeats.
+        scoped: items with variables of their own.
+    """
 
     questions: Mapping[str, dict]
     initial: Mapping[str, dict]
     calculated: Mapping[str, dict]
-    variables: tuple[dict, ...] = ()
+    lists: Mapping[str, dict] = field(default_factory=dict)
+    scoped: frozenset[str] = frozenset()
 
     def only(self, wanted: Callable[[dict], bool]) -> "Asks":
         """Return the same with the expressions that are wanted."""
-        initial, calculated = (
-            {link: one for link, one in held.items() if wanted(one)} for held in (self.initial, self.calculated)
+        initial, calculated, lists = (
+            {link: one for link, one in held.items() if wanted(one)}
+            for held in (self.initial, self.calculated, self.lists)
         )
-        return replace(self, initial=initial, calculated=calculated)
+        return replace(self, initial=initial, calculated=calculated, lists=lists)
 
 
 def asks_of(form: dict) -> Asks:
     items = questions(form)
-    initial, calculated = (
+    initial, calculated, lists = (
         {link: found for link, item in items.items() if (found := _expression(item, url))}
-        for url in (INITIAL_EXPRESSION, CALCULATED_EXPRESSION)
+        for url in (INITIAL_EXPRESSION, CALCULATED_EXPRESSION, ITEM_POPULATION_CONTEXT)
     )
-    return Asks(items, initial, calculated, tuple(_variables(form)))
+    scoped = frozenset(link for link, item in items.items() if extension(item, VARIABLE))
+    return Asks(items, initial, calculated, lists, scoped)
 
 
 def populate(
@@ -136,28 +102,12 @@ def populate(
 
 def candidates(form: dict, variables: Variables, clinical: Clinical | None = None) -> dict[str, list[dict]]:
     """Return the choices that the record offers, ``[{"valueCoding": {…}}]`` by linkId (SDC candidateExpression)."""
-    known = _known(form, _variables(form), variables, clinical)
     offered: dict[str, list[dict]] = {}
-    for link_id, question in questions(form).items():
+    for link_id, question, known in seen(form, variables, clinical):
         if expression := _expression(question, CANDIDATE_EXPRESSION):
             found = values_of(expression, known, clinical)
             offered[link_id] = [] if isinstance(found, str) else answers(question | {"repeats": True}, found)
     return offered
-
-
-def values_of(expression: dict, variables: Variables, clinical: Clinical | None) -> list[Any] | str:
-    """Return what an expression finds, or why it could not be run, in words that quote no patient."""
-    language = expression.get("language")
-    if language in LANGUAGES:
-        found = clinical.values(expression) if clinical else "the form came without its libraries"
-        return [value for _type, value in found] if isinstance(found, list) else str(found)
-    if language not in FHIRPATH:
-        return "the expression is neither CQL nor FHIRPath"
-    try:
-        focus = variables.get("context") or variables.get("resource") or {}
-        return compiled(text_of(expression.get("expression")) or "{}")(focus, variables)
-    except Exception as error:  # noqa: BLE001 fhirpathpy raises bare Exceptions
-        return f"the expression failed: {type(error).__name__}"
 
 
 class _Population:
@@ -167,7 +117,8 @@ class _Population:
         self, form: dict, asks: Asks, variables: Variables, origin: Callable[[], dict], clinical: Clinical | None
     ) -> None:
         self.asks = asks
-        self.known = _known(form, asks.variables, variables, clinical)
+        self.form = form
+        self.known = {**variables, "questionnaire": form}
         self.origin = origin
         self.clinical = clinical
         self.empty: dict[str, Empty] = {}
@@ -193,12 +144,14 @@ class _Population:
         What an earlier filling brought, the payer's own perhaps, gives way to what is found now and stays, with
         ``keeps``, where nothing is (DTR 2.2.0: EHR data overrides payer answers unless empty).
         """
-        known = {**self.known, "resource": response}
 
-        def filled(item: dict) -> dict:
-            if item.get("item"):
-                item = item | {"item": [filled(one) for one in dicts(item["item"])]}
+        def filled(item: dict, known: Variables) -> dict:
             link = text_of(item.get("linkId")) or ""
+            if link in self.asks.scoped:
+                question = self.asks.questions[link]
+                known = inside(question, {**known, "qitem": question, "context": item}, self.clinical)
+            if item.get("item"):
+                item = item | {"item": below(item, known)}
             expression = asked.get(link)
             if expression is None or not _is_ours(item):
                 return item
@@ -211,7 +164,31 @@ class _Population:
             bare = {name: part for name, part in item.items() if name != "answer"}
             return bare | ({"answer": found} if found else {})
 
-        return response | {"item": [filled(item) for item in dicts(response.get("item"))]}
+        def below(parent: dict, known: Variables) -> list[dict]:
+            rows = self._rows(dicts(parent.get("item")), known, adds=keeps) if self.asks.lists else None
+            return [filled(one, around) for one, around in rows or ((one, known) for one in dicts(parent.get("item")))]
+
+        known = inside(self.form, {**self.known, "resource": response}, self.clinical)
+        return response | {"item": below(response, known)}
+
+    def _rows(self, items: list[dict], known: Variables, *, adds: bool) -> list[tuple[dict, Variables]]:
+        """Return items with what each sees; with ``adds`` a group comes as often as its list has members."""
+        held = self.asks.lists
+        lists = {link: self._listed(link, held[link], known) for one in items if (link := _link(one)) in held}
+        if adds:
+            items = list(repeated(items, lists, self._repeats, _is_ours))
+        return [
+            (item, {**known, name_of(held[link]): member} if (link := _link(item)) in held else known)
+            for item, member in members(items, lists, self._repeats)
+        ]
+
+    def _repeats(self, link: str) -> bool:
+        return self.asks.questions.get(link, {}).get("repeats") is True
+
+    def _listed(self, link: str, expression: dict, known: Variables) -> list[Any]:
+        found = listed(expression, known, self.clinical)
+        self._note(link, Empty(link, found, failed=True) if isinstance(found, str) else None)
+        return found if isinstance(found, list) else []
 
     def _answers(
         self, link: str, question: dict, expression: dict, known: Variables
@@ -254,19 +231,6 @@ class _Population:
         return response | {"item": [kept(item) for item in dicts(response.get("item"))]}
 
 
-def _known(form: dict, own: Iterable[dict], variables: Variables, clinical: Clinical | None) -> dict[str, Any]:
-    """Return the variables with those that the form itself defines, each of which may use the ones before it."""
-    known = dict(variables) | {"questionnaire": form}
-    for one in own:
-        expression = as_dict(one.get("valueExpression"))
-        name = text_of(expression.get("name"))
-        if name and name not in known and expression.get("language") != QUERY:
-            found = values_of(expression, known, clinical)
-            if not isinstance(found, str):
-                known[name] = found[0] if len(found) == 1 else found
-    return known
-
-
 def _expression(question: dict, url: str) -> dict:
     return as_dict(extension(question, url).get("valueExpression"))
 
@@ -280,6 +244,10 @@ def _is_ours(item: dict) -> bool:
         if part.get("url") == "source"
     ]
     return len(sources) == len(dicts(item.get("answer"))) and not set(sources) & {"manual", "override"}
+
+
+def _link(item: dict) -> str:
+    return text_of(item.get("linkId")) or ""
 
 
 def _by_link(response: dict) -> dict[str, Any]:

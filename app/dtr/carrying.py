@@ -6,7 +6,7 @@ was answered. What does not fit is told, never dropped in silence.
 Source: DTR 2.0.1 @188, DTR 2.2.0 spec-71, spec-72: on relaunch what a person answered stands, the rest is filled anew.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from app.dtr.resuming import PEOPLE, origin_of
@@ -37,9 +37,38 @@ class Carried:
     lost: tuple[str, ...]
 
 
-def begun(form: dict, draft: dict) -> dict:
-    """Return the payer's draft with a place for each question of the form."""
-    return draft | {"item": _items(dicts(form.get("item")), [draft], [], all_of_them, 0)}
+def begun(form: dict, draft: dict, origin: dict | None = None, before: Collection[str] = ()) -> dict:
+    """Return the payer's draft with a place for each question of the form, and what the form says it begins with.
+
+    Args:
+        origin: the information-origin extension of what the form itself answers: it is the payer's word.
+        before: linkIds that were asked before, and do not begin now.
+    """
+    made = draft | {"item": _items(dicts(form.get("item")), [draft], [], all_of_them, 0)}
+    return _with_initial(made, questions(form), origin, before) if origin else made
+
+
+def _with_initial(parent: dict, known: dict[str, dict], origin: dict, before: Collection[str]) -> dict:
+    """Return the items with the initial values of unanswered questions (FHIR R4, item.initial and initialSelected)."""
+    made = []
+    for item in dicts(parent.get("item")):
+        link = text_of(item.get("linkId")) or ""
+        values = list(initial_of(known.get(link, {}))) if link not in before and not item.get("answer") else []
+        given = {"answer": [{"extension": [origin], **value} for value in values]} if values else {}
+        made.append(_with_initial(item, known, origin, before) | given)
+    return parent | ({"item": made} if made else {})
+
+
+def initial_of(question: dict) -> Iterator[dict]:
+    """Yield the answers that a question begins with, ``{"valueBoolean": True}``; one unless it repeats."""
+    chosen = [one for one in dicts(question.get("answerOption")) if one.get("initialSelected") is True]
+    told = [_value(one) for one in (*dicts(question.get("initial")), *chosen)]
+    fitting = [one for one in told if one and _fits(question, one)]
+    yield from fitting if question.get("repeats") is True else fitting[:1]
+
+
+def _value(held: dict) -> dict:
+    return {name: value for name, value in held.items() if name.startswith("value")}
 
 
 def carried(form: dict, draft: dict, earlier: dict, wanted: Wanted) -> Carried:

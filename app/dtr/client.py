@@ -29,8 +29,8 @@ from app.dtr.told import Teller
 from fhir_r4.generations import Generation
 from fhir_r4.resource import as_dict, dicts, reference, text_of
 from questionnaires.beginning import blank
-from questionnaires.catalog import in_force
-from questionnaires.dialects import CLIENT_ORIGIN
+from questionnaires.catalog import in_force, questions
+from questionnaires.dialects import CLIENT_ORIGIN, PAYER_ORIGIN
 from questionnaires.populate import information_origin
 
 CHANGED = "The payer has changed this form since it was saved; the answers that fit were kept."
@@ -115,7 +115,9 @@ class DtrClient:
         address = address_of(kit.form, self.payer) or ""
         grown = self.api.next_question(response | {"status": "in-progress"}, address, now)
         form = whole(kit.form, grown)
-        kept = carried(form, grown, response, all_of_them).response | _said_by_payer(grown)
+        asked = questions(whole(kit.form, response))
+        started = begun(form, grown, self._payer_s(), asked)
+        kept = carried(form, started, response, all_of_them).response | _said_by_payer(grown)
         done = self._fill(self._record(launch), form, kept, kit.variables, kit.logic, now)
         made = done.filled.response | {"status": "in-progress"}
         has_more = grown.get("status") != "completed"
@@ -146,6 +148,10 @@ class DtrClient:
             "author": {"reference": launch.user},
         }
         return self._record(launch).save(response | said, f"save the {status} form")
+
+    def _payer_s(self) -> dict:
+        """Return the origin of what the form itself answers."""
+        return information_origin(PAYER_ORIGIN[self.generation])
 
     def _record(self, launch: Launch) -> Record:
         return Record(self.door, launch.iss, launch.access_token, self.tell)
@@ -196,7 +202,7 @@ class DtrClient:
             draft = self.api.next_question(draft, address, now)
         has_more = address is not None and draft.get("status") != "completed"
         form = whole(form, draft) if address else form
-        draft = begun(form, draft) | {"status": "in-progress"}
+        draft = begun(form, draft, self._payer_s()) | {"status": "in-progress"}
         kept = carried(form, draft, earlier, by_people) if earlier else Carried(draft, ())
         return _Started(form, draft, kept.response, kept.lost, has_more)
 

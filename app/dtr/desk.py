@@ -228,7 +228,7 @@ def _parts(opened: OpenForm) -> dict[str, Any]:
     """Return what a form brings each time that it is fetched."""
     items = questions(opened.form)
     return {
-        "form": rendered(opened.form, opened.kit.logic, opened.filled.offered),
+        "form": rendered(opened.form, opened.kit.logic, opened.filled.offered, opened.filled.beside),
         "response": opened.response,
         "empty": opened.empty,
         "sources": opened.sources,

@@ -8,13 +8,15 @@ Source: FHIR R4, Questionnaire.item; SDC 4.0.0, "Advanced rendering"; DTR 2.0.1 
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from html import escape
 from itertools import count
 from typing import Any
 
 from app.dtr.controls import Control, control_of
+from app.dtr.markup import marked
 from app.dtr.offered import Offer, offer_of, offers
 from app.dtr.wording import help_of, is_help, is_hidden, kinds_of_file, label_of, needs_signature, support_link, unit_of
-from fhir_r4.resource import dicts, text_of, value_of
+from fhir_r4.resource import as_dict, dicts, text_of, value_of
 from fhir_r4.wire import write_json
 
 MAX_DEPTH = 20
@@ -69,6 +71,12 @@ class Drawn:
     @property
     def repeats(self) -> bool:
         return self.item.get("repeats") is True
+
+    @property
+    def marked(self) -> str:
+        """Return the item's words as safe HTML, where the form marks them up."""
+        told, prefix = marked(as_dict(self.item.get("_text"))), text_of(self.item.get("prefix"))
+        return f"{escape(prefix)} {told}" if told and prefix else told
 
     @property
     def offers_json(self) -> str:

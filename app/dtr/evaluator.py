@@ -40,6 +40,7 @@ class Filled:
         failed: what the form's own logic could not do, by linkId.
         offered: choices that the record offers, ``[{"valueCoding": {…}}]`` by linkId.
         said: what each enableWhenExpression says, by linkId.
+        beside: what the record says beside a question, in words by linkId.
     """
 
     response: dict
@@ -48,6 +49,7 @@ class Filled:
     failed: dict[str, str]
     offered: dict[str, list[dict]]
     said: dict[str, bool]
+    beside: dict[str, list[str]]
 
 
 class Evaluator:

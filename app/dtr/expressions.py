@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from app.dtr.beside import beside
 from app.dtr.evidence import context_evidence, evidence
 from app.dtr.live import settle
 from fhir_r4.path import compiled
@@ -20,7 +21,8 @@ from questionnaires.answering import answers
 from questionnaires.answers import every_item
 from questionnaires.catalog import questions
 from questionnaires.logic import Clinical, Logic
-from questionnaires.populate import FHIRPATH, candidates, fill_query, populate, queries, values_of
+from questionnaires.populate import candidates, populate
+from questionnaires.scopes import FHIRPATH, fill_query, queries, values_of
 from questionnaires.searches import searches
 
 Variables = Mapping[str, Any]
@@ -82,6 +84,7 @@ class Expressions:
             "sources": self._sources(asked, settled.response),
             "failed": failed,
             "offered": candidates(self._form, variables, clinical),
+            "beside": beside(self._form, variables, clinical),
             "said": settled.said,
         }
 

@@ -32,6 +32,7 @@ from app.dtr.revising import overridden
 from app.dtr.stopped import NothingNeeded, Stopped
 from app.dtr.tasks import Asked
 from app.dtr.told import nobody
+from app.dtr.unsupported import unsupported
 from fhir_r4.resource import dicts, identifiers, reference, text_of
 from questionnaires.catalog import in_force, questions
 from questionnaires.dialects import CLIENT_ORIGIN
@@ -145,6 +146,8 @@ class Forms:
         failed = dict(opened.filled.failed)
         if not launch.canonicals and not in_force(opened.kit.form, self.now().date()):
             failed[""] = NOT_IN_FORCE
+        if undone := [*unsupported(opened.kit.form), *([failed[""]] if "" in failed else [])]:
+            failed[""] = "; ".join(undone)
         if failed:
             said = report(canonical(opened.kit.form), failed, launch.iss, self.now())
             api = self._client(payer).api

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.dtr.progress import disabled
+from app.dtr.revising import Key, keyed, numbered
 from fhir_r4.resource import as_dict, dicts, extension, text_of
 from fhir_r4.systems import CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION
-from questionnaires.answers import every_item
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
-from questionnaires.populate import Empty, asks_of, populate, values_of
+from questionnaires.populate import Empty, asks_of, populate
+from questionnaires.scopes import seen, values_of
 
 ROUNDS = 8
 CIRCLE = "the form's own logic runs in a circle and never comes to rest"
@@ -59,7 +60,7 @@ def settle(
     asks = asks_of(form)
     calculated = replace(asks, initial={})
     said: dict[str, bool] = {}
-    seen: list[dict[str, bool]] = []
+    before_that: list[dict[str, bool]] = []
     failed: dict[str, Empty] = {}
     for _ in range(ROUNDS):
         before, off = response, disabled(form, response, said)
@@ -67,13 +68,13 @@ def settle(
         made, empty = populate(form, shown, variables, origin, clinical, calculated)
         response = _with_calculated(before, made, asks.calculated)
         failed = {one.link_id: one for one in empty if one.failed}
-        seen.append(said)
+        before_that.append(said)
         now = without(response, disabled(form, response, said))
         said, wrong = _conditions(form, now, variables, clinical)
         failed |= {one.link_id: one for one in wrong}
-        if response == before and said == seen[-1]:
+        if response == before and said == before_that[-1]:
             return Settled(response, said, tuple(failed.values()))
-    restless = {link for link in said if len({one.get(link) for one in seen[ROUNDS // 2 :]} | {said[link]}) > 1}
+    restless = {link for link in said if len({one.get(link) for one in before_that[ROUNDS // 2 :]} | {said[link]}) > 1}
     circling = restless or set(asks.calculated)
     failed |= {link: Empty(link, CIRCLE, failed=True) for link in circling}
     calm = {link: value for link, value in said.items() if link not in restless}
@@ -103,17 +104,20 @@ def without_answers(response: dict, links: set[str]) -> dict:
 
 def _with_calculated(response: dict, made: dict, calculated: Mapping[str, dict]) -> dict:
     """Return the response with the calculated answers of ``made``, which lacks what is not asked."""
-    answers = {item.get("linkId"): item.get("answer") for item in every_item(made) if item.get("linkId") in calculated}
+    answers = {key: item.get("answer") for key, item in keyed(made) if key[-1][0] in calculated}
 
-    def item(one: dict) -> dict:
-        below = {"item": [item(each) for each in dicts(one.get("item"))]} if one.get("item") else {}
-        if one.get("linkId") not in answers:
+    def items(parent: dict, above: Key) -> list[dict]:
+        return [item(one, key) for one, key in numbered(parent, above)]
+
+    def item(one: dict, key: Key) -> dict:
+        below = {"item": items(one, key)} if one.get("item") else {}
+        if key not in answers:
             return one | below
-        given = answers[one["linkId"]]
+        given = answers[key]
         bare = {name: value for name, value in one.items() if name != "answer"}
         return bare | ({"answer": given} if given else {}) | below
 
-    return item(response)
+    return response | {"item": items(response, ())}
 
 
 def _conditions(
@@ -121,11 +125,10 @@ def _conditions(
 ) -> tuple[dict[str, bool], list[Empty]]:
     said: dict[str, bool] = {}
     failed: list[Empty] = []
-    known = {**variables, "questionnaire": form, "resource": response}
-    for link, item in questions(form).items():
-        expression = as_dict(extension(item, ENABLE_WHEN_EXPRESSION).get("valueExpression"))
+    for link, question, known in seen(form, variables, clinical, response):
+        expression = as_dict(extension(question, ENABLE_WHEN_EXPRESSION).get("valueExpression"))
         if text_of(expression.get("expression")):
-            found = values_of(expression, {**known, "qitem": item}, clinical)
+            found = values_of(expression, known, clinical)
             if isinstance(found, str):
                 failed.append(Empty(link, found, failed=True))
             else:

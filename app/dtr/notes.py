@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from app.dtr.live import CIRCLE
 from app.dtr.opened import OpenForm
+from app.dtr.unsupported import unsupported
 from fhir_r4.resource import extension
 from fhir_r4.systems import ENABLE_WHEN_EXPRESSION
 from questionnaires.catalog import questions
@@ -13,6 +14,8 @@ def notes_of(opened: OpenForm) -> Iterator[str]:
     """Yield what could not be read and what the form's own logic could not do (DTR 2.0.1 @193, @199; 2.2 spec-79)."""
     for kind in opened.refused:
         yield f"The EHR did not let this app read {kind} resources; questions that need them are empty."
+    for words in unsupported(opened.kit.form):
+        yield f"This app does not do all that the form asks for: {words}. The payer has been told."
     failed = {link: why for link, why in opened.filled.failed.items() if link}
     if "" in opened.filled.failed:
         yield "The form asks for records of other people; those were not read. The payer has been told."

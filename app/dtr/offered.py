@@ -6,6 +6,7 @@ Source: FHIR R4, Questionnaire.item.answerOption; extension questionnaire-option
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from app.dtr.markup import marked
 from app.dtr.revising import same
 from fhir_r4.resource import as_dict, dicts, extension, extensions, text_of, value_of
 from fhir_r4.systems import OPTION_EXCLUSIVE, UCUM, UNIT, UNIT_OPTION
@@ -19,12 +20,14 @@ class Offer:
     Attributes:
         value: the answer that it stands for, JSON.
         is_alone: chosen, it excludes all others.
+        marked: its words as safe HTML, where the form marks them up.
     """
 
     value: str
     label: str
     is_alone: bool
     answer: dict
+    marked: str = ""
 
 
 def offers(item: dict) -> Iterator[Offer]:
@@ -33,10 +36,12 @@ def offers(item: dict) -> Iterator[Offer]:
         yield from _units(item)
         return
     for option in dicts(item.get("answerOption")):
-        answer = {name: value for name, value in option.items() if name.startswith("value")}
+        answer = {name: _bare(value) for name, value in option.items() if name.startswith("value")}
         if len(answer) == 1:
+            (name,) = answer
             is_alone = value_of(extension(option, OPTION_EXCLUSIVE)) is True
-            yield Offer(write_json(answer).decode(), _label(value_of(answer)), is_alone, answer)
+            words = marked(as_dict(option.get(f"_{name}"))) or marked(as_dict(option[name]))
+            yield Offer(write_json(answer).decode(), _label(answer[name]), is_alone, answer, words)
 
 
 def offer_of(answer: dict, offered: tuple[Offer, ...]) -> int | None:
@@ -54,6 +59,11 @@ def _units(item: dict) -> Iterator[Offer]:
             if unit:
                 told = {"unit": unit} | ({"system": system, "code": code} if code else {})
                 yield Offer(write_json(told).decode(), unit, False, {"valueQuantity": told})
+
+
+def _bare(value: object) -> object:
+    """Return a value as it is answered: how a choice looks is no part of it."""
+    return {name: part for name, part in value.items() if name != "extension"} if isinstance(value, dict) else value
 
 
 def _label(value: object) -> str:

@@ -16,6 +16,8 @@ from questionnaires.answers import answers_by_question
 
 _NO_QUESTION = frozenset({"group", "display"})
 Given = dict[str, list[Any]]
+ROUNDS = 8
+"""How long a chain of conditions is followed; one that runs in a circle has no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,21 @@ def disabled(form: dict, response: dict, said: Mapping[str, bool] | None = None)
         said: what each enableWhenExpression says, by linkId; one that nobody has evaluated hides nothing.
     """
     given = answers_by_question(response)
+    off = _off(form, given, said or {})
+    for _ in range(ROUNDS):  # what is not asked counts as not answered, which may end other questions
+        before, off = off, _off(form, {link: one for link, one in given.items() if link not in off}, said or {})
+        if off == before:
+            break
+    return off
+
+
+def _off(form: dict, given: Given, said: Mapping[str, bool]) -> frozenset[str]:
     off: set[str] = set()
 
     def walk(items: list[dict], is_off: bool) -> None:
         for item in items:
             link = text_of(item.get("linkId")) or ""
-            mine = is_off or (said or {}).get(link) is False or not is_enabled(item, given)
+            mine = is_off or said.get(link) is False or not is_enabled(item, given)
             off.update({link} if mine else ())
             walk(dicts(item.get("item")), mine)
 

@@ -6,13 +6,18 @@ them nor the record. Value sets of the package become answer options, so that th
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from app.dtr.markup import marked
 from cql import CqlError, PackageTerminology
 from cql.types import ValueSet
-from fhir_r4.resource import as_dict, dicts, text_of
+from fhir_r4.resource import as_dict, dicts, kind, text_of
 from fhir_r4.systems import (
     CANDIDATE_EXPRESSION,
+    CONTEXT_EXPRESSION,
     INITIAL_EXPRESSION,
+    ITEM_CONTROL,
+    ITEM_POPULATION_CONTEXT,
     LAUNCH_CONTEXT,
+    RENDERING_XHTML,
     SDC,
     UNIT_OPTION,
     UNIT_VALUE_SET,
@@ -25,42 +30,88 @@ _UNSEEN = frozenset(
     {
         INITIAL_EXPRESSION,
         CANDIDATE_EXPRESSION,
+        CONTEXT_EXPRESSION,
+        ITEM_POPULATION_CONTEXT,
         LAUNCH_CONTEXT,
         VARIABLE,
         "http://hl7.org/fhir/StructureDefinition/cqf-library",
-        f"{SDC}/StructureDefinition/sdc-questionnaire-itemPopulationContext",
         f"{SDC}/StructureDefinition/sdc-questionnaire-sourceQueries",
     }
 )
 
 
-def rendered(form: dict, logic: Iterable[dict], offered: Mapping[str, list[dict]] | None = None) -> dict:
+def rendered(
+    form: dict,
+    logic: Iterable[dict],
+    offered: Mapping[str, list[dict]] | None = None,
+    beside: Mapping[str, list[str]] | None = None,
+) -> dict:
     """Return the form for the page.
 
     Args:
-        logic: holds the package's ValueSets.
+        logic: holds the package's ValueSets; the form may contain others.
         offered: choices that the record offers beside the form's own, by linkId (SDC candidateExpression).
+        beside: what the record says beside a question, by linkId (SDC contextExpression); shown as help.
 
-    Narrative and marked-up labels of other makers are left out: the plain text beside them is shown.
+    Narrative of other makers is left out; of marked-up words what formats is kept.
     """
-    resources = list(logic)
+    own = [one | {"url": f"#{one.get('id')}", "version": None} for one in dicts(form.get("contained"))]
+    resources = [*logic, *own]
     options = {canonical: _options(one, resources) for one in resources for canonical in _canonicals(one)}
 
     def shown(element: dict) -> dict:
         kept = [one for one in dicts(element.get("extension")) if not _unseen(one)]
-        made = {name: value for name, value in element.items() if name not in {"extension", "text", "contained"}}
+        made = {name: value for name, value in element.items() if name not in _NOT_AS_IT_IS}
         made |= {"text": element["text"]} if isinstance(element.get("text"), str) else {}
         made |= {"extension": kept} if kept else {}
         made = {name: value for name, value in made.items() if not name.startswith("_")}
+        made |= _with_markup("_text", as_dict(element.get("_text")))
         if choices := options.get(text_of(element.get("answerValueSet")) or ""):
             made = {name: value for name, value in made.items() if name != "answerValueSet"} | {"answerOption": choices}
+        if "answerOption" in made:
+            made["answerOption"] = [_option(one) for one in dicts(made["answerOption"])]
         made |= _with_candidates(made, (offered or {}).get(text_of(element.get("linkId")) or "", []))
         made |= _with_units(made, options)
-        if "item" in element:
-            made["item"] = [shown(one) for one in dicts(element.get("item"))]
+        told = (beside or {}).get(text_of(element.get("linkId")) or "", [])
+        if "item" in element or told:
+            made["item"] = [shown(one) for one in dicts(element.get("item"))] + list(_as_help(made, told))
         return made
 
     return shown(form)
+
+
+def _as_help(element: dict, told: Iterable[str]) -> Iterator[dict]:
+    """Yield what the record says beside a question, as items that explain it."""
+    for number, words in enumerate(told, start=1):
+        yield {
+            "linkId": f"{element['linkId']}.record-{number}",
+            "type": "display",
+            "text": words,
+            "extension": [{"url": ITEM_CONTROL, "valueCodeableConcept": {"coding": [_HELP]}}],
+        }
+
+
+_HELP = {"system": "http://hl7.org/fhir/questionnaire-item-control", "code": "help"}
+_NOT_AS_IT_IS = frozenset({"extension", "text", "contained", "initial"})
+"""The first three are cut to what the page shows; how a form begins says nothing once it has begun."""
+
+
+def _option(option: dict) -> dict:
+    """Return a choice as it is shown: its mark-up cut to what formats, without whether it was chosen at the start."""
+    made = {name: value for name, value in option.items() if name != "initialSelected" and not name.startswith("_")}
+    for name, value in option.items():
+        if name.startswith("_value"):
+            made |= _with_markup(name, as_dict(value))
+        elif name.startswith("value") and isinstance(value, dict):
+            bare = {key: part for key, part in value.items() if key != "extension" and not key.startswith("_")}
+            made[name] = bare | _with_markup("", value).get("", {})
+    return made
+
+
+def _with_markup(name: str, held: dict) -> dict:
+    """Return an element with the mark-up of another, as far as it only formats; nothing where there is none."""
+    told = marked(held)
+    return {name: {"extension": [{"url": RENDERING_XHTML, "valueString": told}]}} if told else {}
 
 
 def _with_candidates(element: dict, offered: list[dict]) -> dict:
@@ -87,7 +138,7 @@ def choices(value_set: dict) -> list[dict]:
 
 
 def _canonicals(resource: dict) -> Iterator[str]:
-    if resource.get("resourceType") == "ValueSet" and (url := text_of(resource.get("url"))):
+    if kind(resource) == "ValueSet" and (url := text_of(resource.get("url"))):
         yield url
         if version := text_of(resource.get("version")):
             yield f"{url}|{version}"

@@ -12,7 +12,6 @@ from typing import Any
 
 from app.dtr.resuming import PEOPLE, origin_of
 from fhir_r4.resource import as_dict, dicts, text_of, value_of
-from questionnaires.answers import every_item
 from questionnaires.catalog import questions
 from questionnaires.populate import information_origin
 
@@ -63,7 +62,7 @@ def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) ->
 
     def items(parent: dict, above: Key) -> Iterator[dict]:
         if len(above) < MAX_DEPTH:
-            for one, key in _numbered(parent, above):
+            for one, key in numbered(parent, above):
                 if key[-1][0] in known:
                     yield item(one, key)
 
@@ -76,19 +75,21 @@ def overridden(settled: dict, current: dict, calculated: Collection[str]) -> dic
     What draws the form may calculate as well, and its result is nobody's word.
     """
     theirs = {
-        text_of(item.get("linkId")): item["answer"]
-        for item in every_item(current)
-        if item.get("linkId") in calculated and any(origin_of(one) in PEOPLE for one in dicts(item.get("answer")))
+        key: given
+        for key, given in _answers(current)
+        if key[-1][0] in calculated and any(origin_of(one) in PEOPLE for one in given)
     }
 
-    def item(one: dict) -> dict:
-        below = {"item": [item(each) for each in dicts(one.get("item"))]} if one.get("item") else {}
-        mine = dicts(one.get("answer"))
-        said = theirs.get(text_of(one.get("linkId")), [])
+    def items(parent: dict, above: Key) -> list[dict]:
+        return [item(one, key) for one, key in numbered(parent, above)]
+
+    def item(one: dict, key: Key) -> dict:
+        below = {"item": items(one, key)} if one.get("item") else {}
+        mine, said = dicts(one.get("answer")), theirs.get(key, [])
         alike = len(said) == len(mine) and all(same(value_of(a), value_of(b)) for a, b in zip(said, mine, strict=True))
         return one | ({"answer": said} if said and not alike else {}) | below
 
-    return item(settled)
+    return settled | {"item": items(settled, ())}
 
 
 def with_numbers(answer: dict) -> dict:
@@ -137,17 +138,23 @@ def _value(answer: dict) -> dict:
     return {name: value for name, value in answer.items() if name.startswith("value")}
 
 
-def _answers(response: dict, above: Key = ()) -> Iterator[tuple[Key, list[dict]]]:
+def keyed(response: dict, above: Key = ()) -> Iterator[tuple[Key, dict]]:
+    """Yield each item of a response with the way to it."""
     if len(above) < MAX_DEPTH:
-        for one, key in _numbered(response, above):
-            given = dicts(one.get("answer"))
-            yield key, given
-            yield from _answers(one, key)
-            for each in given:
-                yield from _answers(each, key)
+        for one, key in numbered(response, above):
+            yield key, one
+            yield from keyed(one, key)
+            for each in dicts(one.get("answer")):
+                yield from keyed(each, key)
 
 
-def _numbered(parent: dict, above: Key) -> Iterator[tuple[dict, Key]]:
+def _answers(response: dict) -> Iterator[tuple[Key, list[dict]]]:
+    for key, item in keyed(response):
+        yield key, dicts(item.get("answer"))
+
+
+def numbered(parent: dict, above: Key) -> Iterator[tuple[dict, Key]]:
+    """Yield the items right below a response, an item or an answer, with the way to each."""
     seen: dict[str, int] = {}
     for one in dicts(as_dict(parent).get("item")):
         link = text_of(one.get("linkId")) or ""

@@ -162,12 +162,12 @@ def test_a_person_s_answer_stands_and_is_an_override_where_the_record_has_come_t
     assert origin_of(answer_in(made, "c")) == "auto"
 
 
-def test_the_page_sees_neither_expressions_nor_markup_and_asks_nobody_for_options():
+def test_the_page_sees_neither_expressions_nor_what_acts_and_asks_nobody_for_options():
     value_set = {"resourceType": "ValueSet", "url": "https://x/vs", "version": "1", "expansion": {"contains": [
         {"system": "s", "code": "1", "display": "One", "designation": []}]}}  # fmt: skip
     form = {"text": {"div": "<script/>"}, "contained": [{}], "item": [{
         "linkId": "a", "answerValueSet": "https://x/vs|1",
-        "_text": {"extension": [{"url": MARKUP, "valueString": "b"}]},
+        "_text": {"extension": [{"url": MARKUP, "valueString": "<script>x()</script>"}]},
         "extension": [{"url": INITIAL_EXPRESSION, "valueExpression": {"expression": "%patient"}}],
     }]}  # fmt: skip
     assert rendered(form, [value_set]) == {

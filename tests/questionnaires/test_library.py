@@ -10,7 +10,8 @@ from fhir_r4.systems import CPT, HCPCS, SNOMED, UCUM
 from questionnaires.answers import answers_by_question
 from questionnaires.catalog import questions
 from questionnaires.logic import Clinical
-from questionnaires.populate import fill_query, information_origin, populate, queries
+from questionnaires.populate import information_origin, populate
+from questionnaires.scopes import fill_query, queries
 from questionnaires.searches import searches
 from rules.evidence import Asked, Evidence
 from rules.periods import Span

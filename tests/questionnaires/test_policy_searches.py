@@ -11,7 +11,8 @@ from fhir_r4.resource import extension, extensions
 from fhir_r4.systems import CALCULATED_EXPRESSION, INITIAL_EXPRESSION, LAUNCH_CONTEXT, VARIABLE
 from questionnaires.catalog import Catalog, questions
 from questionnaires.policy_searches import with_policy_searches
-from questionnaires.populate import fill_query, information_origin, populate, queries
+from questionnaires.populate import information_origin, populate
+from questionnaires.scopes import fill_query, queries
 from rules.book import PolicyBook
 from rules.load import load_policy
 from tests.given import CATALOG, a_record

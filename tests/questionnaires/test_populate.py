@@ -6,7 +6,8 @@ from fhir_r4.generations import Generation
 from fhir_r4.resource import extension, value_of
 from fhir_r4.systems import INFORMATION_ORIGIN
 from questionnaires.logic import Clinical
-from questionnaires.populate import candidates, fill_query, information_origin, populate, queries
+from questionnaires.populate import candidates, information_origin, populate
+from questionnaires.scopes import fill_query, queries
 from questionnaires.searches import searches
 from tests.given import CATALOG, NOW, a_record, an_order
 from tests.questionnaires.given import given_answers, the_draft
