@@ -177,6 +177,7 @@ TOLD = {  # what the clinician adds to the full record
     "skilled-nursing": {"3.1": coded("both"), "3.2": 5, "3.5": True, "4.1": True, "4.2": 0},
 }  # fmt: skip
 EACH = pytest.mark.parametrize("name", ORDERS)
+LACK_OF_EFFECT = {"coding": [{"system": SNOMED, "code": "58848006"}]}
 
 
 def whole(name):
@@ -263,15 +264,26 @@ def test_what_was_authorized_before_is_no_new_start_and_asks_whether_it_helped()
     assert decided("infliximab", order, answers, on_file=(before,)).said == "certify 140 for 12 months"
 
 
-@pytest.mark.parametrize(("earlier", "lately", "tried"), [("J1745", True, None), ("Q5103", None, True)])
-def test_infusions_of_another_product_are_a_biosimilar_tried_and_no_going_on(earlier, lately, tried):
+@pytest.mark.parametrize(
+    ("earlier", "changes", "lately", "failed"),
+    [
+        ("J1745", {}, True, None),
+        ("Q5103", {}, None, None),  # given, and nobody has said that it failed
+        ("Q5103", {"status": "stopped", "statusReason": LACK_OF_EFFECT}, None, True),
+        ("J1745", {"status": "stopped", "statusReason": LACK_OF_EFFECT}, None, None),
+        ("Q5103", {"status": "stopped"}, None, None),
+    ],
+)
+def test_infusions_of_another_product_are_no_going_on_and_a_biosimilar_has_failed_where_the_order_says_so(
+    earlier, changes, lately, failed
+):
     records = a_record()
     order = records.get(ORDERS["infliximab"][0])
     concept = {"coding": [{"system": HCPCS, "code": earlier}]}
     done = {"id": "earlier", "status": "completed", "authoredOn": "2025-10-01", "medicationCodeableConcept": concept}
-    records.put({name: value for name, value in order.items() if name != "reasonReference"} | done)
+    records.put({name: value for name, value in order.items() if name != "reasonReference"} | done | changes)
     given = bare("infliximab", from_record("infliximab", order, records))
-    assert (given.get("1.2"), given.get("3.5")) == (lately, tried)
+    assert (given.get("1.2"), given.get("3.5")) == (lately, failed)
 
 
 def test_a_second_brca_test_is_beyond_the_benefit_only_where_it_was_authorized_and_made():
