@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from app.dtr.adaptive import is_adaptive
-from app.dtr.carrying import all_of_them, carried
+from app.dtr.carrying import all_of_them, carried, initial_of
 from app.dtr.choosing import canonical
 from app.dtr.determined import Determined, determined
 from app.dtr.drawing import held_json, shown
@@ -71,7 +71,7 @@ class Desk:
         newer: canonical of a newer version of the form, which is offered.
         more: of an adaptive form ``next`` or, once the payer has no more questions, ``done``; else "".
         is_live: the form has logic that follows the answers; ``said`` is what its conditions say, ``calculated`` the
-            linkIds of what it calculates.
+            linkIds of what it calculates, ``begins`` of what it says at the start.
         saved_at: when it was last saved to the EHR, ISO; ``completed_at`` when it was sent.
         plain: whether it is drawn with plain controls; None where nobody chose.
     """
@@ -92,6 +92,7 @@ class Desk:
     is_live: bool = False
     said: Mapping[str, bool] = field(default_factory=dict)
     calculated: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
     saved_at: str | None = None
     completed_at: str | None = None
     plain: bool | None = None
@@ -124,7 +125,7 @@ class Desk:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Desk":
-        lists: dict[str, Any] = {name: tuple(data[name]) for name in ("notes", "done", "calculated")}
+        lists: dict[str, Any] = {name: tuple(data[name]) for name in ("notes", "done", "calculated", "begins")}
         pile = tuple(Stage(**one) for one in data["pile"])
         return cls(**{**data, **lists, "pile": pile, "launch": Launch.from_json(data["launch"])})
 
@@ -208,7 +209,7 @@ class Desk:
         if origin in PEOPLE:
             who = "by you" if author_of(answer) == self.launch.user else "by a colleague"
             return Mark("entered", who) if origin == "manual" else Mark("changed", f"{who}; the record says otherwise")
-        if origin == "auto-server":
+        if origin == "auto-server" or link in self.begins:
             return Mark("payer", f"From {self.payer}")
         sources = [_source_words(one) for one in self.sources.get(link, [])]
         words = "; ".join(sources) or "the patient's record"
@@ -237,7 +238,16 @@ def _parts(opened: OpenForm) -> dict[str, Any]:
         "is_live": is_live(opened.form),
         "said": opened.filled.said,
         "calculated": tuple(link for link, item in items.items() if extension(item, CALCULATED_EXPRESSION)),
+        "begins": _begins(opened, items),
     }
+
+
+def _begins(opened: OpenForm, items: Mapping[str, dict]) -> tuple[str, ...]:
+    """Return the linkIds of what the form itself answers: the record gave no such answer."""
+    given = answers_by_question(opened.response)
+    begins = {link: [value_of(one) for one in initial_of(item)] for link, item in items.items()}
+    mine = (link for link, values in begins.items() if values and given.get(link) == values)
+    return tuple(link for link in mine if not opened.sources.get(link))
 
 
 def _source_words(source: Mapping[str, str]) -> str:

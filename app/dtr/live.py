@@ -7,7 +7,7 @@ Source: SDC 4.0.0, calculatedExpression and enableWhenExpression; DTR 2.0.1 @178
 spec-67, spec-150.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,6 +59,7 @@ def settle(
     """Return the response as it is once the form's logic has come to rest."""
     asks = asks_of(form)
     calculated = replace(asks, initial={})
+    response = with_places(form, response, asks.calculated)
     said: dict[str, bool] = {}
     before_that: list[dict[str, bool]] = []
     failed: dict[str, Empty] = {}
@@ -79,6 +80,28 @@ def settle(
     failed |= {link: Empty(link, CIRCLE, failed=True) for link in circling}
     calm = {link: value for link, value in said.items() if link not in restless}
     return Settled(without_answers(response, circling & asks.calculated.keys()), calm, tuple(failed.values()))
+
+
+def with_places(form: dict, response: dict, wanted: Collection[str]) -> dict:
+    """Return the response with a place for each wanted linkId: a page sends only what has answers."""
+
+    def needs(item: dict) -> bool:
+        is_group = item.get("type") == "group"
+        return item.get("linkId") in wanted or (is_group and any(map(needs, dicts(item.get("item")))))
+
+    def placed(items: list[dict], parent: dict) -> dict:
+        held = dicts(parent.get("item"))
+        made: list[dict] = []
+        for item in items:
+            link, text = item.get("linkId"), text_of(item.get("text"))
+            mine = [one for one in held if one.get("linkId") == link]
+            new = [{"linkId": link} | ({"text": text} if text else {})] if not mine and needs(item) else []
+            below = dicts(item.get("item")) if item.get("type") == "group" else []
+            made += [placed(below, one) if below else one for one in (*mine, *new)]
+        others = [one for one in held if one.get("linkId") not in {item.get("linkId") for item in items}]
+        return parent | ({"item": [*made, *others]} if made or others else {})
+
+    return placed(dicts(form.get("item")), response) if wanted else response
 
 
 def without(response: dict, links: frozenset[str] | set[str]) -> dict:

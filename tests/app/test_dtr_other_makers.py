@@ -48,6 +48,7 @@ def test_a_question_begins_with_the_form_s_own_value_which_is_the_payer_s_word(s
     )
     assert (it.value("1"), it.value("2")) == (12, False)
     assert it.source("1") == "auto-server"
+    assert it.state["marks"]["1"]["kind"] == "payer"
     assert "initial" not in str(it.shown["item"])
 
 
@@ -166,6 +167,16 @@ def test_variables_over_answers_follow_them(sees):
     assert it.answer("bmi") is None
     it.types(kg={"valueDecimal": 80}, m={"valueDecimal": 2})
     assert it.value("bmi") == 20
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_what_is_calculated_finds_its_place_although_a_page_sends_answers_alone(sees, grouped):
+    doubled = item("b", "integer", expression(CALCULATED_EXPRESSION, f"{answer_of('a')} * 2"))
+    group = {"linkId": "g", "type": "group", "text": "Group", "item": [doubled]}
+    it = sees(item("a", "integer"), group if grouped else doubled)
+    body = {"resourceType": "QuestionnaireResponse", "item": [{"linkId": "a", "answer": [{"valueInteger": 4}]}]}
+    assert it.visitor.post("draft", body, it.page).status_code == 200
+    assert it.look().value("b") == 8
 
 
 def test_a_condition_sees_the_variables_of_its_form_and_of_the_group_around_it(sees):
