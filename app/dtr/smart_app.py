@@ -24,6 +24,7 @@ from app.dtr.registered import Registered
 from app.dtr.sessions import Desks
 from app.dtr.stopped import Stopped
 from app.dtr.told import nobody
+from fhir_r4.resource import dicts
 from questionnaires.catalog import questions
 from rules.ports import EhrUnavailable
 
@@ -56,10 +57,12 @@ class SmartApp:
         """Tell whether a form can be drawn in both ways.
 
         LHC-Forms sees neither the record nor CQL, on which a form's live logic may depend, and cannot search a payer's
-        list that did not come with the form.
+        list that did not come with the form; it opens no form that has references among its choices.
         """
-        is_searched = any(one.get("answerValueSet") for one in questions(desk.form).values())
-        return self.has_lhc_forms and not (desk.is_live or desk.said or is_searched)
+        asked = questions(desk.form).values()
+        is_searched = any(one.get("answerValueSet") for one in asked)
+        refers = any("valueReference" in option for one in asked for option in dicts(one.get("answerOption")))
+        return self.has_lhc_forms and not (desk.is_live or desk.said or is_searched or refers)
 
     def is_plain(self, desk: Desk) -> bool:
         """Tell whether a form is drawn with plain controls: by choice, by the operator's, or for want of others."""

@@ -1,12 +1,14 @@
 """The renderer of our own: every kind of question as plain HTML, whatever the form's words are."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from app.dtr.drawing import drawn
 from app.dtr.progress import disabled
 from app.dtr.revising import revised
+from app.dtr.smart_app import SmartApp
 from app.dtr.validity import faults
 from fhir_r4.systems import (
     CALCULATED_EXPRESSION,
@@ -237,3 +239,13 @@ def test_a_form_whose_logic_follows_the_answers_is_drawn_by_the_server(browser, 
     page = browser.launch()
     assert "plain.js" in page.text
     assert "other form view" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("option", "may"), [({"valueReference": {"reference": "Organization/x"}}, False), (option("a"), True)]
+)
+def test_a_form_with_references_among_its_choices_is_drawn_with_plain_controls(option, may):
+    """LHC-Forms opens no such form."""
+    form = a_form({"linkId": "1", "type": "choice", "answerOption": [option]})
+    asked, here = SimpleNamespace(is_live=False, said={}, form=form), SimpleNamespace(has_lhc_forms=True)
+    assert SmartApp.may_choose(here, asked) is may
