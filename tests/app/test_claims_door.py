@@ -286,7 +286,8 @@ def test_a_birth_date_that_is_not_the_member_s_finds_nothing(house):
     house.submit(a_submission_bundle())
     bundle = an_inquiry_bundle()
     entry(bundle, "Patient")["birthDate"] = "1951-02-01"
-    assert found(house.inquire(bundle), "2.0") == []
+    (told,) = found(house.inquire(bundle), "2.0")
+    assert (told["outcome"], "item" in told, "preAuthRef" in told) == ("error", False, False)
 
 
 def test_an_empty_entry_list_is_4xx_on_both_operations(house):
