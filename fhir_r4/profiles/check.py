@@ -116,7 +116,8 @@ class Profiles:
             schema = Draft202012Validator(together, mask="a value", pattern_options=RegexOptions())
             watches = self._tools.watches
             for key, profile in new.items():
-                self._measures[key] = Measure(schema, key, watches.of(profile), watches.again.of(profile))
+                implied = self.definitions.implied(profile)
+                self._measures[key] = Measure(schema, key, watches.of(profile), watches.again.of(profile), implied)
 
     def reach(self) -> list[str]:
         """Return the canonicals of what the operations' bodies hold, so that these can be prepared."""

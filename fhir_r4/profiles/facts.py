@@ -150,11 +150,11 @@ class Definitions:
         return self._pool[profile.number]
 
     def implied(self, profile: Profile) -> Collection[str]:
-        """Return the keys of what a profile is derived from: what keeps to it keeps to those."""
+        """Return the keys of what a profile is derived from, abstract types aside: what keeps to it keeps to those."""
         if profile.key not in self._implied:
             above: list[str] = []
             base = self._profiles.get(profile.base or "")
-            while base is not None and base.key not in above:
+            while base is not None and not base.abstract and base.key not in above:
                 above.append(base.key)
                 base = self._profiles.get(base.base or "")
             self._implied[profile.key] = above

@@ -41,21 +41,15 @@ def places(definitions: Definitions, value: dict, path: str, here: Here, wanted:
 
 
 def _trails(value: dict, wanted: AbstractSet[int]) -> Iterator[list[str | int]]:
-    """Yield the way to each value, looking for them level by level: what is noted seldom lies deep."""
-    left = len(wanted)
-    level: list[tuple[Any, _Trail]] = [(value, None)]
-    while level:
-        below: list[tuple[Any, _Trail]] = []
-        for node, trail in level:
-            for step, child in node.items() if type(node) is dict else enumerate(node):
-                if type(child) is dict or type(child) is list:
-                    if id(child) in wanted:
-                        yield _steps((trail, step))
-                        left -= 1
-                        if not left:
-                            return
-                    below.append((child, (trail, step)))
-        level = below
+    """Yield the way to each value, in the order they are written in: FHIR writes extensions and codes first."""
+    waiting: list[tuple[Any, _Trail]] = [(value, None)]
+    while waiting:
+        node, trail = waiting.pop()
+        if trail is not None and id(node) in wanted:
+            yield _steps(trail)
+        members = node.items() if type(node) is dict else enumerate(node)
+        below = [(child, (trail, step)) for step, child in members if type(child) is dict or type(child) is list]
+        waiting += reversed(below)
 
 
 def _steps(trail: _Trail) -> list[str | int]:

@@ -102,8 +102,11 @@ class Slicer:
             return lambda entry, asked: any(
                 asked.conforms(value, key) for value in _found(entry.value, path, asked) for key in keys
             )
-        if len(path) == 1 and path[0].kind == "child" and len(said) == 1 and isinstance(said[0].pattern, dict):
-            return _holding(path[0].name, said[0].pattern)
+        pattern = said[0].pattern if len(said) == 1 else None
+        if isinstance(pattern, dict) and not path:
+            return lambda entry, _: contains(entry.value, pattern)
+        if isinstance(pattern, dict) and len(path) == 1 and path[0].kind == "child":
+            return _holding(path[0].name, pattern)
         return lambda entry, asked: (
             bool(said)
             and any(self.keeps(value, element) for value in _found(entry.value, path, asked) for element in said)

@@ -35,12 +35,15 @@ class Wanted:
 
     def inside(self, element: Element, kind_: str) -> list[Profile] | None:
         """Return the profiles of which a resource of a kind keeps to one at ``element``; None where it may not be."""
-        key = (id(element), kind_ if self._definitions.type(kind_) else "")
-        if key not in self._inside:
-            fitting = [t for t in element.types if t.code == kind_ or t.code in ANY_RESOURCE]
-            known = [p for t in fitting for one in t.profiles if (p := self._definitions.profile(one))]
-            self._inside[key] = known if fitting else None
-        return self._inside[key]
+        key = (id(element), kind_)
+        if key in self._inside:
+            return self._inside[key]
+        fitting = [t for t in element.types if t.code == kind_ or t.code in ANY_RESOURCE]
+        known = [p for t in fitting for one in t.profiles if (p := self._definitions.profile(one))]
+        found = known if fitting else None
+        if self._definitions.type(kind_) is not None:  # whatever a body calls itself is not kept
+            self._inside[key] = found
+        return found
 
 
 class Targets:

@@ -6,7 +6,7 @@ keeps to its profile's schema is only looked over for what a schema cannot say; 
 schema refused are looked at closely, value by value.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -44,12 +44,14 @@ class Measure:
     Attributes:
         schema: of several profiles, of which ``key`` is one.
         again: what to look at where the resource was found in order under another profile.
+        implied: the keys of the profiles that what keeps to this one keeps to as well.
     """
 
     schema: Draft202012Validator
     key: str
     watch: Watch
     again: Watch
+    implied: Collection[str]
 
     def accepts(self, value: dict) -> bool:
         """Tell whether the schema has nothing against a value."""
@@ -197,7 +199,7 @@ class Walk:
             self._judge(value, profile, path, scope)
         self._judging.pop()
         if not found and not self._closely:
-            for implied in self.definitions.implied(profile):
+            for implied in self._tools.measure(profile).implied:
                 self._implied.add((id(value), implied))
         return found
 
@@ -260,13 +262,17 @@ class Walk:
         for one, codes in notes.advice:
             advice.setdefault(id(one), set()).add(codes)
         unnamed = {(listed, id(one)) for listed, one in notes.unnamed} - notes.named
-        wanted = advice.keys() | {one for _, one in unnamed - self._unnamed.keys()}
+        missing = unnamed - self._unnamed.keys()
+        wanted = advice.keys() | {one for _, one in missing}
         for place in places(self.definitions, value, path, here, wanted) if wanted else ():
-            for codes in sorted(advice.get(id(place.value), ())):
+            for codes in sorted(advice.pop(id(place.value), ())):
                 self.codes.binding(Entry(place.value, None, None, place.path), "extensible", codes)
             of_one = id(place.holder.get("extension")), id(place.value)
-            if of_one in unnamed:
+            if of_one in missing:
                 self._unnamed[of_one] = self._of_unnamed(place)
+                missing.remove(of_one)
+            if not (advice or missing):
+                break
         for of_one in unnamed:
             self.findings.issues += self._unnamed[of_one]
 
