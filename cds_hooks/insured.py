@@ -54,10 +54,10 @@ def insured(coverage: dict, patient_id: str, known: Known, directory: Directory)
         away = any(known.failed(target) for target in payors(coverage))
         return Insured(coverage, unavailable=True) if away else None
     target = f"Patient/{patient_id}"
-    patient = known.find(target) or {}
-    if not member_numbers(coverage) and known.failed(target):
+    patient, numbers = known.find(target) or {}, member_numbers(coverage)
+    if not numbers and known.failed(target):
         return Insured(coverage, payer, unavailable=True)
-    for number in member_numbers(coverage) or patients_numbers(patient):
+    for number in numbers or patients_numbers(patient):
         member = directory.member(payer, number)
         if member and same_person(member, patient):
             return Insured(coverage, payer, member)
