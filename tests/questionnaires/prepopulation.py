@@ -90,8 +90,9 @@ WHY = {
         "stands in notes; scores on file say how much help is needed, and not for what."
     ),
     "skilled-nursing": (
-        "3.1 to 3.3, 3.5 and 3.6 are a judgment of what care is needed, and why in a facility. 4.1 is a physician's "
-        "certification. 4.2 counts days of the whole benefit period, wherever they were spent."
+        "2.1 is at the stay by reference alone. 3.1 to 3.3, 3.5 and 3.6 are a judgment of what care is needed, and why "
+        "in a facility. 4.1 is a physician's certification. 4.2 counts days of the whole benefit period, wherever they "
+        "were spent."
     ),
 }
 """Of each form whose fullest patient is below the aim: which questions are left, and why."""

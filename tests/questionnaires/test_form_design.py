@@ -129,8 +129,7 @@ def test_every_name_in_an_expression_is_defined_above_it(form, generation):
     assert named == {one["url"] for one in held(answered_by_name(form, generation), "Library")}
     for item in [form, *questions(written(form, generation)).values()]:
         for one in dicts(item.get("extension")):
-            expression = one.get("valueExpression", {})
-            if expression.get("language") == "text/cql-identifier":
+            if expression := one.get("valueExpression"):
                 name, define = (part.strip('"') for part in expression["expression"].split(".", 1))
                 assert name == library["identifier"]["id"]
                 assert define in defined

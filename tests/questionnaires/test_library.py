@@ -134,10 +134,7 @@ FILLED = {
     "physical-therapy": {
         "2.1": "2026-02-11", "2.4": 2, "2.5": 6, "3.1": 6, "3.2": True, "3.3": "Pain, 0 to 10: from 6 to 3",
     },
-    "skilled-nursing": {
-        "2.1": "St. Brendan Medical Center", "2.2": "2026-02-22", "2.3": "2026-02-28", "2.4": True, "3.4": True,
-        "4.3": 21,
-    },
+    "skilled-nursing": {"2.2": "2026-02-22", "2.3": "2026-02-28", "2.4": True, "3.4": True, "4.3": 21},
 }  # fmt: skip
 SPARSE = {
     "coronary-ct": {"1.3": True, "3.1": 94, "4.1": 26, "4.2": True},
@@ -149,12 +146,7 @@ SPARSE = {
     "power-wheelchair": {"1.5": "2025-12-21", "3.1": Decimal("142.0"), "3.5": False},
     "home-health": {"3.1": "nursing", "4.3": 1, "4.4": 9},
     "physical-therapy": {},
-    "skilled-nursing": {
-        "2.1": "St. Brendan Medical Center",
-        "2.2": "2026-01-13",
-        "2.3": "2026-01-15",
-        "2.4": False,
-    },
+    "skilled-nursing": {"2.2": "2026-01-13", "2.3": "2026-01-15", "2.4": False},
 }
 TOLD = {  # what the clinician adds to the full record
     "coronary-ct": {"1.2": False, "1.3": False, "3.3": False},
