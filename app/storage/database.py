@@ -1,21 +1,16 @@
-"""How do we talk to the database? Engine, transactions, and the types that both databases keep alike.
-
-SQLite runs in WAL mode with ``synchronous=FULL``; whoever writes begins IMMEDIATE, so that two writers queue up
-instead of failing half-way.
-"""
+"""How do we talk to the database? The two kinds of transaction, and the types that both databases keep alike."""
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine
 from sqlalchemy.types import TypeDecorator
 
+from app.storage.sqlite import Sqlite
 from fhir_r4.wire import read_own, write_json
-
-BUSY_SECONDS = 10
 
 
 class Moment(TypeDecorator[datetime]):
@@ -42,11 +37,9 @@ class Database:
     """One engine, and the two kinds of transaction."""
 
     def __init__(self, url: str) -> None:
-        self.engine: Engine = create_engine(url, **_options(url))
-        if self.engine.dialect.name == "sqlite":
-            event.listen(self.engine, "connect", _configure_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
-        self._reader = self.engine.execution_options(**_READING.get(self.engine.dialect.name, {}))
+        json = {"json_serializer": _to_json, "json_deserializer": _from_json}
+        self._kept = (Sqlite if url.startswith("sqlite") else Pooled)(url, **json)
+        self.engine: Engine = self._kept.engine
         self._held = threading.local()
 
     @contextmanager
@@ -59,32 +52,31 @@ class Database:
         if held := getattr(self._held, "reading", None):
             yield held
             return
-        with self._reader.connect() as connection:
-            if connection.dialect.name == "sqlite":
-                _own(connection).execute("BEGIN")  # others begin by themselves; to close rolls back
+        with self._kept.reading() as connection:
             self._held.reading = connection
             try:
                 yield connection
             finally:
                 self._held.reading = None
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """Give a connection whose changes are all kept, durably, or none of them."""
-        with self.engine.begin() as connection:
-            yield connection
+        return self._kept.writing()
 
 
-_READING = {"postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}}
-"""What a reading is where it is not one state of things by itself: SQLite's is, PostgreSQL's default is not."""
+class Pooled:
+    """A database server: SQLAlchemy's pool finds out which connections have outlived it."""
 
+    def __init__(self, url: str, **options: Any) -> None:
+        self.engine: Engine = create_engine(url, pool_pre_ping=True, pool_use_lifo=True, **options)
+        self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
-def _options(url: str) -> dict[str, Any]:
-    json = {"json_serializer": _to_json, "json_deserializer": _from_json}
-    if url.startswith("sqlite"):
-        connect = {"timeout": BUSY_SECONDS, "check_same_thread": False}
-        return json | {"connect_args": connect, "pool_size": 0}  # a connection for each thread that wants one
-    return json | {"pool_pre_ping": True}
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Give one state of things, which is not the default; to close rolls back."""
+        return self._reader.connect()
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        return self.engine.begin()
 
 
 def _to_json(value: Any) -> str:
@@ -93,19 +85,3 @@ def _to_json(value: Any) -> str:
 
 def _from_json(text: str | bytes) -> Any:
     return read_own(text.encode() if isinstance(text, str) else text)
-
-
-def _configure_sqlite(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    if not _own(connection).in_transaction:  # else a reading that has begun
-        _own(connection).execute("BEGIN IMMEDIATE")
-
-
-def _own(connection: Connection) -> Any:
-    """Return the driver's own connection."""
-    return connection.connection.driver_connection

@@ -22,28 +22,31 @@ class _Written:
     """A statement in one database's SQL, and how values go in and rows come out.
 
     Attributes:
-        parameters: name, value where none is given, and conversion (None where the driver takes it as it is).
+        parameters: name and conversion (None where the driver takes it as it is).
+        usual: the values that the statement itself brings.
         by_place: parameters go in by their place, not by their name.
-        columns: the conversion of each column.
+        converted: place and conversion of each column that does not come as it is.
     """
 
     sql: str
-    parameters: tuple[tuple[str, Any, Convert | None], ...]
+    parameters: tuple[tuple[str, Convert | None], ...]
+    usual: dict[str, Any]
     by_place: bool
-    columns: tuple[Convert | None, ...]
+    converted: tuple[tuple[int, Convert], ...]
     row: Callable[[Iterable[Any]], Any]
 
     def given(self, values: Values) -> Any:
-        pairs = [
-            (name, convert(values.get(name, usual)) if convert else values.get(name, usual))
-            for name, usual, convert in self.parameters
-        ]
-        return [value for _, value in pairs] if self.by_place else dict(pairs)
+        if self.usual:
+            values = {**self.usual, **values}
+        if self.by_place:
+            return [convert(values[name]) if convert else values[name] for name, convert in self.parameters]
+        return {name: convert(values[name]) if convert else values[name] for name, convert in self.parameters}
 
     def read(self, found: Iterable[Any]) -> Any:
-        return self.row(
-            [convert(value) if convert else value for convert, value in zip(self.columns, found, strict=True)]
-        )
+        values = list(found)
+        for place, convert in self.converted:
+            values[place] = convert(values[place])
+        return self.row(values)
 
 
 class Prepared:
@@ -81,29 +84,31 @@ class Prepared:
         compiled: Any = statement.compile(dialect=dialect, column_keys=names)
         selected = list(statement.selected_columns) if isinstance(statement, Select) else []
         row: Any = namedtuple("Row", [one.name for one in selected])  # type: ignore[misc]  # noqa: PYI024 known here only
+        names = compiled.positiontup or list(compiled.bind_names.values())
+        taken: Iterable[Convert | None] = (
+            compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names
+        )
+        given = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in selected)
         return _Written(
             sql=compiled.string,
-            parameters=tuple(
-                (
-                    name,
-                    compiled.params.get(name),
-                    compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect),
-                )
-                for name in compiled.positiontup or compiled.binds
-            ),
+            parameters=tuple(zip(names, taken, strict=True)),
+            usual={name: value for name, value in compiled.params.items() if name in names and value is not None},
             by_place=compiled.positional,
-            columns=tuple(column.type.dialect_impl(dialect).result_processor(dialect, None) for column in selected),
+            converted=tuple((place, convert) for place, convert in enumerate(given) if convert),
             row=row._make,
         )
 
 
 def _execute(connection: Connection, sql: str, parameters: Any) -> list[Any]:
-    cursor = connection.connection.cursor()
+    driver: Any = connection.connection.dbapi_connection
     try:
-        cursor.execute(sql, parameters)
-        return list(cursor.fetchall()) if cursor.description else []
+        cursor = driver.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
     except connection.dialect.loaded_dbapi.Error as error:
-        base = connection.dialect.loaded_dbapi.Error
-        raise DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=connection.dialect) from None
-    finally:
-        cursor.close()
+        raise as_sqlalchemy_says(error, connection.dialect, sql) from None
+
+
+def as_sqlalchemy_says(error: Exception, dialect: Dialect, sql: str | None = None) -> Exception:
+    """Return the driver's error as SQLAlchemy's of the same kind, without the values."""
+    base: Any = dialect.loaded_dbapi.Error
+    return DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=dialect)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from app.logging import configure
 from app.storage import tables
@@ -216,11 +216,9 @@ def test_another_method_is_405_and_says_which_is_right(house):
 
 @pytest.mark.requirement("pas-2.0.1@114", "pas-2.0.1@115", "pas-2.2.1@spec-39")
 def test_a_database_that_is_away_is_503_without_a_body(house, monkeypatch):
-    from sqlalchemy.exc import OperationalError  # noqa: PLC0415
-
     token = house.token()
     monkeypatch.setattr(
-        house.service.database.engine, "begin", lambda: (_ for _ in ()).throw(OperationalError("x", {}, Exception()))
+        house.service.database, "writing", lambda: (_ for _ in ()).throw(OperationalError("x", {}, Exception()))
     )
     answer = house.submit(a_submission_bundle(), token=token)
     assert (answer.status_code, answer.data) == (503, b"")

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import bindparam, insert, select
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.storage.prepared import Prepared
@@ -104,3 +105,13 @@ def test_a_reading_within_a_reading_sees_the_same_state(house):
             assert count.rows(inner, {}) == before
     with database.reading() as connection:
         assert len(count.rows(connection, {})) == len(before) + 1
+
+
+def test_a_value_that_the_statement_brings_need_not_be_given(house):
+    """Under each database's own name for it."""
+    newest = Prepared(select(members.c.member_id).where(members.c.payer == bindparam("payer")).limit(2))
+    with house.service.database.reading() as connection:
+        assert len(newest.rows(connection, {"payer": "acme"})) == 2
+    written = newest._write(postgresql.dialect(), ["payer"])
+    assert set(written.given({"payer": "acme"}).values()) == {"acme", 2}
+    assert all(f"%({name})s" in written.sql for name in written.given({"payer": "acme"}))

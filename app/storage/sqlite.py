@@ -1,0 +1,93 @@
+"""How are transactions kept in SQLite? On connections that stay open between them: the last one used is taken next.
+
+WAL mode with ``synchronous=FULL``; whoever writes begins IMMEDIATE, so that two writers queue up instead of failing
+half-way. To check a connection out of SQLAlchemy's pool, tell its listeners and reset it costs several times what
+SQLite does to begin and to end (docs/decisions/0006-what-a-request-costs.md). Here each step is one call of the
+driver's; SQLAlchemy's own transaction is ended where one of its statements has begun it.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.storage.prepared import as_sqlalchemy_says
+
+BUSY_SECONDS = 10
+
+
+class Sqlite:
+    """One file, and as many connections as there are transactions at once."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        connect = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+        self.engine: Engine = create_engine(url, connect_args=connect, poolclass=NullPool, **options)
+        self._idle: list[Connection] = []  # to append and to pop is one step each, whichever thread does it
+        event.listen(self.engine, "connect", _configure)
+        event.listen(self.engine, "engine_disposed", self._close)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give one state of things; the driver leaves it as it was."""
+        connection, driver = self._begun("BEGIN")
+        try:
+            yield connection
+        finally:
+            self._rest(connection, driver)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a transaction that is kept once the block has ended well."""
+        connection, driver = self._begun("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            if connection.in_transaction():
+                connection.commit()
+            _run(connection, driver.commit)
+        finally:
+            self._rest(connection, driver)
+
+    def _begun(self, begin: str) -> tuple[Connection, sqlite3.Connection]:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self.engine.connect()
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            _run(connection, driver.execute, begin)
+        except SQLAlchemyError:
+            self._rest(connection, driver)
+            raise
+        return connection, driver
+
+    def _rest(self, connection: Connection, driver: sqlite3.Connection) -> None:
+        """Undo what was not committed, and let the connection wait for the next one; where that fails, close it."""
+        try:
+            if connection.in_transaction():
+                connection.rollback()
+            driver.rollback()
+        except (SQLAlchemyError, sqlite3.Error):
+            connection.invalidate()
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def _close(self, _: Engine) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+
+def _configure(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _run(connection: Connection, step: Any, *words: str) -> None:
+    try:
+        step(*words)
+    except sqlite3.Error as error:
+        raise as_sqlalchemy_says(error, connection.dialect) from None

@@ -1,0 +1,98 @@
+"""A transaction is kept whole or not at all, and what went wrong in one is no matter to the next."""
+
+import sqlite3
+
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from app.storage import sqlite
+from app.storage.database import Database
+from app.storage.prepared import Prepared
+from app.storage.tables import metadata, providers
+
+AMY = {"npi": "1234567893", "name": "Amy", "network": "in"}
+ADD, ALL = Prepared(insert(providers)), Prepared(select(providers.c.npi))
+
+
+@pytest.fixture
+def database(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'priorauth.db'}")
+    metadata.create_all(database.engine)
+    yield database
+    database.engine.dispose()
+
+
+def held(database):
+    with database.reading() as connection:
+        return [row.npi for row in ALL.rows(connection, {})]
+
+
+def by_the_driver(connection):
+    ADD.run(connection, AMY)
+
+
+def by_sqlalchemy(connection):
+    connection.execute(insert(providers).values(AMY))
+
+
+def by_both(connection):
+    ADD.run(connection, AMY | {"npi": "1"})
+    connection.execute(insert(providers).values(AMY))
+
+
+@pytest.mark.parametrize("add", [by_the_driver, by_sqlalchemy, by_both])
+def test_what_is_written_is_kept_by_either_way(database, add):
+    with database.writing() as connection:
+        add(connection)
+    assert AMY["npi"] in held(database)
+
+
+@pytest.mark.parametrize("add", [by_the_driver, by_sqlalchemy, by_both])
+def test_what_is_not_brought_to_its_end_is_undone(database, add):
+    with pytest.raises(ZeroDivisionError), database.writing() as connection:  # noqa: PT012 and then
+        add(connection)
+        1 / 0  # noqa: B018
+    assert held(database) == []
+
+
+def test_after_a_fault_the_same_connection_writes_again(database):
+    with database.writing() as first:
+        ADD.run(first, AMY)
+    with pytest.raises(IntegrityError), database.writing() as second:
+        ADD.run_each(second, [AMY | {"npi": "1"}, AMY])
+    with database.writing() as third:
+        ADD.run(third, AMY | {"npi": "2"})
+    assert first is second is third
+    assert held(database) == ["1234567893", "2"]
+
+
+def test_who_cannot_begin_to_write_is_told_so_by_sqlalchemy(tmp_path, database, monkeypatch):
+    """Somebody else writes for longer than we wait; then it is our turn."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0)
+    impatient = Database(str(database.engine.url))
+    other = sqlite3.connect(tmp_path / "priorauth.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OperationalError, match="locked"), impatient.writing():
+        pass
+    other.rollback()
+    with impatient.writing() as connection:
+        ADD.run(connection, AMY)
+    assert held(database) == [AMY["npi"]]
+    impatient.engine.dispose()
+    other.close()
+
+
+def test_a_connection_that_is_broken_is_not_used_again(database):
+    with database.reading() as connection:
+        connection.connection.dbapi_connection.close()
+    assert held(database) == []
+
+
+def test_a_database_that_is_disposed_of_leaves_no_connection_open(tmp_path, database):
+    with database.writing() as connection:
+        ADD.run(connection, AMY)
+    assert (tmp_path / "priorauth.db-wal").exists()
+    database.engine.dispose()
+    assert not (tmp_path / "priorauth.db-wal").exists()
+    assert held(database) == [AMY["npi"]]
