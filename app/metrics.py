@@ -8,6 +8,7 @@ prometheus-client looks for the folder in which processes share their counts whe
 """
 
 import os
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -33,9 +34,15 @@ _ehr = Counter(
 
 def answered(template: str | None, status: int, seconds: float) -> None:
     """Count an answer; ``template`` is the route's, None where there is no such route."""
-    labels = (template or "none", f"{status // 100}xx")
-    _requests.labels(*labels).inc()
-    _seconds.labels(*labels).observe(seconds)
+    requests, times = _of(template or "none", f"{status // 100}xx")
+    requests.inc()
+    times.observe(seconds)
+
+
+@cache
+def _of(*labels: str) -> tuple[Counter, Histogram]:
+    """Return the two that count under these labels; to find them costs more than to count."""
+    return _requests.labels(*labels), _seconds.labels(*labels)
 
 
 def refused(kind: str) -> None:

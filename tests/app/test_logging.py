@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from datetime import UTC, datetime
 
 import pytest
 
@@ -32,6 +33,25 @@ def test_an_exception_keeps_its_type_and_its_lines_and_not_its_words(lines):
     (line,) = lines()
     assert line["fault"] == "ValueError"
     assert line["frames"][0].startswith("test_logging.py:")
+    assert "Ada" not in str(line)
+
+
+def test_a_line_says_what_when_and_how_grave_it_is(lines):
+    log = get_logger()
+    for write in (log.info, log.warning, log.error, log.critical):
+        write("it.happened", count=2)
+    assert [line["level"] for line in lines()] == ["info", "warning", "error", "critical"]
+    assert {(line["event"], line["count"]) for line in lines()} == {("it.happened", 2)}
+    assert all(datetime.fromisoformat(line["timestamp"]).tzinfo is UTC for line in lines())
+
+
+def test_the_exception_at_hand_need_not_be_named(lines):
+    try:
+        int("Ada Lovelace, born 1815")
+    except ValueError:
+        get_logger().exception("fault")
+    (line,) = lines()
+    assert (line["level"], line["fault"]) == ("error", "ValueError")
     assert "Ada" not in str(line)
 
 
