@@ -1,7 +1,6 @@
 """A payer's own systems, as a process of their own: asked, silent, handed cases, and bringing decisions back."""
 
 import json
-import socket
 import sys
 from collections import defaultdict
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from rules.ports import BackEndAway
 from tests.app.fixtures import ROOT, House
 from tests.app.subscribers import run_all
 from tests.given import AMY, CLINIC, a_form_response, a_hook, a_submission_bundle, an_inquiry_bundle, entry
+from tests.journeys.servers import free_port
 from tests.second_opinion import assert_profiled
 
 TOKEN = "back-end-secret"
@@ -49,12 +49,6 @@ class Fake:
 
     def seen(self):
         return read_json(self.door.send("GET", f"{self.url}/seen", allowed=[self.url]).body)["cases"]
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @contextmanager
