@@ -1,5 +1,8 @@
 """A form whose questions come a few at a time: where they are asked for, when, and with what in them."""
 
+import re
+from html import unescape
+
 import pytest
 
 from app.sandbox.smart import Context
@@ -110,10 +113,10 @@ def test_the_contained_form_may_have_every_must_support_element(sees, visitor):
 
     form = adaptive_contained()
     it = sees(Steps(form["item"]))
-    drawn = it.page.text
+    drawn = unescape(re.sub("<[^>]+>", "", it.page.text))
     for one in form["item"]:
         hidden = any(held["url"].endswith("questionnaire-hidden") for held in one.get("extension", []))
-        assert hidden or one["text"] in drawn or one["text"].replace("'", "&#39;") in drawn
+        assert hidden or one["text"] in drawn
     assert visitor.post("save", {"item": [{"linkId": "1", "answer": []}]}, it.page).status_code == 200
 
 

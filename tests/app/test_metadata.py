@@ -6,7 +6,7 @@ from flask import Flask
 from app.api import door
 from app.api.capability import UnknownOperation, does
 from app.config import BadSettings, Config
-from app.security.jwt import ALGORITHMS
+from app.security.jwt import RECOMMENDED
 from tests.second_opinion import assert_profiled
 
 BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
@@ -123,7 +123,7 @@ def test_the_smart_configuration_says_how_a_token_is_really_had(house, version):
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert said["token_endpoint"] == f"{house.config.base_url}/oauth/token"
     (grant,) = said["grant_types_supported"]
-    assert set(said["token_endpoint_auth_signing_alg_values_supported"]) == set(ALGORITHMS)
+    assert set(said["token_endpoint_auth_signing_alg_values_supported"]) == set(RECOMMENDED)
     for algorithm in said["token_endpoint_auth_signing_alg_values_supported"]:
         asked = house.ask_for_token(grant_type=grant, client_assertion=house.assertion(algorithm=algorithm))
         assert asked.status_code == 200

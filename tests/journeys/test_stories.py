@@ -66,7 +66,7 @@ def test_all_stories_are_told_on_both_runners_and_both_databases(build_town, req
     assert town.out.wrong == [], town.log("service")[-2000:]
     assert town.out.steps >= 45
     written = town.log("service") + (town.log("worker") if runner == "celery" else "")
-    assert '"endpoint": "claims.submit"' in written
+    assert '"endpoint":"claims.submit"' in written
     for canary in (*CANARIES, *OTHER_CANARIES):
         assert canary not in written
 
