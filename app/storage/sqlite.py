@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.storage.prepared import as_sqlalchemy_says
 
 BUSY_SECONDS = 10
+CACHE_KB = 512  # of each connection; whatever another one writes empties it, and the system keeps the file's pages
 
 
 class Sqlite:
@@ -82,7 +83,7 @@ class Sqlite:
 
 def _configure(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"cache_size=-{CACHE_KB}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
