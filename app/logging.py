@@ -7,11 +7,11 @@ type and the lines it passed are kept, not its message, since messages quote dat
 import logging
 import sys
 import traceback
+from collections.abc import MutableMapping
 from typing import Any
 
 import orjson
-
-from app.clock import now
+import structlog
 
 LOGGABLE = frozenset(
     {"event", "level", "timestamp", "request_id", "endpoint", "method", "status", "ms", "client", "hook", "service"}
@@ -20,74 +20,64 @@ LOGGABLE = frozenset(
 )
 
 
-class Log:
-    """Writes an event as one line of JSON, with those of the named values that are loggable.
-
-    ``exc_info`` is an exception, or True for the one that is being handled.
-    """
-
-    stream: Any = None
-    """Where the lines go; None is standard error as it is then."""
-
-    def info(self, event: str, **said: Any) -> None:
-        self._write("info", event, said)
-
-    def warning(self, event: str, **said: Any) -> None:
-        self._write("warning", event, said)
-
-    def error(self, event: str, **said: Any) -> None:
-        self._write("error", event, said)
-
-    def critical(self, event: str, **said: Any) -> None:
-        self._write("critical", event, said)
-
-    def exception(self, event: str, **said: Any) -> None:
-        """Write an error with the exception that is being handled."""
-        self._write("error", event, {"exc_info": True} | said)
-
-    def _write(self, level: str, event: str, said: dict[str, Any]) -> None:
-        stream = self.stream or sys.stderr
-        stream.write(_line({"event": event, "level": level, "timestamp": now()} | said) + "\n")
-        stream.flush()
-
-
-_LOG = Log()
-
-
 def configure(stream: Any = None) -> None:
-    """Send our lines and those of the standard library's logging to one stream."""
-    _LOG.stream = stream or sys.stderr
-    handler = logging.StreamHandler(_LOG.stream)
+    """Send structlog and the standard library's logging to one stream, as JSON lines."""
+    _use(stream)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_PhiFree())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
-def get_logger() -> Log:
-    return _LOG
+def get_logger() -> Any:
+    return structlog.get_logger()
+
+
+def _line(value: Any, **_: Any) -> str:
+    return orjson.dumps(value, default=repr).decode()
+
+
+_render = structlog.processors.JSONRenderer(serializer=_line)
+
+
+def _use(stream: Any = None) -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _fault,
+            _only_loggable,
+            _render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: structlog.WriteLogger(stream or sys.stderr),  # as it is when a line is written
+        cache_logger_on_first_use=False,
+    )
 
 
 class _PhiFree(logging.Formatter):
     """Write other people's log records as their logger's name and level; their words may quote anything."""
 
     def format(self, record: logging.LogRecord) -> str:
-        event = {"event": "library", "logger": record.name, "level": record.levelname.lower()}
-        return _line(event | {"exc_info": record.exc_info})
+        event: dict[str, Any] = {"event": "library", "logger": record.name, "level": record.levelname.lower()}
+        if record.exc_info:
+            event["exc_info"] = record.exc_info
+        return str(_render(None, "", _only_loggable(None, "", _fault(None, "", event))))
 
 
-def _line(said: dict[str, Any]) -> str:
-    kept = {name: value for name, value in said.items() if name in LOGGABLE} | _fault(said.get("exc_info"))
-    return orjson.dumps(kept, default=repr, option=orjson.OPT_UTC_Z).decode()
+def _only_loggable(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    return {name: value for name, value in event.items() if name in LOGGABLE}
 
 
-def _fault(info: Any) -> dict[str, Any]:
-    """Return type and lines of an exception, or of what ``sys.exc_info`` says of it; nothing where there is none."""
+def _fault(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
     error = info[1] if isinstance(info, tuple) else info
-    if not isinstance(error, BaseException):
-        return {}
-    frames = traceback.extract_tb(error.__traceback__)[-8:]
-    return {
-        "fault": type(error).__name__,
-        "frames": [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames],
-    }
+    if isinstance(error, BaseException):
+        event["fault"] = type(error).__name__
+        frames = traceback.extract_tb(error.__traceback__)[-8:]
+        event["frames"] = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
+    return event
+
+
+_use()  # a process that is not told where to write names nothing either that it may not

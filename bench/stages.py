@@ -54,7 +54,7 @@ STAGES = (  # a stage, and the files (or file:function) whose frames are it; the
                         "prior_auth/adjudication.py", "prior_auth/authorized_providers.py",
                         "cds_hooks/", "questionnaires/",
                         "fhir_r4/coverage_information.py")),
-    ("log", ("app/logging.py",)),
+    ("log", ("structlog/", "app/logging.py")),
     ("metrics", ("prometheus_client/", "app/metrics.py")),
     ("the door itself", ("app/api/", "app/intake.py")),
     ("Flask", ("flask/", "werkzeug/", "app/web.py")),

@@ -120,7 +120,7 @@ def test_the_newest_revision_is_the_one_that_alembic_would_reach():
 def test_what_a_web_process_needs_is_imported_before_it_is_made():
     """Nothing of migrations, queues and model libraries is among it: memory that each process would hold."""
     told = "from app import web; import sys; print([m for m in HEAVY if m in sys.modules])"
-    heavy = ("alembic", "redis", "celery", "fhir.resources", "pydantic", "pytest", "rich")
+    heavy = ("alembic", "redis", "celery", "fhir.resources", "pydantic", "pytest")
     code = f"HEAVY = {heavy!r}; {told}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
