@@ -49,15 +49,15 @@ class Operation:
     body: str
     token: Callable[[House, datetime], str]
     proof: bytes
-    target: float | None
+    target: float
 
 
-SUBMIT = Operation("`$submit`", "/fhir/2.0/Claim/$submit", "submission", House.bearer, b'"A1"', 5)
+SUBMIT = Operation("`$submit`", "/fhir/2.0/Claim/$submit", "submission", House.bearer, b'"A1"', 4)
 PENDED = replace(SUBMIT, body="pended")
 PACKAGE = "/fhir/2.0/Questionnaire/$questionnaire-package"
 OPERATIONS = (
-    Operation("order-sign", "/cds-services/order-sign-crd", "hook", House.hook_token, b"coverage-assertion-id", 3),
-    Operation("`$questionnaire-package`", PACKAGE, "parameters", House.bearer, b'"Questionnaire"', None),
+    Operation("order-sign", "/cds-services/order-sign-crd", "hook", House.hook_token, b"coverage-assertion-id", 2.5),
+    Operation("`$questionnaire-package`", PACKAGE, "parameters", House.bearer, b'"Questionnaire"', 3),
     Operation("`$inquire`", "/fhir/2.0/Claim/$inquire", "inquiry", House.bearer, b'"A1"', 3),
     SUBMIT,
 )

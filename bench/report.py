@@ -20,14 +20,14 @@ class Measured:
 
     Attributes:
         body_bytes: what the operation, and the echo, are sent.
-        target: the largest multiple of the echo's CPU that was promised; None where nothing was.
+        target: the largest multiple of the echo's CPU that was promised.
     """
 
     name: str
     body_bytes: int
     echo: Sequence[Cost]
     service: Sequence[Cost]
-    target: float | None
+    target: float
 
     @property
     def ratio(self) -> float:
@@ -67,7 +67,7 @@ of the job's row). What is decided at once has no job: its answer tells of it.
 What is sent:
 
 - **order-sign**: full prefetch, a new RS384 JWT for each call, verified and spent; call, answer and promise are kept.
-- **$questionnaire-package**: the order alone leads to its form. No target was set; the answer is longer than the body.
+- **$questionnaire-package**: the order alone leads to its form; the answer is longer than the body.
 - **$submit**: a new `Bundle.identifier` each; certified by policy, and durable (`synchronous=FULL`) when answered.
 - **$inquire**: one case is found among {stored:,} that are stored, each with its request as it came.
 
@@ -90,12 +90,11 @@ def with_section(written: str, section: str) -> str:
 
 
 def _row(one: Measured) -> str:
-    target = f"≤ {one.target:g} ×" if one.target else "none"
-    verdict = _verdict(one.ratio <= one.target) if one.target else ""
+    verdict = _verdict(one.ratio <= one.target)
     rate = median(cost.per_second for cost in one.service)
     return (
         f"| {one.name} | {one.body_bytes / 1000:.1f} kB | {_cpu(one.echo):.2f} | {_cpu(one.service):.2f} "
-        f"| {one.ratio:.1f} × | {target} | {verdict} | {rate:.0f} |"
+        f"| {one.ratio:.1f} × | ≤ {one.target:g} × | {verdict} | {rate:.0f} |"
     )
 
 
