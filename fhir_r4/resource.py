@@ -75,6 +75,11 @@ def dicts(value: Any) -> list[dict]:
     return [member for member in value if isinstance(member, dict)] if isinstance(value, list) else []
 
 
+def link_of(item: dict) -> str:
+    """Return the linkId of an item of a form or its response; empty where it has none."""
+    return text_of(item.get("linkId")) or ""
+
+
 def kind(resource: Any) -> str:
     said = resource.get("resourceType") if isinstance(resource, dict) else None
     return said if isinstance(said, str) and said.strip() else ""

@@ -7,7 +7,7 @@ form is no answer, with a note that says so and never quotes it.
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from fhir_r4.resource import as_dict, dicts, text_of, value_of
+from fhir_r4.resource import as_dict, dicts, link_of, text_of, value_of
 from rules.evidence import Answers
 from rules.facts import Fact
 from rules.plain import plain
@@ -55,7 +55,7 @@ def answers_by_question(response: dict) -> dict[str, list[Any]]:
     for item in every_item(response):
         for answer in dicts(item.get("answer")):
             if (value := value_of(answer)) is not None:
-                found.setdefault(text_of(item.get("linkId")) or "", []).append(value)
+                found.setdefault(link_of(item), []).append(value)
     return found
 
 

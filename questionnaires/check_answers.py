@@ -8,7 +8,7 @@ from typing import Any
 
 from cql import CqlError
 from fhir_r4.problems import Issue
-from fhir_r4.resource import as_dict, dicts, text_of
+from fhir_r4.resource import as_dict, dicts, link_of, text_of
 from questionnaires.adaptive import LAST, START
 from questionnaires.answering import answer_of, options
 from questionnaires.catalog import questions
@@ -29,7 +29,7 @@ def faults(form: dict, response: dict, asked: set[str], value_sets: ValueSets) -
     waiting = [(item, f"QuestionnaireResponse.item[{n}]") for n, item in enumerate(dicts(response.get("item")))]
     while waiting:
         item, path = waiting.pop(0)
-        link = text_of(item.get("linkId")) or ""
+        link = link_of(item)
         given = dicts(item.get("answer"))
         if link in _WORDS and not given:
             continue

@@ -17,7 +17,7 @@ from datetime import date
 
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import as_dict, as_list, contained, dicts, kind, text_of
+from fhir_r4.resource import as_dict, as_list, contained, dicts, kind, link_of, text_of
 from questionnaires.adaptive import LAST, SUFFIX, contained_form, is_adaptive
 from questionnaires.answers import facts_from
 from questionnaires.catalog import Catalog, questions
@@ -155,7 +155,7 @@ def _given(response: dict) -> dict[str, list[dict]]:
     while waiting:
         item = waiting.pop()
         if item.get("answer"):
-            found[text_of(item.get("linkId")) or ""] = item["answer"]
+            found[link_of(item)] = item["answer"]
         waiting += dicts(item.get("item"))
     return found
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from fhir_r4.resource import text_of
+from fhir_r4.resource import link_of
 from questionnaires.adaptive import SUFFIX
 from rules.book import PolicyBook
 from rules.entry import Entry
@@ -22,7 +22,7 @@ def extended(form: dict, added: Mapping[str, list[dict]]) -> dict:
 
     def item_of(item: dict) -> dict:
         held = item | ({"item": [item_of(one) for one in item["item"]]} if item.get("item") else {})
-        more = added.get(text_of(item.get("linkId")) or "")
+        more = added.get(link_of(item))
         return held | {"extension": [*item.get("extension", []), *more]} if more else held
 
     return form | {"item": [item_of(one) for one in form["item"]]}

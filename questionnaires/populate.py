@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from fhir_r4.resource import as_dict, dicts, extension, text_of
+from fhir_r4.resource import as_dict, dicts, extension, link_of
 from fhir_r4.systems import (
     CALCULATED_EXPRESSION,
     CANDIDATE_EXPRESSION,
@@ -146,7 +146,7 @@ class _Population:
         """
 
         def filled(item: dict, known: Variables) -> dict:
-            link = text_of(item.get("linkId")) or ""
+            link = link_of(item)
             if link in self.asks.scoped:
                 question = self.asks.questions[link]
                 known = inside(question, {**known, "qitem": question, "context": item}, self.clinical)
@@ -174,11 +174,11 @@ class _Population:
     def _rows(self, items: list[dict], known: Variables, *, adds: bool) -> list[tuple[dict, Variables]]:
         """Return items with what each sees; with ``adds`` a group comes as often as its list has members."""
         held = self.asks.lists
-        lists = {link: self._listed(link, held[link], known) for one in items if (link := _link(one)) in held}
+        lists = {link: self._listed(link, held[link], known) for one in items if (link := link_of(one)) in held}
         if adds:
             items = list(repeated(items, lists, self._repeats, _is_ours))
         return [
-            (item, {**known, name_of(held[link]): member} if (link := _link(item)) in held else known)
+            (item, {**known, name_of(held[link]): member} if (link := link_of(item)) in held else known)
             for item, member in members(items, lists, self._repeats)
         ]
 
@@ -246,16 +246,12 @@ def _is_ours(item: dict) -> bool:
     return len(sources) == len(dicts(item.get("answer"))) and not set(sources) & {"manual", "override"}
 
 
-def _link(item: dict) -> str:
-    return text_of(item.get("linkId")) or ""
-
-
 def _by_link(response: dict) -> dict[str, Any]:
     found: dict[str, Any] = {}
     waiting = dicts(response.get("item"))
     while waiting:
         item = waiting.pop()
-        found[text_of(item.get("linkId")) or ""] = item.get("answer")
+        found[link_of(item)] = item.get("answer")
         waiting += dicts(item.get("item"))
     return found
 

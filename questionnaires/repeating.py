@@ -9,7 +9,7 @@ Source: SDC 4.0.0, itemPopulationContext.
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from fhir_r4.resource import dicts, text_of
+from fhir_r4.resource import dicts, link_of
 
 NOTHING: list[Any] = []
 """What a repetition sees that has no member: an empty collection."""
@@ -26,7 +26,7 @@ def repeated(
     """
     done: set[str] = set()
     for item in items:
-        link = text_of(item.get("linkId")) or ""
+        link = link_of(item)
         several = [one for one in items if one.get("linkId") == link]
         if not lists.get(link) or not repeats(link) or not all(_is_untouched(one, is_ours) for one in several):
             yield item
@@ -41,7 +41,7 @@ def members(
     """Yield each item with the member of its list that it sees; ``NOTHING`` for one that has no list or no member."""
     places: dict[str, int] = {}
     for item in items:
-        link = text_of(item.get("linkId")) or ""
+        link = link_of(item)
         found, place = lists.get(link, []), places.get(link, 0)
         places[link] = place + 1
         fits = not repeats(link) or len(found) == sum(one.get("linkId") == link for one in items)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir_r4.path import compiled
-from fhir_r4.resource import as_dict, dicts, extension, extensions, kind, text_of
+from fhir_r4.resource import as_dict, dicts, extension, extensions, kind, link_of, text_of
 from fhir_r4.systems import CONTEXT_EXPRESSION, ITEM_POPULATION_CONTEXT, VARIABLE
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
@@ -127,7 +127,7 @@ def seen(
 
     def below(items: list[dict], parent: dict, around: Variables) -> Iterator[tuple[str, dict, Variables]]:
         for question in items:
-            link = text_of(question.get("linkId")) or ""
+            link = link_of(question)
             item = next((one for one in _items(parent) if one.get("linkId") == link), {})
             mine = inside(question, {**around, "qitem": question} | ({"context": item} if item else {}), clinical)
             yield link, question, mine

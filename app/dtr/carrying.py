@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from app.dtr.resuming import PEOPLE, origin_of
-from fhir_r4.resource import dicts, text_of, value_of
+from fhir_r4.resource import dicts, link_of, text_of, value_of
 from questionnaires.answering import answer_of
 from questionnaires.answers import every_item
 from questionnaires.catalog import questions
@@ -52,7 +52,7 @@ def _with_initial(parent: dict, known: dict[str, dict], origin: dict, before: Co
     """Return the items with the initial values of unanswered questions (FHIR R4, item.initial and initialSelected)."""
     made = []
     for item in dicts(parent.get("item")):
-        link = text_of(item.get("linkId")) or ""
+        link = link_of(item)
         values = list(initial_of(known.get(link, {}))) if link not in before and not item.get("answer") else []
         given = {"answer": [{"extension": [origin], **value} for value in values]} if values else {}
         made.append(_with_initial(item, known, origin, before) | given)
@@ -82,25 +82,21 @@ def carried(form: dict, draft: dict, earlier: dict, wanted: Wanted) -> Carried:
         for item in every_item(earlier)
         for answer in dicts(item.get("answer"))
         if wanted(answer)
-        and (link := text_of(item.get("linkId")) or "", str(value_of(answer))) not in found
+        and (link := link_of(item), str(value_of(answer))) not in found
         and known.get(link, {}).get("type") != "display"
     ]
     return Carried(made, tuple(dict.fromkeys(lost)))
 
 
 def _placed(items: Iterable[dict]) -> set[tuple[str, str]]:
-    return {
-        (text_of(item.get("linkId")) or "", str(value_of(answer)))
-        for item in items
-        for answer in dicts(item.get("answer"))
-    }
+    return {(link_of(item), str(value_of(answer))) for item in items for answer in dicts(item.get("answer"))}
 
 
 def _items(items: list[dict], drafts: list[dict], earlier: list[dict], wanted: Wanted, depth: int) -> list[dict]:
     """Return a place for each item; ``drafts`` and ``earlier`` are the items of both around them."""
     made: list[dict] = []
     for item in items if depth < MAX_DEPTH else []:
-        link = text_of(item.get("linkId")) or ""
+        link = link_of(item)
         text = text_of(item.get("text"))
         bare = {"linkId": link} | ({"text": text} if text else {})
         mine, theirs = _within(earlier, link), _within(drafts, link)

@@ -24,7 +24,7 @@ from app.dtr.resuming import PEOPLE, author_of, origin_of
 from app.dtr.revising import revised
 from app.dtr.validity import faults
 from app.dtr.wording import label_of
-from fhir_r4.resource import dicts, extension, text_of, value_of
+from fhir_r4.resource import dicts, extension, link_of, value_of
 from fhir_r4.systems import CALCULATED_EXPRESSION
 from questionnaires.answers import answers_by_question, every_item
 from questionnaires.catalog import questions
@@ -200,7 +200,7 @@ class Desk:
         marks = {link: Mark("empty", f"{why[0].upper()}{why[1:]}") for link, why in self.empty.items()}
         for item in every_item(self.response):
             for answer in dicts(item.get("answer"))[:1]:
-                link = text_of(item.get("linkId")) or ""
+                link = link_of(item)
                 marks[link] = self._mark(link, answer)
         return marks
 

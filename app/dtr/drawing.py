@@ -16,7 +16,7 @@ from app.dtr.controls import Control, control_of
 from app.dtr.markup import marked
 from app.dtr.offered import Offer, offer_of, offers
 from app.dtr.wording import help_of, is_help, is_hidden, kinds_of_file, label_of, needs_signature, support_link, unit_of
-from fhir_r4.resource import as_dict, dicts, text_of, value_of
+from fhir_r4.resource import as_dict, dicts, link_of, text_of, value_of
 from fhir_r4.wire import write_json
 
 MAX_DEPTH = 20
@@ -131,7 +131,7 @@ class _Drawing:
         """Draw items; ``given`` is where in the response their answers are."""
         for item in items if depth < MAX_DEPTH else []:
             if not depth or not is_help(item):  # help for a question is drawn with it
-                link = text_of(item.get("linkId")) or ""
+                link = link_of(item)
                 held = [one for parent in given for one in dicts(parent.get("item")) if one.get("linkId") == link]
                 yield self.item(_Asked(item, control_of(item), tuple(offers(item)), depth), link, held)
 

@@ -15,7 +15,7 @@ from app.dtr.beside import beside
 from app.dtr.evidence import context_evidence, evidence
 from app.dtr.live import settle
 from fhir_r4.path import compiled
-from fhir_r4.resource import as_dict, dicts, extension, kind, text_of
+from fhir_r4.resource import as_dict, dicts, extension, kind, link_of, text_of
 from fhir_r4.systems import INITIAL_EXPRESSION
 from questionnaires.answering import answers
 from questionnaires.answers import every_item
@@ -165,5 +165,5 @@ def _given(response: dict) -> dict[str, list[dict]]:
     """Return the answers by linkId with their origins: what the payer knew and the record says too is the record's."""
     given: dict[str, list[dict]] = {}
     for item in every_item(response):
-        given.setdefault(text_of(item.get("linkId")) or "", []).extend(dicts(item.get("answer")))
+        given.setdefault(link_of(item), []).extend(dicts(item.get("answer")))
     return given

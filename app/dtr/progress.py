@@ -11,7 +11,7 @@ from typing import Any
 
 from app.dtr.revising import same
 from app.dtr.wording import is_hidden
-from fhir_r4.resource import dicts, text_of
+from fhir_r4.resource import dicts, link_of, text_of
 from questionnaires.answers import answers_by_question
 
 _NO_QUESTION = frozenset({"group", "display"})
@@ -46,7 +46,7 @@ def progress(form: dict, response: dict, off: Collection[str] | None = None) -> 
     off = disabled(form, response) if off is None else off
     given = answers_by_question(response)
     asked = [item for item in _counted(dicts(form.get("item")), off) if item.get("type") not in _NO_QUESTION]
-    links = [text_of(item.get("linkId")) or "" for item in asked]
+    links = [link_of(item) for item in asked]
     missing = tuple(
         Missing(link, text_of(item.get("text")) or link)
         for item, link in zip(asked, links, strict=True)
@@ -75,7 +75,7 @@ def _off(form: dict, given: Given, said: Mapping[str, bool]) -> frozenset[str]:
 
     def walk(items: list[dict], is_off: bool) -> None:
         for item in items:
-            link = text_of(item.get("linkId")) or ""
+            link = link_of(item)
             mine = is_off or said.get(link) is False or not is_enabled(item, given)
             off.update({link} if mine else ())
             walk(dicts(item.get("item")), mine)

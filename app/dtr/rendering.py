@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from app.dtr.markup import marked
 from cql import CqlError, PackageTerminology
 from cql.types import ValueSet
-from fhir_r4.resource import as_dict, dicts, kind, text_of
+from fhir_r4.resource import as_dict, dicts, kind, link_of, text_of
 from fhir_r4.systems import (
     CANDIDATE_EXPRESSION,
     CONTEXT_EXPRESSION,
@@ -70,9 +70,9 @@ def rendered(
             made = {name: value for name, value in made.items() if name != "answerValueSet"} | {"answerOption": choices}
         if "answerOption" in made:
             made["answerOption"] = [_option(one) for one in dicts(made["answerOption"])]
-        made |= _with_candidates(made, (offered or {}).get(text_of(element.get("linkId")) or "", []))
+        made |= _with_candidates(made, (offered or {}).get(link_of(element), []))
         made |= _with_units(made, options)
-        told = (beside or {}).get(text_of(element.get("linkId")) or "", [])
+        told = (beside or {}).get(link_of(element), [])
         if "item" in element or told:
             made["item"] = [shown(one) for one in dicts(element.get("item"))] + list(_as_help(made, told))
         return made

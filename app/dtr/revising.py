@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.dtr.resuming import PEOPLE, origin_of
-from fhir_r4.resource import as_dict, dicts, text_of, value_of
+from fhir_r4.resource import as_dict, dicts, link_of, text_of, value_of
 from questionnaires.catalog import questions
 from questionnaires.populate import information_origin
 
@@ -157,6 +157,6 @@ def numbered(parent: dict, above: Key) -> Iterator[tuple[dict, Key]]:
     """Yield the items right below a response, an item or an answer, with the way to each."""
     seen: dict[str, int] = {}
     for one in dicts(as_dict(parent).get("item")):
-        link = text_of(one.get("linkId")) or ""
+        link = link_of(one)
         seen[link] = seen.get(link, 0) + 1
         yield one, (*above, (link, seen[link]))

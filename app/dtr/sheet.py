@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from app.dtr.determined import determined
-from fhir_r4.resource import as_dict, dicts, extension, kind, reference, text_of, value_of
+from fhir_r4.resource import as_dict, dicts, extension, kind, link_of, reference, text_of, value_of
 
 MAX_DEPTH = 20
 _DISPLAY = "http://hl7.org/fhir/StructureDefinition/display"
@@ -81,7 +81,7 @@ def _line(item: dict, depth: int) -> Line:
     answers = dicts(item.get("answer"))
     below = [*_lines(item, depth + 1), *(line for one in answers for line in _lines(one, depth + 1))]
     words = tuple(found for one in answers if (found := in_words(value_of(one))))
-    return Line(text_of(item.get("text")) or text_of(item.get("linkId")) or "", words, tuple(below))
+    return Line(text_of(item.get("text")) or link_of(item), words, tuple(below))
 
 
 def in_words(value: Any) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from app.dtr.wording import needs_signature
-from fhir_r4.resource import as_dict, dicts, extension, text_of
+from fhir_r4.resource import as_dict, dicts, extension, link_of, text_of
 from fhir_r4.systems import SIGNATURE, SIGNATURE_REQUIRED
 from questionnaires.catalog import questions
 
@@ -35,7 +35,7 @@ def signed(form: dict, response: dict, who: str, when: datetime) -> dict:
 
     def item(one: dict) -> dict:
         below = {"item": [item(each) for each in dicts(one.get("item"))]} if one.get("item") else {}
-        link = text_of(one.get("linkId")) or ""
+        link = link_of(one)
         return _with(one, wanted[link], who, when) | below if link in wanted else one | below
 
     made = response | ({"item": [item(one) for one in dicts(response.get("item"))]} if response.get("item") else {})

@@ -6,7 +6,7 @@ Source: SDC 4.0.0 and FHIR extensions questionnaire-itemControl, -supportLink, -
 
 from collections.abc import Iterator
 
-from fhir_r4.resource import as_dict, dicts, extension, extensions, text_of, value_of
+from fhir_r4.resource import as_dict, dicts, extension, extensions, link_of, text_of, value_of
 from fhir_r4.systems import HIDDEN, ITEM_CONTROL, MIME_TYPE, SIGNATURE_REQUIRED, SUPPORT_HYPERLINK, SUPPORT_LINK, UNIT
 
 _HELP = frozenset({"help", "flyover", "prompt", "footer", "header"})
@@ -14,7 +14,7 @@ _HELP = frozenset({"help", "flyover", "prompt", "footer", "header"})
 
 def label_of(item: dict) -> str:
     """Return the item's words, with the number that is printed before them."""
-    words = text_of(item.get("text")) or text_of(item.get("linkId")) or ""
+    words = text_of(item.get("text")) or link_of(item)
     prefix = text_of(item.get("prefix"))
     return f"{prefix} {words}" if prefix else words
 

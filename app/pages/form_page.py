@@ -8,7 +8,7 @@ from flask import render_template
 from app.current import the_service
 from app.pages.door import pages, the_person
 from fhir_r4.problems import Unknown
-from fhir_r4.resource import dicts, extension, text_of
+from fhir_r4.resource import dicts, extension, link_of, text_of
 from fhir_r4.systems import ENABLE_WHEN_EXPRESSION
 from questionnaires.catalog import canonical_of
 from rules.entry import Entry
@@ -65,7 +65,7 @@ def _by_question(entries: Sequence[Entry]) -> Mapping[str, tuple[Weighed, ...]]:
 
 def _lines(items: Sequence[dict], weighed: Mapping[str, tuple[Weighed, ...]]) -> Iterator[Line]:
     for item in items:
-        link = text_of(item.get("linkId")) or ""
+        link = link_of(item)
         yield Line(
             text_of(item.get("text")) or link,
             text_of(item.get("type")) or "",

@@ -14,7 +14,7 @@ from app.pages.worklist import ACTIONS, payer_of
 from app.storage import attachments, authorizations, events
 from app.wiring import Service
 from fhir_r4.problems import Problem, Unknown
-from fhir_r4.resource import as_dict, codings, dicts, text_of, value_of
+from fhir_r4.resource import as_dict, codings, dicts, link_of, text_of, value_of
 from fhir_r4.systems import CPT, HCPCS, ICD_10_CM, ICD_10_PCS, LOINC, NDC, RXNORM, SNOMED
 from prior_auth.authorization import Authorization, Item
 from prior_auth.decision import SETTLED
@@ -128,7 +128,7 @@ def _answers(form: dict) -> list[Answered]:
     while waiting:
         item = waiting.pop(0)
         waiting = dicts(item.get("item")) + waiting
-        question = text_of(item.get("text")) or text_of(item.get("linkId")) or ""
+        question = text_of(item.get("text")) or link_of(item)
         values = [value_of(one) for one in dicts(item.get("answer"))]
         found += [Answered(question, _readable(value), _public_code(value)) for value in values]
     return found
