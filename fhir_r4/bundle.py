@@ -75,14 +75,21 @@ class Entries:
         if not target:
             return None
         target = target.partition("|")[0]
-        return self._by_url.get(target) or self._by_url.get(f"{holder.base}{target}") or self._by_id.get(target)
+        return self._named([target], holder)[0] or self._by_id.get(target)
+
+    def _named(self, targets: list[str], holder: Entry) -> list[Entry | None]:
+        """Return the entries that have the fullUrls which ``targets`` say, or say from the base of their holder."""
+        named, base = self._by_url, holder.base or ""
+        return [named.get(target) or named.get(base + target) for target in targets]
 
     def guessed(self) -> list[str]:
         """Return the FHIRPaths of all references that lead somewhere by type and id alone."""
-        doubtful = [entry for entry in self._entries if self._followed(entry) and entry.index in self._unnamed]
+        for entry in self._entries:
+            self._followed(entry)  # and what no fullUrl names is known
         return [
             path
-            for entry in doubtful
+            for entry in self._entries
+            if entry.index in self._unnamed
             for target, path in self.references(entry)
             if target in self._by_id and target in self._unnamed[entry.index]
         ]
@@ -106,8 +113,8 @@ class Entries:
     def _followed(self, entry: Entry) -> list[Entry | None]:
         """Return where the references of an entry lead, in the order they are written."""
         if entry.index not in self._links:
-            said, named, base = _targets(self._written(entry)), self._by_url, entry.base
-            links = [named.get(target) or named.get(f"{base}{target}") for target in said]
+            said = _targets(self._written(entry))
+            links = self._named(said, entry)
             if None in links:
                 self._unnamed[entry.index] = [target for target, link in zip(said, links, strict=True) if not link]
                 links = [link or self.resolve(target, entry) for target, link in zip(said, links, strict=True)]
