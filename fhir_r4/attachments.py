@@ -18,8 +18,6 @@ _BEGINS: Mapping[str, tuple[bytes, ...]] = {
     "image/tiff": (b"II*\x00", b"MM\x00*"),
     "application/zip": (b"PK\x03\x04", b"PK\x05\x06"),
 }
-HOLDERS = frozenset({"Binary", "DocumentReference"})
-"""The types of resource that are looked at."""
 _ENOUGH = 32  # characters of base64
 
 

@@ -15,7 +15,7 @@ from itertools import chain, islice
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from fhir_r4.attachments import HOLDERS, disguised
+from fhir_r4.attachments import disguised
 from fhir_r4.bundle import Entries, Entry, is_absolute
 from fhir_r4.narrative import acting
 from fhir_r4.problems import InvalidRequest, Issue
@@ -67,8 +67,7 @@ def liberties(bundle: dict, entries: Entries) -> list[Issue]:
     lies = "the attachment begins as no file of this type does"
     found += [Issue("not-found", said, f"{path}.reference", "warning") for path in entries.guessed()]
     for entry in entries:
-        if entry.kind in HOLDERS:
-            found += [Issue("invalid", lies, path, "warning") for path in disguised(entry.resource, entry.path)]
+        found += [Issue("invalid", lies, path, "warning") for path in disguised(entry.resource, entry.path)]
     return found[:MOST_FAULTS]
 
 
