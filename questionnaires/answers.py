@@ -59,6 +59,14 @@ def answers_by_question(response: dict) -> dict[str, list[Any]]:
     return found
 
 
+def written_answers(response: dict) -> dict[str, list[dict]]:
+    """Return the answers as they are written, by linkId; those of a group that repeats stand together."""
+    given: dict[str, list[dict]] = {}
+    for item in every_item(response):
+        given.setdefault(link_of(item), []).extend(dicts(item.get("answer")))
+    return given
+
+
 def every_item(response: dict) -> Iterator[dict]:
     """Yield each item of a response, in document order: in groups, in repetitions and below answers."""
     waiting = list(dicts(response.get("item")))

@@ -15,10 +15,10 @@ from app.dtr.beside import beside
 from app.dtr.evidence import context_evidence, evidence
 from app.dtr.live import settle
 from fhir_r4.path import compiled
-from fhir_r4.resource import as_dict, dicts, extension, kind, link_of, text_of
+from fhir_r4.resource import as_dict, dicts, extension, kind, text_of
 from fhir_r4.systems import INITIAL_EXPRESSION
 from questionnaires.answering import answers
-from questionnaires.answers import every_item
+from questionnaires.answers import written_answers
 from questionnaires.catalog import questions
 from questionnaires.logic import Clinical, Logic
 from questionnaires.populate import candidates, populate
@@ -113,10 +113,11 @@ class Expressions:
             }
 
         everything = ask(variables)
-        before = _given(asked["response"])
+        # with their origins: what the payer knew and the record says too is the record's
+        before = written_answers(asked["response"])
         filled = {
             link: everything[link]
-            for link, given in _given(response).items()
+            for link, given in written_answers(response).items()
             if given and given != before.get(link) and link in everything
         }
         return {
@@ -159,11 +160,3 @@ _VERBS: Mapping[str, Callable[[Expressions, dict], dict]] = {
     "populate": Expressions.populate,
     "settle": Expressions.settle,
 }
-
-
-def _given(response: dict) -> dict[str, list[dict]]:
-    """Return the answers by linkId with their origins: what the payer knew and the record says too is the record's."""
-    given: dict[str, list[dict]] = {}
-    for item in every_item(response):
-        given.setdefault(link_of(item), []).extend(dicts(item.get("answer")))
-    return given

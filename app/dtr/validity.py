@@ -15,10 +15,10 @@ from typing import Any
 
 from app.dtr.offered import Offer, offer_of, offers
 from app.dtr.wording import kinds_of_file
-from fhir_r4.resource import as_dict, dicts, extension, link_of, text_of, value_of
+from fhir_r4.resource import as_dict, extension, text_of, value_of
 from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_OCCURS, MIN_LENGTH, MIN_OCCURS
 from questionnaires.answering import answer_of
-from questionnaires.answers import every_item
+from questionnaires.answers import written_answers
 from questionnaires.catalog import questions
 from questionnaires.limits import limits_of, measure
 
@@ -48,9 +48,7 @@ _WRITTEN = {  # FHIR R4, "Primitive Types"
 def faults(form: dict, response: dict, hidden: Collection[str]) -> dict[str, str]:
     """Return what is wrong by linkId; a question that is not asked is not looked at."""
     known = questions(form)
-    given: dict[str, list[dict]] = {}
-    for item in every_item(response):
-        given.setdefault(link_of(item), []).extend(dicts(item.get("answer")))
+    given = written_answers(response)
     asked = (link for link in given if link in known and link not in hidden)
     said = {link: next(_of_question(known[link], given[link]), "") for link in asked}
     return {link: words for link, words in said.items() if words}
