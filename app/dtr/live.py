@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.dtr.progress import disabled
+from app.dtr.progress import ROUNDS, disabled
 from app.dtr.revising import Key, keyed, numbered
 from fhir_r4.resource import as_dict, dicts, extension, text_of
 from fhir_r4.systems import CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION
@@ -20,7 +20,6 @@ from questionnaires.logic import LANGUAGES, Clinical
 from questionnaires.populate import Empty, asks_of, populate
 from questionnaires.scopes import seen, values_of
 
-ROUNDS = 8
 CIRCLE = "the form's own logic runs in a circle and never comes to rest"
 
 

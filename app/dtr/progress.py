@@ -17,7 +17,7 @@ from questionnaires.answers import answers_by_question
 _NO_QUESTION = frozenset({"group", "display"})
 Given = dict[str, list[Any]]
 ROUNDS = 8
-"""How long a chain of conditions is followed; one that runs in a circle has no end."""
+"""How long a chain of conditions, and of calculations, is followed; one that runs in a circle has no end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from fhir_r4.profiles.rules import (
 )
 from fhir_r4.profiles.rules_of_fhir import answers_once
 from fhir_r4.resource import as_dict, dicts
+from fhir_r4.systems import ABSENT
 
 
 def _npi(identifier: Any, _: dict) -> bool:
@@ -49,7 +50,7 @@ def _day_known(value: Any, _: dict) -> bool:
 
 
 def _named_or_why_not(name: Any, _: dict) -> bool:
-    reason = extended(name, "http://hl7.org/fhir/StructureDefinition/data-absent-reason")
+    reason = extended(name, ABSENT)
     return (has(name, "family") or has(name, "given")) != reason
 
 
