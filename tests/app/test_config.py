@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.config import BadSettings, Config, is_loopback
+from app.security.jwt import ALGORITHMS
 
 
 def test_without_an_environment_the_service_is_local_and_on_sqlite():
@@ -38,6 +39,11 @@ def test_all_that_is_wrong_is_told_at_once():
 def test_hooks_are_signed_by_a_key_that_only_the_ehr_has(algorithms):
     with pytest.raises(BadSettings, match="PRIORAUTH_HOOK_ALGORITHMS"):
         Config.from_env({"PRIORAUTH_HOOK_ALGORITHMS": algorithms})
+
+
+def test_hooks_may_be_signed_by_every_algorithm_that_is_spoken():
+    told = Config.from_env({"PRIORAUTH_HOOK_ALGORITHMS": " ".join(ALGORITHMS)})
+    assert told.algorithms_of_hooks == ALGORITHMS.keys()
 
 
 def test_a_public_address_is_https():

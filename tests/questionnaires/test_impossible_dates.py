@@ -25,6 +25,14 @@ def happened_to(patient):
     return [one for one in RECORDS if kind(one) in EVENTS and patient == reference(one.get("subject"))]
 
 
+def a_record_with(order, made):
+    """Return the record with what is made of each thing that happened to the patient of an order."""
+    records = a_record()
+    for one in happened_to(order["subject"]["reference"]):
+        records.put(made(one))
+    return records
+
+
 def in_year(resource, year):
     """Return the same with every day of it in another year."""
     return json.loads(_DATE.sub(rf'"{year}-\1', write_json(resource).decode()))
@@ -34,9 +42,7 @@ def in_year(resource, year):
 @IN_YEAR
 def test_what_is_dated_so_beside_the_record_changes_no_answer(name, year):
     order = RECORDS.get(FULL[name])
-    records = a_record()
-    for one in happened_to(order["subject"]["reference"]):
-        records.put(in_year(one, year) | {"id": f"{one['id']}-{year}"})
+    records = a_record_with(order, lambda one: in_year(one, year) | {"id": f"{one['id']}-{year}"})
     assert from_record(name, order, records) == from_record(name, order)
 
 
@@ -44,9 +50,7 @@ def test_what_is_dated_so_beside_the_record_changes_no_answer(name, year):
 @IN_YEAR
 def test_a_record_that_is_dated_so_gives_no_day_and_no_measure(name, year):
     order = RECORDS.get(FULL[name])
-    records = a_record()
-    for one in happened_to(order["subject"]["reference"]):
-        records.put(in_year(one, year))
+    records = a_record_with(order, lambda one: in_year(one, year))
     given = from_record(name, order, records)
     asked = questions(form_of(name))
     assert not {link for link in given if asked[link]["type"] in {"date", "quantity"}}
