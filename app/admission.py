@@ -100,21 +100,32 @@ def prepare() -> None:
         committed(generation).prepare(_READY)
 
 
-def admit(body: dict, operation: str, generation: Generation, *, strict: bool) -> tuple[Issue, ...]:
-    """Return what a body departs from its profile in, errors of a lenient client as warnings.
+def admit(body: dict, operation: str, generation: Generation, *, strict: bool) -> None:
+    """Let a body in of which nothing is kept but what was asked.
 
     References are not followed out of the body here: which of them have to lead to an entry is for its reader.
 
     Raises:
-        InvalidRequest: with every fault; of a lenient client those against FHIR R4 itself only.
+        InvalidRequest: with every fault; of a lenient client those against FHIR R4 itself, to which it alone is held.
     """
     profiles = committed(generation)
-    found = profiles.check_operation(body, operation, references="open", most=_MOST_VALUES)
-    faults = _errors(found)
-    if strict and faults:
+    if strict:
+        found = profiles.check_operation(body, operation, references="open", most=_MOST_VALUES)
+    else:
+        found = profiles.check(body, references="open", claimed=False, most=_MOST_VALUES)
+    if faults := _errors(found):
         raise InvalidRequest(*faults)
-    if faults and (broken := _errors(profiles.check(body, references="open", claimed=False, most=_MOST_VALUES))):
-        raise InvalidRequest(*broken)
+
+
+def admit_and_note(body: dict, operation: str, generation: Generation, *, strict: bool) -> tuple[Issue, ...]:
+    """Let a body in that is kept; return what it departs from its profile in, errors of a lenient client among it.
+
+    Raises:
+        InvalidRequest: as ``admit`` does.
+    """
+    found = committed(generation).check_operation(body, operation, references="open", most=_MOST_VALUES)
+    if _errors(found):
+        admit(body, operation, generation, strict=strict)
     return tuple(found[:MOST])
 
 

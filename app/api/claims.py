@@ -39,7 +39,7 @@ def _asked(service: Service, generation: Generation) -> intake.Request:
         said = "the client is not registered for this provider"
         raise Forbidden(Issue("forbidden", said, f"{submission.claim.path}.provider"))
     noted = liberties(submission.bundle, submission.entries)
-    noted += admission.admit(read, admission.SUBMIT, generation, strict=client.strict)
+    noted += admission.admit_and_note(read, admission.SUBMIT, generation, strict=client.strict)
     return intake.Request(
         service, generation, client, submission, body, service.now(), g.get("request_id"), tuple(noted)
     )

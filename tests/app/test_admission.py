@@ -10,6 +10,7 @@ from app.clock import now
 from app.storage import tables
 from bench.bodies import bodies
 from fhir_r4.generations import Generation
+from fhir_r4.problems import InvalidRequest
 from fhir_r4.profiles import check
 from fhir_r4.wire import read_json, read_object
 from prior_auth import authorization, requested_item
@@ -294,4 +295,30 @@ def test_no_request_waits_for_a_schema(generation, monkeypatch):
     sent = bodies(now())
     asked = {admission.SUBMIT: sent.submission, admission.INQUIRE: sent.inquiry, admission.PACKAGE: sent.parameters}
     for operation, body in asked.items():
-        admission.admit(read_object(body), operation, generation, strict=False)
+        admission.admit_and_note(read_object(body), operation, generation, strict=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({}, False),
+        ({"subscriberId": "x" * 5_000}, False),
+        ({"payor": []}, True),
+        ({"status": "on"}, True),
+        ({"relationship": {"coding": [{"system": "urn:of-our-own", "code": "aunt"}]}}, False),
+        ({"relationship": "aunt"}, True),
+        ({"beneficiary": {"reference": "Device/1"}}, True),
+    ],
+)
+def test_what_a_lenient_client_asks_is_held_to_fhir_alone_whether_it_is_kept_or_not(change, refused):
+    body = read_object(bodies(now()).parameters)
+    coverage = next(one["resource"] for one in body["parameter"] if one["name"] == "coverage")
+    coverage |= change
+    said = []
+    for let_in in (admission.admit, admission.admit_and_note):
+        try:
+            let_in(body, admission.PACKAGE, Generation.V2_0, strict=False)
+        except InvalidRequest as problem:
+            said.append(problem.issues)
+    assert len(said) == (2 if refused else 0)
+    assert said[1:] == said[:1]
