@@ -54,7 +54,7 @@ def register(config: Config, said: Registration) -> None:
     """
     if not said.name or len(said.name) > 64 or not said.name.replace("-", "").replace("_", "").isalnum():
         raise BadRegistration("a name is made of letters, digits, - and _")
-    unknown = [scope for scope in said.scopes if not rights([scope])]
+    unknown = [scope for scope in said.scopes if not rights((scope,))]
     if unknown:
         raise BadRegistration(f"not a system scope: {', '.join(unknown)}")
     if bool(said.hook_issuer) != bool(said.hook_jwks):

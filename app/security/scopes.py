@@ -5,6 +5,7 @@ Source: SMART App Launch 2.2 "Scopes for requesting FHIR Resources"; DTR 2.2 pri
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 _SCOPE = re.compile(r"system/(\*|[A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)(?:\?.*)?")
 _V1 = {"read": "rs", "write": "cud", "*": "cruds"}
@@ -24,10 +25,11 @@ SUPPORTED = (
 )
 
 
-def rights(scopes: Iterable[str]) -> frozenset[tuple[str, str]]:
+@lru_cache(maxsize=256)
+def rights(scopes: tuple[str, ...]) -> frozenset[tuple[str, str]]:
     """Return (resource type, one letter of cruds) for all that the scopes allow; unreadable ones allow nothing.
 
-    >>> sorted(rights(["system/questionnaire.read"]))
+    >>> sorted(rights(("system/questionnaire.read",)))
     [('Questionnaire', 'r'), ('Questionnaire', 's')]
     """
     found: set[tuple[str, str]] = set()
@@ -45,6 +47,6 @@ def granted(requested: Iterable[str], registered: Iterable[str]) -> tuple[str, .
     >>> granted(["system/questionnaire.rs", "system/Claim.d"], ["system/Questionnaire.rs", "system/Claim.c"])
     ('system/Questionnaire.rs',)
     """
-    both = rights(requested) & rights(registered)
+    both = rights(tuple(requested)) & rights(tuple(registered))
     kinds = dict.fromkeys(kind for kind, _ in sorted(both))
     return tuple(f"system/{one}.{''.join(letter for letter in 'cruds' if (one, letter) in both)}" for one in kinds)
