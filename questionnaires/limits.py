@@ -35,8 +35,10 @@ def measure(value: Any) -> Any:
 def is_within(question: dict, answer: dict) -> bool:
     """Tell whether the question takes the size of an answer, ``{"valueInteger": 7}``."""
     value = value_of(answer)
-    least, most = limits_of(question, value)
     size = measure(value)
+    if size is None:
+        return True
+    least, most = limits_of(question, value)
     return (least is None or size >= least) and (most is None or size <= most)
 
 

@@ -46,6 +46,7 @@ class Asks:
     Attributes:
         lists: by which list of the record a group repeats.
         scoped: items with variables of their own.
+        ways: the items at which, or below which, there is any of these; nothing else of a response changes.
     """
 
     questions: Mapping[str, dict]
@@ -53,6 +54,17 @@ class Asks:
     calculated: Mapping[str, dict]
     lists: Mapping[str, dict] = field(default_factory=dict)
     scoped: frozenset[str] = frozenset()
+    ways: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        above = {link_of(one): link for link, item in self.questions.items() for one in dicts(item.get("item"))}
+        ways, waiting = set[str](), [*self.initial, *self.calculated, *self.lists]
+        while waiting:
+            link = waiting.pop()
+            if link not in ways:
+                ways.add(link)
+                waiting += [above[link]] if link in above else []
+        object.__setattr__(self, "ways", frozenset(ways))
 
     def only(self, wanted: Callable[[dict], bool]) -> "Asks":
         """Return the same with the expressions that are wanted."""
@@ -147,6 +159,8 @@ class _Population:
 
         def filled(item: dict, known: Variables) -> dict:
             link = link_of(item)
+            if link not in self.asks.ways:
+                return item
             if link in self.asks.scoped:
                 question = self.asks.questions[link]
                 known = inside(question, {**known, "qitem": question, "context": item}, self.clinical)
