@@ -103,7 +103,7 @@ def main(*, small: bool, port: int) -> None:
     end_on_sigterm()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="priorauth-bench-")))
-        bench = _opened(stack, folder, port, scale)
+        bench = opened(stack, folder, port, scale)
         run(bench.service, list(bench.requests(SUBMIT, iter([scale.stored]))), SUBMIT.proof)
         with console.status("storing authorizations") as status:
             stock(bench.house, bench.given, scale.stored, lambda so_far: status.update(f"{so_far:,} stored"))
@@ -120,7 +120,7 @@ def main(*, small: bool, port: int) -> None:
     console.print(written, markup=False, soft_wrap=True)
 
 
-def _opened(stack: ExitStack, folder: Path, port: int, scale: Scale) -> Bench:
+def opened(stack: ExitStack, folder: Path, port: int, scale: Scale) -> Bench:
     house = furnish(folder, port, scale.members)
     here = house.here
     serve, ready = ["serve", "--port", str(port)], f"{here.service}/health/ready"

@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime
 import orjson
 import pytest
 
-from bench import populate, validation
+from bench import floor, populate, validation
+from bench.__main__ import OPERATIONS
 from bench.bodies import SUBMISSION_BYTES, bodies
 from bench.cql import Times, section
 from bench.echo import create_echo
@@ -22,6 +23,7 @@ from bench.report import Measured, page, with_section
 from bench.validation import Loaded, Validation
 from prior_auth.submission import read_submission
 from tests.given import ROOT
+from tests.journeys.servers import free_port, two_free_ports
 
 NOW = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)
 
@@ -130,3 +132,10 @@ def test_a_form_of_thirty_questions_is_filled_from_eight_searches():
     assert "30 questions" in written
     assert "| a filling, median | 110 ms | ≤ 250 ms | met |" in written
     assert "**missed**" in populate.section(replace(times, each=[300.0, 420.0]))
+
+
+def test_the_least_that_an_operation_takes_is_measured_beside_the_echo_and_the_service():
+    said = list[str]()
+    floor.compare(floor.SMALL, two_free_ports(), free_port(), said.append)
+    _, *rows = said
+    assert [row.split("|")[1].strip() for row in rows] == [one.name for one in OPERATIONS]
