@@ -156,34 +156,34 @@ class _Population:
         What an earlier filling brought, the payer's own perhaps, gives way to what is found now and stays, with
         ``keeps``, where nothing is (DTR 2.2.0: EHR data overrides payer answers unless empty).
         """
-
-        def filled(item: dict, known: Variables) -> dict:
-            link = link_of(item)
-            if link not in self.asks.ways:
-                return item
-            if link in self.asks.scoped:
-                question = self.asks.questions[link]
-                known = inside(question, {**known, "qitem": question, "context": item}, self.clinical)
-            if item.get("item"):
-                item = item | {"item": below(item, known)}
-            expression = asked.get(link)
-            if expression is None or not _is_ours(item):
-                return item
-            question = self.asks.questions[link]
-            around = {**known, "qitem": question, "context": item}
-            found, why = self._answers(link, question, expression, around)
-            if not found and item.get("answer") and keeps:
-                return item
-            self._note(link, why)
-            bare = {name: part for name, part in item.items() if name != "answer"}
-            return bare | ({"answer": found} if found else {})
-
-        def below(parent: dict, known: Variables) -> list[dict]:
-            rows = self._rows(dicts(parent.get("item")), known, adds=keeps) if self.asks.lists else None
-            return [filled(one, around) for one, around in rows or ((one, known) for one in dicts(parent.get("item")))]
-
         known = inside(self.form, {**self.known, "resource": response}, self.clinical)
-        return response | {"item": below(response, known)}
+        return response | {"item": self._below(response, known, asked, keeps=keeps)}
+
+    def _below(self, parent: dict, known: Variables, asked: Mapping[str, dict], *, keeps: bool) -> list[dict]:
+        items = dicts(parent.get("item"))
+        rows = self._rows(items, known, adds=keeps) if self.asks.lists else ((one, known) for one in items)
+        return [self._filled(one, around, asked, keeps=keeps) for one, around in rows]
+
+    def _filled(self, item: dict, known: Variables, asked: Mapping[str, dict], *, keeps: bool) -> dict:
+        link = link_of(item)
+        if link not in self.asks.ways:
+            return item
+        if link in self.asks.scoped:
+            question = self.asks.questions[link]
+            known = inside(question, {**known, "qitem": question, "context": item}, self.clinical)
+        if item.get("item"):
+            item = item | {"item": self._below(item, known, asked, keeps=keeps)}
+        expression = asked.get(link)
+        if expression is None or not _is_ours(item):
+            return item
+        question = self.asks.questions[link]
+        around = {**known, "qitem": question, "context": item}
+        found, why = self._answers(link, question, expression, around)
+        if not found and item.get("answer") and keeps:
+            return item
+        self._note(link, why)
+        bare = {name: part for name, part in item.items() if name != "answer"}
+        return bare | ({"answer": found} if found else {})
 
     def _rows(self, items: list[dict], known: Variables, *, adds: bool) -> list[tuple[dict, Variables]]:
         """Return items with what each sees; with ``adds`` a group comes as often as its list has members."""

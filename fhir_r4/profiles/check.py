@@ -175,13 +175,15 @@ class Profiles:
             return [Issue("structure", "expected a JSON object", path)]
         if known is not None and known.type not in ("Resource", path):
             return [Issue("invalid", f"expected a {known.type}", path)]
-        walk = Walk(self._tools, closed=references == "closed", claimed=claimed, closely=closely, most=most)
         if not _is_bounded(body):
             return [_TOO_MUCH]
+        walk = Walk(self._tools, closed=references == "closed", claimed=claimed, closely=closely, most=most)
         try:
             walk.resource(body, [known] if known else [], path, walk.map.enter(body, path))
         except (TooMuchError, RecursionError):
             return [_TOO_MUCH]
+        finally:
+            walk.end()
         return _worst_first(walk.findings.issues)
 
     def check_operation(

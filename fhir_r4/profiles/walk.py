@@ -109,6 +109,10 @@ class Walk:
         self._unnamed: dict[tuple[int, int], list[Issue]] = {}
         self._judging: list[int] = []
 
+    def end(self) -> None:
+        """Let go of the parts, which know the walk: a body goes as its check ends, and not when garbage is sought."""
+        del self.children, self.values, self.slices, self.targets
+
     # --- profiles --------------------------------------------------------------------------------------------
 
     def resource(self, value: Any, wanted: Iterable[Profile], path: str, scope: Scope) -> None:

@@ -13,6 +13,7 @@ from fhir_r4.profiles.check import Profiles, committed, committed_texts
 from fhir_r4.profiles.deviations import DEVIATIONS
 from fhir_r4.wire import read_json
 from tests.fhir_r4.given import PAS, REQUEST, a_claim, a_member, a_request, an_organization, coded
+from tests.garbage import left_behind
 
 CLAIM = "Bundle.entry[0].resource"
 COVERAGE_INFORMATION = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-coverage-information"
@@ -36,6 +37,15 @@ def at(issues: list[Issue]) -> set[str | None]:
 
 def test_a_good_request_has_no_issue():
     assert committed("2.0").check(a_request(), REQUEST) == []
+
+
+@pytest.mark.parametrize("closely", [False, True])
+@pytest.mark.parametrize("change", [{}, {"use": "claim", "created": None}], ids=["good", "faulty"])
+def test_a_body_is_let_go_of_as_its_check_ends_and_waits_for_no_garbage_collector(change, closely):
+    def check():
+        committed("2.0").check(request_with(lambda claim: claim.update(change)), REQUEST, closely=closely)
+
+    assert left_behind(check) == 0
 
 
 @pytest.mark.parametrize(

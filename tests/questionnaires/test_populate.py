@@ -9,6 +9,7 @@ from questionnaires.logic import Clinical
 from questionnaires.populate import candidates, information_origin, populate
 from questionnaires.scopes import fill_query, queries
 from questionnaires.searches import searches
+from tests.garbage import left_behind
 from tests.given import CATALOG, NOW, a_record, an_order
 from tests.questionnaires.given import given_answers, the_draft
 from tests.second_opinion import assert_fhir
@@ -50,6 +51,11 @@ def test_the_record_answers_what_it_knows():
     assert given.keys() == {"1.1", "1.2", "1.3", "1.4", "2.1", "2.3"}
     assert given["2.1"][0]["valueQuantity"]["value"] == 87
     assert (given["2.3"][0]["valueDate"], given["1.4"][0]["valueInteger"]) == ("2026-02-19", 76)
+
+
+def test_a_record_is_let_go_of_as_a_form_is_filled_and_waits_for_no_garbage_collector():
+    records = a_record()
+    assert left_behind(lambda: from_record(records)) == 0
 
 
 @pytest.mark.requirement("dtr-2.0.1@174")
