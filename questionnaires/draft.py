@@ -17,7 +17,7 @@ from questionnaires.adaptive import first, is_adaptive
 from questionnaires.beginning import blank
 from questionnaires.catalog import canonical_of
 from questionnaires.dialects import PAYER_ORIGIN
-from questionnaires.logic import Clinical, Logic
+from questionnaires.logic import ORDER, Clinical, Logic
 from questionnaires.package_request import ORDERS, PackageRequest
 from questionnaires.populate import Asks, asks_of, information_origin, populate
 from questionnaires.select import Chosen, Insured
@@ -45,29 +45,14 @@ def draft(
     empty = blank(canonical_of(form), chosen.coverages, chosen.orders, request.subject, now, generation)
     if is_adaptive(form):
         return empty | _as_adaptive(generation) | first(form, generation, base)
-    items = _outline(logic, form).items
-    return filled(form, empty | {"item": items}, request, insured, logic, now, generation)
+    outline, origin = _outline(logic, form), information_origin(PAYER_ORIGIN[generation])
+    clinical = Clinical.over(logic, form, _context(chosen, request, insured), now)
+    answered, _ = populate(form, empty | {"item": outline.items}, {}, lambda: origin, clinical, outline.asks)
+    return answered
 
 
 def _as_adaptive(generation: Generation) -> dict:
     return {"meta": {"profile": [ADAPT_PROFILE]}} if generation is Generation.V2_2 else {}
-
-
-def filled(
-    form: dict,
-    response: dict,
-    request: PackageRequest,
-    insured: tuple[Insured, ...],
-    logic: Logic,
-    now: datetime,
-    generation: Generation,
-) -> dict:
-    """Return the response with what the payer can answer."""
-    known = {f"known {number}": one for number, one in enumerate(_known(request, insured))}
-    clinical = Clinical.over(logic, form, known, now)
-    origin = information_origin(PAYER_ORIGIN[generation])
-    answered, _ = populate(form, response, {}, lambda: origin, clinical, _outline(logic, form).asks)
-    return answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +79,12 @@ def _outline(logic: Logic, form: dict) -> _Outline:
         asks = asks_of(form).only(lambda one: {need.type for need in logic.needs(form, one)} <= _AT_HAND)
         held[name] = _Outline([_unanswered(item) for item in dicts(form.get("item"))], asks)
     return held[name]
+
+
+def _context(chosen: Chosen, request: PackageRequest, insured: tuple[Insured, ...]) -> dict[str, dict]:
+    """Return what is known by name; of several orders none is the one that the form is for."""
+    known = {f"known {number}": one for number, one in enumerate(_known(request, insured))}
+    return known | ({ORDER: chosen.orders[0]} if len(chosen.orders) == 1 else {})
 
 
 def _known(request: PackageRequest, insured: tuple[Insured, ...]) -> list[dict]:

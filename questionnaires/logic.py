@@ -26,6 +26,8 @@ from fhir_r4.wire import read_json, write_json
 
 LANGUAGES = frozenset({"text/cql", "text/cql-identifier", "text/cql.identifier", "text/cql-expression"})
 _LOGIC = frozenset({"Library", "ValueSet", "CodeSystem"})
+ORDER = "order"
+"""By which name of the context a form's logic knows the order that the form is for."""
 _INLINE = "expression of the form"
 
 Typed = tuple[str, Any]
@@ -154,8 +156,8 @@ class Clinical:
 
         Args:
             context: the launch context and what was found for the form, each a resource, a searchset Bundle or a
-                list of resources, by name. All of them are the record; what a library's parameter is named for, or
-                what is the only one of its type, is the parameter's value.
+                list of resources, by name. All of them are the record; what a library's parameter is named for, what
+                is the order, or what is the only one of its type, is the parameter's value.
             now: the evaluation moment, with its zone.
         """
         record = {id(one): one for value in context.values() for one in _resources(value)}
@@ -218,9 +220,10 @@ def _resource_type(library: Library, parameter: Parameter) -> str | None:
 
 
 def _bound(parameter: str, type_: str, named: Mapping[str, dict]) -> dict | None:
-    """Return the resource that a parameter means: the one of its name, else the only one of its type."""
-    if kind(named.get(parameter)) == type_:
-        return named[parameter]
+    """Return the resource that a parameter means: of its name, else the order, else the only one of its type."""
+    for name in (parameter, ORDER):
+        if kind(named.get(name)) == type_:
+            return named[name]
     alike = list(_once(one for one in named.values() if kind(one) == type_))
     return alike[0] if len(alike) == 1 else None
 
