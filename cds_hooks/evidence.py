@@ -59,7 +59,7 @@ def wanted_by_policies(
     members = [one for one in insured if one.member and one.payer]
     for order in orders:
         for one in members if order.is_for(request.patient_id) else ():
-            found = policy_for(order, one, order.day or now.date(), knowledge.book)
+            found = policy_for(order, one, order.day or one.today(now), knowledge.book)
             if found:
                 asked = (_asked_for(search, request.patient_id, known) for search in found.policy.searches)
                 yield from filter(None, asked)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 
 from cds_hooks.known import Known
 from fhir_r4.resource import (
@@ -36,6 +37,10 @@ class Insured:
     payer: Payer | None = None
     member: Member | None = None
     unavailable: bool = False
+
+    def today(self, now: datetime) -> date:
+        """Return the day that ``now`` (aware) is for the payer; in its own zone where the payer is not known."""
+        return self.payer.today(now) if self.payer else now.date()
 
     @property
     def over(self) -> bool:

@@ -101,7 +101,7 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
     if not order.is_for(scene.request.patient_id):
         insured = replace(insured, member=None)
     member, payer = insured.member, insured.payer
-    today = payer.today(scene.now) if payer else scene.now.date()
+    today = insured.today(scene.now)
     day = order.day or today
     matched = policy_for(order, insured, day, scene.knowledge.book)
     policy, code = (matched.policy, matched.code) if matched else (None, next(iter(order.codes), _UNKNOWN_CODE))

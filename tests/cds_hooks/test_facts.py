@@ -25,7 +25,7 @@ KNOWLEDGE = replace(hook_knowledge(), book=BY_RECORD)
 SEARCH = "Observation?patient=amy-baxter&code=http://loinc.org|20564-1&_sort=-date&_count=1"
 
 
-def called(*records, order=None, knowledge=KNOWLEDGE, providers=(CLINIC,), standing=(), sent=None):
+def called(*records, order=None, knowledge=KNOWLEDGE, providers=(CLINIC,), standing=(), sent=None, now=NOW):
     """Return what is said of the order, and the EHR that was asked; ``sent`` comes by prefetch besides."""
     held = a_record()
     for record in records:
@@ -33,8 +33,8 @@ def called(*records, order=None, knowledge=KNOWLEDGE, providers=(CLINIC,), stand
     ehr, body = FakeEhr(held), a_hook(order=an_order(**(order or {})), version="2.2")
     body["prefetch"] |= sent or {}
     request = read_request(body, SERVICES["order-sign-crd"], Generation.V2_2)
-    known = gather(request, ehr, FakeDirectory(providers=providers), knowledge, NOW)
-    given = respond(Scene(request, known, {AMY: tuple(standing)}, knowledge, NOW))
+    known = gather(request, ehr, FakeDirectory(providers=providers), knowledge, now)
+    given = respond(Scene(request, known, {AMY: tuple(standing)}, knowledge, now))
     assert_answer(body, given.to_json(), Generation.V2_2)
     written = extension(given.system_actions[0]["resource"], COVERAGE_INFORMATION)
     return {part["url"]: value_of(part) for part in written["extension"]}, ehr
@@ -43,6 +43,15 @@ def called(*records, order=None, knowledge=KNOWLEDGE, providers=(CLINIC,), stand
 @pytest.mark.requirement("crd-2.2.1@found-5", "crd-2.2.1@resp-39")
 def test_what_the_policy_wants_to_know_is_asked_of_the_ehr():
     assert SEARCH in called()[1].asked
+
+
+@pytest.mark.parametrize(("hour", "asked"), [(4, False), (6, True)])
+def test_an_order_without_a_day_is_asked_about_by_the_policy_of_the_payer_s_own_day(hour, asked):
+    """It is the 2nd of March by UTC in both cases; New York is five hours behind."""
+    book = PolicyBook([load_policy(TEXT.replace("2026-01-01", "2026-03-02"), "oxygen-by-record/1.yaml")])
+    undated = {"authoredOn": None, "occurrencePeriod": None, "occurrenceDateTime": None}
+    _, ehr = called(knowledge=replace(KNOWLEDGE, book=book), order=undated, now=NOW.replace(day=2, hour=hour))
+    assert (SEARCH in ehr.asked) is asked
 
 
 def test_a_policy_that_asks_nothing_of_the_ehr_reads_nothing_there():
