@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from app.dtr.adaptive import is_adaptive
+from app.dtr.asked import Place, disabled
 from app.dtr.carrying import all_of_them, carried, initial_of
 from app.dtr.choosing import canonical
 from app.dtr.determined import Determined, determined
@@ -18,7 +19,7 @@ from app.dtr.live import is_live
 from app.dtr.notes import notes_of
 from app.dtr.opened import OpenForm
 from app.dtr.pile import Stage, following, place_of
-from app.dtr.progress import Progress, disabled, progress
+from app.dtr.progress import Progress, progress
 from app.dtr.rendering import rendered
 from app.dtr.resuming import PEOPLE, author_of, origin_of
 from app.dtr.revising import revised
@@ -135,8 +136,8 @@ class Desk:
         changed = answers_by_question(response) != answers_by_question(self.response)
         return replace(self, response=response, more="next" if self.more and changed else self.more)
 
-    def off(self) -> frozenset[str]:
-        """Return the linkIds of what is not asked as things stand."""
+    def off(self) -> frozenset[Place]:
+        """Return the places of what is not asked as things stand."""
         return disabled(self.form, self.response, self.said)
 
     def progress(self) -> Progress:
@@ -172,7 +173,7 @@ class Desk:
 
     def shown(self) -> dict:
         """Return what the page shows beside the form."""
-        now = self.progress()
+        now, off = self.progress(), self.off()
         return {
             "asked": now.asked,
             "answered": now.answered,
@@ -180,7 +181,7 @@ class Desk:
             "marks": {link: asdict(mark) for link, mark in self.marks().items()},
             "faults": self.faults(),
             "labels": {link: label_of(item) for link, item in questions(self.form).items()},
-            "hidden": sorted(self.off()),
+            "hidden": sorted(off),
             "calculated": self._calculated(),
             "more": self.more,
             "saved": self.saved_at,

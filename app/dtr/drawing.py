@@ -12,6 +12,7 @@ from html import escape
 from itertools import count
 from typing import Any
 
+from app.dtr.asked import Place, inside
 from app.dtr.controls import Control, control_of
 from app.dtr.markup import marked
 from app.dtr.offered import Offer, offer_of, offers
@@ -92,9 +93,9 @@ class Drawn:
         return self.item.get("readOnly") is True
 
 
-def drawn(form: dict, response: dict, hidden: Collection[str]) -> tuple[Drawn, ...]:
-    """Return the form as it is drawn; ``hidden`` are the linkIds that are not asked now."""
-    return tuple(_Drawing(hidden).items(dicts(form.get("item")), [response], 0))
+def drawn(form: dict, response: dict, off: Collection[Place]) -> tuple[Drawn, ...]:
+    """Return the form as it is drawn; ``off`` are the places of what is not asked now."""
+    return tuple(_Drawing(off).items(dicts(form.get("item")), [response], 0, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class _Asked:
     control: Control
     offers: tuple[Offer, ...]
     depth: int
+    place: Place
 
     @property
     def below(self) -> list[dict]:
@@ -123,17 +125,17 @@ class _Asked:
 class _Drawing:
     """One page on its way to being drawn; every control gets a name of its own."""
 
-    def __init__(self, hidden: Collection[str]) -> None:
-        self.hidden = hidden
+    def __init__(self, off: Collection[Place]) -> None:
+        self.off = off
         self.number = count(1)
 
-    def items(self, items: list[dict], given: list[dict], depth: int) -> Iterator[Drawn]:
+    def items(self, items: list[dict], given: list[dict], depth: int, above: Place) -> Iterator[Drawn]:
         """Draw items; ``given`` is where in the response their answers are."""
         for item in items if depth < MAX_DEPTH else []:
             if not depth or not is_help(item):  # help for a question is drawn with it
                 link = link_of(item)
                 held = [one for parent in given for one in dicts(parent.get("item")) if one.get("linkId") == link]
-                yield self.item(_Asked(item, control_of(item), tuple(offers(item)), depth), link, held)
+                yield self.item(_Asked(item, control_of(item), tuple(offers(item)), depth, above + link), link, held)
 
     def item(self, one: _Asked, link: str, held: list[dict]) -> Drawn:
         return Drawn(
@@ -146,17 +148,17 @@ class _Drawing:
             support=support_link(one.item),
             unit=unit_of(one.item),
             is_hidden=is_hidden(one.item),
-            is_asked=link not in self.hidden,
+            is_asked=one.place not in self.off,
             is_signed=needs_signature(one.item),
             offers=one.offers,
             answers=() if one.is_group else tuple(self.answers(one, held)),
             rows=tuple(self.rows(one, held)) if one.is_group else (),
-            blank=self.blank(one) if one.comes_again else None,
+            blank=self.blank(one, len(held)) if one.comes_again else None,
         )
 
     def rows(self, one: _Asked, held: list[dict]) -> Iterator[tuple[Drawn, ...]]:
-        for row in (held if one.comes_again else held[:1]) or [{}]:
-            yield tuple(self.items(one.below, [row], one.depth + 1))
+        for number, row in enumerate((held if one.comes_again else held[:1]) or [{}], 1):
+            yield tuple(self.items(one.below, [row], one.depth + 1, inside(one.place, number)))
 
     def answers(self, one: _Asked, held: list[dict]) -> Iterator[Answered]:
         given = [answer for item in held for answer in dicts(item.get("answer"))]
@@ -168,13 +170,15 @@ class _Drawing:
         values = [{name: part for name, part in each.items() if name.startswith("value")} for each in given]
         values = [each for each in values if each]
         chosen = frozenset(found for each in values if (found := offer_of(each, one.offers)) is not None)
-        below = tuple(self.items(one.below, [*given, *beside], one.depth + 1))
+        below = tuple(self.items(one.below, [*given, *beside], one.depth + 1, inside(one.place, 1)))
         held = write_json(values if one.control is Control.CHECKS else values[0]).decode() if values else ""
         first = value_of(values[0]) if values else None
         return Answered(f"a{next(self.number)}", held, shown(first), _unit(first), chosen, below)
 
-    def blank(self, one: _Asked) -> tuple[Drawn, ...] | Answered:
-        return tuple(self.items(one.below, [], one.depth + 1)) if one.is_group else self.answer(one, [], [])
+    def blank(self, one: _Asked, there: int) -> tuple[Drawn, ...] | Answered:
+        if not one.is_group:
+            return self.answer(one, [], [])
+        return tuple(self.items(one.below, [], one.depth + 1, inside(one.place, there + 1)))
 
 
 def shown(value: Any) -> str:

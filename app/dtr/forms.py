@@ -11,6 +11,7 @@ from datetime import datetime
 
 from app.clients.outbound import Door
 from app.dtr.adaptive import is_adaptive, whole
+from app.dtr.asked import without
 from app.dtr.choosing import Earlier, canonical
 from app.dtr.client import DtrClient
 from app.dtr.context import Found, responses_of
@@ -19,7 +20,7 @@ from app.dtr.desk import Desk
 from app.dtr.evaluator import RanAway, evaluating
 from app.dtr.kit import Kit
 from app.dtr.launch import Launch
-from app.dtr.live import without, without_answers
+from app.dtr.live import without_answers
 from app.dtr.opened import OpenForm
 from app.dtr.payer import NoForm, NoneNeeded
 from app.dtr.payer_token import PayerTokens

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.dtr.progress import ROUNDS, disabled
+from app.dtr.asked import ROUNDS, disabled, without
 from app.dtr.revising import Key, keyed, numbered
 from fhir_r4.resource import as_dict, dicts, extension, text_of
 from fhir_r4.systems import CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION
@@ -101,18 +101,6 @@ def with_places(form: dict, response: dict, wanted: Collection[str]) -> dict:
         return parent | ({"item": [*made, *others]} if made or others else {})
 
     return placed(dicts(form.get("item")), response) if wanted else response
-
-
-def without(response: dict, links: frozenset[str] | set[str]) -> dict:
-    """Return the response without the items of these linkIds, and without empty lists, which FHIR does not have."""
-
-    def kept(parent: dict) -> dict:
-        items = [kept(one) for one in dicts(parent.get("item")) if one.get("linkId") not in links]
-        answers = [kept(one) for one in dicts(parent.get("answer"))]
-        made = {name: value for name, value in parent.items() if name not in {"item", "answer"}}
-        return made | ({"answer": answers} if answers else {}) | ({"item": items} if items else {})
-
-    return kept(response)
 
 
 def without_answers(response: dict, links: set[str]) -> dict:

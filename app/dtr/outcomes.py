@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.clients.outbound import Door
+from app.dtr.asked import without
 from app.dtr.desk import Desk
 from app.dtr.launch import Launch
-from app.dtr.live import without
 from app.dtr.record import Record
 from app.dtr.result import answer_since, asked_since
 from app.dtr.sending import named_by_answers, qr_bundle

@@ -13,13 +13,12 @@ from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
+from app.dtr.asked import Occurrence, Place, asked
 from app.dtr.offered import Offer, offer_of, offers
 from app.dtr.wording import kinds_of_file
-from fhir_r4.resource import as_dict, extension, text_of, value_of
+from fhir_r4.resource import as_dict, dicts, extension, link_of, text_of, value_of
 from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_OCCURS, MIN_LENGTH, MIN_OCCURS
 from questionnaires.answering import answer_of
-from questionnaires.answers import written_answers
-from questionnaires.catalog import questions
 from questionnaires.limits import limits_of, measure
 
 _WORDS = {
@@ -45,27 +44,43 @@ _WRITTEN = {  # FHIR R4, "Primitive Types"
 }
 
 
-def faults(form: dict, response: dict, hidden: Collection[str]) -> dict[str, str]:
-    """Return what is wrong by linkId; a question that is not asked is not looked at."""
-    known = questions(form)
-    given = written_answers(response)
-    asked = (link for link in given if link in known and link not in hidden)
-    said = {link: next(_of_question(known[link], given[link]), "") for link in asked}
-    return {link: words for link, words in said.items() if words}
+def faults(form: dict, response: dict, off: Collection[Place]) -> dict[str, str]:
+    """Return what is wrong by linkId, of several entries of a group in the first that is; only of what is asked."""
+    said: dict[str, str] = {}
+    for one in asked(form, response, off):
+        found = _of_group(one) if one.is_group else _of_question(one)
+        if words := next(found, ""):
+            said.setdefault(link_of(one.item), words)
+    return said
 
 
-def _of_question(question: dict, given: list[dict]) -> Iterator[str]:
-    offered = tuple(offers(question))
+def _of_group(one: Occurrence) -> Iterator[str]:
+    least, most = _occurs(one.item)
+    if one.held and least is not None and len(one.held) < least:
+        yield f"Give at least {least} entries."
+    if most is not None and len(one.held) > most:
+        yield f"Give at most {most} entries."
+
+
+def _of_question(one: Occurrence) -> Iterator[str]:
+    question, given = one.item, [answer for item in one.held for answer in dicts(item.get("answer"))]
+    offered = tuple(offers(question)) if given else ()
     chosen = {found for answer in given if (found := offer_of(answer, offered)) is not None}
-    if len(given) > 1 and any(offered[one].is_alone for one in chosen):
+    if len(given) > 1 and any(offered[alone].is_alone for alone in chosen):
         yield "One of these choices stands alone."
     for answer in given:
         yield from _of_answer(question, answer, offered)
-    least, most = (value_of(extension(question, url)) for url in (MIN_OCCURS, MAX_OCCURS))
-    if given and isinstance(least, int) and len(given) < least:
+    least, most = _occurs(question)
+    if given and least is not None and len(given) < least:
         yield f"Give at least {least} answers."
-    if isinstance(most, int) and len(given) > most:
+    if most is not None and len(given) > most:
         yield f"Give at most {most} answers."
+
+
+def _occurs(item: dict) -> tuple[int | None, int | None]:
+    """Return how often an item has to come at the least, where it comes at all, and at the most."""
+    least, most = (value_of(extension(item, url)) for url in (MIN_OCCURS, MAX_OCCURS))
+    return least if isinstance(least, int) else None, most if isinstance(most, int) else None
 
 
 def _of_answer(question: dict, answer: dict, offered: tuple[Offer, ...]) -> Iterator[str]:

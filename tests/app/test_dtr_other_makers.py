@@ -185,7 +185,7 @@ def test_a_condition_sees_the_variables_of_its_form_and_of_the_group_around_it(s
     group = {"linkId": "g", "type": "group", "text": "More", "item": [asked],
              "extension": [expression(VARIABLE, "'x'", name="inner")]}  # fmt: skip
     it = sees(item("smokes", "boolean"), group, extension=[smokes])
-    assert it.state["hidden"] == ["years"]
+    assert it.state["hidden"] == ["g#1/years"]
     it.types(smokes={"valueBoolean": True})
     assert it.state["hidden"] == []
 

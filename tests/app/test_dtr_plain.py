@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from app.dtr.asked import disabled
 from app.dtr.drawing import drawn
-from app.dtr.progress import disabled
+from app.dtr.progress import progress
 from app.dtr.revising import revised
 from app.dtr.smart_app import SmartApp
 from app.dtr.validity import faults
@@ -171,7 +172,8 @@ def test_what_is_inside_something_that_is_not_asked_is_not_asked():
     condition = {"question": "a", "operator": "=", "answerBoolean": True}
     group = {"linkId": "g", "type": "group", "enableWhen": [condition], "item": [{"linkId": "b", "type": "string"}]}
     form = {"item": [{"linkId": "a", "type": "boolean"}, group]}
-    assert disabled(form, {}) == {"g", "b"}
+    assert disabled(form, {}) == {"g"}
+    assert progress(form, {}).asked == 1
     assert disabled(form, {"item": [{"linkId": "a", "answer": [{"valueBoolean": True}]}]}) == frozenset()
 
 

@@ -187,3 +187,35 @@ def test_every_control_has_a_name_for_who_cannot_see_it(town):
         assert nameless == []
         ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
         assert len(ids) == len(set(ids))
+
+
+ENTRIES = a_form(
+    {"linkId": "visits", "type": "group", "text": "Visits", "repeats": True, "item": [
+        {"linkId": "ill", "type": "boolean", "text": "Was there a finding?"},
+        {"linkId": "what", "type": "string", "text": "Which finding?", "required": True, "enableWhen": [
+            {"question": "ill", "operator": "=", "answerBoolean": True}]}]},
+)  # fmt: skip
+
+
+def test_each_entry_of_a_group_shows_what_its_own_answers_ask_for(town, payer):
+    payer.packages = [(ENTRIES, None, [])]
+    with a_browser() as context:
+        page = opened_form(context, town)
+        found = page.get_by_role("group", name="Was there a finding?")
+        which = page.get_by_label("Which finding?", exact=False)
+        found.nth(0).get_by_label("Yes").check()
+        which.nth(0).wait_for(state="visible")
+        page.get_by_role("button", name="Add another: Visits").click()
+        assert not which.nth(1).is_visible()
+        found.nth(1).get_by_label("No").check()
+        page.get_by_text("Which finding? (entry 1)").wait_for()
+        assert not which.nth(1).is_visible()
+        found.nth(1).get_by_label("Yes").check()
+        page.get_by_text("Which finding? (entry 2)").wait_for()
+        assert which.nth(1).is_visible()
+        which.nth(1).fill("Fever")
+        page.get_by_text("Which finding? (entry 2)").wait_for(state="detached")
+        found.nth(0).get_by_label("No").check()
+        which.nth(0).wait_for(state="hidden")
+        assert ("what", "Fever") in saved(page, town)
+        picture(page, "dtr-entries")

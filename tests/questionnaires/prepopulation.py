@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from app.dtr.asked import asked, disabled
 from app.dtr.expressions import Expressions
-from app.dtr.progress import disabled
 from app.sandbox.records import Records
 from fhir_r4.generations import Generation
-from fhir_r4.resource import Coding, as_dict, codings, dicts, extension, kind, local_reference, reference
+from fhir_r4.resource import Coding, as_dict, codings, dicts, extension, kind, link_of, local_reference, reference
 from fhir_r4.systems import INFORMATION_ORIGIN
 from fhir_r4.wire import read_object, write_json
 from questionnaires.adaptive import is_adaptive
@@ -175,9 +175,9 @@ def _filled(form: dict, patient: dict) -> Row:
     every = [link for link, one in questions(held).items() if one.get("type") not in {"group", "display"}]
     answered_ones = frozenset(_from_the_record(response))
     left = tuple(link for link in every if link not in answered_ones)
-    asked = frozenset(every) - disabled(held, response)
+    shown = frozenset(link_of(one.item) for one in asked(held, response, disabled(held, response)))
     target = local_reference(order) if order else ""
-    return Row(form["id"], name_of(patient), target, len(every), answered_ones, left, asked)
+    return Row(form["id"], name_of(patient), target, len(every), answered_ones, left, shown & frozenset(every))
 
 
 def _order(form: dict, patient: dict) -> dict | None:

@@ -44,6 +44,10 @@ def asked_as(kind, **more):
     return form
 
 
+def a_response(value):
+    return {"item": [{"linkId": "2", "item": [{"linkId": "2.1", "answer": [value]}]}]}
+
+
 def test_a_count_takes_what_its_policy_says_is_possible():
     form = limited(f", {WEEKS}")
     assert limits_of(form) == [0, 520]
@@ -52,7 +56,7 @@ def test_a_count_takes_what_its_policy_says_is_possible():
 
 @pytest.mark.parametrize(("given", "words"), [(-5, "Give 0 or more."), (521, "Give 520 or less."), (6, None)])
 def test_a_number_that_cannot_be_is_said_in_words_where_it_is_typed(given, words):
-    response = {"item": [{"linkId": "2.1", "answer": [{"valueInteger": given}]}]}
+    response = a_response({"valueInteger": given})
     assert faults(limited(f", {WEEKS}"), response, ()) == ({"2.1": words} if words else {})
 
 
@@ -89,7 +93,7 @@ def test_a_quantity_that_cannot_be_is_filled_in_from_no_record_and_said_where_it
     units = [{"url": UNIT_OPTION, "valueCoding": {"system": UCUM, "code": code}} for code in ("kg", "g", "[lb_av]")]
     form = limited(", unit: kg, from-to: [2, 500]", form=asked_as("quantity", extension=units))
     given = {"value": Decimal(value), "unit": unit, "system": UCUM, "code": unit}
-    response = {"item": [{"linkId": "2.1", "answer": [{"valueQuantity": given}]}]}
+    response = a_response({"valueQuantity": given})
     assert faults(form, response, ()) == ({"2.1": words} if words else {})
     assert bool(answers(questions(form)["2.1"], [given])) == (words is None)
 

@@ -131,9 +131,28 @@ window.renderer = (function () {
     }
   }
 
-  function hide(links) {
-    const off = new Set(links);
-    for (const element of box.querySelectorAll("[data-link]")) element.hidden = "hidden" in element.dataset || off.has(element.dataset.link);
+  // The server counts the entries of a group that hold an answer; an empty one is the one that might come next.
+  function entry(row, known) {
+    if (!known.has(row)) {
+      const rows = listOf(row.parentElement, ".row");
+      const filled = rows.filter((one) => itemsIn(one).length);
+      for (const one of rows) known.set(one, (filled.indexOf(one) + 1) || filled.length + 1);
+    }
+    return known.get(row);
+  }
+
+  // Where an element stands, as the server names it: 1#2/1.1 is question 1.1 in the second entry of group 1.
+  function place(element, known) {
+    const around = element.parentElement.closest(".row, .below");
+    if (!around) return element.dataset.link;
+    const holder = around.parentElement.closest("[data-link]");
+    const number = around.matches(".row") ? entry(around, known) : 1;
+    return `${place(holder, known)}#${number}/${element.dataset.link}`;
+  }
+
+  function hide(places) {
+    const off = new Set(places), known = new Map();
+    for (const element of box.querySelectorAll("[data-link]")) element.hidden = "hidden" in element.dataset || off.has(place(element, known));
   }
 
   // What the form calculates is shown where nobody has typed.
