@@ -4,7 +4,7 @@ Found in the payer's directory, or said as a business error that the submitter c
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
@@ -86,10 +86,15 @@ def no_member(path: str) -> BusinessError:
     return BusinessError("75", "C", "2010C-NM109", path, "No member was found under this number.")
 
 
-def speaks_for(submission: Submission, organizations: Iterable[Identifier]) -> bool:
-    """Tell whether a client of these organizations may submit in the name of the requestor."""
-    own = {one.value for one in organizations}
-    return any(one.value in own for entry in requestor(submission) for one in identifiers(entry.resource))
+def spoken_for(submission: Submission, organizations: Iterable[Identifier]) -> Submission | None:
+    """Return the submission as a client of these organizations sends it; None where it does not speak for who asks."""
+    mine = replace(submission, speakers=frozenset(one.value for one in organizations))
+    return mine if requestors_of(mine) else None
+
+
+def kept_for(submission: Submission, requestors: Iterable[str]) -> Submission:
+    """Return a submission that was kept, as it may be weighed again: by the names that its case has."""
+    return replace(submission, speakers=frozenset(one.rpartition("|")[2] for one in requestors))
 
 
 def _coverage_error(submission: Submission, payer: Payer, directory: Directory) -> BusinessError | None:
@@ -147,7 +152,7 @@ def _payors(submission: Submission) -> Iterator[Identifier]:
 
 def _requestor_npis(submission: Submission) -> Iterator[str]:
     for entry in requestor(submission):
-        yield from (one.value for one in identifiers(entry.resource) if one.system == NPI)
+        yield from (one.value for one in _own(entry, submission) or identifiers(entry.resource) if one.system == NPI)
 
 
 def requestor(submission: Submission) -> Iterator[Entry]:
@@ -161,8 +166,17 @@ def requestor(submission: Submission) -> Iterator[Entry]:
 
 
 def requestors_of(submission: Submission) -> frozenset[str]:
-    """Return ``system|value`` of all in whose name it was submitted."""
-    return frozenset(str(one) for entry in requestor(submission) for one in identifiers(entry.resource))
+    """Return ``system|value`` of all in whose name it was submitted, as far as its client speaks for them.
+
+    By these a case is found again, told about and changed: a name of others beside one's own opens nothing.
+    """
+    return frozenset(str(one) for entry in requestor(submission) for one in _own(entry, submission))
+
+
+def _own(entry: Entry, submission: Submission) -> list[Identifier]:
+    """Return the numbers of who asks that are its client's own."""
+    speakers = submission.speakers
+    return [one for one in identifiers(entry.resource) if speakers is None or one.value in speakers]
 
 
 def senders_of(submission: Submission) -> frozenset[str]:

@@ -25,6 +25,8 @@ class Submission:
         bundle: the very JSON received.
         identifier: Bundle.identifier, the submitter's transaction.
         claim, patient, insurer, provider, coverage: entries of the bundle.
+        speakers: by whose numbers its client is registered; of the names that a request gives itself only these count.
+            None where nobody's word is taken for it: it is our own, or was judged when it came.
     """
 
     bundle: dict
@@ -35,6 +37,7 @@ class Submission:
     insurer: Entry
     provider: Entry
     coverage: Entry
+    speakers: frozenset[str] | None = None
 
     @cached_property
     def claim_identifiers(self) -> tuple[Identifier, ...]:

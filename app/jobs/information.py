@@ -11,7 +11,7 @@ from fhir_r4.problems import Conflict
 from prior_auth.attachments import forms_in, read_arrival
 from prior_auth.authorization import Authorization
 from prior_auth.case_file import CaseFile
-from prior_auth.parties import BusinessError, parties
+from prior_auth.parties import BusinessError, kept_for, parties
 from prior_auth.weigh import Knowledge, Weighing
 from prior_auth.weigh_again import arrived, overdue, weigh_again
 from rules.ports import BackEndAway
@@ -50,7 +50,7 @@ def give_up_waiting(service: Service, job: Job) -> list[int]:
 def _weighing(service: Service, case: Authorization, file: CaseFile, connection: Connection) -> Weighing | None:
     """Return what the case is weighed with; None where its people are no longer known: a person looks."""
     try:
-        known = parties(file.newest, service.directory, service.now())
+        known = parties(kept_for(file.newest, case.requestors), service.directory, service.now())
         if isinstance(known, BusinessError):
             return None
         on_file = held(service, connection, file.newest, known)

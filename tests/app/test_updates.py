@@ -6,13 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app import intake
+from app.registration import Registration, register
 from app.storage import authorizations, tables
 from fhir_r4.generations import Generation
 from fhir_r4.resource import extension
-from fhir_r4.systems import ADMINISTRATION_REFERENCE_NUMBER, AUTHORIZATION_NUMBER, INFO_CHANGED, REVIEW_ACTION
+from fhir_r4.systems import ADMINISTRATION_REFERENCE_NUMBER, AUTHORIZATION_NUMBER, INFO_CHANGED, NPI, REVIEW_ACTION
 from fhir_r4.wire import read_json, write_json
 from prior_auth.decision import Basis, Decision, ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
+from prior_auth.submission import read_submission
 from tests.given import (
     NOW,
     a_form_response,
@@ -387,3 +389,60 @@ def test_what_is_kept_is_read_again_as_it_was(house):
     assert found.items[0].asked["sequence"] == 1
     assert INFO_CHANGED not in str(found.items[0].asked)
     assert found.received_at.date() == NOW.date()
+
+
+OTHER = "1144221847"
+
+
+@pytest.fixture
+def intruder(house):
+    """Another provider, on file and registered for itself alone, who has learnt of a request of the clinic's.
+
+    Returns how it sends a request: the requestor has its number and the clinic's. Two numbers keep to no profile, so
+    that the answers, which repeat them, are not held to one.
+    """
+    keys, scopes = str(house.config.data / "keys.json"), ("system/Claim.crus",)
+    register(house.config, Registration(name="intruder", organizations=(OTHER,), scopes=scopes, jwks=keys))
+
+    def send(bundle, version, *, own_first):
+        asks = read_submission(bundle).provider.resource
+        (clinic,) = asks["identifier"]
+        own = clinic | {"value": OTHER}
+        asks["identifier"] = [own, clinic] if own_first else [clinic, own]
+        headers = {"Authorization": f"Bearer {house.token(client='intruder')}", "Content-Type": "application/fhir+json"}
+        return house.web.post(f"/fhir/{version}/Claim/$submit", data=write_json(bundle), headers=headers)
+
+    return send
+
+
+OWN_FIRST = pytest.mark.parametrize("own_first", [True, False])
+
+
+@OWN_FIRST
+@pytest.mark.parametrize("attack", ["cancel", "the same Claim", "the same service"])
+@BOTH
+def test_who_adds_another_s_number_to_its_own_does_not_reach_the_other_s_case(
+    house, intruder, version, attack, own_first
+):
+    first = a_submission_bundle()
+    number = answered(house.submit(first, version), version)["preAuthRef"]
+    (before,) = house.rows(tables.authorizations)
+    sent = an_update_bundle(first, version=version) if attack == "cancel" else copy.deepcopy(first)
+    if attack == "cancel":
+        entry(sent, "Claim")["extension"] = infos({}, certification="3")["extension"]
+    sent["identifier"]["value"] = "another"
+    if attack == "the same service":
+        entry(sent, "Claim")["identifier"][0]["value"] = "another"
+    answer = intruder(sent, version, own_first=own_first)
+    assert answer.status_code == 200
+    assert number not in answer.text
+    assert before["reference"] not in answer.text
+    assert before in house.rows(tables.authorizations)
+
+
+@OWN_FIRST
+def test_a_case_is_known_by_the_names_that_its_client_is_registered_under(house, intruder, own_first):
+    """Else a request in two names would be told to the other's subscriber, and be the other's to change."""
+    assert intruder(a_submission_bundle(), "2.0", own_first=own_first).status_code == 200
+    (row,) = house.rows(tables.authorizations)
+    assert row["requestors"] == [f"{NPI}|{OTHER}"]

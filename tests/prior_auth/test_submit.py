@@ -6,10 +6,10 @@ from datetime import date, timedelta
 import pytest
 
 from fhir_r4.resource import Identifier
-from fhir_r4.systems import LEVEL_OF_SERVICE
+from fhir_r4.systems import LEVEL_OF_SERVICE, NPI
 from prior_auth.ask import with_forms_asked
 from prior_auth.decision import Basis, ReviewAction
-from prior_auth.parties import BusinessError, Parties, parties, speaks_for
+from prior_auth.parties import BusinessError, Parties, kept_for, parties, requestors_of, spoken_for
 from prior_auth.submission import read_submission
 from prior_auth.submit import submit
 from prior_auth.weigh import OnFile
@@ -408,6 +408,21 @@ def test_a_medical_record_number_is_no_member_number():
 
 def test_a_client_speaks_for_its_own_organizations_only():
     submission = read_submission(a_submission_bundle())
-    assert speaks_for(submission, [Identifier("http://hl7.org/fhir/sid/us-npi", "1234567893")])
-    assert not speaks_for(submission, [Identifier("http://hl7.org/fhir/sid/us-npi", "1999999984")])
-    assert not speaks_for(submission, [])
+    assert spoken_for(submission, [Identifier("http://hl7.org/fhir/sid/us-npi", "1234567893")])
+    assert not spoken_for(submission, [Identifier("http://hl7.org/fhir/sid/us-npi", "1999999984")])
+    assert not spoken_for(submission, [])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_who_asks_is_the_client_s_own_provider_whatever_numbers_stand_beside_it(first):
+    """Else another's trusted name (a gold card) would be anybody's."""
+    trusted, own = replace(CLINIC, npi="1144221847"), Identifier(NPI, CLINIC.npi)
+    bundle = a_submission_bundle()
+    asks = read_submission(bundle).provider.resource
+    numbers = [trusted.npi, CLINIC.npi] if first else [CLINIC.npi, trusted.npi]
+    asks["identifier"] = [Identifier(NPI, npi).to_fhir() for npi in numbers]
+    directory = FakeDirectory(providers=(trusted, CLINIC))
+    sent = spoken_for(read_submission(bundle), [own])
+    assert parties(sent, directory, NOW).requester == CLINIC
+    again = kept_for(read_submission(bundle), requestors_of(sent))
+    assert parties(again, directory, NOW).requester == CLINIC
