@@ -40,10 +40,14 @@ class Matched:
 
 
 def policy_for(order: Order, insured: Insured, day: date, book: PolicyBook) -> Matched | None:
-    """Return the policy in force for an order under a coverage."""
+    """Return the policy in force for an order under a coverage: one for its kind of order before any other.
+
+    A code that only policies for other kinds have is not free of them: its request is weighed by its code alone.
+    """
     payer, member = insured.payer, insured.member
     under = payer.enrolment(member.plan if member else None) if payer else None
     found = book.in_force(order.codes, day, under=under, order=kind(order.resource))
+    found = found or book.in_force(order.codes, day, under=under)
     return Matched(*found) if found else None
 
 

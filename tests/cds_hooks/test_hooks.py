@@ -9,8 +9,8 @@ from cds_hooks.services import SERVICES
 from cds_hooks.weigh import Scene
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, PreconditionFailed
-from fhir_r4.resource import extensions, local_reference, value_of
-from fhir_r4.systems import COVERAGE_INFORMATION
+from fhir_r4.resource import Coding, extensions, local_reference, value_of
+from fhir_r4.systems import COVERAGE_INFORMATION, CPT, HCPCS
 from tests.given import (
     EHR,
     HOOKS,
@@ -196,6 +196,17 @@ def an_order_of(kind, code):
 def test_every_kind_of_order_is_answered(kind, version):
     given = answer(a_hook_of("order-sign", about=an_order_of(kind, OXYGEN), version=version))
     assert about(given) == [f"{kind}/one"]
+    assert said(given)["pa-needed"] == "auth-needed"
+
+
+@BOTH
+def test_a_code_that_only_policies_for_other_kinds_of_order_have_is_not_called_free_of_authorization(version):
+    """Its request will be weighed by the code; clinics write equipment as services, and book what was ordered."""
+    cpap, coronary_ct = Coding(HCPCS, "E0601"), Coding(CPT, "75574")
+    given = answer(a_hook_of("order-sign", about=an_order_of("ServiceRequest", cpap), version=version))
+    assert said(given)["pa-needed"] == "auth-needed"
+    booked = an_appointment(serviceType=[{"coding": [coronary_ct.to_fhir()]}])
+    given = answer(a_hook_of("appointment-book", about=booked, version=version))
     assert said(given)["pa-needed"] == "auth-needed"
 
 
