@@ -84,6 +84,7 @@ class Order:
         insurances: the Coverages that it names, as ``Type/id``.
         based_on: the orders that it stands on.
         patient: the reference to whom it is for, if named.
+        coded_by: references to what else holds codes of it: a Device, a Medication, the order behind an appointment.
     """
 
     resource: dict
@@ -96,6 +97,7 @@ class Order:
     based_on: tuple[str, ...] = ()
     requester: str | None = None
     patient: str | None = None
+    coded_by: tuple[str, ...] = ()
 
     def is_for(self, patient_id: str) -> bool:
         """Tell whether the order may be for this patient: it does not name another one of the client's."""
@@ -104,8 +106,8 @@ class Order:
 
 def read_order(resource: dict, find: Find, performer: str | None = None, *, local: Local = local_part) -> Order:
     """Read one resource; ``performer`` is known better where it is dispatched."""
-    behind = [found for target in basis(resource) if (found := find(target))] if kind(resource) not in ORDERS else []
-    both = (resource, *behind)
+    bases = basis(resource) if kind(resource) not in ORDERS else ()
+    both = (resource, *(found for target in bases if (found := find(target))))
     every = [concept for one in both for concept in _concepts(one, find)]
     coded = [codings(concept) for concept in every]
     named = (text_of(concept.get("text")) or _display(of_one) for concept, of_one in zip(every, coded, strict=True))
@@ -115,11 +117,12 @@ def read_order(resource: dict, find: Find, performer: str | None = None, *, loca
         codes=tuple(dict.fromkeys(code for of_one in coded for code in of_one)),
         day=_day(resource),
         performer=performer or next((who for one in both for who in _people(one, _PERFORMERS, local)), None),
-        title=next((name for name in named if name), kind(resource)),
+        title=next((name for name in (*named, *map(_name_of_code, both)) if name), kind(resource)),
         insurances=tuple(dict.fromkeys(local(target) or target for target in _targets(resource, _INSURANCES))),
         based_on=tuple(local(target) or target for target in basis(resource)),
         requester=next((who for one in both for who in _people(one, _REQUESTERS, local)), None),
         patient=next((local(target) for target in _targets(resource, _PATIENTS)), None),
+        coded_by=tuple(filter(None, (*bases, *map(coded_by, both)))),
     )
 
 
@@ -147,6 +150,12 @@ def coded_by(resource: dict) -> str | None:
     element, _ = _CODED.get(kind(resource), ("", ""))
     target = reference(resource.get(element))
     return target if target and not target.startswith("#") else None
+
+
+def _name_of_code(resource: dict) -> str | None:
+    """Return what the Device or Medication is called by who points to it."""
+    element, _ = _CODED.get(kind(resource), ("", ""))
+    return text_of(as_dict(resource.get(element)).get("display"))
 
 
 def by_number(npi: str) -> str:

@@ -104,7 +104,7 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
     today = insured.today(scene.now)
     day = order.day or today
     matched = policy_for(order, insured, day, scene.knowledge.book)
-    policy, code = (matched.policy, matched.code) if matched else (None, next(iter(order.codes), _UNKNOWN_CODE))
+    policy, code = (matched.policy, matched.code) if matched else (None, _code_of(order))
     told = _told(order, insured, matched, today, scene)
     plan = payer.plan(member.plan) if payer and member else None
     said = _said(order, insured, day, told, code, plan, scene)
@@ -165,7 +165,7 @@ def _said(
     if missing := _not_a_member(insured, day):
         return missing
     if told is None:
-        return _without_policy(code, plan)
+        return _without_policy(order, plan, scene)
     return _by_policy(told, _number_on_file(order, insured.member, code, day, scene), scene)
 
 
@@ -180,9 +180,21 @@ def _not_a_member(insured: Insured, day: date) -> _Said | None:
     return {"covered": "not-covered", "reasons": (reason,)}
 
 
-def _without_policy(code: Coding, plan: Plan | None) -> _Said:
-    """Say what the plan says by default, if the code is one that could have had a policy."""
-    if canonical_system(code.system) not in BILLING:
+def _code_of(order: Order) -> Coding:
+    """Return the code under which an order without a policy is known: one that it can be billed by, if it has one."""
+    return next(iter((*_billed(order), *order.codes)), _UNKNOWN_CODE)
+
+
+def _billed(order: Order) -> tuple[Coding, ...]:
+    return tuple(one for one in order.codes if canonical_system(one.system) in BILLING)
+
+
+def _without_policy(order: Order, plan: Plan | None, scene: Scene) -> _Said:
+    """Say what the plan says by default, if any of the codes is one that could have had a policy."""
+    if not order.codes and _is_coded_elsewhere(order, scene):
+        why = "What the order is for could not be read from the record; a code in the order itself would do."
+        return {"covered": INDETERMINATE, "reasons": (Reason(why, "technical"),)}
+    if not (billed := _billed(order)):
         reason = Reason("The plan could not look up the order's code; name a HCPCS or CPT code.", "detail-code")
         return {
             "covered": CONDITIONAL,
@@ -193,9 +205,14 @@ def _without_policy(code: Coding, plan: Plan | None) -> _Said:
     return {
         "covered": "covered",
         "pa_needed": plan.otherwise if plan else None,
-        "billing_codes": (code,),
+        "billing_codes": billed,
         "reasons": (Reason("The plan has no policy of its own for this code."),),
     }
+
+
+def _is_coded_elsewhere(order: Order, scene: Scene) -> bool:
+    """Tell whether the code stands in a resource that the EHR was asked for and did not give."""
+    return any(map(scene.circumstances.known.failed, order.coded_by))
 
 
 def _by_policy(told: _Told, number: str | None, scene: Scene) -> _Said:

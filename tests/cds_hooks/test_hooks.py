@@ -210,6 +210,17 @@ def test_a_code_that_only_policies_for_other_kinds_of_order_have_is_not_called_f
     assert said(given)["pa-needed"] == "auth-needed"
 
 
+@pytest.mark.parametrize(("version", "covered"), [("2.0", "conditional"), ("2.2", "indeterminate")])
+def test_a_code_that_stands_where_the_ehr_does_not_let_us_read_is_not_called_missing(version, covered):
+    order = an_order_of("MedicationRequest", OXYGEN)
+    del order["medicationCodeableConcept"]
+    order["medicationReference"] = {"reference": "Medication/m", "display": "Infliximab 100 mg"}
+    given = answer(a_hook_of("order-sign", about=order, version=version), FakeEhr(down=True))
+    assert said(given)["covered"] == covered
+    assert said(given)["reason"]["text"].startswith("What the order is for could not be read")
+    assert given["systemActions"][0]["description"].endswith("to Infliximab 100 mg")
+
+
 @pytest.mark.requirement("crd-2.0.1@274")
 def test_a_code_in_a_device_or_medication_is_found_contained_sent_or_read():
     drug = {"resourceType": "Medication", "id": "m", "code": {"coding": [OXYGEN.to_fhir()]}}

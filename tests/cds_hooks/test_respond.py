@@ -228,6 +228,15 @@ def test_a_code_that_cannot_be_looked_up_is_never_called_free_of_authorization(c
     assert (given["covered"], given["pa-needed"], given["info-needed"]) == ("conditional", "conditional", info)
 
 
+@pytest.mark.parametrize("version", ["2.0", "2.2"])
+def test_a_code_that_can_be_billed_is_looked_up_whatever_stands_before_it(version):
+    clinical = {"system": "http://snomed.info/sct", "code": "426854004"}
+    both = {"coding": [clinical, {"system": OXYGEN.system, "code": "E1399"}]}
+    given = answer(version, order=an_order(codeCodeableConcept=both))
+    assert (said(given)["covered"], said(given)["billingCode"]["code"]) == ("covered", "E1399")
+    assert given.assertions[0].code.code == "E1399"
+
+
 @pytest.mark.parametrize(
     ("system", "code"),
     [
