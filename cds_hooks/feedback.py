@@ -6,7 +6,7 @@ reason or not; a card that was ignored is not told of.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import as_dict, as_list, text_of
@@ -80,8 +80,9 @@ def _reason(told: dict) -> dict[str, str] | None:
 
 
 def _moment(value: object) -> datetime | None:
+    """Return the moment in UTC; None of what is none, has no zone, or lies outside of the years that UTC can name."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+        return moment.astimezone(UTC) if moment and moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment and moment.tzinfo else None

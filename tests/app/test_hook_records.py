@@ -72,6 +72,8 @@ def test_feedback_is_kept_and_answered_with_200(house):
         (feedback_of("c", outcomeTimestamp="yesterday"), "feedback[0].outcomeTimestamp"),
         (feedback_of("c", outcomeTimestamp="2026-03-01T17:05:00"), "feedback[0].outcomeTimestamp"),
     ],
+        (feedback_of("c", outcomeTimestamp="0001-01-01T00:00:00+14:00"), "feedback[0].outcomeTimestamp"),
+        (feedback_of("c", outcomeTimestamp="9999-12-31T23:59:59-12:00"), "feedback[0].outcomeTimestamp"),
 )
 def test_feedback_that_says_nothing_usable_is_400_and_named(house, body, element):
     answer = tell(house, body)
