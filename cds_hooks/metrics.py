@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from cds_hooks.order import is_spoken_about, read_order
+from cds_hooks.prefetch import ENCOUNTER_HOOKS
+from fhir_r4.bundle import local_part
 from fhir_r4.resource import (
     Identifier,
     as_dict,
-    codings,
     dicts,
     extensions,
     identifiers,
@@ -22,13 +24,9 @@ from fhir_r4.resource import (
     text_of,
     value_of,
 )
-from fhir_r4.systems import COVERAGE_INFORMATION, NPI
+from fhir_r4.systems import COVERAGE_INFORMATION, DATA_ABSENT_REASON, NPI
 
-_CODES = ("codeCodeableConcept", "code", "medicationCodeableConcept", "serviceType", "type", "category")
-_ORDERS = frozenset(
-    {"Appointment", "CommunicationRequest", "DeviceRequest", "Encounter", "MedicationRequest", "NutritionOrder"}
-    | {"ServiceRequest", "VisionPrescription"}
-)
+_UNKNOWN = Identifier(DATA_ABSENT_REASON, "unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +52,28 @@ class Recorded:
 
 
 def orders_of(request: dict) -> dict[str, dict]:
-    """Return what a call came with that can be ordered, booked or begun, by reference; no resource twice."""
+    """Return what a call was about and came with, by reference; no resource twice.
+
+    What was sent along because a policy asks for it, or tells of the visit, is no order of the call.
+    """
+    context = as_dict(request.get("context"))
+    named = set(_named(context))
+    if request.get("hook") in ENCOUNTER_HOOKS:
+        named.add(f"Encounter/{text_of(context.get('encounterId'))}")
+    along = (one for one in _resources([as_dict(request.get("prefetch"))]) if local_reference(one) in named)
     found: dict[str, dict] = {}
-    for one in _resources([as_dict(request.get("context")), as_dict(request.get("prefetch"))]):
-        if kind(one) in _ORDERS and text_of(one.get("id")):
+    for one in (*_resources([context]), *along):
+        if is_spoken_about(one) and text_of(one.get("id")):
             found.setdefault(local_reference(one), one)
     return found
+
+
+def _named(context: dict) -> Iterator[str]:
+    """Yield the references in a context, as ``Type/id``: dispatched orders in whatever spelling."""
+    for value in context.values():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, str) and (target := local_part(one)):
+                yield target
 
 
 def metric(call: Recorded) -> dict:
@@ -69,8 +83,8 @@ def metric(call: Recorded) -> dict:
         "hookInstance": call.hook_instance,
         "hookType": call.hook,
         "providerId": _provider(call.request),
-        "groupId": (call.groups[0] if call.groups else Identifier("", "unknown")).to_fhir(),
-        "payerId": (call.payer or Identifier("", "unknown")).to_fhir(),
+        "groupId": (call.groups[0] if call.groups else _UNKNOWN).to_fhir(),
+        "payerId": (call.payer or _UNKNOWN).to_fhir(),
         "requestTime": call.received_at.isoformat(),
         "responseTime": call.answered_at.isoformat(),
         "httpResponse": call.status,
@@ -113,20 +127,18 @@ def _by_order(call: Recorded) -> Iterator[dict]:
         for action in dicts(call.response.get("systemActions"))
         for resource in [as_dict(action.get("resource"))]
     }
+    known = [as_dict(call.request.get("context")), as_dict(call.request.get("prefetch"))]
+    sent = {local_reference(one): one for one in _resources(known)}
     for target in dict.fromkeys([*annotated, *orders]):
         order = annotated.get(target) or orders[target]
         answers = [*_coverage_answers(order if target in annotated else {}), *_cards(call.response, target)]
-        yield {"type": kind(order), "orderDetail": _detail(order)} | ({"response": answers} if answers else {})
+        yield {"type": kind(order), "orderDetail": _detail(order, sent)} | ({"response": answers} if answers else {})
 
 
-def _detail(order: dict) -> dict:
-    """Return the codes of an order; words of the clinic's own are left out."""
-    for name in _CODES:
-        concepts = order.get(name)
-        for concept in concepts if isinstance(concepts, list) else [concepts]:
-            if found := codings(concept):
-                return {"coding": [{"system": one.system, "code": one.code} for one in found]}
-    return {"text": "not coded"}
+def _detail(order: dict, sent: Mapping[str, dict]) -> dict:
+    """Return the codes of an order, wherever they stood in the call; words of the clinic's own are left out."""
+    codes = read_order(order, lambda target: sent.get(local_part(target) or "")).codes
+    return {"coding": [{"system": one.system, "code": one.code} for one in codes]} if codes else {"text": "not coded"}
 
 
 def _coverage_answers(resource: dict) -> Iterator[dict]:

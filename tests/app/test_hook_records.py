@@ -18,9 +18,10 @@ from app.storage import hook_records, tables
 from app.storage.hook_records import Search
 from app.storage.outbox import Job
 from app.web import create_app
+from fhir_r4.systems import HCPCS
 from fhir_r4.wire import read_json
 from tests.app.fixtures import BASE, ISSUER
-from tests.given import HOOKS, a_hook, a_hook_of, an_order
+from tests.given import HOOKS, a_hook, a_hook_of, an_encounter, an_order
 
 
 def feedback_of(card, outcome="accepted", **changes):
@@ -71,9 +72,9 @@ def test_feedback_is_kept_and_answered_with_200(house):
         (feedback_of("c", acceptedSuggestions=[{}]), "feedback[0].acceptedSuggestions[0].id"),
         (feedback_of("c", outcomeTimestamp="yesterday"), "feedback[0].outcomeTimestamp"),
         (feedback_of("c", outcomeTimestamp="2026-03-01T17:05:00"), "feedback[0].outcomeTimestamp"),
-    ],
         (feedback_of("c", outcomeTimestamp="0001-01-01T00:00:00+14:00"), "feedback[0].outcomeTimestamp"),
         (feedback_of("c", outcomeTimestamp="9999-12-31T23:59:59-12:00"), "feedback[0].outcomeTimestamp"),
+    ],
 )
 def test_feedback_that_says_nothing_usable_is_400_and_named(house, body, element):
     answer = tell(house, body)
@@ -208,6 +209,39 @@ def test_every_call_is_measured_off_its_path_and_no_patient_is_in_it(house, hook
     assert said["coverageInfo"][0]["assertionId"] in answer.text
     for private in ("Baxter", "ACME0001234", "1950-02-01", "amy-baxter"):
         assert private not in json.dumps(told)
+
+
+def test_an_order_is_measured_by_its_codes_wherever_they_stand(house):
+    drug = {"resourceType": "Medication", "id": "m", "code": {"coding": [{"system": "urn:drugs", "code": "inf"}]}}
+    order = an_order(resourceType="MedicationRequest", medicationReference={"reference": "#m"}, contained=[drug])
+    del order["codeCodeableConcept"]
+    lens = {"coding": [{"system": HCPCS, "code": "V2020"}], "text": "Amy's glasses"}
+    glasses = {"resourceType": "VisionPrescription", "id": "v", "lensSpecification": [{"product": lens}]}
+    body = a_hook(order=order)
+    body["context"]["draftOrders"]["entry"].append({"resource": glasses})
+    house.call(body)
+    (told,) = measured(house)
+    codes = [[one["code"] for one in request["orderDetail"]["coding"]] for request in told["request"]]
+    assert codes == [["inf"], ["V2020"]]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_what_was_sent_along_is_no_order_of_the_call(house, hook):
+    body = a_hook_of(hook, encounterId="stay")
+    body["prefetch"] |= {"encounter": an_encounter(), "history": an_order(id="long-ago", status="completed")}
+    house.call(body, service=f"{hook}-crd")
+    (told,) = measured(house)
+    (request,) = told["request"]
+    assert "coverage-info" in [one["type"] for one in request["response"]]
+    assert len(house.rows(tables.hook_orders)) == 1
+
+
+def test_who_is_not_known_is_measured_by_an_identifier_that_says_so(house):
+    """CRDMetricData.payerId has a system and a value."""
+    house.call(a_hook(prefetch={"coverage": None}))
+    (told,) = measured(house)
+    assert told["payerId"]["system"].endswith("/data-absent-reason")
+    assert told["payerId"]["value"] == "unknown"
 
 
 def test_a_call_is_measured_once(house):
