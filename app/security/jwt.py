@@ -79,7 +79,7 @@ def parse(token: str, spoken: Collection[str] = RECOMMENDED) -> Unverified:
         raise Rejected("a header that brings its own key or rules")
     if kid is None:
         raise Rejected("no kid")
-    if header.get("typ", "JWT") not in {"JWT", "jwt"}:
+    if header.get("typ", "JWT") not in ("JWT", "jwt"):  # a tuple: what was sent may be anything
         raise Rejected("another type of token")
     return Unverified(token, algorithm, kid, text_of(header.get("jku")), claims)
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-_SCOPE = re.compile(r"system/(\*|[A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)(?:\?.*)?")
+_SCOPE = re.compile(r"system/(\*|[A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)")
 _V1 = {"read": "rs", "write": "cud", "*": "cruds"}
 _TYPES = (
     *("Bundle", "Claim", "ClaimResponse", "Communication", "Library", "Questionnaire", "QuestionnaireResponse"),
@@ -28,6 +28,9 @@ SUPPORTED = (
 @lru_cache(maxsize=256)
 def rights(scopes: tuple[str, ...]) -> frozenset[tuple[str, str]]:
     """Return (resource type, one letter of cruds) for all that the scopes allow; unreadable ones allow nothing.
+
+    One that is narrowed by a search (``system/Claim.rs?status=active``) is unreadable: who asks for a part is not
+    given the whole.
 
     >>> sorted(rights(("system/questionnaire.read",)))
     [('Questionnaire', 'r'), ('Questionnaire', 's')]
