@@ -6,10 +6,10 @@ reason or not; a card that was ignored is not told of.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import as_dict, as_list, text_of
+from fhir_r4.resource import as_dict, as_list, instant_of, text_of
 
 OUTCOMES = frozenset({"accepted", "overridden"})
 MOST, LONGEST = 500, 2000
@@ -49,7 +49,7 @@ def _faults(one: dict, where: str) -> Iterator[Issue]:
         yield Issue("required", "the uuid of a card", f"{where}.card")
     if one.get("outcome") not in OUTCOMES:
         yield Issue("value", "accepted or overridden", f"{where}.outcome")
-    if _moment(one.get("outcomeTimestamp")) is None:
+    if instant_of(one.get("outcomeTimestamp")) is None:
         yield Issue("value", "a moment with its zone, in ISO 8601", f"{where}.outcomeTimestamp")
     taken = one.get("acceptedSuggestions", [])
     if one.get("outcome") == "accepted" and not as_list(taken):
@@ -60,7 +60,7 @@ def _faults(one: dict, where: str) -> Iterator[Issue]:
 
 
 def _read(one: dict) -> Feedback:
-    moment = _moment(one["outcomeTimestamp"])
+    moment = instant_of(one["outcomeTimestamp"])
     assert moment is not None  # noqa: S101 _faults has looked
     return Feedback(
         card=one["card"],
@@ -77,12 +77,3 @@ def _reason(told: dict) -> dict[str, str] | None:
     comment = text_of(told.get("userComment"))
     kept = found | ({"comment": comment} if comment else {})
     return {name: text[:LONGEST] for name, text in kept.items()} or None
-
-
-def _moment(value: object) -> datetime | None:
-    """Return the moment in UTC; None of what is none, has no zone, or lies outside of the years that UTC can name."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return moment.astimezone(UTC) if moment and moment.tzinfo else None
-    except (ValueError, OverflowError):
-        return None

@@ -6,6 +6,7 @@ empty answer and never an exception. Whether an element had to be there is said 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,19 @@ def as_list(value: Any) -> list:
 def text_of(value: Any) -> str | None:
     """Return a string that says something, else None."""
     return value if isinstance(value, str) and value.strip() else None
+
+
+def instant_of(value: Any) -> datetime | None:
+    """Return an instant in UTC; None where it is none, has no zone, or is in UTC before the year 1 or after 9999.
+
+    >>> instant_of("2026-03-01T12:00:00-05:00").isoformat(), instant_of("9999-12-31T23:59:59-05:00")
+    ('2026-03-01T17:00:00+00:00', None)
+    """
+    try:
+        found = datetime.fromisoformat(text_of(value) or "")
+        return found.astimezone(UTC) if found.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def dicts(value: Any) -> list[dict]:

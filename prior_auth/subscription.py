@@ -10,7 +10,7 @@ from datetime import datetime
 
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Forbidden, InvalidRequest, Issue
-from fhir_r4.resource import Identifier, as_dict, as_list, extension, extensions, kind, text_of, value_of
+from fhir_r4.resource import Identifier, as_dict, as_list, extension, extensions, instant_of, kind, text_of, value_of
 from fhir_r4.systems import BACKPORT, PAS
 
 TOPIC = f"{PAS}/SubscriptionTopic/PASSubscriptionTopic"
@@ -74,7 +74,7 @@ def read_subscription(body: dict, generation: Generation, own: Iterable[Identifi
     if not wanted <= mine:
         where = "Subscription._criteria.extension"
         raise Forbidden(Issue("forbidden", "a client watches its own organizations only", where))
-    ends_at = _moment(body.get("end"))
+    ends_at = instant_of(body.get("end"))
     return Subscriber(
         generation=generation,
         endpoint=channel["endpoint"],
@@ -107,7 +107,7 @@ def _faults(body: dict, channel: dict, generation: Generation) -> Iterator[Issue
         yield Issue("not-supported", "the topic is PASSubscriptionTopic", "Subscription.criteria")
     if text_of(body.get("status")) not in {"requested", "active", "off"}:
         yield Issue("value", "requested, or off to end it", "Subscription.status")
-    if body.get("end") is not None and _moment(body["end"]) is None:
+    if body.get("end") is not None and instant_of(body["end"]) is None:
         yield Issue("value", "an instant", "Subscription.end")
     yield from _channel_faults(channel, generation)
 
@@ -146,15 +146,6 @@ _ASKED = {"backport-heartbeat-period": SHORTEST_HEARTBEAT, "backport-timeout": 1
 def _said(channel: dict, name: str) -> int:
     found = value_of(extension(channel, f"{BACKPORT}/{name}"))
     return found if isinstance(found, int) else 0
-
-
-def _moment(value: object) -> datetime | None:
-    """Return a FHIR instant, None where it is not one."""
-    try:
-        found = datetime.fromisoformat(text_of(value) or "")
-    except ValueError:
-        return None
-    return found if found.tzinfo else None
 
 
 def _organizations(body: dict, generation: Generation, mine: set[str]) -> Iterator[str]:

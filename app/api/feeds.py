@@ -17,6 +17,7 @@ from app.storage import authorizations
 from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
+from fhir_r4.resource import instant_of
 from fhir_r4.wire import write_json
 from prior_auth.answer import Writer
 from prior_auth.authorization import Authorization
@@ -77,10 +78,10 @@ def _cursor(given: str | None) -> Cursor | None:
         return None
     try:
         at, _, identity = base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode().partition("|")
-        moment = datetime.fromisoformat(at)
+        moment = instant_of(at)
     except (binascii.Error, ValueError):
-        moment = datetime.min  # noqa: DTZ901 no zone: refused right below
-    if moment.tzinfo is None:
+        moment = None
+    if moment is None:
         raise InvalidRequest(Issue("value", "a cursor as it was given", "after"))
     return moment, identity
 

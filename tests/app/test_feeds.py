@@ -1,5 +1,6 @@
 """Whoever reads a feed on from its last cursor knows the present state of all its decided cases, each at least once."""
 
+import base64
 from datetime import timedelta
 
 import pytest
@@ -70,7 +71,13 @@ def test_a_client_reads_its_own_only(house):
     assert feed(house, client="other-ehr") == ([], None)
 
 
-@pytest.mark.parametrize("query", ["?after=nonsense", "?after=!!", "?limit=0", "?limit=1001", "?limit=many"])
+BEYOND = "9999-12-31T23:59:59-01:00"  # in UTC of the year 10,000
+CURSOR = base64.urlsafe_b64encode(f"{BEYOND}|x".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "query", ["?after=nonsense", "?after=!!", f"?after={CURSOR}", "?limit=0", "?limit=1001", "?limit=many"]
+)
 def test_what_is_no_cursor_or_limit_is_named(house, query):
     headers = {"Authorization": f"Bearer {house.token(READ)}"}
     answer = house.web.get(f"/feeds/2.2/decided{query}", headers=headers)

@@ -68,9 +68,10 @@ def test_an_end_that_is_past_already_is_passed_over(end, kept):
     assert (read(body, Generation.V2_2).ends_at is not None) is kept
 
 
-def test_an_end_that_is_no_instant_is_named():
+@pytest.mark.parametrize("end", ["tomorrow", "2026-12-31T12:00:00", "9999-12-31T23:59:59-01:00", 1])
+def test_an_end_that_is_no_instant_is_named(end):
     with pytest.raises(InvalidRequest) as refused:
-        read(a_subscription(Generation.V2_2) | {"end": "tomorrow"}, Generation.V2_2)
+        read(a_subscription(Generation.V2_2) | {"end": end}, Generation.V2_2)
     assert [issue.expression for issue in refused.value.issues] == ["Subscription.end"]
 
 
