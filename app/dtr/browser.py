@@ -1,8 +1,10 @@
 """What does the browser hold, and what may a page of the app do in it?
 
 A cookie holds the key of the desk; every request that changes something proves that it comes from a page of the app,
-by a token made from that key. An EHR may show the app in a frame: then the cookie is a third party's there, kept apart
-for each EHR (Partitioned), and frames are allowed to the origins that the operator registered and to nobody else.
+by a token made from that key. Each desk has a place of its own below ``/dtr/desk``, to which its cookie is bound: two
+patients' forms are open in two windows, and neither window ever shows the other's. An EHR may show the app in a frame:
+then the cookie is a third party's there, kept apart for each EHR (Partitioned), and frames are allowed to the origins
+that the operator registered and to nobody else.
 
 Source: SMART App Launch 2.2, "Considerations for launching an app in an iframe"; RFC 6265bis; CHIPS.
 """
@@ -11,11 +13,14 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
-from flask import request
+from flask import g, request
 from werkzeug.wrappers import Response as AnyResponse
 
 COOKIE = "priorauth_dtr"
-PATH = "/dtr"
+DESK = "/desk/<place>"
+"""Where the pages of one desk are, below the app's own."""
+_PATH = "/dtr/desk/"
+_CALLBACK = "/dtr/callback"
 
 
 class Forged(Exception):
@@ -34,13 +39,21 @@ class Browser:
     is_secure: bool
     frames: tuple[str, ...]
 
+    def launching(self, response: AnyResponse, secret: str) -> AnyResponse:
+        """Give the browser the key of a launch that is on its way, for when it comes back."""
+        return self._with(response, secret, _CALLBACK)
+
     def with_key(self, response: AnyResponse, secret: str) -> AnyResponse:
         """Give the browser the key of its desk: not for scripts, and not without TLS."""
-        response.set_cookie(COOKIE, secret, httponly=True, path=PATH, secure=self.is_secure, **self._site())
-        return response
+        return self._with(response, secret, f"{_PATH}{place_of(secret)}/")
 
     def without_key(self, response: AnyResponse) -> AnyResponse:
-        response.delete_cookie(COOKIE, httponly=True, path=PATH, secure=self.is_secure, **self._site())
+        path = f"{_PATH}{g.place}/"
+        response.delete_cookie(COOKIE, httponly=True, path=path, secure=self.is_secure, **self._site())
+        return response
+
+    def _with(self, response: AnyResponse, secret: str, path: str) -> AnyResponse:
+        response.set_cookie(COOKIE, secret, httponly=True, path=path, secure=self.is_secure, **self._site())
         return response
 
     def headers(self, *, inline_styles: bool) -> dict[str, str]:
@@ -60,9 +73,15 @@ class Browser:
         return {"samesite": "None", "partitioned": True} if framed else {"samesite": "Lax"}
 
 
+def place_of(secret: str) -> str:
+    """Return what the address of a desk is told by: it opens nothing without the key."""
+    return hashlib.sha256(f"dtr place {secret}".encode()).hexdigest()[:16]
+
+
 def key() -> str | None:
-    """Return the key that came with the request."""
-    return request.cookies.get(COOKIE)
+    """Return the key that came with the request, where it is the one of the place that is asked for."""
+    secret = request.cookies.get(COOKIE)
+    return secret if secret and g.get("place") in {None, place_of(secret)} else None
 
 
 def token() -> str:

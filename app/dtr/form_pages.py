@@ -6,6 +6,7 @@ from flask import Blueprint, Response, g, redirect, render_template, request, ur
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.dtr import browser
+from app.dtr.browser import DESK
 from app.dtr.context import Choice
 from app.dtr.desk import Desk
 from app.dtr.drawing import drawn
@@ -26,40 +27,40 @@ def form_pages(made: Blueprint, sitting: Sitting) -> None:
 
 
 def _seen(made: Blueprint, sitting: Sitting) -> None:
-    @made.get("/")
+    @made.get(f"{DESK}/")
     def form() -> AnyResponse | str:
         if desk := sitting.desk_or_none():
             return redirect(url_for("dtr.result")) if desk.completed_at else _form(sitting, desk)
         if launched := sitting.launched():
             return _begun(sitting, launched)
-        return render_template("dtr/welcome.html", ehrs=sitting.app.registered.ehrs)
+        return redirect(url_for("dtr.welcome"))
 
-    @made.post("/look")
+    @made.post(f"{DESK}/look")
     def look() -> AnyResponse:
         """Draw the form in the other way."""
         sitting.keep(sitting.app.looked(sitting.desk(), plain=request.form.get("plain") == "yes"))
         return redirect(url_for("dtr.form"), 303)
 
-    @made.post("/another")
+    @made.post(f"{DESK}/another")
     def another() -> AnyResponse:
         """Open the next form of the order, or a newer version of this one."""
         desk = sitting.desk()
         sitting.keep_both(*sitting.app.forms.open_another(desk, request.form.get("form", "")))
         return redirect(url_for("dtr.form"), 303)
 
-    @made.get("/form.json")
+    @made.get(f"{DESK}/form.json")
     def form_json() -> Response:
         desk = sitting.desk()
         return as_json({"form": desk.form, "response": desk.response, "state": desk.shown()})
 
-    @made.get("/codes")
+    @made.get(f"{DESK}/codes")
     def codes() -> Response:
         """The codes of a value set that are too many to come with the form."""
         return as_json(
             sitting.app.forms.codes(sitting.desk(), request.args.get("set", ""), request.args.get("text", ""))
         )
 
-    @made.get("/questions")
+    @made.get(f"{DESK}/questions")
     def questions() -> str:
         """The questions as plain controls, for the page that is open."""
         return render_template("dtr/items.html", drawn=_drawn(sitting.desk()))
@@ -87,18 +88,18 @@ def _drawn(desk: Desk) -> tuple[Any, ...]:
 
 
 def _done(made: Blueprint, sitting: Sitting) -> None:
-    @made.post("/draft")
+    @made.post(f"{DESK}/draft")
     def draft() -> Response:
         """Take what stands on the page to the desk; nothing leaves the app."""
         return as_json(sitting.answered(_sent()).shown())
 
-    @made.post("/save")
+    @made.post(f"{DESK}/save")
     def save() -> Response:
         """Save the form to the EHR, as far as it is."""
         desk = sitting.answered(_sent())
         return as_json(sitting.keep(sitting.app.outcomes.save(desk, "in-progress")).shown())
 
-    @made.post("/next")
+    @made.post(f"{DESK}/next")
     def following() -> Response:
         """Send the answers so far to the payer, which says what is asked then: the clinician has seen them all."""
         desk = sitting.answered(_sent())
@@ -109,7 +110,7 @@ def _done(made: Blueprint, sitting: Sitting) -> None:
         new = [link for link in questions_of(desk.form) if link not in before]
         return as_json(desk.shown() | {"new": new})
 
-    @made.post("/complete")
+    @made.post(f"{DESK}/complete")
     def complete() -> Response:
         """Send the form: the clinician attests, nothing is missing, and the EHR has it."""
         sent = _sent()
@@ -121,7 +122,7 @@ def _done(made: Blueprint, sitting: Sitting) -> None:
 
 
 def last_pages(made: Blueprint, sitting: Sitting) -> None:
-    @made.get("/result")
+    @made.get(f"{DESK}/result")
     def result() -> AnyResponse | tuple[str, int, dict[str, str]] | str:
         desk = sitting.desk()
         if not desk.completed_at:
@@ -133,7 +134,7 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
         page = render_template("dtr/result.html", desk=desk, answer=answer, asked=asked, said=said)
         return page if answer else (page, 200, {"Refresh": "2"})
 
-    @made.post("/asked")
+    @made.post(f"{DESK}/asked")
     def asked() -> AnyResponse:
         """Open the form that a Task of the payer asks for."""
         desk = sitting.desk()
@@ -141,17 +142,17 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
         sitting.keep_both(*sitting.app.forms.open_asked(desk, wanted))
         return redirect(url_for("dtr.form"), 303)
 
-    @made.get("/response-bundle.json")
+    @made.get(f"{DESK}/response-bundle.json")
     def response_bundle() -> Response:
         """The response with what its answers refer to, for who sends it on (DTR-QRBundle)."""
         response = as_json(sitting.app.outcomes.bundle(sitting.desk()))
         response.headers["Content-Disposition"] = 'attachment; filename="response-bundle.json"'
         return response
 
-    @made.post("/close")
+    @made.post(f"{DESK}/close")
     def close() -> AnyResponse:
         sitting.app.desks.clear(browser.key())
-        return sitting.browser.without_key(redirect(url_for("dtr.form"), 303))
+        return sitting.browser.without_key(redirect(url_for("dtr.welcome"), 303))
 
 
 def _sent() -> dict:

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, g, redirect, render_template, request, send_from_directory, url_for
+from flask import Blueprint, Response, current_app, g, redirect, render_template, request, send_from_directory, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.dtr import browser
-from app.dtr.browser import Browser, Forged
+from app.dtr.browser import DESK, Browser, Forged, place_of
 from app.dtr.context import Choice
 from app.dtr.form_pages import form_pages, last_pages
 from app.dtr.response_page import response_page
@@ -29,6 +29,8 @@ def pages(app: SmartApp) -> Blueprint:
     """Return the app's pages."""
     made = Blueprint("dtr", __name__, url_prefix="/dtr", template_folder="templates", static_folder="static")
     sitting = Sitting(app, Browser(urlsplit(app.base_url).scheme == "https", app.registered.frames))
+    made.url_value_preprocessor(_placed)
+    made.url_defaults(_same_place)
     made.before_request(_guard)
     made.after_request(lambda response: _headers(response, sitting.browser))
     made.context_processor(lambda: {"csrf_token": browser.token})
@@ -36,6 +38,7 @@ def pages(app: SmartApp) -> Blueprint:
     made.register_error_handler(NothingNeeded, _nothing_needed)
     made.register_error_handler(EhrUnavailable, _ehr_away)
     made.register_error_handler(Forged, _forged)
+    made.add_url_rule("/", "welcome", partial(_welcome, app))
     _launch_pages(made, sitting)
     form_pages(made, sitting)
     last_pages(made, sitting)
@@ -51,11 +54,11 @@ def _launch_pages(made: Blueprint, sitting: Sitting) -> None:
     def launch() -> AnyResponse | str:
         """An EHR launch brings ``iss`` and ``launch``; a standalone one ``iss`` alone, or nothing yet."""
         if not request.args.get("iss"):
-            return render_template("dtr/welcome.html", ehrs=app.registered.ehrs)
+            return _welcome(app)
         started, where = app.begin(request.args["iss"], request.args.get("launch"))
         secret = app.desks.new()
         app.desks.write(secret, {"started": started.to_json()})
-        return sitting.browser.with_key(redirect(where), secret)
+        return sitting.browser.launching(redirect(where), secret)
 
     @made.get("/callback")
     def callback() -> AnyResponse:
@@ -71,9 +74,9 @@ def _launch_pages(made: Blueprint, sitting: Sitting) -> None:
         app.desks.clear(browser.key())  # what a stranger may have put in the cookie is worth nothing from here on
         secret = app.desks.new()
         app.desks.write(secret, {"launched": launched.to_json()})
-        return sitting.browser.with_key(redirect(url_for("dtr.form"), 303), secret)
+        return sitting.browser.with_key(redirect(url_for("dtr.form", place=place_of(secret)), 303), secret)
 
-    @made.post("/choose")
+    @made.post(f"{DESK}/choose")
     def choose() -> AnyResponse:
         launched = sitting.launched()
         if launched is None:
@@ -87,6 +90,10 @@ def _launch_pages(made: Blueprint, sitting: Sitting) -> None:
             raise Stopped("Choose a coverage.")
         sitting.open(app.chosen(launched, order, coverage))
         return redirect(url_for("dtr.form"), 303)
+
+
+def _welcome(app: SmartApp) -> str:
+    return render_template("dtr/welcome.html", ehrs=app.registered.ehrs)
 
 
 def _files(made: Blueprint, app: SmartApp) -> None:
@@ -103,6 +110,17 @@ def _files(made: Blueprint, app: SmartApp) -> None:
         response = send_from_directory(app.renderer, name, max_age=86_400)
         g.cacheable = True
         return response
+
+
+def _placed(_: str | None, values: dict[str, Any] | None) -> None:
+    """Remember at which desk's place the request is, before its page is asked."""
+    g.place = (values or {}).pop("place", None)
+
+
+def _same_place(endpoint: str, values: dict[str, Any]) -> None:
+    """Let the addresses on a desk's pages lead to the same desk."""
+    if g.get("place") and current_app.url_map.is_endpoint_expecting(endpoint, "place"):
+        values.setdefault("place", g.place)
 
 
 def _guard() -> None:
@@ -133,7 +151,8 @@ def _ehr_away(_: EhrUnavailable) -> tuple[Any, int]:
 
 
 def _forged(_: Forged) -> tuple[Any, int]:
-    return _told("The page was open for too long, or the request did not come from it. Open the form again."), 400
+    words = "This form is no longer open in this browser. Launch it again from the EHR; what was saved there is kept."
+    return _told(words), 400
 
 
 def _told(words: str) -> Any:

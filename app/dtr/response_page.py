@@ -2,6 +2,7 @@
 
 from flask import Blueprint, render_template
 
+from app.dtr.browser import DESK
 from app.dtr.record import Record
 from app.dtr.sheet import name_of, people_of, sheet
 from app.dtr.sitting import Sitting
@@ -12,7 +13,7 @@ from rules.ports import EhrUnavailable
 
 
 def response_page(made: Blueprint, sitting: Sitting) -> None:
-    @made.get("/response")
+    @made.get(f"{DESK}/response")
     def response() -> str:
         desk = sitting.desk()
         said = desk.response

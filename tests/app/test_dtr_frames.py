@@ -1,15 +1,16 @@
 """An EHR may show the app in a frame of its own page: a registered one alone, with a cookie that works there."""
 
 import shutil
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Response
 
-from app.dtr.browser import Browser
+from app.dtr.browser import Browser, place_of
 from app.dtr.registered import load_registered
 from rules.yaml_lines import FaultyFile
 from tests.app.town import Browser as Visitor
-from tests.app.town import Town
+from tests.app.town import Context, Town
 
 EHR = "https://ehr.example.org"
 
@@ -28,8 +29,8 @@ def test_without_registered_origins_nobody_frames_the_app():
 
 
 def test_in_a_frame_the_cookie_is_kept_apart_for_each_ehr_and_goes_over_tls_alone():
-    said = cookie(Browser(True, (EHR,)))
-    assert {"SameSite=None", "Secure", "Partitioned", "HttpOnly", "Path=/dtr"} <= set(said.split("; "))
+    said, path = cookie(Browser(True, (EHR,))), f"Path=/dtr/desk/{place_of('secret')}/"
+    assert {"SameSite=None", "Secure", "Partitioned", "HttpOnly", path} <= set(said.split("; "))
 
 
 @pytest.mark.parametrize(("is_secure", "frames"), [(True, ()), (False, (EHR,))])
@@ -71,3 +72,30 @@ def test_a_token_of_another_desk_changes_nothing(town):
     page, other = mine.launch(), theirs.launch()
     assert mine.post("draft", {}, page).status_code == 200
     assert mine.post("draft", {}, other).status_code == 400
+
+
+def test_two_patients_forms_are_open_in_two_windows_and_neither_shows_or_takes_the_other_s(town):
+    """One browser, two launches: reading again, answering and closing stay with the patient of the window."""
+    visitor = Visitor(town)
+    first = visitor.launch()
+    okoye = ("Coverage/bernard-okoye-acme", "DeviceRequest/home-oxygen-okoye")
+    second = visitor.launch(Context("bernard-okoye", "Practitioner/lindqvist", okoye))
+    assert first.url != second.url
+    answered = {"item": [{"linkId": "1", "item": [{"linkId": "1.2", "answer": [{"valueString": "A. Colleague"}]}]}]}
+    assert visitor.post("save", answered, first).status_code == 200
+    (kept,) = town.sandbox.extensions["ehr"].records.search("QuestionnaireResponse", "patient=amy-baxter")
+    assert "A. Colleague" in str(kept)
+    assert "A. Colleague" in visitor.get(f"{first.url}form.json").text
+    assert "A. Colleague" not in visitor.get(f"{second.url}form.json").text
+    visitor.press("close", second)
+    assert visitor.get(f"{second.url}form.json").status_code == 409
+    assert "A. Colleague" in visitor.get(f"{first.url}form.json").text
+
+
+def test_the_address_of_a_desk_opens_nothing_without_its_key_nor_with_another_s(town):
+    mine, theirs = Visitor(town), Visitor(town)
+    page, other = mine.launch(), theirs.launch()
+    assert mine.get(f"{other.url}form.json").status_code == 409
+    (key,) = [one for one in mine.session.cookies if one.path == urlsplit(page.url).path]
+    mine.session.cookies.set(key.name, key.value, path=urlsplit(other.url).path)
+    assert mine.get(f"{other.url}form.json").status_code == 409

@@ -3,6 +3,7 @@
 import re
 import threading
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
 import requests  # noqa: TID251 a browser of somebody else
 import yaml
@@ -74,16 +75,25 @@ class Town:
 
 @dataclass
 class Browser:
-    """A browser with cookies; follows redirects as a person's does."""
+    """A browser with cookies; follows redirects as a person's does, and stays at the desk that it came to last."""
 
     town: Town
+    at: str = ""
 
     def __post_init__(self):
         self.session = requests.Session()
         self.session.trust_env = False
+        self.at = f"{self.app}desk/nowhere/"
+
+    @property
+    def app(self):
+        return f"{self.town.payer}/dtr/"
 
     def get(self, path, **more):
-        return self.session.get(path if "://" in path else f"{self.town.payer}/dtr/{path}", timeout=20, **more)
+        is_app_s = path.startswith(("launch", "callback", "2."))
+        page = self.session.get(urljoin(self.app if is_app_s else self.at, path), timeout=20, **more)
+        self.at = urljoin(page.url, ".") if "/dtr/desk/" in page.url else self.at
+        return page
 
     def state(self):
         return self.get("form.json").json()["state"]
@@ -97,9 +107,9 @@ class Browser:
     def post(self, path, body, page, **headers):
         token = re.search(r'name="(?:csrf-token|csrf_token)" (?:content|value)="([^"]+)"', page.text)[1]
         sent = {"X-CSRFToken": token, "Referer": page.url} | headers
-        return self.session.post(f"{self.town.payer}/dtr/{path}", json=body, headers=sent, timeout=20)
+        return self.session.post(urljoin(page.url, path), json=body, headers=sent, timeout=20)
 
     def press(self, path, page, **form):
         """Press a button of a page: a form is sent as browsers do."""
         token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
-        return self.session.post(f"{self.town.payer}/dtr/{path}", data={"csrf_token": token} | form, timeout=20)
+        return self.session.post(urljoin(page.url, path), data={"csrf_token": token} | form, timeout=20)
