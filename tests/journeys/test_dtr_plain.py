@@ -178,6 +178,30 @@ def test_on_a_narrow_screen_nothing_is_wider_than_the_screen(town):
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+OWN_WORDS = a_form({"linkId": "why", "type": "open-choice", "text": "Why?", "answerOption": [option("a"), option("b")]})
+
+
+@pytest.mark.parametrize("renderer", ["plain", "lhc-forms"])
+def test_on_a_narrow_screen_questions_and_answers_have_the_whole_width(opened, tmp_path, payer, renderer):
+    """Words beside a field are cut to columns of three letters, and fields reach over the edge."""
+    payer.packages = [(OWN_WORDS, None, [])]
+    data = tmp_path / "data"
+    shutil.copytree(opened, data)
+    town = Town(data, lambda registered: paid_by(payer)(registered) | {"renderer": renderer})
+    with a_browser() as context:
+        context.on("page", lambda page: page.set_viewport_size({"width": 360, "height": 740}))
+        page = opened_form(context, town)
+        sheet = page.locator("section.sheet").bounding_box()
+        fields = [one.bounding_box() for one in page.locator("#form input:visible").all()]
+        words = page.get_by_text("Why?").first.locator("xpath=ancestor-or-self::*[self::label or self::span][1]")
+        below = max(one["x"] + one["width"] for one in fields)
+        label = words.bounding_box()
+        picture(page, f"dtr-narrow-{renderer}")
+    town.close()
+    assert below <= sheet["x"] + sheet["width"]
+    assert min(one["y"] for one in fields) >= label["y"] + label["height"] - 1
+
+
 def test_every_control_has_a_name_for_who_cannot_see_it(town):
     with a_browser() as context:
         page = opened_form(context, town)
