@@ -23,9 +23,10 @@ from app.dtr.progress import Progress, progress
 from app.dtr.rendering import rendered
 from app.dtr.resuming import PEOPLE, author_of, origin_of
 from app.dtr.revising import revised
+from app.dtr.sheet import named
 from app.dtr.validity import faults
 from app.dtr.wording import label_of
-from fhir_r4.resource import dicts, extension, link_of, value_of
+from fhir_r4.resource import as_dict, dicts, extension, link_of, value_of
 from fhir_r4.systems import CALCULATED_EXPRESSION
 from questionnaires.answers import answers_by_question, every_item
 from questionnaires.catalog import questions
@@ -64,7 +65,7 @@ class Desk:
     """One launch's work, as it is kept between requests.
 
     Attributes:
-        payer: its name.
+        payer: its name; ``patient`` whom the form is about, in words.
         form: as the page renders it; ``canonical`` its name and version.
         filled: the response as population left it; ``response`` as it stands.
         notes: what the clinician should know of how the form was opened.
@@ -97,6 +98,7 @@ class Desk:
     saved_at: str | None = None
     completed_at: str | None = None
     plain: bool | None = None
+    patient: str = ""
 
     @classmethod
     def of(cls, launch: Launch, payer: str, opened: OpenForm) -> "Desk":
@@ -107,6 +109,7 @@ class Desk:
             filled=opened.response,
             pile=opened.pile,
             newer=opened.newer,
+            patient=named(as_dict(opened.kit.variables.get("patient"))),
             **_parts(opened),
         )
 

@@ -2,9 +2,10 @@
 
 from flask import Blueprint, render_template
 
+from app.dtr.asked import without
 from app.dtr.browser import DESK
 from app.dtr.record import Record
-from app.dtr.sheet import name_of, people_of, sheet
+from app.dtr.sheet import named, people_of, sheet
 from app.dtr.sitting import Sitting
 from app.dtr.smart_app import SmartApp
 from app.dtr.told import nobody
@@ -16,7 +17,7 @@ def response_page(made: Blueprint, sitting: Sitting) -> None:
     @made.get(f"{DESK}/response")
     def response() -> str:
         desk = sitting.desk()
-        said = desk.response
+        said = without(desk.response, desk.off())
         if desk.saved_at is None:  # what the EHR has yet to be told
             said = said | {"author": {"reference": desk.launch.user}}
         title = text_of(desk.form.get("title")) or "Form"
@@ -33,7 +34,7 @@ def shown(response: dict, title: str | None, app: SmartApp, iss: str, token: str
     names: dict[str, str] = {}
     for target in people_of(response):
         try:
-            names[target] = name_of(ehr.read(target))
+            names[target] = named(ehr.read(target))
         except EhrUnavailable:
             continue
     return render_template("dtr/response.html", sheet=sheet(response, title, names), is_open=title is not None)

@@ -42,7 +42,7 @@ class Sheet:
 
 def people_of(response: dict) -> tuple[str, ...]:
     """Return the references whose names a sheet shows."""
-    return tuple(found for name in ("author", "source") if (found := reference(response.get(name))))
+    return tuple(found for name in ("subject", "author", "source") if (found := reference(response.get(name))))
 
 
 def sheet(response: dict, title: str | None, names: Mapping[str, str]) -> Sheet:
@@ -56,6 +56,7 @@ def sheet(response: dict, title: str | None, names: Mapping[str, str]) -> Sheet:
     form = title or text_of(value_of(told)) or text_of(response.get("questionnaire")) or "Form"
     status = text_of(response.get("status")) or ""
     about = [
+        ("Patient", _name(response.get("subject"), names)),
         ("State", _STATUS.get(status, status)),
         ("Written", _moment(text_of(response.get("authored")) or "")),
         ("By", _name(response.get("author"), names)),
@@ -133,6 +134,16 @@ def name_of(resource: dict) -> str:
     parts = [*_strings(name.get("prefix")), *_strings(name.get("given")), text_of(name.get("family")) or ""]
     words = " ".join(one for one in (*parts, *_strings(name.get("suffix"))) if one)
     return text_of(name.get("text")) or words or kind(resource)
+
+
+def named(resource: dict) -> str:
+    """Return by what a person is told from others: a patient also by the day of birth.
+
+    >>> named({"resourceType": "Patient", "name": [{"text": "Amy Baxter"}], "birthDate": "1950-02-04"})
+    'Amy Baxter, born 4 Feb 1950'
+    """
+    born = text_of(resource.get("birthDate")) if kind(resource) == "Patient" else None
+    return f"{name_of(resource)}, born {_moment(born)}" if born else name_of(resource)
 
 
 def _strings(held: Any) -> list[str]:

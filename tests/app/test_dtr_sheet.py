@@ -91,6 +91,25 @@ def test_the_page_says_which_form_it_is_when_it_was_saved_and_by_whom(visitor, s
     assert kept["authored"][11:16] in page
 
 
+def test_the_form_and_what_is_read_of_it_name_the_patient(visitor, stranger):
+    """Who has two charts open sees whose form it is."""
+    it = Opened(visitor, stranger, a_form(item("1")))
+    patient = visitor.town.sandbox.extensions["ehr"].records.get("Patient/amy-baxter")
+    assert (patient["name"][0]["family"], patient["birthDate"]) == ("Baxter", "1950-02-01")
+    for page in (it.page, visitor.get("response")):
+        assert "Amy Baxter, born 1 Feb 1950" in page.text
+
+
+def test_what_is_not_asked_as_the_form_stands_is_not_read_as_unanswered(visitor, stranger):
+    condition = {"enableWhen": [{"question": "1", "operator": "=", "answerBoolean": True}]}
+    more = {"linkId": "2", "type": "string", "text": "For those alone?"} | condition
+    it = Opened(visitor, stranger, a_form({"linkId": "1", "type": "boolean", "text": "Is it?"}, more))
+    it.types(**{"1": {"valueBoolean": False}, "2": {"valueString": "left from before"}})
+    assert "For those alone?" not in visitor.get("response").text
+    it.types(**{"1": {"valueBoolean": True}, "2": {"valueString": "left from before"}})
+    assert "For those alone?" in visitor.get("response").text
+
+
 @pytest.mark.requirement("dtr-2.0.1@10", "dtr-2.2.0@conf-5")
 def test_the_page_says_who_gave_the_answers(visitor, stranger):
     """A patient or relative who answered is not whoever wrote it down."""
