@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from app.current import the_service
 from app.pages.door import COOKIE, pages, with_session
 from app.security import staff
-from fhir_r4.problems import NotAuthenticated, Unprocessable
+from fhir_r4.problems import NotAuthenticated, Unavailable, Unprocessable
 
 
 @pages.route("/login", methods=["GET", "POST"])
@@ -15,8 +15,8 @@ def log_in() -> Response | str | tuple[str, int]:
         return render_template("login.html")
     try:
         secret = staff.log_in(the_service(), request.form.get("name", ""), request.form.get("password", ""))
-    except NotAuthenticated as refused:
-        return render_template("login.html", issues=refused.issues), 401
+    except (NotAuthenticated, Unavailable) as refused:
+        return render_template("login.html", issues=refused.issues), refused.status
     return with_session(redirect(url_for("pages.worklist"), 303), secret)
 
 

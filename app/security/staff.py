@@ -6,6 +6,9 @@ minutes or 8 hours. A payer's own identity provider can stand in later.
 
 import re
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +21,7 @@ from app.storage import events, staff
 from app.storage.database import Database
 from app.storage.staff import Person
 from app.wiring import Service
-from fhir_r4.problems import Forbidden, Issue, NotAuthenticated, Unknown, Unprocessable
+from fhir_r4.problems import Forbidden, Issue, NotAuthenticated, Unavailable, Unknown, Unprocessable
 
 LINK_LIFE = timedelta(hours=24)
 SHORTEST = 12
@@ -28,7 +31,9 @@ _LICENCE = re.compile(r"[A-Z]{2}/[A-Za-z0-9-]{2,32}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _hasher = PasswordHasher()
 _nobody = _hasher.hash("nobody")
-_failures: TTLCache[str, int] = TTLCache(10_000, TRIES_SECONDS)
+_tries: TTLCache[str, int] = TTLCache(10_000, TRIES_SECONDS)  # by name, of this process
+_counting = threading.Lock()
+_weighing = threading.BoundedSemaphore(2)  # a password costs 64 MB and two cores' time: no flood takes all threads
 
 
 def make_secret_key(file: Path) -> None:
@@ -85,17 +90,20 @@ def log_in(service: Service, name: str, password: str) -> str:
 
     Raises:
         NotAuthenticated: wrong, or tried too often; the same words for both, and for a name that nobody has.
+        Unavailable: too many log in at this moment.
     """
-    tried = _failures.get(name, 0)
+    name = name if _NAME.fullmatch(name) else ""  # which nobody has
     with service.database.reading() as connection:
         hashed = staff.password_of(connection, name)
-    if tried >= TRIES or not _matches(hashed, password):
-        _failures[name] = tried + 1
+    with _a_turn():
+        matches = _may_try(name) and _matches(hashed, password)
+    if not matches:
         if service.anonymous_refusals.take():
             with service.database.writing() as connection:
                 events.record(connection, "staff.login-refused", actor="unknown", at=service.now())
         raise NotAuthenticated("name or password is wrong, or was wrong too often; wait five minutes")
-    _failures.pop(name, None)
+    with _counting:
+        _tries.pop(name, None)
     secret, now = secrets.token_urlsafe(32), service.now()
     with service.database.writing() as connection:
         staff.begin_session(connection, secret, name, now)
@@ -122,6 +130,25 @@ def require(person: Person, *roles: str) -> Person:
     if person.role not in roles:
         raise Forbidden("your role does not reach here")
     return person
+
+
+@contextmanager
+def _a_turn() -> Iterator[None]:
+    """Give one of the few turns to weigh a password; Unavailable where all are taken, and nobody waits for one."""
+    if not _weighing.acquire(blocking=False):
+        raise Unavailable("too many people log in at this moment; try again")
+    try:
+        yield
+    finally:
+        _weighing.release()
+
+
+def _may_try(name: str) -> bool:
+    """Count a try and tell whether there are some left; it counts before it is weighed, as many as come at once."""
+    with _counting:
+        tried = _tries.get(name, 0)
+        _tries[name] = tried + 1
+    return tried < TRIES
 
 
 def _matches(hashed: str | None, password: str) -> bool:

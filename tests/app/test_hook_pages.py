@@ -16,7 +16,7 @@ from tests.given import a_hook, a_patient, an_order
 
 @pytest.fixture
 def house(house):
-    staff._failures.clear()
+    staff._tries.clear()
     return house
 
 

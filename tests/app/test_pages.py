@@ -1,6 +1,8 @@
 """The staff's pages: who is here is known, forms come from here, a verdict that cannot stand changes nothing."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -8,6 +10,7 @@ from app.security import staff
 from app.security.staff import invite
 from app.storage import tables
 from app.storage.staff import Person as Staff
+from fhir_r4.problems import NotAuthenticated, Unavailable
 from fhir_r4.wire import read_json
 from tests.app.browsing import PASSWORD, Person
 from tests.given import a_form_response, a_submission_bundle, an_inquiry_bundle
@@ -15,7 +18,7 @@ from tests.given import a_form_response, a_submission_bundle, an_inquiry_bundle
 
 @pytest.fixture
 def house(house):
-    staff._failures.clear()
+    staff._tries.clear()
     return house
 
 
@@ -262,6 +265,40 @@ def test_after_five_wrong_passwords_the_right_one_waits_as_well(silva):
     for _ in range(5):
         silva.post("/login", {"name": "dr-silva", "password": "wrong"})
     assert silva.post("/login", {"name": "dr-silva", "password": PASSWORD}).status_code == 401
+
+
+def test_passwords_that_are_tried_at_once_are_tried_five_times_in_all(house, silva, monkeypatch):
+    weighed = []
+
+    def weigh(hashed, password):
+        weighed.append(password)
+        time.sleep(0.02)  # as long as the others take to come
+        return False
+
+    monkeypatch.setattr(staff, "_matches", weigh)
+
+    def log_in(number):
+        with pytest.raises((NotAuthenticated, Unavailable)):
+            staff.log_in(house.service, "dr-silva", f"wrong {number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(log_in, range(40)))
+    assert 0 < len(weighed) <= staff.TRIES
+
+
+def test_a_name_that_can_be_nobody_s_is_not_remembered(house):
+    for name in ("x" * 90_000, "dr\0silva", "dr silva"):
+        with pytest.raises(NotAuthenticated):
+            staff.log_in(house.service, name, "wrong")
+    assert max(map(len, staff._tries)) <= 64
+
+
+def test_a_flood_of_passwords_leaves_threads_for_others(house, silva):
+    """Each costs 64 MB and both cores: two are weighed at once, and whoever comes meanwhile is asked to try again."""
+    with staff._weighing, staff._weighing:
+        refused = silva.post("/login", {"name": "dr-silva", "password": PASSWORD})
+        assert (refused.status_code, "try again" in refused.text) == (503, True)
+    assert silva.post("/login", {"name": "dr-silva", "password": PASSWORD}).status_code == 303
 
 
 def test_a_session_ends_when_idle_and_on_logging_out(house, silva):
