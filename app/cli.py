@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from app import deliveries_cli, hooks_cli, policies_cli, profiles_cli, retention_cli
+from app import deliveries_cli, hooks_cli, policies_cli, profiles_cli, retention_cli, staff_cli
 from app.config import BadSettings, Config
 from app.logging import configure
 from rules.yaml_lines import FaultyFile
@@ -220,33 +220,6 @@ def _set_active(name: str, data: Path | None, *, active: bool) -> None:
         raise click.ClickException(str(bad)) from None
 
 
-@main.group()
-def staff() -> None:
-    """The payer's own people."""
-
-
-@staff.command("add")
-@click.argument("name")
-@click.option("--role", required=True, type=click.Choice(["reviewer", "auditor", "admin"]))
-@click.option("--licence", metavar="STATE/NUMBER", help="Of a clinician; without one nobody refuses care.")
-@click.option("--npi", help="Of a clinician; told with the decision in 2.2.")
-@click.option("--specialty", metavar="CODE", help="Of a clinician, NUCC taxonomy; told with the decision in 2.2.")
-@_DATA
-def staff_add(
-    name: str, role: str, licence: str | None, npi: str | None, specialty: str | None, data: Path | None
-) -> None:
-    """Add a person, or let one set a new password; prints a one-time link for that."""
-    from app.clock import now
-    from app.security.staff import invite
-    from app.storage.staff import Person
-
-    config = Config.from_env(data=data)
-    try:
-        click.echo(invite(config, Person(name, role, licence, npi, specialty), now()))
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-
-
 @main.command()
 @click.option("--port", default=8001, show_default=True)
 @click.option("--payer", default="http://127.0.0.1:8000", show_default=True, help="The service to call.")
@@ -293,6 +266,7 @@ main.add_command(deliveries_cli.deliveries)
 main.add_command(deliveries_cli.secrets)
 main.add_command(retention_cli.purge)
 main.add_command(retention_cli.hold)
+main.add_command(staff_cli.staff)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,18 @@ def invite(config: Config, person: Person, now: datetime) -> str:
     return f"{config.base_url}/staff/link/{secret}"
 
 
+def suspend(config: Config, name: str, now: datetime) -> None:
+    """Shut a person out at once, in all processes: each click asks the database who is here.
+
+    Raises:
+        ValueError: there is no such person.
+    """
+    with Database(config.database).writing() as connection:
+        if not staff.suspend(connection, name):
+            raise ValueError("nobody of this name was added")
+        events.record(connection, "staff.suspended", actor="operator", at=now, name=name)
+
+
 def invited(service: Service, secret: str) -> Person:
     """Return who may set a password by this link; Unknown where it was used or is too old."""
     with service.database.reading() as connection:

@@ -42,6 +42,18 @@ def add(connection: Connection, person: Person, link: str, until: datetime, now:
         connection.execute(insert(staff).values(name=person.name, created_at=now, **values))
 
 
+def suspend(connection: Connection, name: str) -> bool:
+    """Shut a person out: sessions, password and link are void; False where there is no such person."""
+    connection.execute(delete(staff_sessions).where(staff_sessions.c.name == name))
+    void = {"active": False, "password": None, "link": None, "link_until": None}
+    return connection.execute(update(staff).where(staff.c.name == name).values(void)).rowcount == 1
+
+
+def everyone(connection: Connection) -> list[tuple[Person, str]]:
+    """Return all people ever added, each with "active", "invited" (no password yet) or "suspended"."""
+    return [(_person(row), _state(row)) for row in connection.execute(select(staff).order_by(staff.c.name))]
+
+
 def by_link(connection: Connection, link: str, now: datetime) -> Person | None:
     """Return who may set a password by this link."""
     row = connection.execute(
@@ -91,6 +103,12 @@ def end_session(connection: Connection, secret: str) -> None:
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _state(row: Row[Any]) -> str:
+    if not row.active:
+        return "suspended"
+    return "active" if row.password else "invited"
 
 
 def _person(row: Row[Any]) -> Person:

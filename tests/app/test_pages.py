@@ -5,7 +5,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from click.testing import CliRunner
 
+from app import cli
 from app.security import staff
 from app.security.staff import invite
 from app.storage import tables
@@ -249,6 +251,34 @@ def test_a_link_is_good_once_and_for_a_day(house):
     late = Person(house, "late")
     house.clock.now += staff.LINK_LIFE
     assert late.browser.get(late.link).status_code == 404
+
+
+def test_who_is_suspended_is_out_at_once_and_comes_in_again_by_a_new_link_alone(house, silva):
+    assert silva.browser.get("/worklist").status_code == 200
+    unused = Person(house, "lind")
+    assert operate(house, "list").splitlines() == [
+        "dr-silva (active)  reviewer  NY/123456",
+        "lind (invited)  reviewer  NY/123456",
+    ]
+    for name in ("dr-silva", "lind"):
+        assert operate(house, "suspend", name) == f"{name} is suspended\n"
+    assert silva.browser.get("/worklist").status_code == 302
+    assert silva.post("/login", {"name": "dr-silva", "password": PASSWORD}).status_code == 401
+    assert unused.browser.get(unused.link).status_code == 404
+    assert "dr-silva (suspended)" in operate(house, "list")
+    assert Person(house).comes_in().browser.get("/worklist").status_code == 200
+    assert [row["detail"]["name"] for row in house.rows(tables.events) if row["kind"] == "staff.suspended"] == [
+        "dr-silva",
+        "lind",
+    ]
+
+
+def test_nobody_who_was_not_added_can_be_suspended(house):
+    assert "nobody of this name" in operate(house, "suspend", "nobody")
+
+
+def operate(house, *words):
+    return CliRunner().invoke(cli.main, ["staff", *words, "--data", str(house.config.data)]).output
 
 
 def test_a_wrong_password_and_a_name_that_nobody_has_look_alike(house, silva):
