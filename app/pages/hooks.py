@@ -13,7 +13,7 @@ from typing import Any
 from flask import render_template, request
 
 from app.current import the_service
-from app.pages.door import pages, the_person
+from app.pages.door import READERS, pages, the_person
 from app.security import staff
 from app.storage import events, hook_records
 from app.storage.hook_records import MOST, Search
@@ -25,7 +25,6 @@ from fhir_r4.resource import as_dict, codings, dicts, extensions, kind, local_re
 from fhir_r4.systems import COVERAGE_INFORMATION
 from fhir_r4.wire import read_object
 
-READERS = ("reviewer", "auditor")
 LONGEST = 200
 _CODES = ("codeCodeableConcept", "code", "medicationCodeableConcept", "serviceType", "type", "category")
 

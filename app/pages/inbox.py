@@ -10,9 +10,9 @@ from werkzeug.wrappers import Response
 
 from app import arrivals
 from app.current import the_service
-from app.pages.door import pages, the_person
+from app.pages.door import READERS, pages, the_person
 from app.security import staff
-from app.storage import attachments, authorizations
+from app.storage import attachments, authorizations, events
 from app.storage import worklist as kept
 from fhir_r4.problems import Conflict, Issue, Unknown, Unprocessable
 from prior_auth.attachments import read_arrival
@@ -23,7 +23,7 @@ MOST = 200
 @pages.get("/inbox")
 def inbox() -> str:
     """Show what waits for a case, the oldest first."""
-    service = the_service()
+    service, _ = the_service(), staff.require(the_person(), *READERS)
     with service.database.reading() as connection:
         waiting = attachments.inbox(connection, MOST)
     return render_template("inbox.html", person=the_person(), waiting=waiting, zone=service.payers[0].time_zone)
@@ -51,9 +51,12 @@ def give_to_case(identity: str) -> Response:
 
 @pages.get("/authorizations/<identity>/attachments/<attachment>/<int:number>")
 def attached_file(identity: str, attachment: str, number: int) -> FlaskResponse:
-    """Give a file that came for the case, to be saved: it is never shown by the browser under our address."""
-    the_person()
-    with the_service().database.reading() as connection:
+    """Give a file that came for the case, to be saved: it is never shown by the browser under our address.
+
+    Who took it is recorded, or it is not given.
+    """
+    person, service = staff.require(the_person(), *READERS), the_service()
+    with service.database.reading() as connection:
         mine = any(one.id == attachment for one in attachments.of_case(connection, identity))
         try:
             arrival = read_arrival(attachments.request_of(connection, attachment)) if mine else None
@@ -62,6 +65,16 @@ def attached_file(identity: str, attachment: str, number: int) -> FlaskResponse:
     if arrival is None or number >= len(arrival.documents) or not arrival.documents[number].content:
         raise Unknown("there is no such file")
     document = arrival.documents[number]
+    with service.database.writing() as connection:
+        events.record(
+            connection,
+            "attachment.read",
+            actor=person.name,
+            at=service.now(),
+            authorization_id=identity,
+            attachment=attachment,
+            number=number,
+        )
     return send_file(
         BytesIO(document.content),
         mimetype=document.media_type,

@@ -9,8 +9,9 @@ from flask import render_template, request
 
 from app.current import the_service
 from app.explained import explained
-from app.pages.door import pages, the_person
+from app.pages.door import READERS, pages, the_person
 from app.pages.worklist import ACTIONS, payer_of
+from app.security import staff
 from app.storage import attachments, authorizations, events
 from app.wiring import Service
 from fhir_r4.problems import Problem, Unknown
@@ -51,7 +52,12 @@ class CasePage:
 
 @pages.get("/authorizations/<identity>")
 def case(identity: str) -> str:
-    return shown(identity)
+    """Show a case; who looked at it is recorded, or nothing is shown."""
+    person, service = staff.require(the_person(), *READERS), the_service()
+    page = shown(identity)
+    with service.database.writing() as connection:
+        events.record(connection, "case.read", actor=person.name, at=service.now(), authorization_id=identity)
+    return page
 
 
 def shown(identity: str, refused: Problem | None = None) -> str:

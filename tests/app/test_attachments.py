@@ -268,6 +268,8 @@ def test_a_reviewer_opens_what_arrived(house):
     answer = silva.browser.get(f"{path}/attachments/{row['id']}/0")
     assert answer.data == PDF
     assert answer.headers["Content-Disposition"].startswith("attachment")
+    (look,) = [row for row in house.rows(tables.events) if row["kind"] == "attachment.read"]
+    assert (look["actor"], look["detail"]) == ("dr-silva", {"attachment": row["id"], "number": 0})
     assert silva.browser.get(f"{path}/attachments/{row['id']}/1").status_code == 404
     assert silva.browser.get(f"/authorizations/another/attachments/{row['id']}/0").status_code == 404
 

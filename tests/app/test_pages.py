@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from app import cli
 from app.security import staff
 from app.security.staff import invite
-from app.storage import tables
+from app.storage import events, tables
 from app.storage.staff import Person as Staff
 from fhir_r4.problems import NotAuthenticated, Unavailable
 from fhir_r4.wire import read_json
@@ -217,6 +217,23 @@ def test_an_auditor_looks_and_does_not_decide(house, case):
     page = auditor.browser.get(case).text
     assert "Your verdict" not in page
     assert auditor.decides(case, action="A3", reason="x", seen="1", sequence="1").status_code == 403
+
+
+def test_who_looked_at_a_case_is_recorded_and_is_no_part_of_its_history(silva, case, house):
+    for _ in range(2):
+        assert silva.browser.get(case).status_code == 200
+    with house.service.database.reading() as connection:
+        assert [one.what for one in events.history(connection, case.rpartition("/")[2])] == ["submitted"]
+    assert silva.browser.get(f"{case}x").status_code == 404
+    looks = [row for row in house.rows(tables.events) if row["kind"] == "case.read"]
+    assert [(row["actor"], f"/authorizations/{row['authorization_id']}") for row in looks] == [("dr-silva", case)] * 2
+
+
+@pytest.mark.parametrize("path", ["{case}", "{case}/attachments/x/0", "/inbox"])
+def test_who_looks_after_the_service_sees_no_patient(house, case, path):
+    admin = Person(house, "ms-op", role="admin", licence=None).comes_in()
+    assert admin.browser.get(path.format(case=case)).status_code == 403
+    assert not [row for row in house.rows(tables.events) if row["kind"].endswith(".read")]
 
 
 @pytest.mark.parametrize("path", ["/worklist", "/authorizations/x"])
