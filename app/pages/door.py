@@ -17,7 +17,7 @@ from fhir_r4.problems import Problem
 
 COOKIE = "priorauth_staff"
 READERS = ("reviewer", "auditor")
-"""Roles that may see health data of one person; each look is recorded (``events``). An admin looks after the service."""
+"""Roles that may see one person's health data; each look is recorded (``events``). An admin sees to the service."""
 OPEN = frozenset({"pages.home", "pages.log_in", "pages.link", "pages.static"})
 READING = frozenset(f"pages.{name}" for name in ("policies", "policy", "policy_differences", "try_policy", "lists"))
 LOOKING_UP = frozenset({"pages.lookup", "pages.lookup_json"})

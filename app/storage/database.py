@@ -59,6 +59,10 @@ class Database:
             finally:
                 self._held.reading = None
 
+    def make_private(self) -> None:
+        """Let nobody on this host read the database but the service."""
+        self._kept.make_private()
+
     def writing(self) -> AbstractContextManager[Connection]:
         """Give a connection whose changes are all kept, durably, or none of them."""
         return self._kept.writing()
@@ -74,6 +78,9 @@ class Pooled:
     def reading(self) -> AbstractContextManager[Connection]:
         """Give one state of things, which is not the default; to close rolls back."""
         return self._reader.connect()
+
+    def make_private(self) -> None:
+        """Leave it to the server, which keeps its files itself."""
 
     def writing(self) -> AbstractContextManager[Connection]:
         return self.engine.begin()

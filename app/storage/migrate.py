@@ -14,6 +14,7 @@ _SCRIPTS = Path(__file__).parent / "migrations"
 def migrate(database: Database) -> str:
     """Bring the schema to the newest revision and return its name; all in one transaction."""
     config = _config()
+    database.make_private()
     with database.writing() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

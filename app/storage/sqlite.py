@@ -7,8 +7,10 @@ driver's; SQLAlchemy's own transaction is ended where one of its statements has 
 """
 
 import sqlite3
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
@@ -29,6 +31,19 @@ class Sqlite:
         self._idle: list[Connection] = []  # to append and to pop is one step each, whichever thread does it
         event.listen(self.engine, "connect", _configure)
         event.listen(self.engine, "engine_disposed", self._close)
+
+    def make_private(self) -> None:
+        """Let nobody read the file but its owner, who makes it here, and the group that an operator may have given it.
+
+        What SQLite keeps beside it (``-wal``, ``-shm``) gets the file's own mode when it is made.
+        """
+        name = self.engine.url.database
+        if not name or name == ":memory:":
+            return
+        Path(name).touch(mode=0o600)
+        for one in (Path(name), Path(f"{name}-wal"), Path(f"{name}-shm")):
+            with suppress(FileNotFoundError, PermissionError):  # another's file is another's to guard
+                one.chmod(stat.S_IMODE(one.stat().st_mode) & ~stat.S_IRWXO)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

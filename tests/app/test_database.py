@@ -1,6 +1,7 @@
 """A transaction is kept whole or not at all, and what went wrong in one is no matter to the next."""
 
 import sqlite3
+import stat
 
 import pytest
 from sqlalchemy import insert, select
@@ -8,6 +9,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.storage import sqlite
 from app.storage.database import Database
+from app.storage.migrate import migrate
 from app.storage.prepared import Prepared
 from app.storage.tables import metadata, providers
 
@@ -96,3 +98,19 @@ def test_a_database_that_is_disposed_of_leaves_no_connection_open(tmp_path, data
     database.engine.dispose()
     assert not (tmp_path / "priorauth.db-wal").exists()
     assert held(database) == [AMY["npi"]]
+
+
+@pytest.mark.parametrize("before", [None, 0o644, 0o660])
+def test_nobody_else_on_the_host_reads_the_file(tmp_path, before):
+    file = tmp_path / "priorauth.db"
+    if before:
+        file.touch()
+        file.chmod(before)
+    database = Database(f"sqlite:///{file}")
+    migrate(database)
+    with database.writing() as connection:
+        by_the_driver(connection)
+        modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
+    expected = 0o660 if before == 0o660 else 0o640 if before else 0o600
+    assert modes == dict.fromkeys(["priorauth.db", "priorauth.db-wal", "priorauth.db-shm"], expected)
+    database.engine.dispose()
