@@ -13,7 +13,7 @@ from datetime import date as Date  # noqa: N812 the extension has an element of 
 from typing import Any
 
 from fhir_r4.bundle import local_part
-from fhir_r4.resource import Coding, dicts, extensions, reference, text_of, value_of
+from fhir_r4.resource import Coding, as_dict, dicts, extensions, reference, text_of, value_of
 from fhir_r4.systems import COVERAGE_INFORMATION, CRD_COVERAGE_DETAIL, CRD_TEMP
 from fhir_r4.wire import canonical
 
@@ -209,10 +209,17 @@ def _made_on(written: dict) -> str:
 
 
 def _news(written: dict) -> list[bytes]:
-    """Return what is said, in whatever sequence a client keeps it."""
-    return sorted(
-        canonical(part) for part in dicts(written.get("extension")) if text_of(part.get("url")) not in _STAMPS
-    )
+    """Return what is said, in whatever sequence and spelling a client keeps it."""
+    parts = (part for part in dicts(written.get("extension")) if text_of(part.get("url")) not in _STAMPS)
+    return sorted(canonical(_plainly(part)) for part in parts)
+
+
+def _plainly(part: dict) -> dict:
+    """Return a part without what servers add of their own: a reference's base, type and display, a code's display."""
+    if target := reference(part.get("valueReference")):
+        return {"url": part.get("url"), "valueReference": local_part(target) or target}
+    coded = as_dict(part.get("valueCoding"))
+    return {"url": part.get("url"), "valueCoding": [coded.get("system"), coded.get("code")]} if coded else part
 
 
 _STAMPS = frozenset({"date", "coverage-assertion-id", "expiry-date"})

@@ -19,6 +19,7 @@ from rules.ports import Standing
 from tests.given import (
     ACME,
     AMY,
+    EHR,
     FORM,
     NOW,
     OXYGEN,
@@ -204,6 +205,19 @@ def test_an_order_that_says_it_already_gets_no_action(version):
 
 
 def test_without_a_coverage_2_2_refuses_and_2_0_says_nothing():
+@BOTH
+def test_it_says_so_too_after_the_client_s_server_has_kept_it_in_its_own_spelling(version):
+    first = answer(version).system_actions[0]["resource"]
+    parts = {part["url"]: part for part in extension(first, COVERAGE_INFORMATION)["extension"]}
+    parts["coverage"]["valueReference"] = {
+        "reference": f"{EHR}/Coverage/amy-baxter-acme/_history/2", "type": "Coverage", "display": "Acme Health",
+    }  # fmt: skip
+    parts["billingCode"]["valueCoding"]["display"] = "Stationary oxygen"
+    assert answer(version, order=first).system_actions == ()
+    parts["billingCode"]["valueCoding"]["code"] = "E0431"
+    assert len(answer(version, order=first).system_actions) == 1
+
+
     with pytest.raises(InvalidRequest):
         answer("2.2", None)
     assert answer("2.0", None).to_json() == {"cards": [], "systemActions": []}
