@@ -6,7 +6,7 @@ none has to be there (conf-12).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -98,6 +98,10 @@ class Order:
     requester: str | None = None
     patient: str | None = None
     coded_by: tuple[str, ...] = ()
+
+    def called(self, name: str) -> "Order":
+        """Return the order under a name for people, where it has but a code for one (CRD 2.2.1 dev-24)."""
+        return replace(self, title=name) if self.title in {one.code for one in self.codes} else self
 
     def is_for(self, patient_id: str) -> bool:
         """Tell whether the order may be for this patient: it does not name another one of the client's."""

@@ -105,6 +105,7 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
     day = order.day or today
     matched = policy_for(order, insured, day, scene.knowledge.book)
     policy, code = (matched.policy, matched.code) if matched else (None, _code_of(order))
+    order = order.called(policy.title) if policy else order
     told = _told(order, insured, matched, today, scene)
     plan = payer.plan(member.plan) if payer and member else None
     said = _said(order, insured, day, told, code, plan, scene)
@@ -172,7 +173,7 @@ def _said(
 def _not_a_member(insured: Insured, day: date) -> _Said | None:
     """Say what the directory does not have (CRD 2.2.1 resp-44, resp-45), or None."""
     if insured.member is None:
-        reason = Reason("No member of this payer was found under this number.", "no-member-found")
+        reason = Reason("No member of this payer was found for this coverage.", "no-member-found")
     elif insured.over or not insured.member.covered(day):
         reason = Reason("The coverage is not active on the day of service.", "no-active-coverage")
     else:

@@ -204,7 +204,6 @@ def test_an_order_that_says_it_already_gets_no_action(version):
     assert answer(version, order=first).system_actions == ()
 
 
-def test_without_a_coverage_2_2_refuses_and_2_0_says_nothing():
 @BOTH
 def test_it_says_so_too_after_the_client_s_server_has_kept_it_in_its_own_spelling(version):
     first = answer(version).system_actions[0]["resource"]
@@ -218,6 +217,7 @@ def test_it_says_so_too_after_the_client_s_server_has_kept_it_in_its_own_spellin
     assert len(answer(version, order=first).system_actions) == 1
 
 
+def test_without_a_coverage_2_2_refuses_and_2_0_says_nothing():
     with pytest.raises(InvalidRequest):
         answer("2.2", None)
     assert answer("2.0", None).to_json() == {"cards": [], "systemActions": []}
@@ -240,6 +240,17 @@ def test_coverage_information_is_never_a_card():
 def test_a_code_that_cannot_be_looked_up_is_never_called_free_of_authorization(concept, version, info):
     given = said(answer(version, order=an_order(codeCodeableConcept=concept)))
     assert (given["covered"], given["pa-needed"], given["info-needed"]) == ("conditional", "conditional", info)
+
+
+@BOTH
+@pytest.mark.requirement("crd-2.2.1@dev-24")
+def test_an_order_that_has_but_a_code_is_called_by_its_policy_s_title(version):
+    bare = an_order(codeCodeableConcept={"coding": [{"system": OXYGEN.system, "code": "E0424"}]})
+    body = a_hook(version=version, order=bare)
+    body["context"]["draftOrders"]["entry"].append({"resource": an_order(id="other", codeCodeableConcept={})})
+    given = answered(body)
+    assert given.system_actions[0]["description"].endswith("to Home oxygen, stationary system")
+    assert given.cards[0]["detail"].startswith("Concerns: Home oxygen, stationary system.")
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.2"])
