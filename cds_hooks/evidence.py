@@ -75,9 +75,18 @@ def wanted_by_policies(
 
 
 def _asked_for(search: Search, patient_id: str, known: Known) -> str | None:
-    """Return what the EHR is asked for a search: nothing where it came by prefetch, of a Bundle where it goes on."""
+    """Return what the EHR is asked for a search: nothing where it came by prefetch, of a Bundle where it goes on.
+
+    A Bundle that holds as many as the policy looks at goes on to what nobody wants to know.
+    """
     sent = key(search.written)
-    return known.further(sent) if known.sent(sent) else search.for_patient(patient_id)
+    if not known.sent(sent):
+        return search.for_patient(patient_id)
+    further = known.further(sent)
+    if further is None:
+        return None
+    about = [one for one in known.all() if _is_about(one, f"Patient/{patient_id}", known)]
+    return None if search.suffices(about) else further
 
 
 def _people(order: Order, policy: Policy, known: Known) -> Iterator[str]:

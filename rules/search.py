@@ -4,6 +4,7 @@ The same search serves three times: as CRD's prefetch template or fallback query
 the resources among those that came along, whoever sent them. Patients are never named in it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -118,7 +119,11 @@ class Search:
         asked = "&".join(one for one in query.split("&") if one and not one.startswith("_count="))
         return replace(self, written=kind_of + (f"?{asked}" if asked else ""))
 
-    def found_in(self, resources: tuple[dict, ...]) -> list[dict]:
+    def suffices(self, resources: Sequence[dict]) -> bool:
+        """Tell whether as many matches are among these as are looked at; without ``_count`` all there are."""
+        return self.count is not None and len(self.found_in(resources)) >= self.count
+
+    def found_in(self, resources: Sequence[dict]) -> list[dict]:
         """Return the matches, in the order that the search asks for, ``count`` or not; what was an error is none."""
         found = [one for one in resources if self._matches(one)]
         if self.newest_first:

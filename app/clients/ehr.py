@@ -4,7 +4,7 @@ The token lives in this object for this request; it goes to the registered FHIR 
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import urljoin
 
 from app.clients.outbound import Door, OutboundFailed, OutboundRefused, below
@@ -15,6 +15,7 @@ from fhir_r4.wire import read_object
 from rules.ports import EhrUnavailable
 
 MAX_PAGES = 5
+Enough = Callable[[list[dict]], bool]
 _URL = ("https://", "http://")
 
 
@@ -55,8 +56,12 @@ class HttpEhr:
             raise EhrUnavailable("not the resource asked for")
         return found
 
-    def search(self, query: str) -> list[dict]:
-        """Return the matches of ``Type?parameters`` with what it includes, or of a further page's URL."""
+    def search(self, query: str, enough: Enough = lambda _: False) -> list[dict]:
+        """Return the matches of ``Type?parameters`` with what it includes, or of a further page's URL.
+
+        Args:
+            enough: tells of the matches so far whether further pages may stay unread.
+        """
         matches: list[dict] = []
         url = query if query.startswith(_URL) else f"{self._base}/{query}"
         for _ in range(MAX_PAGES):
@@ -70,7 +75,7 @@ class HttpEhr:
                 if as_dict(entry.get("search")).get("mode") != "outcome"
             ]
             further = next((link for link in dicts(page.get("link")) if link.get("relation") == "next"), {})
-            if not (target := text_of(further.get("url"))):
+            if not (target := text_of(further.get("url"))) or enough(matches):
                 break
             url = urljoin(f"{self._base}/", target)
         return matches

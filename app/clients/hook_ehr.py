@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from concurrent.futures import TimeoutError as TooLate
 from functools import partial
 
-from app.clients.ehr import HttpEhr
+from app.clients.ehr import Enough, HttpEhr
 from app.clients.ehr_lines import EhrLines, Line
 from fhir_r4.capability import Capability
 from rules.ports import EhrUnavailable
+from rules.search import Search
 
 _INCLUDE = "&_include"
 _TOO_MUCH = frozenset({"Observation", "DiagnosticReport", "Encounter"})
@@ -86,18 +87,19 @@ class HookEhr:
             if "?" not in asked:
                 return (self._server.read(asked),)
             further = asked.startswith(("https://", "http://"))
-            return tuple(self._searched(capability.local(asked) if capability and not further else asked))
+            query = capability.local(asked) if capability and not further else asked
+            return tuple(self._searched(query, _enough_for(asked)))
         except EhrUnavailable:
             return None
 
-    def _searched(self, query: str) -> list[dict]:
+    def _searched(self, query: str, enough: Enough) -> list[dict]:
         """Search; where the server does not know a parameter, without what is only there to ask for less.
 
         What an ``_include`` would have brought is read by itself, and what does not match is left out by us. What is
         observed of somebody is never asked for whole.
         """
         try:
-            return self._server.search(query)
+            return self._server.search(query, enough)
         except EhrUnavailable as refused:
             simpler = query.partition(_INCLUDE)[0]  # includes stand last
             kind, _, parameters = query.partition("?")
@@ -105,4 +107,16 @@ class HookEhr:
                 simpler = query.partition("&")[0]
             if simpler == query or str(refused) not in _NOT_UNDERSTOOD:
                 raise
-            return self._searched(simpler)
+            return self._searched(simpler, enough)
+
+
+def _enough_for(asked: str) -> Enough:
+    """Return what tells that a policy's search has brought as many as it looks at: each page is another round trip."""
+    if "_count=" not in asked:
+        return lambda _: False
+    kind, _, parameters = asked.partition("?")
+    own = "&".join(one for one in parameters.split("&") if not one.startswith("patient="))
+    try:
+        return Search.parse(f"{kind}?{own}").suffices
+    except ValueError:
+        return lambda _: False

@@ -213,6 +213,26 @@ def test_a_search_goes_on_to_its_further_pages(house_with, ehr):
     assert "auth-needed" in house_with.call(a_call(ehr)).text
 
 
+@pytest.mark.parametrize(("first", "pages"), [({}, 1), ({"status": "entered-in-error"}, 2), ({"code": {}}, 2)])
+def test_a_search_for_the_newest_is_read_no_further_than_that(ehr, first, pages):
+    """Each page is a round trip while the clinician waits; what does not count makes the next one be read."""
+    code = {"coding": [{"system": "http://loinc.org", "code": "59408-5"}]}
+    newest = {"resourceType": "Observation", "id": "one", "status": "final", "code": code}
+
+    def manner(path, _):
+        if path == "metadata":
+            return 404, {}
+        found = newest | (first if "page" not in path else {"id": "another"})
+        return 200, bundle(found, next_url=f"{ehr.base}/Observation?page=2")
+
+    ehr.behave(manner)
+    door = Door(allow_loopback_http=True, timeout_seconds=1, limit_bytes=100_000)
+    server = HttpEhr(door, ehr.base, "t", allowed=[ehr.base], deadline=time.monotonic() + 3)
+    asked = "Observation?patient=amy-baxter&code=http://loinc.org|59408-5&_sort=-date&_count=1"
+    found = HookEhr(server, EhrLines(4), token=True).fetch([asked])[asked]
+    assert len(found) == len([path for path, _ in ehr.asked if path != "metadata"]) == pages
+
+
 def test_a_prefetched_bundle_goes_on_at_the_server_and_its_outcomes_are_no_coverage(house_with, ehr):
     def manner(path, handler):
         return (200, bundle(a_coverage())) if path == "Coverage?page=2" else well(path, handler)

@@ -109,6 +109,15 @@ def test_a_bundle_that_goes_on_is_read_on_where_it_says():
     assert (said["pa-needed"], said["doc-needed"]) == ("auth-needed", "clinical")  # that page could not be had
 
 
+@pytest.mark.parametrize(("patient", "reads"), [("Patient/amy-baxter", False), ("Patient/somebody-else", True)])
+def test_a_bundle_that_holds_as_many_as_are_looked_at_is_not_read_on(patient, reads):
+    """A server that was asked for one at a time says that there are more; the policy looks at the newest."""
+    page = "https://ehr.example.org/fhir/pages/2"
+    bundle = {"resourceType": "Bundle", "type": "searchset", "link": [{"relation": "next", "url": page}]}
+    _, ehr = called(sent={KEY: bundle | {"entry": [{"resource": saturation(86, patient=patient)}]}})
+    assert (page in ehr.asked) is reads
+
+
 def test_an_unknown_choice_stops_the_start():
     with pytest.raises(BadSettings):
         Config.from_env({"PRIORAUTH_CRD_PREFETCH_FACTS": "most"})
