@@ -64,7 +64,7 @@ def _from_policies(scene: Scene, weighed: Sequence[Weighed]) -> Iterator[dict]:
     found: dict[tuple[str, Counsel], _Advised] = {}
     for one in weighed:
         if one.policy and one.insured.payer and one.insured.member and one.information.covered != "indeterminate":
-            for said in counsel(one.policy, one.outcome):
+            for said in counsel(one.policy, one.outcome, one.unread):
                 if _applies(said, one):
                     kept = found.setdefault((one.insured.payer.id, said), _Advised(said, one))
                     kept.by_reference.setdefault(one.order.reference, one.order)

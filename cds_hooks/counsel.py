@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fhir_r4.resource import Coding
-from rules.decisions import When
+from rules.decisions import Answer, When
 from rules.evaluate import Outcome
 from rules.policy import Policy, Suggests
 
@@ -70,24 +70,43 @@ class App:
 Counsel = ExternalReference | Instruction | Alternative | Companion | App
 
 
-def counsel(policy: Policy, outcome: Outcome | None) -> Iterator[Counsel]:
-    """Yield what a policy advises, the most pressing first; which cards hold is told by how it was weighed."""
+def counsel(policy: Policy, outcome: Outcome | None, unread: frozenset[str] = frozenset()) -> Iterator[Counsel]:
+    """Yield what a policy advises, the most pressing first; which cards hold is told by how it was weighed.
+
+    Args:
+        unread: facts that could not be read. What holds only because they are missing is not said: the chart in front
+            of the clinician may well have them.
+    """
+    open_ = _open(policy, outcome, unread) if outcome and unread else frozenset()
     for one in outcome.suggestions if outcome else ():
+        if not open_.isdisjoint(one.when):
+            continue
         title = one.code.display or one.code.code
         if one.suggests is Suggests.ALTERNATIVE:
             yield Alternative(one.summary, one.detail, one.order, one.code, title, one.required)
         else:
             yield Companion(one.summary, one.detail, one.order, one.code, title)
     for told in policy.instructions:
-        if _holds(told.when, outcome):
+        if _holds(told.when, outcome, open_):
             yield Instruction(told.summary, told.detail, told.about)
     card = policy.guideline
     if card:
         yield ExternalReference(card.summary, card.detail, card.label, card.url)
     for app in policy.apps:
-        if _holds(app.when, outcome):
+        if _holds(app.when, outcome, open_):
             yield App(app.summary, app.detail, app.label, app.url, app.about, app.context)
 
 
-def _holds(when: When, outcome: Outcome | None) -> bool:
-    return outcome is not None and all(outcome.answers[name] in allowed for name, allowed in when.items())
+def _holds(when: When, outcome: Outcome | None, open_: frozenset[str]) -> bool:
+    if outcome is None or not open_.isdisjoint(when):
+        return False
+    return all(outcome.answers[name] in allowed for name, allowed in when.items())
+
+
+def _open(policy: Policy, outcome: Outcome, unread: frozenset[str]) -> frozenset[str]:
+    """Return the criteria that could have had an answer, had these facts been read."""
+    return frozenset(
+        one.name
+        for one in policy.criteria
+        if outcome.answers[one.name] is Answer.MISSING and not unread.isdisjoint(one.facts)
+    )

@@ -62,7 +62,11 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """One order under one coverage: what is said of it, what that promises, and by which policy, weighed how."""
+    """One order under one coverage: what is said of it, what that promises, and by which policy, weighed how.
+
+    Attributes:
+        unread: facts that the EHR might have told, had it answered.
+    """
 
     order: Order
     insured: Insured
@@ -71,6 +75,7 @@ class Weighed:
     policy: Policy | None
     today: date
     outcome: Outcome | None = None
+    unread: frozenset[str] = frozenset()
 
     def written(self, generation: Generation) -> dict:
         return _EXTENSION[generation](self.information)
@@ -132,16 +137,18 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
         performer=pinned(order.performer),
         expires_on=expires,
     )
-    return Weighed(order, insured, assertion, information, policy, today, told.outcome if told else None)
+    weighed = Weighed(order, insured, assertion, information, policy, today)
+    return replace(weighed, outcome=told.outcome, unread=told.unread) if told else weighed
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """An order's policy, what is known for it when the order is written, and what it says to that."""
+    """An order's policy, what is known for it when the order is written, what is not, and what it says to that."""
 
     wanted: Wanted
     matched: Matched
     outcome: Outcome
+    unread: frozenset[str]
 
 
 def _told(order: Order, insured: Insured, matched: Matched | None, today: date, scene: Scene) -> _Told | None:
@@ -150,7 +157,8 @@ def _told(order: Order, insured: Insured, matched: Matched | None, today: date, 
         return None
     on_file, patient = scene.standing.get(insured.member, ()), scene.request.patient_id
     known = evidence(order, insured, matched, scene.circumstances, on_file, patient, today)
-    return _Told(Wanted(order, insured, matched.code, known), matched, weigh_policy(matched.policy, known))
+    lost = unread(matched, scene.circumstances.known, scene.request)
+    return _Told(Wanted(order, insured, matched.code, known), matched, weigh_policy(matched.policy, known), lost)
 
 
 def _said(
@@ -226,7 +234,7 @@ def _by_policy(told: _Told, number: str | None, scene: Scene) -> _Said:
     }
     if number and says.covered != "not-covered":
         return _satisfied(said, number)
-    if _hangs_on_what_was_not_read(told.matched, told.outcome, scene):
+    if told.unread and hangs_on(policy, told.outcome, told.unread):  # else a form asks for what was not read
         why = "The record could not be read in time; whether authorization is needed is not known."
         return {**said, "pa_needed": INDETERMINATE, "reasons": (Reason(why, "technical"),)}
     if says.issues and may_issue(scene.request) and (number := scene.issue(told.wanted)):
@@ -246,12 +254,6 @@ def _by_policy(told: _Told, number: str | None, scene: Scene) -> _Said:
 
 def _satisfied(said: _Said, number: str) -> _Said:
     return {**said, "pa_needed": "satisfied", "satisfied_pa_id": number, "reasons": (Reason(_ON_FILE),)}
-
-
-def _hangs_on_what_was_not_read(matched: Matched, outcome: Outcome, scene: Scene) -> bool:
-    """Tell whether the answer could be another, had the EHR answered; else a form asks for what was not read."""
-    lost = unread(matched, scene.circumstances.known, scene.request)
-    return bool(lost) and hangs_on(matched.policy, outcome, lost)
 
 
 def _number_on_file(order: Order, member: Member | None, code: Coding, day: date, scene: Scene) -> str | None:

@@ -41,6 +41,7 @@ from tests.given import (
     an_order,
     hook_knowledge,
 )
+from tests.given_policy import TEXT as BY_RECORD_TEXT
 from tests.hook_answer import assert_answer
 from tests.rules.given import POLICY, TEXT, an_observation, kilograms
 
@@ -496,3 +497,25 @@ def test_the_topic_is_of_its_generation():
 def test_an_encounter_s_own_type_is_answered_for():
     given = answer(a_hook_of("encounter-discharge", about=an_encounter()))
     assert said(given)["covered"] == "covered"
+
+
+ASKING = """\
+suggestions:
+  - {card: companion, summary: "No test of the last 30 days was found", detail: "One is asked for.",
+     order: ServiceRequest, code: {CPT: "94760"}, title: Oximetry, when: {low: missing}}
+instructions:
+  - {summary: "A saturation at rest is to be on file", detail: "Of 30 days.", when: {low: missing}}
+  - {summary: "Say where the system is to stand", detail: "Home or clinic.", when: {at home: missing}}
+facts:
+"""
+
+
+@BOTH
+def test_no_card_says_that_there_is_nothing_where_nothing_could_be_read(version):
+    """The chart in front of the clinician may well have it."""
+    book = PolicyBook([load_policy(BY_RECORD_TEXT.replace("facts:\n", ASKING), "oxygen-by-record/1.yaml")])
+    where = "Say where the system is to stand"
+    for ehr, found in ((FakeEhr(), {"No test of the last 30 days was found", "A saturation at rest is to be on file"}),
+                       (FakeEhr(down=True), set())):  # fmt: skip
+        given = answer(a_hook_of("order-sign", version=version), ehr=ehr, book=book)
+        assert {card["summary"] for card in given["cards"]} == found | {where}
