@@ -174,11 +174,17 @@ def _masked(body: dict) -> dict:
 
 
 def _unmasked(who: Caller, before: Subscription, body: dict) -> dict:
-    """Put the secrets that we hold where the client sends their masks back."""
+    """Put the secrets that we hold where the client sends their masks back.
+
+    They were given for one endpoint and go to no other: who holds a token of the client's could read them there.
+    """
     channel = as_dict(body.get("channel"))
     masks = [one for one in as_list(channel.get("header")) if isinstance(one, str) and one.endswith(f": {MASKED}")]
     if kind(body) != "Subscription" or not masks or before.headers is None:
         return body
+    if channel.get("endpoint") != before.subscriber.endpoint:
+        said = "the header itself, where the endpoint is another: what we hold is sent to the one it was given for"
+        raise InvalidRequest(Issue("value", said, "Subscription.channel.header"))
     held = dict(read_json(who.service.keyring.open(before.headers, subscriptions.place(before.id))))
     opened = [
         f"{name}: {held[name]}" if one in masks and (name := one.partition(":")[0]) in held else one

@@ -122,6 +122,20 @@ def test_a_header_sent_back_as_it_was_shown_stays_what_it_was(house, endpoint):
     assert {headers["Authorization"] for _, _, headers in endpoint.received} == {"Bearer secret"}
 
 
+def test_a_header_that_is_held_goes_to_no_other_endpoint(house, endpoint):
+    """Else whoever holds one of the client's tokens would be sent what is never shown again."""
+    created = call(house, "POST", "2.0/Subscription", a_subscription("2.0", endpoint=endpoint.url)).json
+    elsewhere = created["channel"] | {"endpoint": f"{endpoint.url}/elsewhere"}
+    path = f"2.0/Subscription/{created['id']}"
+    answer = call(house, "PUT", path, created | {"channel": elsewhere})
+    assert answer.status_code == 400
+    assert answer.json["issue"][0]["expression"] == ["Subscription.channel.header"]
+    anew = elsewhere | {"header": ["Authorization: Bearer another"]}
+    assert call(house, "PUT", path, created | {"channel": anew}).status_code == 200
+    run_all(house)
+    assert [headers["Authorization"] for _, _, headers in endpoint.received] == ["Bearer another"]
+
+
 def test_a_client_turns_its_subscription_off_and_nothing_more_is_sent(house, endpoint):
     identity = subscribe(house, endpoint)
     run_all(house)
