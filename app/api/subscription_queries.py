@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flask import Response, request
 
 from app.api.door import fhir, read_body
-from app.api.subscriptions import Caller, caller, door
+from app.api.subscriptions import MOST_IDS, Caller, caller, door
 from app.jobs.notify import event_of, standing
 from app.storage import notices, subscriptions
 from fhir_r4.generations import Generation
@@ -29,6 +29,8 @@ def status_of_all(generation: Generation) -> Response:
     """Return the status of the client's own, narrowed by ``id`` and ``status``."""
     who, asked = caller(generation, "r", "s"), _parameters()
     wanted = asked.get("status", [])
+    if len(asked.get("id", [])) > MOST_IDS:
+        raise InvalidRequest(Issue("too-costly", f"at most {MOST_IDS} ids", "id"))
     if not set(wanted) <= set(STATUSES):
         raise InvalidRequest(Issue("value", "a status of a Subscription", "status"))
     with who.service.database.reading() as connection:

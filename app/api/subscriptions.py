@@ -20,13 +20,15 @@ from app.storage.subscriptions import Kept, Subscription
 from app.wiring import Service, new_id
 from fhir_r4.bundle import searchset
 from fhir_r4.generations import Generation
-from fhir_r4.problems import InvalidRequest, Issue, Unknown
+from fhir_r4.problems import InvalidRequest, Issue, Unknown, Unprocessable
 from fhir_r4.resource import as_dict, as_list, kind
 from fhir_r4.wire import read_json, read_object, write_json
 from prior_auth.subscription import Subscriber, as_understood, read_subscription
 
 door = Blueprint("subscriptions", __name__, url_prefix="/fhir/<generation:generation>/Subscription")
 MASKED = "***"
+MOST_OF_ONE, MOST_IDS = 200, 500
+"""Subscriptions of one client: each costs every change a look, and a slow endpoint a worker's time; ids of a search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,11 @@ def create(generation: Generation) -> Response:
     identity, now = new_id(), who.service.now()
     subscriber, kept = _read(who, body, identity)
     with who.service.database.writing() as connection:
+        if subscriptions.count_of(connection, who.client.id) >= MOST_OF_ONE:
+            said = (
+                f"a client has at most {MOST_OF_ONE} subscriptions: delete one, or let one watch several organizations"
+            )
+            raise Unprocessable(Issue("too-costly", said, "Subscription"))
         subscriptions.add(connection, identity, who.client.id, subscriber, kept, now)
         who.record(connection, "subscription.requested", identity)
         job = outbox.put(connection, notify.HANDSHAKE, identity, now)
@@ -128,13 +135,17 @@ def delete(generation: Generation, identity: str) -> Response:
 def search(generation: Generation) -> Response:
     """Return the client's own, narrowed by ``_id``, ``status`` and ``url``; other parameters are passed over."""
     who = caller(generation, "s", "r")
+    request.max_content_length = 100_000
     asked = {name: values for name in ("_id", "status", "url") if (values := request.values.getlist(name))}
+    ids = [one for given in asked.get("_id", []) for one in given.split(",")]
+    if len(ids) > MOST_IDS:
+        raise InvalidRequest(Issue("too-costly", f"at most {MOST_IDS} ids", "_id"))
     with who.service.database.reading() as connection:
         found = subscriptions.of_client(
             connection,
             who.client.id,
             generation,
-            ids=[one for given in asked.get("_id", []) for one in given.split(",")],
+            ids=ids,
             statuses=[one for given in asked.get("status", []) for one in given.split(",")],
             endpoint=next(iter(asked.get("url", [])), None),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from app.storage.sealing import Keyring
 from app.storage.tables import subscription_events, subscriptions
@@ -104,6 +104,12 @@ def of_client(
         query = query.where(subscriptions.c.endpoint == endpoint)
     rows = connection.execute(query.order_by(subscriptions.c.created_at, subscriptions.c.id))
     return [_subscription(row) for row in rows]
+
+
+def count_of(connection: Connection, client_id: str) -> int:
+    """Return how many a client has, on both bases and in any state."""
+    mine = select(func.count()).select_from(subscriptions).where(subscriptions.c.client_id == client_id)
+    return int(connection.execute(mine).scalar_one())
 
 
 def everyone(connection: Connection) -> list[Subscription]:

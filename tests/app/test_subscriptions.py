@@ -98,6 +98,29 @@ def test_a_filter_that_is_not_understood_is_refused_or_left_out_of_what_is_kept(
     assert "_criteria" not in read_json(answer.data)
 
 
+def test_one_client_s_subscriptions_are_counted_and_another_s_are_no_matter(house, endpoint, monkeypatch):
+    monkeypatch.setattr("app.api.subscriptions.MOST_OF_ONE", 2)
+    mine = [subscribe(house, endpoint, version) for version in ("2.0", "2.2")]
+    one_more = a_subscription("2.0", endpoint=endpoint.url)
+    answer = call(house, "POST", "2.0/Subscription", one_more)
+    assert (answer.status_code, answer.json["issue"][0]["code"]) == (422, "too-costly")
+    assert call(house, "POST", "2.0/Subscription", one_more, client="other-ehr").status_code == 201
+    call(house, "DELETE", f"2.0/Subscription/{mine[0]}")
+    assert call(house, "POST", "2.0/Subscription", one_more).status_code == 201
+
+
+@pytest.mark.parametrize("operation", ["_search", "$status"])
+def test_a_search_for_more_ids_than_a_database_takes_is_refused(house, operation):
+    many = ["x"] * 501
+    headers = {"Authorization": f"Bearer {house.token('system/Subscription.cruds')}"}
+    if operation == "_search":
+        answer = house.web.post("/fhir/2.0/Subscription/_search", data={"_id": ",".join(many)}, headers=headers)
+    else:
+        body = {"resourceType": "Parameters", "parameter": [{"name": "id", "valueId": one} for one in many]}
+        answer = call(house, "POST", "2.0/Subscription/$status", body)
+    assert (answer.status_code, answer.json["issue"][0]["code"]) == (400, "too-costly")
+
+
 @BOTH
 @pytest.mark.requirement("pas-2.0.1@210")
 def test_an_update_takes_effect_after_a_new_handshake(house, endpoint, version):
