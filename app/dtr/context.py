@@ -84,7 +84,10 @@ def resolve(launched: Launched, ehr: HttpEhr) -> Found | Choice:
 
 def as_launch(launched: Launched, order: str, coverage: str, asked: Asked | None = None) -> Launch:
     """Return the launch for one order and coverage, with what a Task asked for."""
-    made = Launch(launched.iss, launched.access_token, launched.patient, launched.user, order, coverage)
+    made = Launch(
+        launched.iss, launched.access_token, launched.patient, launched.user, order, coverage,
+        may_save=launched.may_save, refresh_token=launched.refresh_token, until=launched.until,
+    )  # fmt: skip
     return replace(made, context=asked.context, canonicals=asked.canonicals, task=asked.reference) if asked else made
 
 

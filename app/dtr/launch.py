@@ -18,6 +18,8 @@ class Launch:
         canonicals: forms that were asked for by name.
         task: reference to the Task from which the app was launched.
         others: further Coverages, of which another payer may ask for forms of its own.
+        may_save: the EHR lets the app write responses.
+        refresh_token: brings another token; "" where the EHR gave none. ``until`` when this one ends, ISO, where known.
     """
 
     iss: str
@@ -30,6 +32,9 @@ class Launch:
     canonicals: tuple[str, ...] = ()
     task: str = ""
     others: tuple[str, ...] = ()
+    may_save: bool = True
+    refresh_token: str = field(default="", repr=False)
+    until: str = ""
 
     def to_json(self) -> dict:
         return asdict(self)

@@ -12,7 +12,7 @@ from app.clients.outbound import Door
 from app.dtr.asked import without
 from app.dtr.desk import Desk
 from app.dtr.launch import Launch
-from app.dtr.record import Record
+from app.dtr.record import NoLongerAllowed, Record
 from app.dtr.result import answer_since, asked_since
 from app.dtr.sending import named_by_answers, qr_bundle
 from app.dtr.sheet import titled
@@ -23,6 +23,11 @@ from app.dtr.told import nobody
 from fhir_r4.payer_answer import PayerAnswer
 from fhir_r4.resource import text_of
 from rules.ports import EhrUnavailable
+
+NOT_ALLOWED = (
+    "Your EHR no longer lets this app in: the time that it gave has run out. What you entered since the form was last "
+    "saved is only on this page. Leave it open, launch the app again from the EHR, and enter it there."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Outcomes:
             response = signed(desk.form, response, desk.launch.user, now)
         try:
             kept = self._record(desk.launch).save(response, f"save the {status} form")
+        except NoLongerAllowed:
+            raise Stopped(NOT_ALLOWED) from None
         except EhrUnavailable:
             raise Stopped("The EHR did not take the form. What you entered is still here; try again.") from None
         completed = now.isoformat() if status == "completed" else None

@@ -13,8 +13,13 @@ from fhir_r4.resource import kind, text_of
 from fhir_r4.wire import read_object, write_json
 from rules.ports import EhrUnavailable
 
+UNAUTHORIZED = 401
 READ_SECONDS = 10.0
 AT_ONCE = 8
+
+
+class NoLongerAllowed(EhrUnavailable):
+    """The EHR no longer takes the app's token: trying again helps nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Record:
             return dict(zip(wanted, pool.map(searched, wanted), strict=True)), refused
 
     def save(self, resource: dict, what: str) -> dict:
-        """Create or update a resource and return it as the EHR keeps it; EhrUnavailable.
+        """Create or update a resource and return it as the EHR keeps it; EhrUnavailable, NoLongerAllowed.
 
         An EHR that sends no resource back keeps what it was sent; its id is in ``Location`` (FHIR R4, "create").
 
@@ -86,6 +91,8 @@ class Record:
             answer = read_object(reply.body) if reply.body.strip() else {}
         except (OutboundFailed, OutboundRefused, InvalidRequest) as error:
             raise EhrUnavailable(str(error)) from None
+        if reply.status == UNAUTHORIZED:
+            raise NoLongerAllowed("status 401")
         if reply.status not in {200, 201} or kind(answer) not in {type_, "OperationOutcome", ""}:
             raise EhrUnavailable(f"status {reply.status}")
         kept = answer if kind(answer) == type_ else resource

@@ -32,7 +32,8 @@ class Sitting:
     def desk(self) -> Desk:
         """Return the form that is open here; Stopped where there is none."""
         if found := self.desk_or_none():
-            return found
+            current = self.app.current(found)
+            return found if current is found else self.keep(current)
         raise Stopped("This form is no longer open here. Launch it again from the EHR.")
 
     def desk_or_none(self) -> Desk | None:

@@ -6,10 +6,11 @@ Discovery 1.0, 4.
 
 import base64
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -18,12 +19,15 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from app.clients.outbound import Door, OutboundFailed, OutboundRefused
+from app.dtr.launch import Launch
 from app.dtr.registered import RegisteredEhr
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import dicts, text_of
 from fhir_r4.wire import read_object
 
 _ALGORITHMS = ["ES384", "ES256", "RS384", "RS256"]
+_SAVES = re.compile(r"(patient|user)/(QuestionnaireResponse|\*)\.(\*|write|cr?u?d?s?)(\?.*)?")
+_BEFORE, _LONGEST = 30, 366 * 86_400  # seconds
 
 
 class LaunchFailed(Exception):
@@ -56,6 +60,8 @@ class Launched:
         patient: bare id.
         user: reference to who launched, below ``iss``.
         about: references from fhirContext: an order, a Coverage, a QuestionnaireResponse, a Task.
+        may_save: the scopes that were granted let the app write responses; where none are named, those asked for do.
+        refresh_token, until: how the app gets another token, and when it needs one (ISO); "" where the EHR did not say.
     """
 
     iss: str
@@ -63,6 +69,9 @@ class Launched:
     patient: str
     user: str
     about: tuple[str, ...]
+    may_save: bool = True
+    refresh_token: str = ""
+    until: str = ""
 
     def __repr__(self) -> str:
         return f"Launched({self.iss!r})"
@@ -133,8 +142,38 @@ def finish(door: Door, ehr: RegisteredEhr, started: Started, code: str, now: dat
     token, patient = text_of(given.get("access_token")), text_of(given.get("patient"))
     if not token or not patient:
         raise LaunchFailed("the EHR gave no token for a patient's record")
-    about = tuple(found for one in dicts(given.get("fhirContext")) if (found := text_of(one.get("reference"))))
-    return Launched(ehr.iss, token, patient, _user(door, ehr, started, given, now), about)
+    bare = patient.removeprefix(f"{ehr.iss}/").removeprefix("Patient/")
+    named = (text_of(one.get("reference")) or "" for one in dicts(given.get("fhirContext")))
+    about = tuple(one.partition("/_history/")[0] for one in named if one)
+    user = _user(door, ehr, started, given, now)
+    may_save = _may_save(text_of(given.get("scope")) or ehr.scopes)
+    return Launched(ehr.iss, token, bare, user, about, may_save, *_renewal(given, now))
+
+
+def renewed(door: Door, ehr: RegisteredEhr, launch: Launch, now: datetime) -> Launch:
+    """Return the launch with a new token in place of one that ends (SMART App Launch 2.2, refresh); LaunchFailed."""
+    found = _json(door, "GET", f"{ehr.iss}/.well-known/smart-configuration", ehr.iss)
+    endpoint = text_of(found.get("token_endpoint")) or ""
+    form = {"grant_type": "refresh_token", "refresh_token": launch.refresh_token, "client_id": ehr.client}
+    given = _json(door, "POST", endpoint, _origin(ehr.iss), urlencode(form).encode())
+    token = text_of(given.get("access_token"))
+    if not token:
+        raise LaunchFailed("the EHR gave no further token")
+    refresh, until = _renewal(given, now)
+    return replace(launch, access_token=token, refresh_token=refresh or launch.refresh_token, until=until)
+
+
+def _renewal(given: dict, now: datetime) -> tuple[str, str]:
+    """Return what brings the next token, and when it is needed: a little before this one ends."""
+    seconds = given.get("expires_in")
+    refresh = text_of(given.get("refresh_token")) or ""
+    if not isinstance(seconds, int) or not 0 < seconds <= _LONGEST:
+        return refresh, ""
+    return refresh, (now + timedelta(seconds=max(0, seconds - _BEFORE))).isoformat()
+
+
+def _may_save(scopes: str) -> bool:
+    return any(_SAVES.fullmatch(one) for one in scopes.split())
 
 
 def _user(door: Door, ehr: RegisteredEhr, started: Started, given: dict, now: datetime) -> str:

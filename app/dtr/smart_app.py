@@ -101,6 +101,17 @@ class SmartApp:
         except smart.LaunchFailed as failed:
             raise Stopped(f"The launch failed: {failed}.") from None
 
+    def current(self, desk: Desk) -> Desk:
+        """Return the desk with a token that has not ended, where the EHR gives another; else as it is."""
+        launch = desk.launch
+        ehr = self.registered.ehr(launch.iss)
+        if not (ehr and launch.refresh_token and launch.until) or self.now() < datetime.fromisoformat(launch.until):
+            return desk
+        try:
+            return replace(desk, launch=smart.renewed(self.door, ehr, launch, self.now()))
+        except smart.LaunchFailed:
+            return desk
+
     def resolve(self, launched: smart.Launched) -> Found | Choice:
         """Return for what a form is wanted, or between what to choose; Stopped."""
         try:
