@@ -13,7 +13,7 @@ from fhir_r4.resource import kind, text_of
 from fhir_r4.wire import read_object, write_json
 from rules.ports import EhrUnavailable
 
-UNAUTHORIZED = 401
+UNAUTHORIZED, METHOD_NOT_ALLOWED = 401, 405
 READ_SECONDS = 10.0
 AT_ONCE = 8
 
@@ -68,7 +68,8 @@ class Record:
     def save(self, resource: dict, what: str) -> dict:
         """Create or update a resource and return it as the EHR keeps it; EhrUnavailable, NoLongerAllowed.
 
-        An EHR that sends no resource back keeps what it was sent; its id is in ``Location`` (FHIR R4, "create").
+        An EHR that sends no resource back keeps what it was sent; its id is in ``Location`` (FHIR R4, "create"). One that
+        updates nothing (405) is given a new resource.
 
         Args:
             what: for whoever tells the story, ``save the completed form``.
@@ -91,6 +92,8 @@ class Record:
             answer = read_object(reply.body) if reply.body.strip() else {}
         except (OutboundFailed, OutboundRefused, InvalidRequest) as error:
             raise EhrUnavailable(str(error)) from None
+        if reply.status == METHOD_NOT_ALLOWED and identity:
+            return self.save({name: value for name, value in resource.items() if name != "id"}, what)
         if reply.status == UNAUTHORIZED:
             raise NoLongerAllowed("status 401")
         if reply.status not in {200, 201} or kind(answer) not in {type_, "OperationOutcome", ""}:

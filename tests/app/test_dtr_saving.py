@@ -154,6 +154,25 @@ def test_an_ehr_may_keep_a_form_and_say_little_of_it(body, headers, identity):
     assert kept_.get("id") == identity
 
 
+def test_an_ehr_that_updates_nothing_is_given_a_new_response_each_time():
+    class CreatesOnly:
+        def __init__(self):
+            self.asked = []
+
+        def send(self, method, url, **_):
+            self.asked.append((method, url))
+            if method == "PUT":
+                return Reply(405, {"Allow": "GET, POST"}, b"")
+            return Reply(201, {"Location": f"{url}/{len(self.asked)}"}, b"")
+
+    door = CreatesOnly()
+    record = Record(door, "https://ehr.example.org/fhir", "token", nobody)
+    first = record.save({"resourceType": "QuestionnaireResponse"}, "save")
+    second = record.save(first, "save")
+    assert [method for method, _ in door.asked] == ["POST", "PUT", "POST"]
+    assert (first["id"], second["id"]) == ("1", "3")
+
+
 def test_a_form_that_the_ehr_gave_no_id_can_be_saved_and_completed_all_the_same(visitor, stranger, monkeypatch):
     it = Opened(visitor, stranger, a_form(item("1")))
     monkeypatch.setattr(Record, "save", lambda _record, resource, _what: resource)
