@@ -68,8 +68,8 @@ class Record:
     def save(self, resource: dict, what: str) -> dict:
         """Create or update a resource and return it as the EHR keeps it; EhrUnavailable, NoLongerAllowed.
 
-        An EHR that sends no resource back keeps what it was sent; its id is in ``Location`` (FHIR R4, "create"). One that
-        updates nothing (405) is given a new resource.
+        An EHR that sends no resource back keeps what it was sent; its id is in ``Location`` (FHIR R4, "create").
+        One that updates nothing (405) is given a new resource.
 
         Args:
             what: for whoever tells the story, ``save the completed form``.
