@@ -6,7 +6,7 @@ for is never read (HIPAA minimum necessary; CRD 2.0.1 #42).
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,8 @@ from cds_hooks.order import Order
 from cds_hooks.performer import provider_of, role_searches
 from cds_hooks.prefetch_facts import key
 from cds_hooks.request import HookRequest
-from fhir_r4.resource import Coding, as_dict, codings, dicts, kind, local_reference, reference, text_of
+from fhir_r4.days import day_in
+from fhir_r4.resource import Coding, as_dict, codings, dicts, kind, local_reference, reference
 from fhir_r4.systems import PLACE_OF_SERVICE
 from rules.book import PolicyBook
 from rules.evidence import Asked, Evidence
@@ -63,7 +64,7 @@ def wanted_by_policies(
     members = [one for one in insured if one.member and one.payer]
     for order in orders:
         for one in members if order.is_for(request.patient_id) else ():
-            found = policy_for(order, one, order.day or one.today(now), knowledge.book)
+            found = policy_for(order, one, order.day(one.zone) or one.today(now), knowledge.book)
             if found:
                 asked = (_asked_for(search, request.patient_id, known) for search in found.policy.searches)
                 yield from filter(None, asked)
@@ -116,11 +117,11 @@ def evidence(
     today: date,
 ) -> Evidence:
     """Return all that is known of an order, for the policy's facts."""
-    known, providers = there.known, there.providers
+    known, providers, service = there.known, there.providers, order.day(insured.zone)
     return Evidence(
-        authored=_written(order) or order.day or today,
+        authored=_written(order, insured.zone) or service or today,
         received=today,
-        service=order.day,
+        service=service,
         code=matched.code,
         records=there.records,
         order=order.resource,
@@ -181,10 +182,6 @@ def _quantity(resource: dict) -> Decimal | None:
     return None
 
 
-def _written(order: Order) -> date | None:
-    for name in ("authoredOn", "dateTime", "dateWritten", "created"):
-        try:
-            return date.fromisoformat((text_of(order.resource.get(name)) or "")[:10])
-        except ValueError:
-            continue
-    return None
+def _written(order: Order, zone: tzinfo) -> date | None:
+    names = ("authoredOn", "dateTime", "dateWritten", "created")
+    return next(filter(None, (day_in(order.resource.get(name), zone) for name in names)), None)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 
 from cds_hooks.known import Known
 from fhir_r4.resource import (
@@ -38,9 +38,14 @@ class Insured:
     member: Member | None = None
     unavailable: bool = False
 
+    @property
+    def zone(self) -> tzinfo:
+        """Return the zone in which the payer's days begin; UTC where the payer is not known."""
+        return self.payer.time_zone if self.payer else UTC
+
     def today(self, now: datetime) -> date:
-        """Return the day that ``now`` (aware) is for the payer; in its own zone where the payer is not known."""
-        return self.payer.today(now) if self.payer else now.date()
+        """Return the day that ``now`` (aware) is for the payer."""
+        return now.astimezone(self.zone).date()
 
     @property
     def over(self) -> bool:

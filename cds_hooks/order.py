@@ -7,10 +7,11 @@ none has to be there (conf-12).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, tzinfo
 from typing import Any
 
 from fhir_r4.bundle import local_part
+from fhir_r4.days import day_in
 from fhir_r4.resource import (
     Coding,
     as_dict,
@@ -77,7 +78,7 @@ class Order:
         resource: the very JSON received; what is said is written into it.
         reference: ``Type/id``.
         codes: its codings, in the resource's own sequence, billing options last.
-        day: the service date, else the day it was written; None where it says neither.
+        when: the dates and dateTimes that it gives, as it spells them: of the service, then of its writing.
         performer: who shall do it, if named: a reference, like all here ``Type/id`` where it can be, or ``by_number``.
         requester: who orders, if named, in the same way.
         title: what a person calls it.
@@ -90,7 +91,7 @@ class Order:
     resource: dict
     reference: str
     codes: tuple[Coding, ...]
-    day: date | None
+    when: tuple[str, ...]
     performer: str | None
     title: str = ""
     insurances: tuple[str, ...] = ()
@@ -98,6 +99,10 @@ class Order:
     requester: str | None = None
     patient: str | None = None
     coded_by: tuple[str, ...] = ()
+
+    def day(self, zone: tzinfo) -> date | None:
+        """Return the service date, else the day it was written; None where it says neither."""
+        return next(filter(None, (day_in(one, zone) for one in self.when)), None)
 
     def called(self, name: str) -> "Order":
         """Return the order under a name for people, where it has but a code for one (CRD 2.2.1 dev-24)."""
@@ -119,7 +124,7 @@ def read_order(resource: dict, find: Find, performer: str | None = None, *, loca
         resource=resource,
         reference=local_reference(resource),
         codes=tuple(dict.fromkeys(code for of_one in coded for code in of_one)),
-        day=_day(resource),
+        when=tuple(filter(None, map(text_of, _at(resource, _DAYS)))),
         performer=performer or next((who for one in both for who in _people(one, _PERFORMERS, local)), None),
         title=next((name for name in (*named, *map(_name_of_code, both)) if name), kind(resource)),
         insurances=tuple(dict.fromkeys(local(target) or target for target in _targets(resource, _INSURANCES))),
@@ -221,12 +226,3 @@ def _targets(resource: dict, paths: Paths) -> Iterator[str]:
 
 def _display(codes: tuple[Coding, ...]) -> str | None:
     return next((coding.display or coding.code for coding in codes), None)
-
-
-def _day(resource: dict) -> date | None:
-    for value in _at(resource, _DAYS):
-        try:
-            return date.fromisoformat((text_of(value) or "")[:10])
-        except ValueError:
-            continue
-    return None

@@ -107,7 +107,7 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
         insured = replace(insured, member=None)
     member, payer = insured.member, insured.payer
     today = insured.today(scene.now)
-    day = order.day or today
+    day = order.day(insured.zone) or today
     matched = policy_for(order, insured, day, scene.knowledge.book)
     policy, code = (matched.policy, matched.code) if matched else (None, _code_of(order))
     order = order.called(policy.title) if policy else order

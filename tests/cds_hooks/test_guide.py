@@ -149,6 +149,27 @@ def test_a_coverage_that_the_ehr_calls_cancelled_is_not_active():
     assert said["reason"]["coding"][0]["code"] == "no-active-coverage"
 
 
+@pytest.mark.parametrize(
+    ("moment", "covered"),
+    [
+        ("2026-03-31T23:30:00-04:00", "covered"),
+        ("2026-04-01T01:30:00Z", "covered"),
+        ("2026-04-01T01:30:00.000+00:00", "covered"),
+        ("2026-03-31T22:30:00-08:00", "covered"),  # in New York it is April
+        ("2026-04-01T04:30:00Z", "not-covered"),
+        ("2026-04-01", "not-covered"),
+    ],
+)
+def test_a_moment_that_the_ehr_keeps_in_utc_is_of_the_payer_s_day(moment, covered):
+    """The coverage ends with March; an evening's order is of that evening, whatever the server's clock."""
+    ends = FakeDirectory(members=[replace(AMY, covered_to=date(2026, 3, 31))])
+    order = an_order(authoredOn=moment)
+    for name in ("occurrencePeriod", "occurrenceDateTime", "occurrenceTiming"):
+        order.pop(name, None)
+    (said,) = repetitions(answer(a_hook_of("order-sign", version="2.2", about=order), directory=ends))
+    assert said["covered"] == covered
+
+
 def test_a_what_if_gets_no_number_and_none_is_made_for_anybody():
     body = a_hook_of("order-sign", configuration={"unsolicited-determ": False})
     (said,) = repetitions(answer(body))

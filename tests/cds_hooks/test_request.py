@@ -9,7 +9,7 @@ from cds_hooks.request import read_request, without_token
 from cds_hooks.services import SERVICES, discovery
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Unprocessable
-from tests.given import NOW, OXYGEN, TODAY, FakeDirectory, FakeEhr, a_hook, an_order, hook_knowledge
+from tests.given import NEW_YORK, NOW, OXYGEN, TODAY, FakeDirectory, FakeEhr, a_hook, an_order, hook_knowledge
 
 CARD_TYPES = {  # of the guides' value set
     "coverage-info", "unsolicited-determ", "claim", "insurance", "limits", "network", "appropriate-use", "cost",
@@ -40,7 +40,7 @@ def test_orders_are_read_with_codes_and_day():
     (order,) = orders(a_hook())
     assert order.reference == "DeviceRequest/home-oxygen"
     assert [code.key for code in order.codes] == [OXYGEN.key]
-    assert order.day == TODAY
+    assert order.day(NEW_YORK) == TODAY
 
 
 @pytest.mark.parametrize(
