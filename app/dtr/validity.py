@@ -41,7 +41,9 @@ _WRITTEN = {  # FHIR R4, "Primitive Types"
     "date": re.compile(_DAY, re.ASCII),
     "dateTime": re.compile(rf"{_DAY}|\d{{4}}-\d\d-\d\dT{_HOUR}(Z|[-+]\d\d:\d\d)", re.ASCII),
     "time": re.compile(_HOUR, re.ASCII),
+    "url": re.compile(r"\S+"),
 }
+_INTEGERS = range(-(2**31), 2**31)
 
 
 def faults(form: dict, response: dict, off: Collection[Place]) -> dict[str, str]:
@@ -91,6 +93,8 @@ def _of_answer(question: dict, answer: dict, offered: tuple[Offer, ...]) -> Iter
     if answer_of(question, value) is None or not is_written or (type_ == "choice" and offered):
         yield f"Give {_WORDS.get(type_, 'another answer')}."
         return
+    if type_ == "integer" and value not in _INTEGERS:
+        yield f"Give a whole number {'above' if value < 0 else 'below'} {'-' if value < 0 else ''}{_INTEGERS.stop}."
     kinds = kinds_of_file(question)
     if type_ == "attachment" and kinds and as_dict(value).get("contentType") not in kinds:
         yield f"Give a file of the kind {' or '.join(kinds)}."
