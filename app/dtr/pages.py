@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, redirect, render_template, request, send_from_directory, url_for
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.dtr import browser
@@ -23,6 +24,9 @@ from fhir_r4.wire import write_json
 from rules.ports import EhrUnavailable
 
 LIMIT_BYTES = 2_000_000
+"""Of one request; the page sends the whole form as it stands, with its files."""
+FILES_BYTES = LIMIT_BYTES * 7 // 10
+"""Of all files of a form: written in Base64 they take a third more, and the answers need room too."""
 
 
 def pages(app: SmartApp) -> Blueprint:
@@ -33,11 +37,12 @@ def pages(app: SmartApp) -> Blueprint:
     made.url_defaults(_same_place)
     made.before_request(_guard)
     made.after_request(lambda response: _headers(response, sitting.browser))
-    made.context_processor(lambda: {"csrf_token": browser.token})
+    made.context_processor(lambda: {"csrf_token": browser.token, "most_bytes": FILES_BYTES})
     made.register_error_handler(Stopped, _stopped)
     made.register_error_handler(NothingNeeded, _nothing_needed)
     made.register_error_handler(EhrUnavailable, _ehr_away)
     made.register_error_handler(Forged, _forged)
+    made.register_error_handler(RequestEntityTooLarge, _too_large)
     made.add_url_rule("/", "welcome", partial(_welcome, app))
     _launch_pages(made, sitting)
     form_pages(made, sitting)
@@ -153,6 +158,11 @@ def _ehr_away(_: EhrUnavailable) -> tuple[Any, int]:
 def _forged(_: Forged) -> tuple[Any, int]:
     words = "This form is no longer open in this browser. Launch it again from the EHR; what was saved there is kept."
     return _told(words), 400
+
+
+def _too_large(_: RequestEntityTooLarge) -> tuple[Any, int]:
+    most = f"{FILES_BYTES / 1_000_000:.1f} MB"
+    return _told(f"The form holds too much: its files may have {most} together. Take one out, and go on."), 413
 
 
 def _told(words: str) -> Any:

@@ -235,6 +235,13 @@ def test_a_body_that_is_no_form_changes_nothing(browser, body):
     assert answer.status_code in {200, 409}
 
 
+def test_a_form_with_too_much_in_it_is_told_so_in_words(browser):
+    page = browser.launch()
+    told = browser.post("save", answers("1.2", "x" * 2_000_000, "1"), page)
+    assert told.status_code == 413
+    assert "its files may have 1.4 MB together" in told.json()["error"]
+
+
 @pytest.mark.parametrize("action", ["draft", "save", "complete", "close", "choose"])
 def test_nothing_is_done_for_a_request_that_another_site_made(browser, action):
     page = browser.launch()

@@ -202,6 +202,44 @@ def test_on_a_narrow_screen_questions_and_answers_have_the_whole_width(opened, t
     assert min(one["y"] for one in fields) >= label["y"] + label["height"] - 1
 
 
+FILES = a_form(
+    {"linkId": "report", "type": "attachment", "text": "The report"},
+    {"linkId": "pictures", "type": "attachment", "repeats": True, "text": "Pictures"},
+    {"linkId": "why", "type": "string", "text": "Why?"},
+)
+
+
+def test_a_file_that_is_too_large_is_said_so_beside_its_question_and_the_rest_is_kept(town, payer):
+    """It stood in the way of every later save: what was sent was refused whole, "the app does not answer"."""
+    payer.packages = [(FILES, None, [])]
+    with a_browser() as context:
+        page = opened_form(context, town)
+        report, pictures = page.locator("[data-link=report]"), page.locator("[data-link=pictures]")
+
+        def gives(question, name, size):
+            file = {"name": name, "mimeType": "application/pdf", "buffer": b"x" * size}
+            question.locator("input[type=file]").last.set_input_files(file)
+
+        gives(report, "scan.pdf", 1_500_000)
+        report.get_by_text("“scan.pdf” is too large").wait_for()
+        page.get_by_label("Why?").fill("Because")
+        assert saved(page, town) == [("why", "Because")]
+        gives(report, "short.pdf", 900_000)
+        report.get_by_text("too large").wait_for(state="hidden")
+        gives(pictures, "second.pdf", 900_000)
+        pictures.get_by_text("“second.pdf” is too large").wait_for()
+        page.get_by_text("2 of 3 questions answered").wait_for()
+        page.reload()
+        page.wait_for_selector("#form[data-ready]")
+        report.get_by_text("short.pdf").wait_for()
+        page.get_by_role("button", name="Clear the answer to The report").click()
+        page.get_by_text("1 of 3 questions answered").wait_for()
+        page.reload()
+        page.wait_for_selector("#form[data-ready]")
+        assert not report.get_by_text("short.pdf").is_visible()
+        assert page.get_by_label("Why?").input_value() == "Because"
+
+
 def test_every_control_has_a_name_for_who_cannot_see_it(town):
     with a_browser() as context:
         page = opened_form(context, town)

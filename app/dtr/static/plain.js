@@ -109,6 +109,7 @@ window.renderer = (function () {
   function unread(element) {
     const { control, type } = element.dataset;
     if ("fixed" in element.dataset) return "";
+    if (control === "file") return listOf(own(element, ".answers"), ".answer").map((one) => one.dataset.refused).find(Boolean) || "";
     const texts = (selector) => listOf(own(element, ".answers"), ".answer").map((one) => [one, input(one, selector).value.trim()]);
     if (["integer", "decimal", "quantity"].includes(control)) return texts(".value").map(([, text]) => text && fault(control, text)).find(Boolean) || "";
     if (control !== "search" || type === "open-choice") return "";
@@ -200,7 +201,9 @@ window.renderer = (function () {
   }
 
   function clearable(question) {
-    const any = question.querySelector(":scope > .answers > .answer > .control input:checked");
+    const { held, file, refused } = own(question, ".answers").firstElementChild?.dataset || {};
+    const isFile = question.dataset.control === "file";
+    const any = isFile ? held || file || refused : question.querySelector(":scope > .answers > .answer > .control input:checked");
     const button = own(question, ".clear");
     if (button) button.hidden = !any;
   }
@@ -228,10 +231,18 @@ window.renderer = (function () {
     if (button.matches(".more")) added(button);
     else if (button.matches(".less")) removed(button);
     else if (button.matches(".clear")) {
-      for (const one of button.closest(".question").querySelectorAll(":scope > .answers > .answer > .control input")) one.type === "text" ? (one.value = "") : (one.checked = false);
+      for (const one of button.closest(".question").querySelectorAll(":scope > .answers > .answer > .control input")) one.type === "text" || one.type === "file" ? (one.value = "") : (one.checked = false);
+      if (button.closest(".question").dataset.control === "file") unfiled(button.closest(".question"));
       button.hidden = true;
     } else return;
     tell(true);
+  }
+
+  function unfiled(question) {
+    const answer = own(own(question, ".answers"), ".answer");
+    for (const name of ["held", "file", "refused"]) delete answer.dataset[name];
+    input(answer, ".value").value = "";
+    input(answer, ".file")?.remove();
   }
 
   // One choice may exclude the others, and words of one's own are chosen as they are typed.
@@ -248,14 +259,27 @@ window.renderer = (function () {
     if (one.closest(".question")) clearable(one.closest(".question"));
   }
 
+  // The bytes of the files that the other answers hold, in Base64 a third more.
+  function otherFiles(answer) {
+    const others = [...box.querySelectorAll("[data-control=file] > .answers > .answer")].filter((one) => one !== answer);
+    return others.reduce((sum, one) => sum + (one.dataset.file || one.dataset.held || "").length * 0.75, 0);
+  }
+
   function fileRead(field) {
     const answer = field.closest(".answer");
     const file = field.files[0];
-    if (!file) { delete answer.dataset.file; tell(true); return; }
+    delete answer.dataset.refused;
+    if (file && file.size + otherFiles(answer) > Number(box.dataset.most)) {
+      const most = (Number(box.dataset.most) / 1e6).toFixed(1);
+      field.value = "";
+      answer.dataset.refused = `“${file.name}” is too large: the files of a form may have ${most} MB together. Send it from your EHR.`;
+    }
+    if (!file || answer.dataset.refused) { delete answer.dataset.file; clearable(answer.closest(".question")); tell(true); return; }
     const reader = new FileReader();
     reader.onload = () => {
       const value = { contentType: file.type || "application/octet-stream", data: reader.result.split(",")[1], title: file.name };
       answer.dataset.file = JSON.stringify({ valueAttachment: value });
+      clearable(answer.closest(".question"));
       tell(true);
     };
     reader.readAsDataURL(file);
