@@ -202,6 +202,23 @@ def test_on_a_narrow_screen_questions_and_answers_have_the_whole_width(opened, t
     assert min(one["y"] for one in fields) >= label["y"] + label["height"] - 1
 
 
+def test_a_choice_that_is_longer_than_its_field_is_read_whole_below_it(town, payer):
+    words = [option(f"diagnosis of many sites, with complications and without, on a side not said {n}") for n in range(9)]
+    payer.packages = [(a_form({"linkId": "long", "type": "choice", "text": "Which?", "answerOption": words}), None, [])]
+    with a_browser() as context:
+        page = opened_form(context, town)
+        page.set_viewport_size({"width": 360, "height": 740})
+        field = page.get_by_role("combobox", name="Which?")
+        field.press_sequentially("said 7")
+        field.press("ArrowDown")
+        field.press("Enter")
+        field.press("Tab")
+        below = page.locator("[data-link=long] .whole")
+        below.wait_for(state="visible")
+        assert below.inner_text() == field.input_value()
+        assert below.inner_text().endswith("said 7")
+
+
 FILES = a_form(
     {"linkId": "report", "type": "attachment", "text": "The report"},
     {"linkId": "pictures", "type": "attachment", "repeats": True, "text": "Pictures"},

@@ -29,6 +29,13 @@ window.searchBox = (function () {
     let asked = 0;
     let waiting = null;
 
+    // What is chosen and too long for its field stands below it whole; who listens hears it from the field.
+    function whole() {
+      const below = box.querySelector(".whole");
+      below.textContent = field.value;
+      below.hidden = document.activeElement === field || field.scrollWidth <= field.clientWidth;
+    }
+
     function close() {
       list.hidden = true;
       field.setAttribute("aria-expanded", "false");
@@ -94,7 +101,9 @@ window.searchBox = (function () {
       else return;
       event.preventDefault();
     });
-    field.addEventListener("blur", close);
+    field.addEventListener("focus", whole);
+    field.addEventListener("blur", () => { close(); whole(); });
+    new ResizeObserver(whole).observe(field);
   }
 
   return { wire, chosen };
