@@ -203,7 +203,7 @@ def test_on_a_narrow_screen_questions_and_answers_have_the_whole_width(opened, t
 
 
 def test_a_choice_that_is_longer_than_its_field_is_read_whole_below_it(town, payer):
-    words = [option(f"diagnosis of many sites, with complications and without, on a side not said {n}") for n in range(9)]
+    words = [option(f"diagnosis of several sites, complicated or not, on a side not said {n}") for n in range(9)]
     payer.packages = [(a_form({"linkId": "long", "type": "choice", "text": "Which?", "answerOption": words}), None, [])]
     with a_browser() as context:
         page = opened_form(context, town)
