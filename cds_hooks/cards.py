@@ -7,6 +7,7 @@ may be logged by the EHR.
 Source: CDS Hooks 2.0 "Card Attributes"; CRD 2.0.1 and 2.2.1, "Response Types".
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
@@ -34,6 +35,7 @@ TOPICS = {
     "limits": "Limits",
     "cost": "Cost",
 }
+_MARKUP = re.compile(r"[\\`*_\[\]<>#|~]")
 ON_FILE = Coding(OVERRIDE_REASONS, "documented-elsewhere", "What is asked for is documented already")
 NOT_SUITABLE = Coding(OVERRIDE_REASONS, "not-suitable", "Not suitable for this patient")
 TRIED = Coding(OVERRIDE_REASONS, "already-tried", "Tried already")
@@ -126,9 +128,11 @@ def _short(summary: str) -> str:
 
 
 def _concerns(topic: Topic) -> str:
+    """Name the orders, in words that stay as the clinic wrote them: the detail is Markdown."""
     if len(topic.orders) >= len(topic.among):
         return ""
-    return f"Concerns: {', '.join(dict.fromkeys(order.title for order in topic.orders))}.\n\n"
+    names = dict.fromkeys(_MARKUP.sub(r"\\\g<0>", order.title) for order in topic.orders)
+    return f"Concerns: {', '.join(names)}.\n\n"
 
 
 def _source(topic: Topic) -> dict:

@@ -37,6 +37,7 @@ Local = Callable[[str], str | None]
 BILLING_OPTIONS = f"{CRD}/StructureDefinition/ext-billing-options"
 ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-reference"
 
+LONGEST_TITLE = 100
 Paths = tuple[tuple[str, ...], ...]
 
 
@@ -81,7 +82,7 @@ class Order:
         when: the dates and dateTimes that it gives, as it spells them: of the service, then of its writing.
         performer: who shall do it, if named: a reference, like all here ``Type/id`` where it can be, or ``by_number``.
         requester: who orders, if named, in the same way.
-        title: what a person calls it.
+        title: what a person calls it, in one line.
         insurances: the Coverages that it names, as ``Type/id``.
         based_on: the orders that it stands on.
         patient: the reference to whom it is for, if named.
@@ -120,13 +121,14 @@ def read_order(resource: dict, find: Find, performer: str | None = None, *, loca
     every = [concept for one in both for concept in _concepts(one, find)]
     coded = [codings(concept) for concept in every]
     named = (text_of(concept.get("text")) or _display(of_one) for concept, of_one in zip(every, coded, strict=True))
+    title = next((name for name in (*named, *map(_name_of_code, both)) if name), kind(resource))
     return Order(
         resource=resource,
         reference=local_reference(resource),
         codes=tuple(dict.fromkeys(code for of_one in coded for code in of_one)),
         when=tuple(filter(None, map(text_of, _at(resource, _DAYS)))),
         performer=performer or next((who for one in both for who in _people(one, _PERFORMERS, local)), None),
-        title=next((name for name in (*named, *map(_name_of_code, both)) if name), kind(resource)),
+        title=_in_one_line(title),
         insurances=tuple(dict.fromkeys(local(target) or target for target in _targets(resource, _INSURANCES))),
         based_on=tuple(local(target) or target for target in basis(resource)),
         requester=next((who for one in both for who in _people(one, _REQUESTERS, local)), None),
@@ -159,6 +161,11 @@ def coded_by(resource: dict) -> str | None:
     element, _ = _CODED.get(kind(resource), ("", ""))
     target = reference(resource.get(element))
     return target if target and not target.startswith("#") else None
+
+
+def _in_one_line(name: str) -> str:
+    words = " ".join(name.split())
+    return words if len(words) <= LONGEST_TITLE else f"{words[: LONGEST_TITLE - 1].rstrip()}…"
 
 
 def _name_of_code(resource: dict) -> str | None:

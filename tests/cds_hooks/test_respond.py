@@ -242,6 +242,21 @@ def test_a_code_that_cannot_be_looked_up_is_never_called_free_of_authorization(c
     assert (given["covered"], given["pa-needed"], given["info-needed"]) == ("conditional", "conditional", info)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Oxygen <2 L/min, *at rest*", r"Oxygen \<2 L/min, \*at rest\*"),
+        ("[here](https://else.example)", r"\[here\](https://else.example)"),
+        ("Oxygen\n\n# at home", r"Oxygen \# at home"),
+        ("Oxygen " * 500, "Oxygen " * 14 + "O…"),
+    ],
+)
+def test_what_a_clinic_calls_its_order_is_words_of_one_line_and_no_markup(text, shown):
+    body = a_hook(order=an_order(codeCodeableConcept={"coding": [OXYGEN.to_fhir()], "text": text}))
+    body["context"]["draftOrders"]["entry"].append({"resource": an_order(id="other", codeCodeableConcept={})})
+    assert answered(body).cards[0]["detail"].startswith(f"Concerns: {shown}.\n\n")
+
+
 @BOTH
 @pytest.mark.requirement("crd-2.2.1@dev-24")
 def test_an_order_that_has_but_a_code_is_called_by_its_policy_s_title(version):
