@@ -20,7 +20,7 @@ from cds_hooks.performer import provider_of, role_searches
 from cds_hooks.prefetch_facts import key
 from cds_hooks.request import HookRequest
 from fhir_r4.days import day_in
-from fhir_r4.resource import Coding, as_dict, codings, dicts, kind, local_reference, reference
+from fhir_r4.resource import Coding, as_dict, codings, contained, dicts, kind, local_reference, reference
 from fhir_r4.systems import PLACE_OF_SERVICE
 from rules.book import PolicyBook
 from rules.evidence import Asked, Evidence
@@ -100,7 +100,8 @@ def _people(order: Order, policy: Policy, known: Known) -> Iterator[str]:
 
 def _reasons(order: Order, policy: Policy, known: Known) -> Iterator[str]:
     """Yield the Conditions for which it is ordered, where a fact is about the diagnoses."""
-    named = (known.local(target) for one in dicts(order.resource.get("reasonReference")) if (target := reference(one)))
+    every = [one for each in order.wanted for one in dicts(each.get("reasonReference"))]
+    named = (known.local(target) for one in every if (target := reference(one)))
     targets = [one for one in named if one and one.startswith("Condition/") and known.find(one) is None]
     whence = (one for fact in policy.facts for one in fact.whence)
     if targets and any(one.place is Place.ORDER and one.what == "diagnoses" for one in whence):
@@ -124,7 +125,7 @@ def evidence(
         service=service,
         code=matched.code,
         records=there.records,
-        order=order.resource,
+        order=order.wanted[0],
         asked=_asked(order, known),
         coverage=insured.coverage,
         patient=known.find(f"Patient/{patient_id}"),
@@ -148,7 +149,7 @@ def unread(matched: Matched, known: Known, request: HookRequest) -> frozenset[st
 
 def records(orders: Iterable[Order], patient: str, known: Known) -> Iterator[dict]:
     """Yield what the EHR has of this patient; what is only now being ordered is no record."""
-    ordered = {one.reference for one in orders}
+    ordered = {local_reference(each) for one in orders for each in one.wanted}
     for one in known.all():
         kept = kind(one) in CODED and one.get("status") != "draft" and local_reference(one) not in ordered
         if kept and _is_about(one, patient, known):
@@ -161,16 +162,20 @@ def _is_about(resource: dict, patient: str, known: Known) -> bool:
 
 
 def _asked(order: Order, known: Known) -> Asked:
-    resource = order.resource
-    reasons = [one for concept in dicts(resource.get("reasonCode")) for one in codings(concept)]
-    for one in dicts(resource.get("reasonReference")):
-        reasons += codings((known.find(reference(one) or "") or {}).get("code"))
-    places = [one for concept in dicts(resource.get("locationCode")) for one in codings(concept)]
+    places = [one for each in order.wanted for concept in dicts(each.get("locationCode")) for one in codings(concept)]
     return Asked(
-        quantity=_quantity(resource),
+        quantity=next((found for one in order.wanted if (found := _quantity(one)) is not None), None),
         place_of_service=next((one.code for one in places if one.system == PLACE_OF_SERVICE), None),
-        diagnoses=tuple(reasons),
+        diagnoses=tuple([one for each in order.wanted for one in _diagnoses(each, known)]),
     )
+
+
+def _diagnoses(resource: dict, known: Known) -> Iterator[Coding]:
+    for concept in dicts(resource.get("reasonCode")):
+        yield from codings(concept)
+    for target in filter(None, map(reference, dicts(resource.get("reasonReference")))):
+        condition = contained(resource, target) if target.startswith("#") else known.find(target) or {}
+        yield from codings(condition.get("code"))
 
 
 def _quantity(resource: dict) -> Decimal | None:

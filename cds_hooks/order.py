@@ -87,6 +87,7 @@ class Order:
         based_on: the orders that it stands on.
         patient: the reference to whom it is for, if named.
         coded_by: references to what else holds codes of it: a Device, a Medication, the order behind an appointment.
+        behind: the orders behind an appointment or encounter, as far as they are known.
     """
 
     resource: dict
@@ -100,6 +101,12 @@ class Order:
     requester: str | None = None
     patient: str | None = None
     coded_by: tuple[str, ...] = ()
+    behind: tuple[dict, ...] = ()
+
+    @property
+    def wanted(self) -> tuple[dict, ...]:
+        """Return what says what is to be done: the orders behind it, then the resource itself."""
+        return (*self.behind, self.resource)
 
     def day(self, zone: tzinfo) -> date | None:
         """Return the service date, else the day it was written; None where it says neither."""
@@ -117,7 +124,8 @@ class Order:
 def read_order(resource: dict, find: Find, performer: str | None = None, *, local: Local = local_part) -> Order:
     """Read one resource; ``performer`` is known better where it is dispatched."""
     bases = basis(resource) if kind(resource) not in ORDERS else ()
-    both = (resource, *(found for target in bases if (found := find(target))))
+    behind = tuple(found for target in bases if (found := find(target)))
+    both = (resource, *behind)
     every = [concept for one in both for concept in _concepts(one, find)]
     coded = [codings(concept) for concept in every]
     named = (text_of(concept.get("text")) or _display(of_one) for concept, of_one in zip(every, coded, strict=True))
@@ -132,8 +140,9 @@ def read_order(resource: dict, find: Find, performer: str | None = None, *, loca
         insurances=tuple(dict.fromkeys(local(target) or target for target in _targets(resource, _INSURANCES))),
         based_on=tuple(local(target) or target for target in basis(resource)),
         requester=next((who for one in both for who in _people(one, _REQUESTERS, local)), None),
-        patient=next((local(target) for target in _targets(resource, _PATIENTS)), None),
+        patient=next((local(target) for one in both for target in _targets(one, _PATIENTS)), None),
         coded_by=tuple(filter(None, (*bases, *map(coded_by, both)))),
+        behind=behind,
     )
 
 

@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from cds_hooks.evidence import Matched, evidence
 from cds_hooks.gather import gather
 from cds_hooks.request import read_request
 from cds_hooks.respond import respond
@@ -12,12 +13,26 @@ from cds_hooks.services import SERVICES
 from cds_hooks.weigh import Scene
 from fhir_r4.generations import Generation
 from fhir_r4.resource import extension, value_of
-from fhir_r4.systems import COVERAGE_INFORMATION, NPI
+from fhir_r4.systems import COVERAGE_INFORMATION, ICD_10_CM, NPI, PLACE_OF_SERVICE
 from rules.book import PolicyBook
 from rules.directory import GoldCard
 from rules.lists import read_lists
 from rules.load import load_policy
-from tests.given import AMY, CLINIC, NOW, FakeDirectory, FakeEhr, a_hook, a_record, an_order, hook_knowledge
+from tests.given import (
+    AMY,
+    CLINIC,
+    NOW,
+    OXYGEN,
+    TODAY,
+    FakeDirectory,
+    FakeEhr,
+    a_hook,
+    a_hook_of,
+    a_record,
+    an_appointment,
+    an_order,
+    hook_knowledge,
+)
 from tests.given_policy import BY_RECORD, TEXT, saturation
 from tests.hook_answer import assert_answer
 
@@ -83,6 +98,42 @@ def test_a_gold_card_needs_no_authorization():
     said, ehr = called(providers=(trusted,))
     assert said["pa-needed"] == "no-auth"
     assert requester in ehr.asked
+
+
+def asked(body, *records):
+    """Return what the policies learn of the order of a call itself."""
+    held = a_record()
+    for record in records:
+        held.put(record)
+    request = read_request(body, SERVICES[f"{body['hook']}-crd"], Generation.V2_0)
+    known = gather(request, FakeEhr(held), FakeDirectory(), KNOWLEDGE, NOW)
+    matched = Matched(next(iter(BY_RECORD)), OXYGEN)
+    return evidence(known.orders[0], known.insured[0], matched, known, (), "amy-baxter", TODAY)
+
+
+@pytest.mark.parametrize("target", ["#why", "Condition/why"])
+def test_a_diagnosis_is_read_where_the_order_points_to(target):
+    why = {"resourceType": "Condition", "id": "why", "code": {"coding": [{"system": ICD_10_CM, "code": "J44.9"}]}}
+    held = {"contained": [why]} if target == "#why" else {}
+    order = an_order(reasonCode=[], reasonReference=[{"reference": target}], **held)
+    found = asked(a_hook(order=order), why)
+    assert [one.code for one in found.asked.diagnoses] == ["J44.9"]
+
+
+def test_what_is_asked_of_an_appointment_is_told_by_the_order_behind_it():
+    """CRD 2.0.1 annotates the appointment; why, where and how much stand in what it is for."""
+    why, where = {"system": ICD_10_CM, "code": "J44.9"}, {"system": PLACE_OF_SERVICE, "code": "11"}
+    order = {
+        "resourceType": "ServiceRequest", "id": "therapy", "status": "active", "intent": "order",
+        "code": {"coding": [OXYGEN.to_fhir()]}, "subject": {"reference": "Patient/amy-baxter"},
+        "reasonCode": [{"coding": [why]}], "locationCode": [{"coding": [where]}], "quantityQuantity": {"value": 12},
+    }  # fmt: skip
+    booked = an_appointment(basedOn=[{"reference": "ServiceRequest/therapy"}], serviceType=[])
+    found = asked(a_hook_of("appointment-book", about=booked), order)
+    assert (found.asked.quantity, found.asked.place_of_service) == (12, "11")
+    assert [one.code for one in found.asked.diagnoses] == ["J44.9"]
+    assert found.order["id"] == "therapy"
+    assert "therapy" not in [one["id"] for one in found.records]
 
 
 def test_what_is_only_being_ordered_is_no_record():

@@ -136,15 +136,24 @@ def test_dispatched_orders_that_nobody_gives_are_412():
 
 @pytest.mark.requirement("crd-2.0.1@184", "crd-2.2.1@hook-26", "crd-2.0.1@272")
 def test_an_appointment_for_an_order_annotates_the_order_in_2_2_and_the_appointment_in_2_0():
-    booked = an_appointment(basedOn=[{"reference": "ServiceRequest/lumbar-mri"}], serviceType=[{"text": "imaging"}])
+    booked = an_appointment(
+        basedOn=[{"reference": "ServiceRequest/lumbar-mri-baxter"}], serviceType=[{"text": "imaging"}]
+    )
     ehr = FakeEhr()
     assert about(answer(a_hook_of("appointment-book", about=booked, version="2.2"), ehr)) == [
-        "ServiceRequest/lumbar-mri"
+        "ServiceRequest/lumbar-mri-baxter"
     ]
-    assert ehr.asked == ["ServiceRequest/lumbar-mri"]
+    assert ehr.asked == ["ServiceRequest/lumbar-mri-baxter"]
     given = answer(a_hook_of("appointment-book", about=booked, version="2.0"))
     assert about(given) == ["Appointment/set-up"]
     assert said(given)["billingCode"]["code"] == "72148"
+
+
+def test_an_appointment_for_somebody_else_s_order_is_not_answered_for_this_patient():
+    booked = an_appointment(basedOn=[{"reference": "ServiceRequest/lumbar-mri"}], serviceType=[])
+    given = said(answer(a_hook_of("appointment-book", about=booked, version="2.0")))
+    assert (given["covered"], given["info-needed"]) == ("conditional", "OTH")
+    assert "another patient" in given["reason"]["text"]
 
 
 def test_an_appointment_for_a_device_names_it_by_the_alternate_reference():
