@@ -132,6 +132,9 @@ class Config:
     outbound_timeout_seconds: float = 3.0
     """How long to wait for another system to connect, and for each piece of its answer."""
 
+    dtr_timeout_seconds: float = 10.0
+    """How long the DTR app waits for an EHR or a payer to connect, and for each piece of the answer: a person waits."""
+
     outbound_limit_bytes: int = 5_000_000
     """Largest answer that is read from another system."""
 

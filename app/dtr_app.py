@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flask import Flask
 
+from app.clients.outbound import Door
 from app.config import BadSettings
 from app.current import service_of
 from app.dtr.credentials import Credentials
@@ -39,7 +40,11 @@ def init_app(app: Flask) -> None:
         raise BadSettings(said) from None
     made = SmartApp(
         registered=registered,
-        door=service.door,
+        door=Door(
+            allow_loopback_http=service.config.allow_loopback_http,
+            timeout_seconds=service.config.dtr_timeout_seconds,
+            limit_bytes=service.config.outbound_limit_bytes,
+        ),
         credentials=credentials,
         desks=Desks(StoredDesks(service.database), service.now),
         base_url=service.config.base_url,
