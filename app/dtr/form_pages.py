@@ -1,5 +1,6 @@
 """Which pages has a form that is open: drawn, kept as one types, saved, sent, and answered?"""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
@@ -132,7 +133,7 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
         again = {words for one in asked for words in one.words}  # said with what is asked, and not twice
         said = [words for words in answer.said if words not in again] if answer else []
         page = render_template("dtr/result.html", desk=desk, answer=answer, asked=asked, said=said)
-        return page if answer else (page, 200, {"Refresh": "2"})
+        return page if answer else (page, 200, looks_again(desk, sitting.app.now()))
 
     @made.post(f"{DESK}/asked")
     def asked() -> AnyResponse:
@@ -153,6 +154,14 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
     def close() -> AnyResponse:
         sitting.app.desks.clear(browser.key())
         return sitting.browser.without_key(redirect(url_for("dtr.welcome"), 303))
+
+
+def looks_again(desk: Desk, now: datetime) -> dict[str, str]:
+    """Return when the page looks for the answer again: soon, then seldom, and not for a window that was left open."""
+    waited = now - datetime.fromisoformat(desk.completed_at or now.isoformat())
+    if waited > timedelta(hours=1):
+        return {}
+    return {"Refresh": "2" if waited < timedelta(minutes=1) else "20"}
 
 
 def _sent() -> dict:

@@ -1,9 +1,12 @@
 """A payer asks for more by a Task: read, opened with its context, answered and done; every answer is shown in words."""
 
 import shutil
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
+from app.dtr.form_pages import looks_again
 from app.dtr.tasks import about_claim, done, read_task
 from app.sandbox.smart import Context
 from fhir_r4.resource import local_reference
@@ -179,6 +182,14 @@ def test_every_answer_of_the_payer_is_shown_in_words(browser, answer, words):
     assert "The form is in the EHR" in browser.get("result").text
     browser.town.sandbox.extensions["ehr"].records.put(answer)
     assert words in browser.get("result").text
+
+
+@pytest.mark.parametrize(
+    ("waited", "again"), [(5, {"Refresh": "2"}), (120, {"Refresh": "20"}), (3601, {})], ids=["soon", "seldom", "never"]
+)
+def test_the_page_that_waits_looks_for_the_answer_soon_then_seldom_and_not_in_a_window_left_open(waited, again):
+    sent = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    assert looks_again(SimpleNamespace(completed_at=sent.isoformat()), sent + timedelta(seconds=waited)) == again
 
 
 def test_what_is_asked_is_said_once_and_a_task_that_asks_nothing_is_not_shown(browser):
