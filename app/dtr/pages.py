@@ -14,11 +14,11 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.dtr import browser
 from app.dtr.browser import DESK, Browser, Forged, place_of
 from app.dtr.context import Choice
-from app.dtr.form_pages import form_pages, last_pages
+from app.dtr.form_pages import as_json, form_pages, last_pages
 from app.dtr.response_page import response_page
 from app.dtr.sitting import Sitting
 from app.dtr.smart_app import SmartApp
-from app.dtr.stopped import NothingNeeded, Stopped
+from app.dtr.stopped import AlreadySent, NothingNeeded, Stopped
 from app.dtr.supported import SUPPORTED
 from fhir_r4.wire import write_json
 from rules.ports import EhrUnavailable
@@ -40,6 +40,7 @@ def pages(app: SmartApp) -> Blueprint:
     made.context_processor(lambda: {"csrf_token": browser.token, "most_bytes": FILES_BYTES})
     made.register_error_handler(Stopped, _stopped)
     made.register_error_handler(NothingNeeded, _nothing_needed)
+    made.register_error_handler(AlreadySent, _already_sent)
     made.register_error_handler(EhrUnavailable, _ehr_away)
     made.register_error_handler(Forged, _forged)
     made.register_error_handler(RequestEntityTooLarge, _too_large)
@@ -149,6 +150,10 @@ def _nothing_needed(needed: NothingNeeded) -> tuple[Any, int]:
     if request.is_json:
         return _stopped(needed)
     return render_template("dtr/nothing.html", words=str(needed)), 200
+
+
+def _already_sent(_: AlreadySent) -> Response:
+    return as_json({"next": url_for("dtr.result")})
 
 
 def _ehr_away(_: EhrUnavailable) -> tuple[Any, int]:

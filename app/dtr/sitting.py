@@ -9,7 +9,7 @@ from app.dtr.kit import Kit
 from app.dtr.sessions import KIT
 from app.dtr.smart import Launched, Started
 from app.dtr.smart_app import SmartApp
-from app.dtr.stopped import Stopped
+from app.dtr.stopped import AlreadySent, Stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,11 @@ class Sitting:
         return Kit.from_json(held)
 
     def answered(self, sent: dict) -> Desk:
-        """Take what stands on the page to the desk, with all that follows from it."""
-        desk = self.desk().answered(sent)
+        """Take what stands on the page to the desk, with all that follows from it; AlreadySent."""
+        desk = self.desk()
+        if desk.completed_at:
+            raise AlreadySent
+        desk = desk.answered(sent)
         return self.keep(self.app.forms.followed(desk, self.kit()) if desk.is_live else desk)
 
     def _held(self) -> dict:

@@ -54,6 +54,18 @@ def test_a_form_that_was_saved_before_is_updated_when_it_is_completed(visitor, s
     assert (one["status"], one["item"][0]["answer"][0]["valueString"]) == ("completed", "so")
 
 
+@pytest.mark.parametrize("action", ["draft", "save", "complete"])
+def test_a_form_that_was_sent_from_another_window_stays_as_it_was_sent(visitor, stranger, action):
+    """Saving it once more from a window that still shows it made it a form in progress again."""
+    it = Opened(visitor, stranger, a_form(item("1")))
+    completes(it, **{"1": {"valueString": "so"}})
+    sent = kept(visitor)
+    late = {"item": [{"linkId": "1", "answer": [{"valueString": "otherwise"}]}], "attested": True}
+    assert visitor.post(action, late, it.page).json()["next"].endswith("/result")
+    assert kept(visitor) == sent
+    assert visitor.get("form.json").json()["response"]["status"] == "completed"
+
+
 @pytest.mark.requirement("dtr-2.0.1@209")
 def test_whoever_fills_in_or_changes_an_answer_is_its_author(visitor, stranger):
     it = Opened(visitor, stranger, a_clinical_form(item("1", initial=cql("Words")), item("2")), [

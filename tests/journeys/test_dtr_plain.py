@@ -1,6 +1,7 @@
 """A form of every kind of question, filled in a browser without LHC-Forms: by keyboard, on a narrow screen, by ear."""
 
 import shutil
+import time
 
 import pytest
 
@@ -217,6 +218,30 @@ def test_a_choice_that_is_longer_than_its_field_is_read_whole_below_it(town, pay
         below.wait_for(state="visible")
         assert below.inner_text() == field.input_value()
         assert below.inner_text().endswith("said 7")
+
+
+def test_who_presses_send_twice_sends_once_and_sees_at_once_that_it_is_under_way(town, payer):
+    payer.packages = [(a_form({"linkId": "1", "type": "string", "text": "Why?", "required": True}), None, [])]
+    taken = town.ehr_server.app
+
+    def slow(environ, start):
+        if environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"].endswith("/QuestionnaireResponse"):
+            time.sleep(4)  # longer than a hook would wait
+        return taken(environ, start)
+
+    town.ehr_server.app = slow
+    with a_browser() as context:
+        page = opened_form(context, town)
+        page.get_by_label("Why?").fill("Because")
+        page.get_by_label("I have checked the answers").check()
+        send = page.get_by_role("button", name="Send", exact=True)
+        send.click()
+        page.get_by_role("status").get_by_text("Sending…").wait_for()
+        send.click()
+        page.wait_for_url("**/result")
+    town.ehr_server.app = taken
+    writes = [call for call in town.calls if call[0] in {"POST", "PUT"}]
+    assert [(call[0], call[1]) for call in writes] == [("POST", "QuestionnaireResponse")]
 
 
 FILES = a_form(

@@ -9,6 +9,7 @@
   let state = null;
   let waiting = null;
   let busy = Promise.resolve();
+  let isActing = false;
 
   async function call(url, body) {
     const reply = await fetch(url, body === undefined ? {} : {
@@ -72,14 +73,26 @@
     clearTimeout(waiting);
     busy = busy.then(async () => {
       const values = renderer.values();
-      if (!values) { problem("An answer is not what its question asks for. Correct it: until then nothing more is kept or sent."); return; }
+      if (!values) { problem("An answer is not what its question asks for. Correct it: until then nothing more is kept or sent."); return false; }
       const { ok, status, answer } = await call(url, { ...values, ...more });
-      if (answer.next) { location.assign(answer.next); return; }
+      if (answer.next) { location.assign(answer.next); return true; }
       if (answer.new) await redrawn(answer);
       if (answer.marks) show(answer);
       problem(ok ? "" : answer.error || (status === 422 ? "Something is still missing." : "The app does not answer. Try again."));
+      return false;
     }).catch(() => problem("The app does not answer. What you entered is still on this page; try again."));
     return busy;
+  }
+
+  // What was pressed is said at once, and pressing again meanwhile does nothing.
+  async function act(words, url, more) {
+    if (isActing) return;
+    isActing = true;
+    byId("saved").textContent = words;
+    const isLeaving = await send(url, more);
+    if (isLeaving) return;
+    isActing = false;
+    if (byId("saved").textContent === words) byId("saved").textContent = "";
   }
 
   function changed(soon) {
@@ -105,9 +118,9 @@
     box.dataset.ready = "yes";
   }
 
-  byId("save").addEventListener("click", () => send(box.dataset.save));
-  byId("complete").addEventListener("click", () => send(box.dataset.complete, { attested: byId("attested").checked }));
-  if (byId("next")) byId("next").addEventListener("click", () => send(box.dataset.next));
+  byId("save").addEventListener("click", () => act("Saving…", box.dataset.save));
+  byId("complete").addEventListener("click", () => act("Sending…", box.dataset.complete, { attested: byId("attested").checked }));
+  if (byId("next")) byId("next").addEventListener("click", () => act("Asking the payer…", box.dataset.next));
   byId("attested").addEventListener("change", () => state && show(state));
   open().then(() => renderer.listen(changed, remark)).catch(() => problem("The form cannot be shown. The payer's form authors should know."));
 })();
