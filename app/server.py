@@ -15,6 +15,7 @@ from gunicorn.app.base import BaseApplication
 from app.config import Config
 from app.jobs import standing
 from app.jobs.runner import ThreadRunner
+from app.patience import Worker
 from app.wiring import Service, build
 
 DRAIN_SECONDS = 30
@@ -38,7 +39,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": self._address,
             "workers": self._config.workers,
             "threads": self._config.threads,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "graceful_timeout": DRAIN_SECONDS,
             "timeout": 60,
             "keepalive": 5,

@@ -1,0 +1,169 @@
+"""Who dawdles is let go, and keeps nobody else waiting."""
+
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, suppress
+from http.client import HTTPConnection
+
+import pytest
+from flask import Flask, request
+from gunicorn.app.base import BaseApplication
+
+from app import patience
+from app.patience import Gone, Timed, Worker
+from tests.app.fixtures import ROOT
+from tests.journeys.servers import free_port
+
+
+@pytest.fixture
+def pair():
+    ours, theirs = socket.socketpair()
+    yield Timed(ours), theirs
+    ours.close()
+    theirs.close()
+
+
+def test_what_comes_in_time_is_read(pair):
+    ours, theirs = pair
+    ours.begin(1)
+    theirs.sendall(b"abc")
+    assert ours.recv(8) == b"abc"
+    assert not ours.is_over
+
+
+def test_who_sends_nothing_is_gone_when_the_time_is_over_and_does_not_come_back(pair):
+    """What comes late would be taken for a request of its own."""
+    ours, theirs = pair
+    ours.begin(0.05)
+    with pytest.raises(Gone):
+        ours.recv(8)
+    theirs.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    ours.begin(1)
+    with pytest.raises(Gone):
+        ours.recv(8)
+    assert ours.is_over
+
+
+def test_who_sends_a_byte_now_and_then_is_gone_as_well(pair):
+    ours, theirs = pair
+    theirs.sendall(b"a" * 100)
+
+    def slowly():
+        for _ in range(100):
+            ours.recv(1)
+            time.sleep(0.01)
+
+    ours.begin(0.1)
+    with pytest.raises(Gone):
+        slowly()
+
+
+def test_who_sends_much_has_longer(pair, monkeypatch):
+    monkeypatch.setattr(patience, "RATE", 10)
+    ours, theirs = pair
+    ours.begin(0.05)
+    theirs.sendall(b"a" * 100)  # ten seconds more
+    ours.recv(100)
+    time.sleep(0.1)
+    theirs.sendall(b"b")
+    assert ours.recv(1) == b"b"
+
+
+def test_who_does_not_take_the_answer_is_gone(pair, monkeypatch):
+    monkeypatch.setattr(patience, "TAKING", 0.05)
+    ours, _ = pair
+    with pytest.raises(Gone):
+        ours.sendall(b"a" * 10_000_000)
+    assert ours.is_over
+
+
+class _Served(BaseApplication):
+    """One process with two threads and little patience; it tells how long a body was."""
+
+    def __init__(self, port):
+        self._port = port
+        super().__init__()
+
+    def load_config(self):
+        for name, value in {"bind": f"127.0.0.1:{self._port}", "threads": 2, "worker_class": Worker}.items():
+            self.cfg.set(name, value)
+
+    def load(self):
+        app = Flask("patient")
+        app.add_url_rule("/", view_func=lambda: str(len(request.get_data())), methods=["GET", "POST"])
+        return app
+
+
+@pytest.fixture
+def address():
+    port = free_port()
+    server = subprocess.Popen([sys.executable, "-m", __name__, str(port)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            break
+        time.sleep(0.05)
+    yield "127.0.0.1", port
+    server.terminate()
+    server.wait(10)
+
+
+def ask(connection, head="GET / HTTP/1.1", more="", body=b""):
+    connection.sendall(f"{head}\r\nHost: x\r\n{more}\r\n".encode() + body)
+
+
+def answer(connection):
+    connection.settimeout(10)
+    with suppress(ConnectionResetError):
+        return connection.recv(65_536)
+    return b""
+
+
+BEGUN = {
+    "nothing": b"",
+    "a head": b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+    "a body": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\na",
+    "chunks": b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
+    "no closing": b"GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("begun", BEGUN.values(), ids=BEGUN)
+def test_those_who_dawdle_keep_nobody_out(address, begun):
+    """Ten of them, where two threads serve; each is a fifth of a second to the server, or less."""
+    with ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(socket.create_connection(address)).sendall(begun)
+        other = stack.enter_context(socket.create_connection(address))
+        ask(other)
+        assert answer(other).startswith(b"HTTP/1.1 200")
+
+
+def test_what_comes_after_the_time_is_no_request_of_its_own(address):
+    """Behind a proxy it would be one in somebody else's name."""
+    with socket.create_connection(address) as connection:
+        ask(connection, "POST / HTTP/1.1", "Content-Length: 1000\r\n")
+        received = answer(connection)
+        with suppress(OSError):
+            ask(connection)
+        while more := answer(connection):
+            received += more
+        assert received.startswith(b"HTTP/1.1 400")
+        assert received.count(b"HTTP/1.1") == 1
+
+
+def test_a_connection_stays_open_for_further_requests(address):
+    connection = HTTPConnection(*address)
+    connection.connect()
+    first = connection.sock
+    for size in (0, 10, 2_000_000):
+        connection.request("POST", "/", b"a" * size)
+        assert connection.getresponse().read() == str(size).encode()
+        assert connection.sock is first
+
+
+if __name__ == "__main__":
+    patience.SENDING, patience.LINGERING = 0.4, 0.1
+    _Served(sys.argv[1]).run()
