@@ -29,6 +29,7 @@ from fhir_r4.coverage_information import (
 from fhir_r4.generations import Generation
 from fhir_r4.resource import Coding, local_reference
 from fhir_r4.systems import BILLING, canonical_system
+from rules.codes import can_be_billed
 from rules.assertion import CoverageAssertion
 from rules.directory import Member, Plan
 from rules.evaluate import Outcome
@@ -195,7 +196,7 @@ def _code_of(order: Order) -> Coding:
 
 
 def _billed(order: Order) -> tuple[Coding, ...]:
-    return tuple(one for one in order.codes if canonical_system(one.system) in BILLING)
+    return tuple(filter(can_be_billed, order.codes))
 
 
 def _without_policy(order: Order, plan: Plan | None, scene: Scene) -> _Said:

@@ -10,7 +10,6 @@ from datetime import date, datetime
 from functools import cached_property
 
 from fhir_r4.resource import Coding
-from fhir_r4.systems import BILLING, canonical_system
 from prior_auth.authorization import Authorization, Item
 from prior_auth.decision import Basis, Decision, ReviewAction, Service
 from prior_auth.evidence import evidence_of, part_of, unweighed, within
@@ -22,6 +21,7 @@ from prior_auth.review import reason_codes
 from questionnaires.catalog import Catalog
 from rules.assertion import CoverageAssertion
 from rules.book import PolicyBook
+from rules.codes import can_be_billed
 from rules.decisions import Then
 from rules.evaluate import Outcome
 from rules.periods import Span
@@ -121,7 +121,7 @@ def _by_default(item: RequestedItem, weighing: Weighing) -> Decision:
     """Say what the plan says of a service that no policy has: a person looks, or nothing needs to be asked."""
     plan = weighing.known.payer.plan(weighing.known.member.plan)
     by, book = f"plan {weighing.known.member.plan}", weighing.knowledge.book
-    billed = bool(item.codes) and all(canonical_system(one.system) in BILLING for one in item.codes)
+    billed = bool(item.codes) and all(map(can_be_billed, item.codes))
     known = book.knows(item.codes, weighing.known.payer.enrolment(weighing.known.member.plan))
     unseen = (*item.doubts, *unweighed(item, None))
     if plan and plan.otherwise == "no-auth" and billed and not unseen and not known:

@@ -12,7 +12,7 @@ from datetime import date
 from itertools import product
 
 from fhir_r4.resource import Coding
-from fhir_r4.systems import CPT, HCPCS, ICD_10_CM, ICD_10_PCS, LOINC, NDC, RXNORM, SNOMED, code_key
+from fhir_r4.systems import BILLING, CPT, HCPCS, ICD_10_CM, ICD_10_PCS, LOINC, NDC, RXNORM, SNOMED, code_key
 
 SYSTEMS = {
     "HCPCS": HCPCS,
@@ -41,6 +41,18 @@ _LETTERS_AND_DIGITS = re.compile(r"[0-9A-Z.]+")
 
 Key = tuple[str, str, int | None]
 """System, how the code begins, and how long it is; any length where None."""
+
+
+def can_be_billed(coding: Coding) -> bool:
+    """Tell whether a service is asked for by this code: one of HCPCS or CPT that looks like a whole one.
+
+    What does not, such as a code with its modifier, is in no policy, and must not be taken for a service without one.
+
+    >>> can_be_billed(Coding(CPT, "72148")), can_be_billed(Coding(CPT, "72148-26")), can_be_billed(Coding(SNOMED, "1"))
+    (True, False, False)
+    """
+    system, code = code_key(coding.system, coding.code)
+    return system in BILLING and _SHAPES[system][0].fullmatch(code) is not None
 
 
 @dataclass(frozen=True, slots=True)

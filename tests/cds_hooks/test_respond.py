@@ -234,6 +234,7 @@ def test_coverage_information_is_never_a_card():
         {"text": "oxygen"},
         {"coding": [{"system": "http://snomed.info/sct", "code": "426854004"}]},
         {"coding": [{"system": "urn:oid:1.2.3", "code": "E0424"}]},
+        {"coding": [{"system": OXYGEN.system, "code": "E0424-RR"}]},
     ],
 )
 @pytest.mark.parametrize(("version", "info"), [("2.0", "OTH"), ("2.2", "detail-code")])
