@@ -82,8 +82,7 @@ def _wanted(request: HookRequest, known: Known, resources: list[dict], coverages
         yield from (target for target in payors(coverage) if known.find(target) is None)
     yield from dispatched_to(request, known)
     if not request.service.ordering and (request.hook == "order-dispatch" or not known.none("encounter")):
-        found = {local_reference(one) for one in resources}
-        yield from (target for target in _named(request) if target not in found)
+        yield from (target for target in _named(request) if known.find(target) is None)
     for one in resources:
         behind = basis(one) if kind(one) not in ORDERS else ()
         needed = (*behind, *filter(None, (coded_by(held) for held in (one, *_found(known, behind)))))

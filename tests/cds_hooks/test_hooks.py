@@ -22,6 +22,7 @@ from tests.given import (
     a_hook_of,
     a_record,
     an_appointment,
+    an_encounter,
     an_order,
     hook_knowledge,
 )
@@ -170,6 +171,12 @@ def test_an_encounter_that_nobody_gives_leaves_nothing_to_annotate():
     assert answer(body, FakeEhr(down=True))["systemActions"] == []
     body["prefetch"]["encounter"] = None
     ehr = FakeEhr()
+    assert answer(body, ehr)["systemActions"] == []
+    assert ehr.asked == []
+
+
+def test_an_encounter_that_was_sent_and_is_over_is_not_read_again():
+    body, ehr = a_hook_of("encounter-start", about=an_encounter(status="cancelled")), FakeEhr()
     assert answer(body, ehr)["systemActions"] == []
     assert ehr.asked == []
 
