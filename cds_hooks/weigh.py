@@ -28,9 +28,8 @@ from fhir_r4.coverage_information import (
 )
 from fhir_r4.generations import Generation
 from fhir_r4.resource import Coding, local_reference
-from fhir_r4.systems import BILLING, canonical_system
-from rules.codes import can_be_billed
 from rules.assertion import CoverageAssertion
+from rules.codes import can_be_billed
 from rules.directory import Member, Plan
 from rules.evaluate import Outcome
 from rules.order_time import at_order_time, hangs_on
@@ -205,7 +204,7 @@ def _without_policy(order: Order, plan: Plan | None, scene: Scene) -> _Said:
         why = "What the order is for could not be read from the record; a code in the order itself would do."
         return {"covered": INDETERMINATE, "reasons": (Reason(why, "technical"),)}
     if not (billed := _billed(order)):
-        reason = Reason("The plan could not look up the order's code; name a HCPCS or CPT code.", "detail-code")
+        reason = Reason("The plan could not look up what this is for; name a HCPCS or CPT code.", "detail-code")
         return {
             "covered": CONDITIONAL,
             "pa_needed": CONDITIONAL,
