@@ -174,7 +174,7 @@ def _said(
     if missing := _not_a_member(insured, day):
         return missing
     if told is None:
-        return _without_policy(order, plan, scene)
+        return _without_policy(order, insured, plan, scene)
     return _by_policy(told, _number_on_file(order, insured.member, code, day, scene), scene)
 
 
@@ -198,7 +198,7 @@ def _billed(order: Order) -> tuple[Coding, ...]:
     return tuple(filter(can_be_billed, order.codes))
 
 
-def _without_policy(order: Order, plan: Plan | None, scene: Scene) -> _Said:
+def _without_policy(order: Order, insured: Insured, plan: Plan | None, scene: Scene) -> _Said:
     """Say what the plan says by default, if any of the codes is one that could have had a policy."""
     if not order.codes and _is_coded_elsewhere(order, scene):
         why = "What the order is for could not be read from the record; a code in the order itself would do."
@@ -211,12 +211,11 @@ def _without_policy(order: Order, plan: Plan | None, scene: Scene) -> _Said:
             "info_needed": ("detail-code",),
             "reasons": (reason,),
         }
-    return {
-        "covered": "covered",
-        "pa_needed": plan.otherwise if plan else None,
-        "billing_codes": billed,
-        "reasons": (Reason("The plan has no policy of its own for this code."),),
-    }
+    said: _Said = {"covered": "covered", "pa_needed": plan.otherwise if plan else None, "billing_codes": billed}
+    if plan and insured.payer and scene.knowledge.book.knows(order.codes, insured.payer.enrolment(plan.id)):
+        why = "The plan's policy for this code is of other days; a person looks at the request."
+        return {**said, "pa_needed": "auth-needed", "reasons": (Reason(why),)}
+    return {**said, "reasons": (Reason("The plan has no policy of its own for this code."),)}
 
 
 def _is_coded_elsewhere(order: Order, scene: Scene) -> bool:

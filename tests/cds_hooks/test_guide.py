@@ -180,6 +180,17 @@ def test_a_what_if_gets_no_number_and_none_is_made_for_anybody():
 
 
 @BOTH
+def test_a_code_whose_policy_is_of_other_days_is_not_called_free_of_authorization(version):
+    """$submit has a person look at it, whatever the plan says of codes without a policy."""
+    early = FakeDirectory(members=[replace(AMY, covered_from=date(2025, 1, 1))])
+    order = an_order(authoredOn="2025-06-01")
+    order.pop("occurrencePeriod", None)
+    (said,) = repetitions(answer(a_hook_of("order-sign", about=order, version=version), directory=early))
+    assert (said["covered"], said["pa-needed"]) == ("covered", "auth-needed")
+    assert "other days" in said["reason"]["text"]
+
+
+@BOTH
 @pytest.mark.requirement("crd-2.2.1@conf-7", "crd-2.2.1@conf-8", "crd-2.2.1@hook-22")
 def test_the_barest_resources_are_enough(version):
     order = {

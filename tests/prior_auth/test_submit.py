@@ -153,7 +153,14 @@ def of_another(code, system=OXYGEN.system):
         (changed_item(productOrService={"text": "oxygen"}, extension=[]), "no-auth", ReviewAction.PENDED),
         (changed("DeviceRequest", authoredOn="2025-01-01"), "no-auth", ReviewAction.PENDED),
     ],
-    ids=["no policy, none needed", "with its modifier", "no policy, one needed", "a local code", "no code", "a policy of later days"],
+    ids=[
+        "no policy, none needed",
+        "with its modifier",
+        "no policy, one needed",
+        "a local code",
+        "no code",
+        "a policy of later days",
+    ],
 )
 def test_where_no_policy_matches_the_plan_s_default_decides(bundle, otherwise, action):
     known = Parties(replace(ACME, plans=(replace(PLAN, otherwise=otherwise),)), AMY)
