@@ -101,7 +101,12 @@ def _write_csv(rows: Iterable[tuple[str, dict]], fates: dict[tuple[str, str], st
     writer.writerow(COLUMNS)
     for client, told in rows:
         for line in _lines(client, engaged(told, _of_client(fates, client))):
-            writer.writerow([line.get(name, "") for name in COLUMNS])
+            writer.writerow([_cell(line.get(name, "")) for name in COLUMNS])
+
+
+def _cell(value: Any) -> Any:
+    """Return a value that a spreadsheet takes for words: an EHR chose some of them, and could write a formula."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _lines(client: str, told: dict) -> Iterator[dict]:

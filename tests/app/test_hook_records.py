@@ -274,6 +274,14 @@ def test_measures_are_written_as_ndjson_and_csv_with_what_became_of_the_cards(ho
     assert operator(house, "metrics", "--since", "2027-01-01") == ""
 
 
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("http://x")'])
+def test_what_an_ehr_calls_something_is_no_formula_in_a_spreadsheet(house, formula):
+    house.call(a_hook(version="2.2", hookInstance=formula))
+    measured(house)
+    (row,) = csv.DictReader(io.StringIO(operator(house, "metrics", "--format", "csv")))
+    assert row["hookInstance"] == f"'{formula}"
+
+
 def test_the_job_comes_again_and_there_is_one(house):
     for _ in range(2):
         standing.begin(house.service)
