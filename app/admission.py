@@ -108,13 +108,7 @@ def admit(body: dict, operation: str, generation: Generation, *, strict: bool) -
     Raises:
         InvalidRequest: with every fault; of a lenient client those against FHIR R4 itself, to which it alone is held.
     """
-    profiles = committed(generation)
-    if strict:
-        found = profiles.check_operation(body, operation, references="open", most=_MOST_VALUES)
-    else:
-        found = profiles.check(body, references="open", claimed=False, most=_MOST_VALUES)
-    if faults := _errors(found):
-        raise InvalidRequest(*faults)
+    _refuse(_departures(body, operation, generation) if strict else _against_fhir(body, generation))
 
 
 def admit_and_note(body: dict, operation: str, generation: Generation, *, strict: bool) -> tuple[Issue, ...]:
@@ -123,9 +117,9 @@ def admit_and_note(body: dict, operation: str, generation: Generation, *, strict
     Raises:
         InvalidRequest: as ``admit`` does.
     """
-    found = committed(generation).check_operation(body, operation, references="open", most=_MOST_VALUES)
+    found = _departures(body, operation, generation)
     if _errors(found):
-        admit(body, operation, generation, strict=strict)
+        _refuse(found if strict else _against_fhir(body, generation))
     return tuple(found[:MOST])
 
 
@@ -137,7 +131,19 @@ def admit_attachments(body: dict, generation: Generation, *, strict: bool) -> No
     Raises:
         InvalidRequest: with every fault.
     """
-    if faults := _errors(committed(generation).check(body, references="open", claimed=strict, most=_MOST_VALUES)):
+    _refuse(_against_fhir(body, generation, claimed=strict))
+
+
+def _departures(body: dict, operation: str, generation: Generation) -> list[Issue]:
+    return committed(generation).check_operation(body, operation, references="open", most=_MOST_VALUES)
+
+
+def _against_fhir(body: dict, generation: Generation, *, claimed: bool = False) -> list[Issue]:
+    return committed(generation).check(body, references="open", claimed=claimed, most=_MOST_VALUES)
+
+
+def _refuse(found: Iterable[Issue]) -> None:
+    if faults := _errors(found):
         raise InvalidRequest(*faults)
 
 
