@@ -7,7 +7,6 @@ service gave before. It reads nothing in the body and decides nothing. What the 
 """
 
 import hashlib
-import http.client
 import sqlite3
 import sys
 import tempfile
@@ -28,11 +27,13 @@ from joserfc.jwk import RSAKey
 
 from app.config import Config
 from app.demo.parties import end_on_sigterm, running
+from app.security.backend_services import digest
 from app.server import Server
+from app.storage.sqlite import BUSY_SECONDS, configure
 from bench.__main__ import OPERATIONS, SUBMIT, Bench, Operation, Scale, opened
 from bench.bodies import member_number
 from bench.house import CLIENT, ISSUER, stock
-from bench.load import Request, Web, run
+from bench.load import Web, answers, run
 from fhir_r4.profiles.check import OPERATIONS as PROFILES
 from fhir_r4.profiles.check import committed
 
@@ -58,10 +59,9 @@ class Desk:
     @property
     def connection(self) -> sqlite3.Connection:
         if not hasattr(self._held, "connection"):
-            self._held.connection = sqlite3.connect(self._file, isolation_level=None, timeout=10)
+            self._held.connection = sqlite3.connect(self._file, timeout=BUSY_SECONDS)
             self._held.connection.row_factory = sqlite3.Row
-            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-512"):
-                self._held.connection.execute(f"PRAGMA {pragma}")
+            configure(self._held.connection)
         connection: sqlite3.Connection = self._held.connection
         return connection
 
@@ -85,72 +85,83 @@ class Desk:
         self.connection.execute(insert, tuple(row.values()))
 
 
-def create_floor(folder: Path) -> Flask:
-    """Return the application; ``folder`` has the keys, the database and the answers that the service gave."""
-    app, desk, member = Flask(__name__, static_folder=None), Desk(folder / "data" / "priorauth.db"), member_number(7)
-    key = RSAKey.import_key(orjson.loads((folder / "jwks.json").read_bytes())["keys"][0])
-    answers = {one.body: orjson.loads((folder / f"{one.body}.json").read_bytes()) for one in OPERATIONS}
+class Least:
+    """What each operation asks for at the least.
 
-    def bearer() -> str:
-        return request.headers["Authorization"].partition(" ")[2]
+    Args:
+        folder: has the keys, the database and the answers that the service gave.
+    """
 
-    def answered(name: str) -> Response:
-        return Response(orjson.dumps(answers[name]), content_type="application/json")
+    def __init__(self, folder: Path) -> None:
+        self._desk, self._member = Desk(folder / "data" / "priorauth.db"), member_number(7)
+        self._key = RSAKey.import_key(orjson.loads((folder / "jwks.json").read_bytes())["keys"][0])
+        self._answers = {one.body: orjson.loads((folder / f"{one.body}.json").read_bytes()) for one in OPERATIONS}
 
-    def asked(operation: str) -> bytes:
-        desk.ask(_HOLDER, hashlib.sha256(bearer().encode()).hexdigest())
-        body = request.get_data()
-        _judge(_parsed(body), PROFILES[operation][0])
-        desk.ask(_MEMBER, member)
-        return body
-
-    @app.post("/cds-services/<_>")
-    def hook(_: str) -> Response:
-        claims = orjson.loads(jws.deserialize_compact(bearer(), key, algorithms=["RS384"]).payload)
+    def hook(self, _: str) -> Response:
+        desk, name = self._desk, str(uuid4())
+        claims = orjson.loads(jws.deserialize_compact(_bearer(), self._key, algorithms=["RS384"]).payload)
         desk.ask(_ISSUER, claims["iss"])
         body = request.get_data()
         _parsed(body)
-        desk.ask(_MEMBER, member)
-        desk.ask(_CASE, member)
-        answer, name = answered("hook"), str(uuid4())
+        desk.ask(_MEMBER, self._member)
+        desk.ask(_CASE, self._member)
+        answer = self._answered("hook")
         with desk.writing():
             desk.again("spent_assertions", issuer=ISSUER, jti=claims["jti"])
             desk.again("hook_invocations", id=name, client_id=CLIENT, request=body, response=answer.get_data())
             desk.again("coverage_assertions", id=str(uuid4()), invocation_id=name)
         return answer
 
-    @app.post(f"/fhir/2.0/{_PACKAGE}")
-    def package() -> Response:
-        asked(_PACKAGE)
-        return answered("parameters")
+    def package(self) -> Response:
+        self._asked(_PACKAGE)
+        return self._answered("parameters")
 
-    @app.post("/fhir/2.0/Claim/$inquire")
-    def inquire() -> Response:
-        asked("Claim/$inquire")
-        (case,) = desk.ask(_CASE, member)
-        ((kept,),) = desk.ask(_REQUEST, case["id"])
+    def inquire(self) -> Response:
+        self._asked("Claim/$inquire")
+        (case,) = self._desk.ask(_CASE, self._member)
+        ((kept,),) = self._desk.ask(_REQUEST, case["id"])
         _parsed(kept)
-        return answered("inquiry")
+        return self._answered("inquiry")
 
-    @app.post("/fhir/2.0/Claim/$submit")
-    def submit() -> Response:
-        body, name = asked("Claim/$submit"), str(uuid4())
+    def submit(self) -> Response:
+        desk, name = self._desk, str(uuid4())
+        body = self._asked("Claim/$submit")
         desk.ask(_CASE, name)
-        answer, digest = answered("submission"), hashlib.sha256(body).hexdigest()
+        answer, digested = self._answered("submission"), hashlib.sha256(body).hexdigest()
         with desk.writing():
             desk.again("authorizations", id=name, reference=name, number=name)
             desk.again("items", authorization_id=name)
             desk.again("decisions", authorization_id=name, number=name)
-            own = {"request": body, "response": answer.get_data(), "digest": digest, "transaction_value": name}
+            own = {"request": body, "response": answer.get_data(), "digest": digested, "transaction_value": name}
             desk.again("submissions", id=str(uuid4()), authorization_id=name, bundle_id=name, **own)
             desk.again("events", id=None, authorization_id=name)
         return answer
 
-    @app.get("/ready")
-    def ready() -> str:
-        return "ready"
+    def _asked(self, operation: str) -> bytes:
+        """Find the token's holder and the member, have the body judged, and return it."""
+        self._desk.ask(_HOLDER, digest(_bearer()))
+        body = request.get_data()
+        _judge(_parsed(body), PROFILES[operation][0])
+        self._desk.ask(_MEMBER, self._member)
+        return body
 
+    def _answered(self, name: str) -> Response:
+        return Response(orjson.dumps(self._answers[name]), content_type="application/json")
+
+
+def create_floor(folder: Path) -> Flask:
+    """Return the application; ``folder`` as ``Least`` takes it."""
+    app, least = Flask(__name__, static_folder=None), Least(folder)
+    app.post("/cds-services/<_>")(least.hook)
+    app.post(f"/fhir/2.0/{_PACKAGE}")(least.package)
+    app.post("/fhir/2.0/Claim/$inquire")(least.inquire)
+    app.post("/fhir/2.0/Claim/$submit")(least.submit)
+    app.get("/ready")(lambda: "ready")
     return app
+
+
+def _bearer() -> str:
+    return request.headers["Authorization"].partition(" ")[2]
 
 
 def _parsed(body: bytes) -> Any:
@@ -197,12 +208,6 @@ def measured(bench: Bench, floor: Web, operation: Operation, scale: Scale) -> tu
     return median(echo[1:]), median(least[1:]), median(service[1:])
 
 
-def _answer(service: Web, one: Request) -> bytes:
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
-    connection.request("POST", one.path, one.body, one.headers)
-    return connection.getresponse().read()
-
-
 def compare(scale: Scale, port: int, own: int, say: Callable[[str], Any]) -> None:
     """Furnish a house, let the service answer each operation once, and say what the three servers take for each.
 
@@ -216,8 +221,9 @@ def compare(scale: Scale, port: int, own: int, say: Callable[[str], Any]) -> Non
         run(bench.service, list(bench.requests(SUBMIT, iter([scale.stored]))), SUBMIT.proof)
         stock(bench.house, bench.given, scale.stored, lambda _: None)
         for one in OPERATIONS:
-            asked = next(bench.requests(one, iter([scale.members - 1 if one is SUBMIT else 0])))
-            (folder / f"{one.body}.json").write_bytes(_answer(bench.service, asked))
+            asked = bench.requests(one, iter([scale.members - 1 if one is SUBMIT else 0]))
+            (answer,) = answers(bench.service.port, asked, one.proof)
+            (folder / f"{one.body}.json").write_bytes(answer)
         words, ready = [str(own), str(folder)], f"http://127.0.0.1:{own}/ready"
         environment = bench.house.here.environment
         floor = stack.enter_context(running(words, ready, folder / "floor.log", environment, module="bench.floor"))

@@ -5,7 +5,6 @@ themselves: from the moment the verdict arrived (``created_at``) to the moment i
 verdict at a time, so that what is measured is the way and not a queue.
 """
 
-import http.client
 import shutil
 import subprocess
 import time
@@ -23,7 +22,7 @@ from app.demo.reviewer import Browser
 from app.demo.transcript import Transcript
 from app.storage.database import Database
 from app.storage.tables import outbox
-from bench.load import NotAnswered, Request
+from bench.load import NotAnswered, Request, answers
 from fhir_r4.wire import read_own
 
 PATIENCE_SECONDS = 30
@@ -71,16 +70,8 @@ def latency(name: str, target_ms: float, here: Parties, requests: Sequence[Reque
 
 def _submitted(here: Parties, requests: Sequence[Request]) -> list[str]:
     """Return the cases that the requests make, each by its opaque id."""
-    connection, cases = http.client.HTTPConnection(urlsplit(here.service).netloc, timeout=PATIENCE_SECONDS), []
-    for one in requests:
-        connection.request("POST", one.path, one.body, one.headers)
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status != 200 or b'"A4"' not in body:
-            raise NotAnswered(f"{one.path}: {answer.status} {body[:300]!r}")
-        cases.append(read_own(body)["entry"][0]["resource"]["id"])
-    connection.close()
-    return cases
+    port = urlsplit(here.service).port or 0
+    return [read_own(body)["entry"][0]["resource"]["id"] for body in answers(port, requests, b'"A4"')]
 
 
 def _ended(database: Database, before: int, wanted: int) -> list[float]:

@@ -7,7 +7,7 @@ client and the neighbours on a small machine have little hold.
 import http.client
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,12 +74,13 @@ def run(web: Web, requests: Sequence[Request], proof: bytes) -> Cost:
     shares = [requests[first::CONNECTIONS] for first in range(CONNECTIONS)]
     cpu, started = web.cpu_seconds(), time.perf_counter()
     with ThreadPoolExecutor(CONNECTIONS) as pool:
-        list(pool.map(lambda share: _send(web.port, share, proof), shares))
+        list(pool.map(lambda share: sum(1 for _ in answers(web.port, share, proof)), shares))
     seconds = time.perf_counter() - started
     return Cost((web.cpu_seconds() - cpu) * 1000 / len(requests), len(requests) / seconds)
 
 
-def _send(port: int, requests: Sequence[Request], proof: bytes) -> None:
+def answers(port: int, requests: Iterable[Request], proof: bytes) -> Iterator[bytes]:
+    """Send one request after another on one connection and yield what is answered; NotAnswered as ``run`` raises it."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for one in requests:
         connection.request("POST", one.path, one.body, one.headers)
@@ -87,6 +88,7 @@ def _send(port: int, requests: Sequence[Request], proof: bytes) -> None:
         body = answer.read()
         if answer.status != 200 or proof not in body:
             raise NotAnswered(f"{one.path}: {answer.status} {body[:300]!r}")
+        yield body
     connection.close()
 
 

@@ -29,7 +29,7 @@ class Sqlite:
         connect = {"timeout": BUSY_SECONDS, "check_same_thread": False}
         self.engine: Engine = create_engine(url, connect_args=connect, poolclass=NullPool, **options)
         self._idle: list[Connection] = []  # to append and to pop is one step each, whichever thread does it
-        event.listen(self.engine, "connect", _configure)
+        event.listen(self.engine, "connect", configure)
         event.listen(self.engine, "engine_disposed", self._close)
 
     def make_private(self) -> None:
@@ -96,7 +96,8 @@ class Sqlite:
             self._idle.pop().close()
 
 
-def _configure(connection: Any, _: Any) -> None:
+def configure(connection: Any, _: Any = None) -> None:
+    """Make a connection of the driver's ready: who uses it begins its transactions, and a commit is durable."""
     connection.isolation_level = None  # we say BEGIN ourselves
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"cache_size=-{CACHE_KB}"):
         connection.execute(f"PRAGMA {pragma}")
