@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.dtr.revising import same
+from app.dtr.revising import numbered, same
 from fhir_r4.resource import as_dict, dicts, link_of, text_of
 from questionnaires.answers import answers_by_question
 
@@ -34,7 +34,6 @@ class Occurrence:
 
     item: dict
     held: list[dict]
-    place: Place
     entry: tuple[int, ...]
 
     @property
@@ -83,7 +82,7 @@ def is_group(item: dict) -> bool:
     return item.get("type") == "group"
 
 
-def is_enabled(item: dict, given: Callable[[str], list[Any]]) -> bool:
+def _is_enabled(item: dict, given: Callable[[str], list[Any]]) -> bool:
     """Tell whether an item's ``enableWhen`` lets it be asked.
 
     Args:
@@ -133,7 +132,7 @@ class _Conditions:
 
         for item in dicts(holder.get("item")):
             link = link_of(item)
-            if self._said.get(link) is False or not is_enabled(item, nearest):
+            if self._said.get(link) is False or not _is_enabled(item, nearest):
                 yield above + link
             elif item.get("item"):
                 next_one: list[dict] = [{}] if is_group(item) and item.get("repeats") is True else []
@@ -155,20 +154,18 @@ def _asked(
         if above + link in off or skips(item):
             continue
         mine = held.get(link, [])
-        yield Occurrence(item, mine, above + link, entry)
+        yield Occurrence(item, mine, entry)
         several = is_group(item) and len(mine) > 1
         for number, (one, inside_it) in enumerate(_parents(item, mine, above + link), 1):
             yield from _asked(item, one, inside_it, (*entry, number) if several else entry, off, skips)
 
 
 def _kept(parent: dict, above: Place, off: Collection[Place]) -> dict:
-    seen: dict[str, int] = {}
-    items = []
-    for one in dicts(parent.get("item")):
-        link = link_of(one)
-        seen[link] = seen.get(link, 0) + 1
-        if above + link not in off:
-            items.append(_kept(one, inside(above + link, 1 if "answer" in one else seen[link]), off))
+    items = [
+        _kept(one, inside(above + link, 1 if "answer" in one else number), off)
+        for one, ((link, number),) in numbered(parent, ())
+        if above + link not in off
+    ]
     answers = [_kept(one, above, off) for one in dicts(parent.get("answer"))]
     made = {name: value for name, value in parent.items() if name not in {"item", "answer"}}
     return made | ({"answer": answers} if answers else {}) | ({"item": items} if items else {})

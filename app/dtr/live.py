@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.dtr.asked import ROUNDS, disabled, without
+from app.dtr.asked import ROUNDS, disabled, is_group, without
 from app.dtr.revising import Key, keyed, numbered
 from fhir_r4.resource import as_dict, dicts, extension, text_of
 from fhir_r4.systems import CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION
@@ -85,8 +85,7 @@ def with_places(form: dict, response: dict, wanted: Collection[str]) -> dict:
     """Return the response with a place for each wanted linkId: a page sends only what has answers."""
 
     def needs(item: dict) -> bool:
-        is_group = item.get("type") == "group"
-        return item.get("linkId") in wanted or (is_group and any(map(needs, dicts(item.get("item")))))
+        return item.get("linkId") in wanted or (is_group(item) and any(map(needs, dicts(item.get("item")))))
 
     def placed(items: list[dict], parent: dict) -> dict:
         held = dicts(parent.get("item"))
@@ -95,7 +94,7 @@ def with_places(form: dict, response: dict, wanted: Collection[str]) -> dict:
             link, text = item.get("linkId"), text_of(item.get("text"))
             mine = [one for one in held if one.get("linkId") == link]
             new = [{"linkId": link} | ({"text": text} if text else {})] if not mine and needs(item) else []
-            below = dicts(item.get("item")) if item.get("type") == "group" else []
+            below = dicts(item.get("item")) if is_group(item) else []
             made += [placed(below, one) if below else one for one in (*mine, *new)]
         others = [one for one in held if one.get("linkId") not in {item.get("linkId") for item in items}]
         return parent | ({"item": [*made, *others]} if made or others else {})
