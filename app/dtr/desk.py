@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from app.dtr.adaptive import is_adaptive
-from app.dtr.asked import Place, disabled
+from app.dtr.asked import Place, disabled, without
 from app.dtr.carrying import all_of_them, carried, initial_of
 from app.dtr.choosing import canonical
 from app.dtr.determined import Determined, determined
@@ -19,7 +19,7 @@ from app.dtr.live import is_live
 from app.dtr.notes import notes_of
 from app.dtr.opened import OpenForm
 from app.dtr.pile import Stage, following, place_of
-from app.dtr.progress import Progress, progress
+from app.dtr.progress import progress
 from app.dtr.rendering import rendered
 from app.dtr.resuming import PEOPLE, author_of, origin_of
 from app.dtr.revising import revised
@@ -143,16 +143,15 @@ class Desk:
         """Return the places of what is not asked as things stand."""
         return disabled(self.form, self.response, self.said)
 
-    def progress(self) -> Progress:
-        return progress(self.form, self.response, self.off())
-
-    def faults(self) -> dict[str, str]:
-        return faults(self.form, self.response, self.off())
+    def as_asked(self) -> dict:
+        """Return the response without what is not asked as things stand."""
+        return without(self.response, self.off())
 
     @property
     def is_ready(self) -> bool:
         """Tell whether what is asked is answered as the form takes it."""
-        return not self.progress().missing and not self.faults()
+        off = self.off()
+        return not progress(self.form, self.response, off).missing and not faults(self.form, self.response, off)
 
     @property
     def is_whole(self) -> bool:
@@ -176,13 +175,14 @@ class Desk:
 
     def shown(self) -> dict:
         """Return what the page shows beside the form."""
-        now, off = self.progress(), self.off()
+        off = self.off()
+        now = progress(self.form, self.response, off)
         return {
             "asked": now.asked,
             "answered": now.answered,
             "missing": [asdict(one) for one in now.missing],
             "marks": {link: asdict(mark) for link, mark in self.marks().items()},
-            "faults": self.faults(),
+            "faults": faults(self.form, self.response, off),
             "labels": {link: label_of(item) for link, item in questions(self.form).items()},
             "hidden": sorted(off),
             "calculated": self._calculated(),

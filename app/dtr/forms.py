@@ -11,7 +11,6 @@ from datetime import datetime
 
 from app.clients.outbound import Door
 from app.dtr.adaptive import is_adaptive, whole
-from app.dtr.asked import without
 from app.dtr.choosing import Earlier, canonical
 from app.dtr.client import DtrClient
 from app.dtr.context import Found, responses_of
@@ -93,9 +92,8 @@ class Forms:
     def next(self, desk: Desk, kit: Kit) -> tuple[Desk, Kit]:
         """Send the answers so far to the payer and return the form with its next questions; Stopped."""
         payer = self._payer_named(desk)
-        sent = without(desk.response, desk.off())
         with self._told():
-            opened = self._client(payer).next(desk.launch, kit, sent, self.now())
+            opened = self._client(payer).next(desk.launch, kit, desk.as_asked(), self.now())
         self._report(payer, desk.launch, opened)
         return desk.grown(opened), opened.kit
 

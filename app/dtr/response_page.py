@@ -2,7 +2,6 @@
 
 from flask import Blueprint, render_template
 
-from app.dtr.asked import without
 from app.dtr.browser import DESK
 from app.dtr.record import Record
 from app.dtr.sheet import named, people_of, sheet
@@ -17,7 +16,7 @@ def response_page(made: Blueprint, sitting: Sitting) -> None:
     @made.get(f"{DESK}/response")
     def response() -> str:
         desk = sitting.desk()
-        said = without(desk.response, desk.off())
+        said = desk.as_asked()
         if desk.saved_at is None:  # what the EHR has yet to be told
             said = said | {"author": {"reference": desk.launch.user}}
         title = text_of(desk.form.get("title")) or "Form"
