@@ -8,7 +8,6 @@ from pathlib import Path
 
 from flask import Flask
 
-from app.clients.outbound import Door
 from app.config import BadSettings
 from app.current import service_of
 from app.dtr.credentials import Credentials
@@ -17,6 +16,7 @@ from app.dtr.registered import load_registered
 from app.dtr.sessions import Desks
 from app.dtr.smart_app import SmartApp
 from app.storage.dtr_desks import StoredDesks
+from app.wiring import way_out
 
 RENDERER = Path(__file__).parent / "dtr" / "renderer"
 
@@ -40,11 +40,7 @@ def init_app(app: Flask) -> None:
         raise BadSettings(said) from None
     made = SmartApp(
         registered=registered,
-        door=Door(
-            allow_loopback_http=service.config.allow_loopback_http,
-            timeout_seconds=service.config.dtr_timeout_seconds,
-            limit_bytes=service.config.outbound_limit_bytes,
-        ),
+        door=way_out(service.config, service.config.dtr_timeout_seconds),
         credentials=credentials,
         desks=Desks(StoredDesks(service.database), service.now),
         base_url=service.config.base_url,

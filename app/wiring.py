@@ -79,11 +79,7 @@ def build(config: Config) -> Service:
     """Read payers, policies and forms, and open the database; raises what any of them has to complain about."""
     database = Database(config.database)
     payers = load_payers(config.data / "payer.yaml")
-    door = Door(
-        allow_loopback_http=config.allow_loopback_http,
-        timeout_seconds=config.outbound_timeout_seconds,
-        limit_bytes=config.outbound_limit_bytes,
-    )
+    door = way_out(config, config.outbound_timeout_seconds)
     policies = ActivePolicies(config, database)
 
     def cards(npi: str) -> tuple[GoldCard, ...]:
@@ -105,17 +101,22 @@ def build(config: Config) -> Service:
     )
 
 
+def way_out(config: Config, seconds: float, *, private: bool = False) -> Door:
+    """Return a way to other systems that waits so long for each; ``private`` ones may live in the payer's network."""
+    return Door(
+        allow_loopback_http=config.allow_loopback_http,
+        timeout_seconds=seconds,
+        limit_bytes=config.outbound_limit_bytes,
+        private=private,
+    )
+
+
 def _own_systems(config: Config, payers: tuple[Payer, ...], cards: CardsOf) -> HttpBackEnd | None:
     """Return the payer's own systems, where the operator has named them; they may live at private addresses."""
     if not config.back_end_url:
         return None
     seconds = config.back_end_timeout_seconds
-    door = Door(
-        allow_loopback_http=config.allow_loopback_http,
-        timeout_seconds=seconds,
-        limit_bytes=config.outbound_limit_bytes,
-        private=True,
-    )
+    door = way_out(config, seconds, private=True)
     return HttpBackEnd(door, config.back_end_url, config.back_end_token, payers, seconds, cards)
 
 
