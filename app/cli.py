@@ -12,9 +12,8 @@ import click
 from app import deliveries_cli, hooks_cli, policies_cli, profiles_cli, retention_cli, staff_cli
 from app.config import BadSettings, Config
 from app.logging import configure
+from app.options import DATA
 from rules.yaml_lines import FaultyFile
-
-_DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of payer.yaml and the database.")
 
 
 class _Group(click.Group):
@@ -53,7 +52,7 @@ def main() -> None:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
-@_DATA
+@DATA
 def serve(host: str, port: int, data: Path | None) -> None:
     """Run the service; SIGTERM lets requests in flight end."""
     from app.server import Server
@@ -70,7 +69,7 @@ def serve(host: str, port: int, data: Path | None) -> None:
 
 @main.command()
 @click.option("--concurrency", default=2, show_default=True, help="Processes that do jobs.")
-@_DATA
+@DATA
 def worker(concurrency: int, data: Path | None) -> None:
     """Do jobs as a Celery worker on the broker of PRIORAUTH_BROKER_URL."""
     config = Config.from_env(data=data)
@@ -82,7 +81,7 @@ def worker(concurrency: int, data: Path | None) -> None:
 
 
 @main.command()
-@_DATA
+@DATA
 def migrate(data: Path | None) -> None:
     """Bring the database to this version."""
     from app.security.staff import make_secret_key
@@ -109,7 +108,7 @@ def directory() -> None:
 
 
 @directory.command("load")
-@_DATA
+@DATA
 def directory_load(data: Path | None) -> None:
     """Replace members and providers by members.csv and providers.csv of the data folder, all or nothing."""
     from app.payers import load_payers
@@ -146,7 +145,7 @@ def client() -> None:
 @click.option(
     "--repeats-identifiers", is_flag=True, help="Different requests come under one Bundle.identifier (test kits)."
 )
-@_DATA
+@DATA
 def client_add(scopes: tuple[str, ...], data: Path | None, **said: Any) -> None:
     """Register a client, or replace what is registered under its name; NAME is its client_id."""
     from app.registration import BadRegistration, Registration, addresses, doubts, register
@@ -166,7 +165,7 @@ def client_add(scopes: tuple[str, ...], data: Path | None, **said: Any) -> None:
 
 
 @client.command("list")
-@_DATA
+@DATA
 def client_list(data: Path | None) -> None:
     """Show who is registered."""
     from app.storage import clients
@@ -181,7 +180,7 @@ def client_list(data: Path | None) -> None:
 @client.command("token")
 @click.argument("name")
 @click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 1440))
-@_DATA
+@DATA
 def client_token(name: str, minutes: int, data: Path | None) -> None:
     """Issue a bearer token for all of the client's scopes; it is shown once and not kept."""
     from app import registration
@@ -195,7 +194,7 @@ def client_token(name: str, minutes: int, data: Path | None) -> None:
 
 @client.command("suspend")
 @click.argument("name")
-@_DATA
+@DATA
 def client_suspend(name: str, data: Path | None) -> None:
     """Refuse a client from its next request on; its tokens are void."""
     _set_active(name, data, active=False)
@@ -204,7 +203,7 @@ def client_suspend(name: str, data: Path | None) -> None:
 
 @client.command("resume")
 @click.argument("name")
-@_DATA
+@DATA
 def client_resume(name: str, data: Path | None) -> None:
     """Let a suspended client in again; it asks for new tokens."""
     _set_active(name, data, active=True)

@@ -9,9 +9,8 @@ from pathlib import Path
 import click
 
 from app.config import Config
+from app.options import DATA
 from fhir_r4.problems import Unknown
-
-_DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of payer.yaml and the database.")
 
 
 @click.group()
@@ -20,7 +19,7 @@ def deliveries() -> None:
 
 
 @deliveries.command("list")
-@_DATA
+@DATA
 def list_(data: Path | None) -> None:
     """Show jobs that were given up, and subscriptions that lag behind."""
     from app.deliveries import deliveries as found_in
@@ -39,7 +38,7 @@ def list_(data: Path | None) -> None:
 
 @deliveries.command()
 @click.argument("job", type=int)
-@_DATA
+@DATA
 def retry(job: int, data: Path | None) -> None:
     """Take up a dead letter anew; a running service or worker does it within seconds."""
     from app.clock import now
@@ -67,7 +66,7 @@ def new_key_() -> None:
 
 
 @secrets.command()
-@_DATA
+@DATA
 def rotate(data: Path | None) -> None:
     """Seal with the first key what another key has sealed; then the other keys can go."""
     from app.storage.database import Database

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from app.config import Config
+from app.options import DATA
 from fhir_r4.wire import write_json
 
-_DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of payer.yaml and the database.")
 _DAY = click.DateTime(["%Y-%m-%d"])
 COLUMNS = (
     "client", "hookInstance", "hookType", "requestTime", "responseTime", "httpResponse", "tokenUse", "type", "codes",
@@ -34,7 +34,7 @@ def hooks() -> None:
 @click.option("--member", help="Member number.")
 @click.option("--who", required=True, help="Who looks; it is recorded.")
 @click.option("--whole", is_flag=True, help="With request and answer.")
-@_DATA
+@DATA
 def find(data: Path | None, who: str, whole: bool, **wanted: str | None) -> None:
     """Show the calls that match, the newest first, as JSON lines; who looked is recorded."""
     from app.clock import now
@@ -67,7 +67,7 @@ def _plain(value: Any) -> Any:
 @click.option("--format", "shape", type=click.Choice(["ndjson", "csv"]), default="ndjson", show_default=True)
 @click.option("--since", type=_DAY, default="2000-01-01", help="First day, in UTC.")
 @click.option("--until", type=_DAY, default="2999-01-01", help="The day after the last, in UTC.")
-@_DATA
+@DATA
 def metrics(shape: str, since: datetime, until: datetime, data: Path | None) -> None:
     """Write CRDMetricData, one record a call: NDJSON in the guide's shape, or CSV with a row for each order."""
     from app.storage import hook_records

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from app.config import Config
+from app.options import DATA
 from rules.book import PolicyBook
 from rules.casework import Casework, casework, explain_case
 from rules.check import Beside
@@ -39,7 +40,6 @@ _FORMS = click.option(
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Forms that go with them; else PRIORAUTH_FORMS.",
 )
-_DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of payer.yaml and the database.")
 _ANSWERS = {"yes": "[green]yes[/]", "no": "[red]no[/]", "missing": "[yellow]missing[/]"}
 _SHOWN_IDS = 20
 
@@ -150,7 +150,7 @@ def test(names: tuple[str, ...], folder: Path | None) -> None:
 @click.argument("case", required=False, type=click.Path(path_type=Path, dir_okay=False), metavar="CASE.json")
 @click.option("--authorization", metavar="ID", help="Explain a stored case's decisions, by its id or number.")
 @_FOLDER
-@_DATA
+@DATA
 def explain(
     name: str | None, case: Path | None, authorization: str | None, folder: Path | None, data: Path | None
 ) -> None:
@@ -204,7 +204,7 @@ def diff(name: str, old: str | None, new: str | None, folder: Path | None) -> No
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only submissions received since this day (UTC).")
 @click.option("--as-if-in-force", is_flag=True, help="Weigh by each policy's newest version, whatever its dates.")
 @click.option("--ids", is_flag=True, help="Show the ids of all cases that would go otherwise.")
-@_DATA
+@DATA
 def simulate(
     folder: Path, forms: Path | None, since: datetime | None, as_if_in_force: bool, ids: bool, data: Path | None
 ) -> None:

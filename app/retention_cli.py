@@ -10,12 +10,11 @@ from pathlib import Path
 import click
 
 from app.config import Config
-
-_DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of payer.yaml and the database.")
+from app.options import DATA
 
 
 @click.command()
-@_DATA
+@DATA
 def purge(data: Path | None) -> None:
     """Take away what has been kept for long enough; a running service does it once a day."""
     from app.clock import now
@@ -41,7 +40,7 @@ def hold() -> None:
 @click.option("--member-of", metavar="NUMBER", help="The member of that case, with all cases and promises.")
 @click.option("--everything", is_flag=True)
 @click.option("--reason", required=True, help="Such as the matter's number; no names.")
-@_DATA
+@DATA
 def place(case: str | None, member_of: str | None, reason: str, data: Path | None, *, everything: bool) -> None:
     """Place a hold on one of: a case, a member, everything."""
     from app.clock import now
@@ -62,7 +61,7 @@ def place(case: str | None, member_of: str | None, reason: str, data: Path | Non
 
 
 @hold.command("list")
-@_DATA
+@DATA
 def list_(data: Path | None) -> None:
     """Show the holds that stand."""
     from app.storage import holds
@@ -76,7 +75,7 @@ def list_(data: Path | None) -> None:
 
 @hold.command()
 @click.argument("identity", type=int)
-@_DATA
+@DATA
 def lift(identity: int, data: Path | None) -> None:
     """Lift a hold; the next purge takes what it held."""
     from app.clock import now

@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 
 from app.config import Config
-
-_DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of payer.yaml and the database.")
+from app.options import DATA
 
 
 @click.group()
@@ -24,7 +23,7 @@ def staff() -> None:
 @click.option("--licence", metavar="STATE/NUMBER", help="Of a clinician; without one nobody refuses care.")
 @click.option("--npi", help="Of a clinician; told with the decision in 2.2.")
 @click.option("--specialty", metavar="CODE", help="Of a clinician, NUCC taxonomy; told with the decision in 2.2.")
-@_DATA
+@DATA
 def staff_add(
     name: str, role: str, licence: str | None, npi: str | None, specialty: str | None, data: Path | None
 ) -> None:
@@ -41,7 +40,7 @@ def staff_add(
 
 
 @staff.command("list")
-@_DATA
+@DATA
 def list_(data: Path | None) -> None:
     """Show who may log in, as what, and who could once."""
     from app.storage.database import Database
@@ -54,7 +53,7 @@ def list_(data: Path | None) -> None:
 
 @staff.command()
 @click.argument("name")
-@_DATA
+@DATA
 def suspend(name: str, data: Path | None) -> None:
     """Shut a person out from their next click on; 'staff add' lets them in again, with a new password."""
     from app.clock import now

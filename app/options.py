@@ -1,0 +1,7 @@
+"""Which options do the operator's commands share?"""
+
+from pathlib import Path
+
+import click
+
+DATA = click.option("--data", type=click.Path(path_type=Path), help="Folder of payer.yaml and the database.")
