@@ -19,7 +19,7 @@ from cds_hooks.order import Order
 from cds_hooks.performer import provider_of, role_searches
 from cds_hooks.prefetch_facts import key
 from cds_hooks.request import HookRequest
-from fhir_r4.days import day_in
+from fhir_r4.days import first_day
 from fhir_r4.resource import Coding, as_dict, codings, contained, dicts, kind, local_reference, reference
 from fhir_r4.systems import PLACE_OF_SERVICE
 from rules.book import PolicyBook
@@ -188,5 +188,4 @@ def _quantity(resource: dict) -> Decimal | None:
 
 
 def _written(order: Order, zone: tzinfo) -> date | None:
-    names = ("authoredOn", "dateTime", "dateWritten", "created")
-    return next(filter(None, (day_in(order.resource.get(name), zone) for name in names)), None)
+    return first_day(map(order.resource.get, ("authoredOn", "dateTime", "dateWritten", "created")), zone)

@@ -11,7 +11,7 @@ from datetime import date, tzinfo
 from typing import Any
 
 from fhir_r4.bundle import local_part
-from fhir_r4.days import day_in
+from fhir_r4.days import first_day
 from fhir_r4.resource import (
     Coding,
     as_dict,
@@ -110,7 +110,7 @@ class Order:
 
     def day(self, zone: tzinfo) -> date | None:
         """Return the service date, else the day it was written; None where it says neither."""
-        return next(filter(None, (day_in(one, zone) for one in self.when)), None)
+        return first_day(self.when, zone)
 
     def called(self, name: str) -> "Order":
         """Return the order under a name for people, where it has but a code for one (CRD 2.2.1 dev-24)."""

@@ -1,5 +1,6 @@
 """Which day is meant by a FHIR date or dateTime?"""
 
+from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from typing import Any
 
@@ -27,3 +28,8 @@ def day_in(value: Any, zone: tzinfo) -> date | None:
         return date.fromisoformat(text[:10])
     except (ValueError, OverflowError):
         return None
+
+
+def first_day(values: Iterable[Any], zone: tzinfo) -> date | None:
+    """Return the day of the first of these that names one."""
+    return next((day for value in values if (day := day_in(value, zone))), None)
