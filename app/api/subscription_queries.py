@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from flask import Response, request
 
 from app.api.door import fhir, read_body
-from app.api.subscriptions import MOST_IDS, Caller, caller, door
+from app.api.subscriptions import Caller, caller, door, few
 from app.jobs.notify import event_of, standing
 from app.storage import notices, subscriptions
 from fhir_r4.generations import Generation
@@ -28,13 +28,11 @@ _NO_END = 2**31 - 1
 def status_of_all(generation: Generation) -> Response:
     """Return the status of the client's own, narrowed by ``id`` and ``status``."""
     who, asked = caller(generation, "r", "s"), _parameters()
-    wanted = asked.get("status", [])
-    if len(asked.get("id", [])) > MOST_IDS:
-        raise InvalidRequest(Issue("too-costly", f"at most {MOST_IDS} ids", "id"))
+    wanted, ids = asked.get("status", []), few(asked.get("id", []), "id")
     if not set(wanted) <= set(STATUSES):
         raise InvalidRequest(Issue("value", "a status of a Subscription", "status"))
     with who.service.database.reading() as connection:
-        found = subscriptions.of_client(connection, who.client.id, generation, ids=asked.get("id", []), statuses=wanted)
+        found = subscriptions.of_client(connection, who.client.id, generation, ids=ids, statuses=wanted)
     return _statuses(who, found)
 
 

@@ -137,9 +137,7 @@ def search(generation: Generation) -> Response:
     who = caller(generation, "s", "r")
     request.max_content_length = 100_000
     asked = {name: values for name in ("_id", "status", "url") if (values := request.values.getlist(name))}
-    ids = [one for given in asked.get("_id", []) for one in given.split(",")]
-    if len(ids) > MOST_IDS:
-        raise InvalidRequest(Issue("too-costly", f"at most {MOST_IDS} ids", "_id"))
+    ids = few([one for given in asked.get("_id", []) for one in given.split(",")], "_id")
     with who.service.database.reading() as connection:
         found = subscriptions.of_client(
             connection,
@@ -151,6 +149,13 @@ def search(generation: Generation) -> Response:
         )
     base = who.service.fhir_base(generation)
     return fhir(searchset([shown(one) for one in found], base, "Subscription", asked))
+
+
+def few(ids: list[str], where: str) -> list[str]:
+    """Return the ids that a search names, if they are not too many; else InvalidRequest."""
+    if len(ids) > MOST_IDS:
+        raise InvalidRequest(Issue("too-costly", f"at most {MOST_IDS} ids", where))
+    return ids
 
 
 def shown(subscription: Subscription) -> dict:
