@@ -19,6 +19,11 @@ Enough = Callable[[list[dict]], bool]
 _URL = ("https://", "http://")
 
 
+def never(_: list[dict]) -> bool:
+    """Tell of a search's matches that more are wanted, however many there are."""
+    return False
+
+
 class HttpEhr:
     """Reads one FHIR server.
 
@@ -56,7 +61,7 @@ class HttpEhr:
             raise EhrUnavailable("not the resource asked for")
         return found
 
-    def search(self, query: str, enough: Enough = lambda _: False) -> list[dict]:
+    def search(self, query: str, enough: Enough = never) -> list[dict]:
         """Return the matches of ``Type?parameters`` with what it includes, or of a further page's URL.
 
         Args:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from concurrent.futures import TimeoutError as TooLate
 from functools import partial
 
-from app.clients.ehr import Enough, HttpEhr
+from app.clients.ehr import Enough, HttpEhr, never
 from app.clients.ehr_lines import EhrLines, Line
 from fhir_r4.capability import Capability
 from rules.ports import EhrUnavailable
@@ -113,10 +113,10 @@ class HookEhr:
 def _enough_for(asked: str) -> Enough:
     """Return what tells that a policy's search has brought as many as it looks at: each page is another round trip."""
     if "_count=" not in asked:
-        return lambda _: False
+        return never
     kind, _, parameters = asked.partition("?")
     own = "&".join(one for one in parameters.split("&") if not one.startswith("patient="))
     try:
         return Search.parse(f"{kind}?{own}").suffices
     except ValueError:
-        return lambda _: False
+        return never
