@@ -8,10 +8,10 @@ in docs/validation.md with its reason.
 import re
 from collections.abc import Iterable, Iterator
 
-from fhir_r4.profiles import rules_of_fhir, rules_of_guides
+from fhir_r4.profiles import rules_of_fhir, rules_of_guides, rules_of_us_core
 from fhir_r4.profiles.rules import Rule
 
-RULES: tuple[Rule, ...] = (*rules_of_fhir.RULES, *rules_of_guides.RULES)
+RULES: tuple[Rule, ...] = (*rules_of_fhir.RULES, *rules_of_guides.RULES, *rules_of_us_core.RULES)
 BY_NAME: dict[str, Rule] = {rule.name: rule for rule in RULES}
 OF_FHIR = frozenset(rule.name for rule in rules_of_fhir.RULES)
 _BY_KEY: dict[str, list[Rule]] = {}
