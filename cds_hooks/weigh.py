@@ -137,8 +137,8 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
         performer=pinned(order.performer),
         expires_on=expires,
     )
-    weighed = Weighed(order, insured, assertion, information, policy, today)
-    return replace(weighed, outcome=told.outcome, unread=told.unread) if told else weighed
+    outcome, lost = (told.outcome, told.unread) if told else (None, frozenset[str]())
+    return Weighed(order, insured, assertion, information, policy, today, outcome, lost)
 
 
 @dataclass(frozen=True, slots=True)
