@@ -50,8 +50,9 @@ class _Outbox(Collector):
         rows.add_metric(["left"], found.left)
         rows.add_metric(["dead"], found.dead)
         yield rows
-        age = (self._service.now() - found.oldest).total_seconds() if found.oldest else 0
-        yield GaugeMetricFamily("priorauth_outbox_oldest_seconds", "Age of the oldest row that waits.", value=age)
+        late = max((self._service.now() - found.due).total_seconds(), 0) if found.due else 0
+        says = "For how long the row that is most overdue has been due; 0 while none is."
+        yield GaugeMetricFamily("priorauth_outbox_oldest_seconds", says, value=late)
 
 
 class _Policies(Collector):

@@ -34,7 +34,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How much is waiting, how much is dead, and since when the oldest waits (None where none does).
+    """How much is waiting, how much is dead, and since when the first of it is due (None where none waits).
 
     ``left`` of the waiting are of a kind or contract that this version does not know.
     """
@@ -42,7 +42,7 @@ class Depth:
     waiting: int
     left: int
     dead: int
-    oldest: datetime | None
+    due: datetime | None
 
 
 def put(connection: Connection, kind: str, subject: str, now: datetime, not_before: datetime | None = None) -> int:
@@ -145,14 +145,14 @@ def depth(connection: Connection, known: Collection[tuple[str, int]]) -> Depth:
     """Count what waits and what is dead; ``known`` are the kinds with their contracts that somebody here does."""
     alive = and_(outbox.c.done_at.is_(None), outbox.c.dead_at.is_(None))
     kind = (outbox.c.kind, outbox.c.contract)
-    each = select(*kind, func.count().label("rows"), func.min(outbox.c.created_at).label("since"))
+    each = select(*kind, func.count().label("rows"), func.min(outbox.c.not_before).label("due"))
     waiting = connection.execute(each.where(alive).group_by(*kind)).all()
     dead = connection.execute(select(func.count()).where(outbox.c.dead_at.is_not(None))).scalar_one()
     return Depth(
         waiting=sum(one.rows for one in waiting),
         left=sum(one.rows for one in waiting if (one.kind, one.contract) not in known),
         dead=dead,
-        oldest=min((one.since for one in waiting), default=None),
+        due=min((one.due for one in waiting), default=None),
     )
 
 

@@ -79,6 +79,15 @@ def test_the_outbox_is_told_as_it_is(house):
     assert value(text, "priorauth_outbox_oldest_seconds") == 90
 
 
+def test_what_is_planned_for_later_or_tried_again_later_is_not_late(house):
+    with house.service.database.writing() as connection:
+        outbox.put_once(connection, "daily", "everybody", house.clock.now, house.clock.now + timedelta(days=1))
+    house.clock.now += timedelta(hours=23)
+    assert value(scraped(house), "priorauth_outbox_oldest_seconds") == 0
+    house.clock.now += timedelta(hours=1, seconds=5)
+    assert value(scraped(house), "priorauth_outbox_oldest_seconds") == 5
+
+
 def test_an_empty_outbox_has_no_age(house):
     assert value(scraped(house), "priorauth_outbox_oldest_seconds") == 0
 
