@@ -7,10 +7,12 @@ from flask import Blueprint, Flask, Request, Response, g, redirect, render_templ
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import NotFound
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.current import service_of, the_service
+from app.logging import get_logger
 from app.security import staff
 from app.storage.staff import Person
 from fhir_r4.problems import Problem
@@ -33,6 +35,7 @@ NAVIGATION = (
     ("pages.delivery_list", "Deliveries"),
 )
 _csrf = CSRFProtect()
+log = get_logger()
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
@@ -108,6 +111,19 @@ def _problem(problem: Problem) -> tuple[str, int]:
 def _forged(_: CSRFError) -> tuple[str, int]:
     words = ["The page was open for too long, or the form did not come from here. Open it again."]
     return _page(400, words=words)
+
+
+@pages.errorhandler(HTTPException)
+def _refused(error: HTTPException) -> tuple[str, int]:
+    words = "That is more than fits in here." if error.code == 413 else f"{error.name}."
+    return _page(error.code or 500, words=[words])
+
+
+@pages.errorhandler(OperationalError)
+def _database_away(error: OperationalError) -> tuple[str, int, dict[str, str]]:
+    log.error("database.away", exc_info=error)
+    words = "The database does not answer just now, and nothing was changed. Try again in a moment."
+    return *_page(503, words=[words]), {"Retry-After": "2"}
 
 
 @pages.before_app_request

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from flask import render_template, request
+from werkzeug.datastructures import MultiDict
 
 from app.current import the_service
 from app.explained import explained
@@ -17,7 +18,7 @@ from app.wiring import Service
 from fhir_r4.problems import Problem, Unknown
 from fhir_r4.resource import as_dict, codings, dicts, link_of, text_of, value_of
 from fhir_r4.systems import CPT, HCPCS, ICD_10_CM, ICD_10_PCS, LOINC, NDC, RXNORM, SNOMED
-from prior_auth.authorization import Authorization, Item
+from prior_auth.authorization import Authorization, Item, Move
 from prior_auth.decision import SETTLED
 from prior_auth.item_response import granted_quantity
 from prior_auth.submission import Submission, stored_submission
@@ -78,7 +79,7 @@ def shown(identity: str, refused: Problem | None = None) -> str:
         noted=noted,
         today=payer_of(service, found).today(service.now()),
         issues=refused.issues if refused else (),
-        said=request.form,
+        said_of=_said_of,
         history=history,
         attached=attached,
         form_of=partial(form_of, service),
@@ -87,6 +88,13 @@ def shown(identity: str, refused: Problem | None = None) -> str:
         quantity=_quantity,
         explained=lambda item: explained(service, weighed.get(item.sequence, {})),
     )
+
+
+def _said_of(item: Item, move: str = Move.DECIDE) -> MultiDict[str, str]:
+    """Return what was written into this item's form, where that was refused; nothing for any other form of the page."""
+    said = request.form
+    own = (said.get("sequence"), said.get("move") or Move.DECIDE) == (str(item.sequence), move)
+    return said if own else MultiDict()
 
 
 def form_of(service: Service, case: Authorization, sequence: int) -> str | None:

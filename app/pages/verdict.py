@@ -103,15 +103,17 @@ def _read_verdict() -> Verdict:
             quantity=_amount(text_of(form.get("quantity"))),
             reason_code=text_of(form.get("reason_code")),
         )
-    except (ValueError, InvalidOperation):
+    except ValueError:
         raise Unprocessable("choose certify or refuse") from None
 
 
 def _amount(said: str | None) -> Decimal | None:
-    """Read a quantity; raise InvalidOperation where it is no number."""
-    quantity = Decimal(said) if said else None
+    try:
+        quantity = Decimal(said) if said else None
+    except InvalidOperation:
+        quantity = Decimal("NaN")
     if quantity is not None and not quantity.is_finite():
-        raise InvalidOperation
+        raise Unprocessable("how much is a number, such as 12 or 0.5")
     return quantity
 
 

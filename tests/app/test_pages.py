@@ -3,9 +3,11 @@
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy.exc import OperationalError
 
 from app import cli
 from app.security import staff
@@ -15,7 +17,7 @@ from app.storage.staff import Person as Staff
 from fhir_r4.problems import NotAuthenticated, Unavailable
 from fhir_r4.wire import read_json
 from tests.app.browsing import PASSWORD, Person
-from tests.given import a_form_response, a_submission_bundle, an_inquiry_bundle
+from tests.given import a_form_response, a_submission_bundle, an_inquiry_bundle, entry
 
 
 @pytest.fixture
@@ -176,7 +178,8 @@ def test_a_question_that_is_none_is_shown_again(silva, case, house, form, words)
         ({"action": "A9"}, "Choose certify or refuse"),
         ({"action": "A2", "reason": "x", "quantity": "2", **LAST}, "What is certified in part is less"),
         ({"action": "A2", "reason": "x", **LAST}, "How much of it is certified"),
-        ({"action": "A6", "reason": "x", "quantity": "NaN", **LAST}, "Choose certify or refuse"),
+        ({"action": "A6", "reason": "x", "quantity": "NaN", **LAST}, "How much is a number, such as 12"),
+        ({"action": "A6", "reason": "x", "quantity": "twelve", **LAST}, "How much is a number, such as 12"),
         ({"action": "A3", "reason": "x", "sequence": "9"}, "The case has no such item"),
     ],
 )
@@ -185,6 +188,40 @@ def test_a_verdict_that_cannot_stand_is_shown_again_with_what_is_wrong(silva, ca
     assert answer.status_code == 422
     assert words in answer.text
     assert len(house.rows(tables.decisions)) == 1
+
+
+def test_what_was_written_into_a_refused_form_stands_in_that_form_again_and_in_no_other(silva, house):
+    bundle = a_submission_bundle(form=a_form_response({"2.1": None}))
+    items = entry(bundle, "Claim")["item"]
+    items.append(deepcopy(items[0]) | {"sequence": 2})
+    house.submit(bundle)
+    case = f"/authorizations/{house.rows(tables.authorizations)[0]['id']}"
+    page = silva.decides(case, action="A1", reason="For the second alone.", sequence="2", starts="2026-03-01").text
+    first, second = page.split("Your verdict on item 2")
+    assert "For the second alone." not in first
+    assert "For the second alone." in second
+    assert 'value="A1" required checked' in second
+    page = silva.post(f"{case}/ask", {"move": "information-asked", "note": "Which test?"}, page=case).text
+    assert (page.count("Which test?"), page.count("<details open>")) == (1, 1)
+
+
+def test_while_the_database_is_away_staff_are_told_so_on_a_page(silva, case, house, monkeypatch):
+    def away(*_):
+        raise OperationalError("SELECT", {}, Exception("Ada Lovelace"))
+
+    monkeypatch.setattr("app.pages.review.authorizations.find", away)
+    answer = silva.browser.get(case)
+    assert (answer.status_code, answer.headers["Retry-After"], "Try again in a moment" in answer.text) == (
+        503,
+        "2",
+        True,
+    )
+    assert "Ada" not in answer.text
+
+
+def test_more_than_a_form_takes_is_said_on_a_page(silva, case):
+    answer = silva.decides(case, action="A3", reason="x" * 200_000)
+    assert (answer.status_code, "more than fits in here" in answer.text) == (413, True)
 
 
 def test_without_a_licence_nobody_refuses(house, case):
