@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from fhir_r4.resource import text_of
 from prior_auth.requested_item import Form, RequestedItem
+from questionnaires.adaptive import asks_the_same
 from questionnaires.answers import answers_by_question, finished, plain_facts
 from questionnaires.catalog import Catalog
 from rules.evidence import Answers
@@ -25,8 +26,8 @@ def said_in(forms: Iterable[Form], policy: Policy, item: RequestedItem, catalog:
     """Read the forms that belong to the item and are the policy's; forms that disagree are left to a person."""
     if policy.at_order_time.questionnaire is None:
         return Said()
-    wanted = catalog.canonical(policy.at_order_time.questionnaire)
-    sent = [form for form in forms if form.belongs_to(item) and text_of(form.response.get("questionnaire")) == wanted]
+    wanted = catalog.named(policy.at_order_time.questionnaire)
+    sent = [form for form in forms if form.belongs_to(item) and _answers(form.response, wanted, catalog)]
     asked_for = [form for form in sent if not form.sequence][-1:]  # stands for what was sent before it
     responses = [form.response for form in asked_for or sent]
     if not responses:
@@ -41,6 +42,12 @@ def said_in(forms: Iterable[Form], policy: Policy, item: RequestedItem, catalog:
     answers, found = complete[0]
     disagree = any(other != found for _, other in complete)
     return Said(answers, (), ("Forms that were sent disagree.",) if disagree else ())
+
+
+def _answers(response: dict, wanted: dict, catalog: Catalog) -> bool:
+    """Tell whether a response answers the form, in its version: all at once, or its twin a few questions at a time."""
+    form = catalog.form_of(response)
+    return form is not None and asks_the_same(form, wanted)
 
 
 def _ahead(form: dict, now: datetime) -> bool:

@@ -31,6 +31,15 @@ def is_adaptive(form: dict) -> bool:
     return bool(extension(form, ADAPTIVE))
 
 
+def asks_the_same(one: dict, other: dict) -> bool:
+    """Tell whether two forms ask the same questions: they are one form, or one is the adaptive twin of the other."""
+    return _plain(one) == _plain(other)
+
+
+def _plain(form: dict) -> tuple[str, str]:
+    return form["url"].removesuffix(SUFFIX), form["version"]
+
+
 def searchable(form: dict, base: str) -> dict:
     """Return the twin as a package shows it: without questions, and with the address of the next ones."""
     kept = [one for one in form["extension"] if one["url"] != ADAPTIVE]

@@ -17,7 +17,7 @@ from datetime import date
 
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import as_dict, as_list, contained, dicts, kind, link_of, text_of
+from fhir_r4.resource import as_dict, contained, dicts, kind, link_of, text_of
 from questionnaires.adaptive import LAST, SUFFIX, contained_form, is_adaptive
 from questionnaires.answers import facts_from
 from questionnaires.catalog import Catalog, questions
@@ -65,11 +65,8 @@ def next_questions(
 
 
 def _form_of(response: dict, catalog: Catalog) -> dict:
-    """Return our adaptive form that the contained one is derived from: its own questions are not taken for ours."""
-    target = text_of(response.get("questionnaire")) or ""
-    derived = contained(response, target).get("derivedFrom") if target.startswith("#") else None
-    named = next((one for one in as_list(derived) if isinstance(one, str)), target)
-    form = catalog.find(named, date.max) if "|" in named else None
+    """Return our adaptive form that the response answers."""
+    form = catalog.form_of(response)
     if form is None or not is_adaptive(form):
         text = "a contained adaptive form, derivedFrom url|version of one of ours"
         raise InvalidRequest(Issue("not-found", text, "QuestionnaireResponse.questionnaire"))

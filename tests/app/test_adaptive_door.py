@@ -9,31 +9,34 @@ from fhir_r4.generations import Generation
 from fhir_r4.resource import contained, extension
 from fhir_r4.systems import ADAPTIVE
 from fhir_r4.wire import read_json
+from prior_auth.decision import ReviewAction
 from questionnaires.catalog import questions
 from tests.app.fixtures import BASE
 from tests.app.test_questionnaires_door import FORMS, parameters
+from tests.given import a_submission_bundle, percent
 from tests.questionnaires.given import bundles
-from tests.questionnaires.test_next_question import FLAGS, PAIN, YES, answering
+from tests.questionnaires.test_next_question import FLAGS, ORDER, PAIN, YES, answering
 from tests.second_opinion import assert_profiled
 
 BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
 NEXT = "Questionnaire/$next-question"
 ADAPTIVE_FORM = f"{FORMS}/Questionnaire/lumbar-mri-adaptive|2026.1"
+OXYGEN_FORM = f"{FORMS}/Questionnaire/home-oxygen-adaptive|2026.1"
 RED_FLAG = FLAGS | {"0.1": PAIN, "1.3": YES}
 
 
-def opened(house, version):
+def opened(house, version, canonical=ADAPTIVE_FORM):
     """Return form and draft of an adaptive form that is asked for by name."""
-    named = {"name": "questionnaire", "valueCanonical": ADAPTIVE_FORM}
+    named = {"name": "questionnaire", "valueCanonical": canonical}
     packages = bundles(read_json(house.package(parameters(more=[named]), version).data))
     pairs = [[entry["resource"] for entry in one["entry"][:2]] for one in packages]
     return next(pair for pair in pairs if "contained" in pair[1])
 
 
-def walked(house, version):
+def walked(house, version, named=ADAPTIVE_FORM, calls=({}, RED_FLAG)):
     """Return the response at its end."""
-    _, response = opened(house, version)
-    for answers in ({}, RED_FLAG):
+    _, response = opened(house, version, named)
+    for answers in calls:
         answer = house.post(f"{version}/{NEXT}", answering(response, answers))
         assert answer.status_code == 200
         response = read_json(answer.data)
@@ -47,6 +50,23 @@ def test_an_adaptive_form_is_walked_to_its_end(house, version):
     response = walked(house, version)
     assert response["status"] == "completed"
     assert "2.1" not in questions(contained(response, response["questionnaire"]))
+
+
+@pytest.mark.parametrize(
+    ("calls", "decided", "row"),
+    [
+        ([{"2.3": {"valueDate": "2026-02-19"}}, {"2.4": YES}, {"2.1": percent(88)}], ReviewAction.CERTIFIED, 4),
+        ([{"2.3": {"valueDate": "2025-02-19"}}], ReviewAction.PENDED, 2),
+    ],
+)
+@BOTH
+def test_a_request_is_decided_by_the_adaptive_form_that_was_walked_to_its_end(house, version, calls, decided, row):
+    """The twin has the questions of the policy's form: 88 percent is certified, a test of last year waits."""
+    form = walked(house, version, OXYGEN_FORM, [{}, ORDER | calls[0], *calls[1:]])
+    assert form["status"] == "completed"
+    assert house.submit(a_submission_bundle(form=form | {"id": "form"}), version).status_code == 200
+    (decision,) = house.rows(tables.decisions)
+    assert (decision["action"], decision["trace"]["row"], decision["trace"]["notes"]) == (decided, row, [])
 
 
 @pytest.mark.requirement("dtr-2.0.1@49", "dtr-2.0.1@346", "dtr-2.2.0@sec-10")

@@ -267,6 +267,32 @@ def test_only_the_form_in_the_version_of_the_policy_counts(canonical):
     assert "was not sent" in why(a_submission_bundle(form=a_form_response(questionnaire=canonical)))
 
 
+def contained_in(**changes):
+    """Return a completed form that contains the Questionnaire which it answers: by ``derivedFrom`` one of ours."""
+    held = {"resourceType": "Questionnaire", "id": "q", "derivedFrom": [f"{FORM}-adaptive|2026.1"]} | changes
+    return a_form_response(contained=[held], questionnaire="#q")
+
+
+def test_an_adaptive_form_counts_as_the_policys_own():
+    assert decided(a_submission_bundle(form=contained_in())).number
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"derivedFrom": [f"{FORM}|2026.1"]},
+        {"derivedFrom": [f"{FORM}-adaptive"]},
+        {"derivedFrom": [f"{FORM}-adaptive|2026.2"]},
+        {"derivedFrom": None, "url": f"{FORM}-adaptive", "version": "2026.1"},
+        {"derivedFrom": f"{FORM}-adaptive|2026.1"},
+        {"derivedFrom": [7, {}]},
+        {"id": "another"},
+    ],
+)
+def test_a_contained_form_that_is_not_derived_from_the_policys_adaptive_one_does_not_count(changes):
+    assert "was not sent" in why(a_submission_bundle(form=contained_in(**changes)))
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
