@@ -4,6 +4,7 @@ import shutil
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 from app.sandbox.smart import Context
 from fhir_r4.systems import INITIAL_EXPRESSION, ITEM_CONTROL, OPTION_EXCLUSIVE, UNIT, UNIT_OPTION
@@ -218,6 +219,30 @@ def test_a_choice_that_is_longer_than_its_field_is_read_whole_below_it(town, pay
         below.wait_for(state="visible")
         assert below.inner_text() == field.input_value()
         assert below.inner_text().endswith("said 7")
+
+
+def test_keys_pressed_before_the_list_has_come_take_effect_when_it_comes(town):
+    def late(route):
+        time.sleep(0.7)
+        route.continue_()
+
+    with a_browser() as context:
+        page = opened_form(context, town)
+        page.route("**/codes?*", late)
+        field = page.get_by_role("combobox", name="Which device?")
+        field.press_sequentially("number 29")
+        for key in ("ArrowDown", "ArrowDown", "Enter"):
+            field.press(key)
+        expect(field).to_have_value("Device number 290")
+        expect(page.get_by_role("listbox")).to_have_count(0)
+
+
+def test_a_list_that_cannot_be_read_says_so_and_is_not_taken_for_an_empty_one(town):
+    with a_browser(expected="net::ERR_FAILED") as context:
+        page = opened_form(context, town)
+        page.route("**/codes?*", lambda route: route.abort())
+        page.get_by_role("combobox", name="Which device?").press_sequentially("number")
+        page.get_by_text("The list could not be read just now").wait_for()
 
 
 def test_who_presses_send_twice_sends_once_and_sees_at_once_that_it_is_under_way(town, payer):

@@ -18,8 +18,8 @@ window.searchBox = (function () {
       const words = text.toLowerCase().split(/\s+/);
       return JSON.parse(box.dataset.offers).filter((one) => words.every((word) => one.label.toLowerCase().includes(word)));
     }
-    const reply = await fetch(`${codes}?${new URLSearchParams({ set: box.dataset.set, text })}`);
-    return reply.ok ? reply.json() : [];
+    const reply = await fetch(`${codes}?${new URLSearchParams({ set: box.dataset.set, text })}`).catch(() => null);
+    return reply?.ok ? reply.json() : null;
   }
 
   function wire(box, codes) {
@@ -28,6 +28,8 @@ window.searchBox = (function () {
     let at = -1;
     let asked = 0;
     let waiting = null;
+    let listed = Promise.resolve(); // what is typed is listed: keys pressed before it is take effect then
+    let steps = 0; // the arrows among them
 
     // What is chosen and too long for its field stands below it whole; who listens hears it from the field.
     function whole() {
@@ -37,6 +39,9 @@ window.searchBox = (function () {
     }
 
     function close() {
+      clearTimeout(waiting);
+      waiting = null;
+      asked += 1; // what is on its way opens nothing
       list.hidden = true;
       field.setAttribute("aria-expanded", "false");
       field.removeAttribute("aria-activedescendant");
@@ -50,7 +55,10 @@ window.searchBox = (function () {
       close();
       field.dispatchEvent(new Event("input", { bubbles: true }));
       field.dispatchEvent(new Event("change", { bubbles: true }));
-      clearTimeout(waiting);
+    }
+
+    function note(text) {
+      return Object.assign(document.createElement("span"), { className: "note", textContent: text });
     }
 
     function show(every) {
@@ -62,18 +70,30 @@ window.searchBox = (function () {
         option.addEventListener("mousedown", (event) => { event.preventDefault(); take(option); });
         return option;
       });
-      if (every.length > MOST) options.push(Object.assign(document.createElement("span"), { className: "note", textContent: `${every.length - MOST} more; type more of the word` }));
-      if (!options.length) options.push(Object.assign(document.createElement("span"), { className: "note", textContent: "open" in box.dataset ? "Not in the list; your own words are taken" : "Nothing in the list fits" }));
+      if (every.length > MOST) options.push(note(`${every.length - MOST} more; type more of the word`));
+      if (!options.length) options.push(note("open" in box.dataset ? "Not in the list; your own words are taken" : "Nothing in the list fits"));
+      open(options);
+    }
+
+    function open(options) {
       list.replaceChildren(...options);
       list.hidden = false;
       field.setAttribute("aria-expanded", "true");
       at = -1;
     }
 
-    async function look() {
+    function look() {
+      clearTimeout(waiting);
+      waiting = null;
+      listed = offer(field.value.trim());
+    }
+
+    async function offer(text) {
       const number = (asked += 1);
-      const every = await found(box, field.value.trim(), codes);
-      if (number === asked && document.activeElement === field) show(every);
+      const every = await found(box, text, codes);
+      if (number !== asked || document.activeElement !== field) return;
+      if (every) show(every);
+      else open([note("The list could not be read just now; type again to try again")]);
     }
 
     function move(step) {
@@ -86,18 +106,27 @@ window.searchBox = (function () {
       field.setAttribute("aria-activedescendant", options[at].id);
     }
 
+    function down() {
+      if (waiting || (list.hidden && !steps)) look();
+      steps += 1;
+      listed.then(() => { steps -= 1; move(1); });
+    }
+
+    function enter() {
+      listed.then(() => { if (at >= 0) take(list.querySelectorAll("[role=option]")[at]); });
+    }
+
     field.addEventListener("input", (event) => {
       if (!event.isTrusted) return;
       clearTimeout(waiting);
       waiting = setTimeout(look, box.dataset.set ? 200 : 0);
     });
     field.addEventListener("keydown", (event) => {
-      const open = !list.hidden;
-      if (event.key === "ArrowDown" && !open) look();
-      else if (event.key === "ArrowDown") move(1);
-      else if (event.key === "ArrowUp" && open) move(-1);
-      else if (event.key === "Enter" && open && at >= 0) take(list.querySelectorAll("[role=option]")[at]);
-      else if (event.key === "Escape" && open) close();
+      const shown = !list.hidden;
+      if (event.key === "ArrowDown") down();
+      else if (event.key === "ArrowUp" && shown) move(-1);
+      else if (event.key === "Enter" && (steps > 0 || at >= 0)) enter();
+      else if (event.key === "Escape" && shown) close();
       else return;
       event.preventDefault();
     });
