@@ -9,6 +9,7 @@ Source: CDex 2.x, OperationDefinition submit-attachment; PAS 2.0.1 and 2.2.1, "R
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -142,8 +143,8 @@ def _faults(given: list[tuple[str, dict]], attached: list[tuple[str, dict]]) -> 
     for name in ("TrackingId", "MemberId"):
         if _identifier(given, name) is None:
             yield Issue("required", f"one parameter {name} with an Identifier", "Parameters.parameter")
-    said = {value_of(one) for _, one in given if one.get("name") == "AttachTo"}
-    if said != {"preauthorization"}:
+    said = [value_of(one) for _, one in given if one.get("name") == "AttachTo"]
+    if not said or any(one != "preauthorization" for one in said):
         yield Issue("not-supported", "AttachTo is preauthorization", "Parameters.parameter")
     if not attached:
         yield Issue("required", "at least one Attachment", "Parameters.parameter")
@@ -202,13 +203,16 @@ def _identifier(given: list[tuple[str, dict]], name: str) -> Identifier | None:
     return Identifier("", found[0]) if isinstance(found[0], str) and found[0].strip() else identifier(found[0])
 
 
+_LINE = re.compile(r"[0-9]{1,9}")
+
+
 def _documents(attachment: dict, path: str, faults: list[Issue]) -> list[Document]:
     """Return the files of one Attachment, and add what is wrong with them."""
     parts = list(enumerate(dicts(attachment.get("part"))))
     code = next((one.code for _, part in parts if part.get("name") == "Code"
                  for one in codings(part.get("valueCodeableConcept"))), None)  # fmt: skip
     lines = tuple(int(said) for _, part in parts if part.get("name") == "LineItem"
-                  if (said := str(value_of(part) or "")).isdigit() and len(said) < 10)  # fmt: skip
+                  if _LINE.fullmatch(said := str(value_of(part) or "")))  # fmt: skip
     index, content = _content(attachment)
     where = f"{path}.part[{index}].resource"
     if not kind(content):

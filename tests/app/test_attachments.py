@@ -309,6 +309,7 @@ def test_what_lies_about_itself_is_refused_with_its_element_and_nothing_is_kept(
         call("x", a_file(), TrackingId=None),
         call("x", a_file(), MemberId=None),
         call("x", a_file(), AttachTo={"valueCode": "claim"}),
+        call("x", a_file(), AttachTo={"valueCoding": {"code": "preauthorization"}}),
         call("x", *[a_file()] * 101),
         {"resourceType": "Parameters", "parameter": ["x", None, {"name": 7}]},
     ],
@@ -316,6 +317,14 @@ def test_what_lies_about_itself_is_refused_with_its_element_and_nothing_is_kept(
 def test_a_call_that_cannot_be_read_is_400(house, body):
     said(attach(house, body), 400)
     assert house.rows(tables.attachments) == []
+
+
+def test_a_line_that_is_no_number_is_no_line(house):
+    body = call(asked(house), a_file())
+    body["parameter"][-1]["part"][0]["valueString"] = "²"  # a digit to Unicode, and no number
+    said(attach(house, body))
+    (row,) = house.rows(tables.attachments)
+    assert row["documents"][0]["lines"] == []
 
 
 HONEST = [(b"\x89PNG\r\n\x1a\n", "image/png"), (b"Six weeks of care.", "text/plain; charset=utf-8")]
