@@ -124,6 +124,8 @@ def _channel_faults(channel: dict, generation: Generation) -> Iterator[Issue]:
         said = f"the content of a notification is {CONTENT[generation]} on this base"
         yield Issue("not-supported", said, "Subscription.channel._payload.extension")
     yield from _extension_faults(channel)
+    if not isinstance(channel.get("header", []), list):
+        yield Issue("structure", "a list of headers 'Name: value'", "Subscription.channel.header")
     for index, header in enumerate(as_list(channel.get("header"))):
         found = _HEADER.fullmatch(header) if isinstance(header, str) else None
         if found is None or found[1].lower() in _HOP_BY_HOP:

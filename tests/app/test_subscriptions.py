@@ -79,6 +79,20 @@ def test_a_new_subscription_is_requested_and_answered_as_it_is_kept(house, endpo
         assert_profiled(body, version, "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-subscription")
 
 
+@pytest.mark.parametrize("client", ["riverside-ehr", "strict-ehr"])
+@pytest.mark.parametrize("header", ["Authorization: Bearer secret", 5, {"Authorization": "secret"}, None], ids=type)
+def test_headers_are_a_list_or_are_refused_naming_the_element(house, endpoint, client, header):
+    """A header that is a text and no list would be left out of every notification without a word."""
+    asked = a_subscription("2.0", endpoint=endpoint.url, header=header)
+    token = house.token("system/Subscription.cruds", client)
+    answer = house.post("2.0/Subscription", asked, token=token)
+    assert answer.status_code == 400
+    where = {one for issue in read_json(answer.data)["issue"] for one in issue["expression"]}
+    assert "Subscription.channel.header" in where
+    assert b"secret" not in answer.data
+    assert house.rows(tables.subscriptions) == []
+
+
 @BOTH
 @pytest.mark.parametrize(
     ("url", "said", "status"),
