@@ -89,6 +89,6 @@ def _cursor(given: str | None) -> Cursor | None:
 def _limit(given: str | None) -> int:
     if given is None:
         return USUAL
-    if not (given.isascii() and given.isdigit() and 0 < int(given[:6]) <= MOST):
+    if not (given.isascii() and given.isdigit() and len(given) < 10 and 0 < int(given) <= MOST):
         raise InvalidRequest(Issue("value", f"1 to {MOST}", "limit"))
     return int(given)

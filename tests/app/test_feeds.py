@@ -76,7 +76,8 @@ CURSOR = base64.urlsafe_b64encode(f"{BEYOND}|x".encode()).decode()
 
 
 @pytest.mark.parametrize(
-    "query", ["?after=nonsense", "?after=!!", f"?after={CURSOR}", "?limit=0", "?limit=1001", "?limit=many"]
+    "query",
+    ["?after=nonsense", "?after=!!", f"?after={CURSOR}", "?limit=0", "?limit=1001", "?limit=0001000999", "?limit=many"],
 )
 def test_what_is_no_cursor_or_limit_is_named(house, query):
     headers = {"Authorization": f"Bearer {house.token(READ)}"}
