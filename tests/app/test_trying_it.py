@@ -1,13 +1,18 @@
 """What docs/trying-it.md tells a tester comes out so: a policy and a list of their own, and who is not known."""
 
+import json
 import re
+import tarfile
 
 import pytest
 
 from fhir_r4.systems import REQUESTED_SERVICE
+from prior_auth.submission import read_submission
+from tests.app.test_least_requests import needs_packages
 from tests.app.test_policies import folder, looks  # noqa: F401 a fixture
 from tests.app.test_updates import answered, code_of
 from tests.given import ROOT, a_form_response, a_submission_bundle, entry
+from tests.must_support import GUIDES, PACKAGES
 
 PAGE = (ROOT / "docs" / "trying-it.md").read_text("utf-8")
 
@@ -33,3 +38,12 @@ def test_each_code_of_the_page_has_its_outcome(house, folder, code, action):  # 
         item["servicedDate"] = {"2.0": "2026-04-01", "2.2": "2027-04-01"}[version]
         (told,) = answered(house.submit(bundle, version), version)["item"]
         assert code_of(told) == action
+
+
+@needs_packages
+@pytest.mark.parametrize("version", ["2.0", "2.2"])
+def test_the_members_of_the_guides_examples_are_those_that_the_page_names(version):
+    with tarfile.open(PACKAGES / GUIDES[version]) as files:
+        example = json.load(files.extractfile("package/example/Bundle-HomecareAuthorizationBundleExample.json"))
+    (number,) = read_submission(example, lenient=True).member_ids
+    assert f"`{number}`" in PAGE
