@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from fhir_r4.resource import dicts, kind, local_reference, references, text_of
+from fhir_r4.resource import as_dict, dicts, kind, local_reference, references, text_of
 from fhir_r4.wire import write_json
 
 _TARGET = re.compile(r'"reference":("[^"\\]*(?:\\.[^"\\]*)*")')
@@ -75,7 +75,13 @@ class Entries:
         if not target:
             return None
         target = target.partition("|")[0]
-        return self._named([target], holder)[0] or self._by_id.get(target)
+        return self._named([target], holder)[0] or self._in_version(target, holder) or self._by_id.get(target)
+
+    def _in_version(self, target: str, holder: Entry) -> Entry | None:
+        """Return the entry that a version specific reference means: by fullUrl without it, and by versionId."""
+        url, _, version = target.partition("/_history/")
+        found = self._named([url], holder)[0] if version else None
+        return found if found and as_dict(found.resource.get("meta")).get("versionId") == version else None
 
     def _named(self, targets: list[str], holder: Entry) -> list[Entry | None]:
         """Return the entries that have the fullUrls which ``targets`` say, or say from the base of their holder."""

@@ -88,3 +88,14 @@ def test_anything_else_is_not(url):
 def test_the_base_of_a_full_url():
     assert base_of("https://a.example/fhir/Patient/1") == "https://a.example/fhir/"
     assert base_of(URN) is None
+
+
+@pytest.mark.parametrize("target", ["Patient/1/_history/3", "https://a.example/fhir/Patient/1/_history/3"])
+@pytest.mark.parametrize(("meta", "is_it"), [({"versionId": "3"}, True), ({"versionId": "4"}, False), ({}, False)])
+def test_a_version_specific_reference_means_the_entry_of_that_version(target, meta, is_it):
+    """FHIR R4, Bundle: the version is removed before fullUrl is compared, and is compared with meta.versionId."""
+    claim = {"resourceType": "Claim", "patient": {"reference": target}}
+    patient = {"resourceType": "Patient", "id": "1", "meta": meta}
+    entries = Entries(bundle(("https://a.example/fhir/Claim/1", claim), ("https://a.example/fhir/Patient/1", patient)))
+    assert (entries.resolve(target, entries[0]) is entries[1]) == is_it
+    assert entries.dangles(entries[0]) != is_it
