@@ -1,5 +1,7 @@
 """What do all machine doors share? How a body comes in and goes out, and which generations there are."""
 
+import re
+
 from flask import Flask, Response, request
 from werkzeug.routing import BaseConverter, ValidationError
 
@@ -10,6 +12,7 @@ from fhir_r4.wire import read_object, write_json
 FHIR_JSON = "application/fhir+json"
 JSON = "application/json"
 _ACCEPTED = (FHIR_JSON, JSON)
+_ANSWERED = frozenset({*_ACCEPTED, "*/*", "application/*"})
 
 
 class GenerationConverter(BaseConverter):
@@ -44,16 +47,18 @@ def read_bytes(limit: int) -> bytes:
     """Return the request's body as it came.
 
     Raises:
-        UnsupportedMediaType: not JSON by its own word, or packed.
+        UnsupportedMediaType: not JSON of FHIR R4 by its own word, or packed.
         NotAcceptable: the caller takes no JSON in return.
         TooLarge: more than ``limit`` bytes. Of a body that tells its length, Werkzeug says so itself; one that comes
             in chunks is read to one byte above the limit, where Werkzeug would end it as if it were whole.
     """
     if request.mimetype not in _ACCEPTED:
         raise UnsupportedMediaType("the body is application/fhir+json or application/json")
+    if not _is_r4(request.content_type or ""):
+        raise UnsupportedMediaType("the body is FHIR 4.0")
     if request.content_encoding not in {None, "", "identity"}:
-        raise UnsupportedMediaType("the body is not compressed")
-    if not _takes_json(request.headers.get("Accept", "")):
+        raise UnsupportedMediaType("the body is not compressed", headers={"Accept-Encoding": "identity"})
+    if not _takes_json(_wanted()):
         raise NotAcceptable("answers are application/fhir+json")
     request.max_content_length = limit + 1
     body = request.get_data(cache=False)
@@ -62,10 +67,33 @@ def read_bytes(limit: int) -> bytes:
     return body
 
 
+def _wanted() -> str:
+    """Return in which formats the answer may come; ``_format`` goes before Accept (FHIR R4, "HTTP")."""
+    said = request.args.get("_format", "").replace(" ", "+")  # an unescaped plus
+    return JSON if said == "json" else said or request.headers.get("Accept", "")
+
+
 def _takes_json(accept: str) -> bool:
-    """Tell whether the Accept header leaves room for JSON; parameters (fhirVersion, charset, q) are no matter."""
-    wanted = {part.partition(";")[0].strip().lower() for part in accept.split(",")} - {""}
-    return not wanted or bool(wanted & {*_ACCEPTED, "*/*", "application/*"})
+    """Tell whether what is wanted leaves room for JSON of FHIR R4; other parameters (charset, q) are no matter."""
+    wanted = [part for part in accept.split(",") if part.strip()]
+    return not wanted or any(_kind(part) in _ANSWERED and _is_r4(part) for part in wanted)
+
+
+def _kind(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
+
+
+def _is_r4(media_type: str) -> bool:
+    """Tell whether a media type leaves room for FHIR R4 (R4, "The fhirVersion MIME-type parameter").
+
+    >>> _is_r4("application/fhir+json; fhirVersion=4.0"), _is_r4("application/fhir+json; fhirVersion=5.0")
+    (True, False)
+    """
+    said = _FHIR_VERSION.search(media_type)
+    return said is None or said[1] in {"4.0", "4.0.1"}
+
+
+_FHIR_VERSION = re.compile(r"fhirVersion\s*=\s*\"?([^\s\";]*)", re.IGNORECASE)
 
 
 def fhir(body: dict | bytes, status: int = 200) -> Response:

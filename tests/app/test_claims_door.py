@@ -1,5 +1,6 @@
 """PAS's door: the same request gets the same bytes, bad input is refused whole, what was accepted is kept."""
 
+import gzip
 import io
 from concurrent.futures import ThreadPoolExecutor
 
@@ -198,6 +199,27 @@ def test_the_body_is_json(house):
 def test_the_answer_is_json_or_406(house):
     only_issue(house.submit(a_submission_bundle(), Accept="application/fhir+xml"), 406)
     assert house.submit(a_submission_bundle(), Accept="*/*").status_code == 200
+
+
+def test_another_version_of_fhir_is_neither_read_nor_written(house):
+    for ours in ("4.0", '"4.0"', "4.0.1"):
+        kind = f"application/fhir+json; charset=utf-8; fhirVersion={ours}"
+        assert house.submit(a_submission_bundle(), content_type=kind, Accept=kind).status_code == 200
+    only_issue(house.submit(a_submission_bundle(), content_type="application/fhir+json; fhirVersion=5.0"), 415)
+    only_issue(house.submit(a_submission_bundle(), Accept="application/fhir+json;fhirVersion=3.0"), 406)
+
+
+@pytest.mark.parametrize(("said", "status"), [("json", 200), ("application/fhir+json", 200), ("xml", 406)])
+def test_a_format_in_the_url_goes_before_the_header(house, said, status):
+    door = f"2.0/Claim/$submit?_format={said}"
+    answer = house.post(door, a_submission_bundle(), Accept="application/fhir+xml" if status == 200 else "*/*")
+    assert answer.status_code == status
+
+
+def test_a_compressed_body_is_told_what_is_taken(house):
+    answer = house.submit(gzip.compress(write_json(a_submission_bundle())), **{"Content-Encoding": "gzip"})
+    only_issue(answer, 415)
+    assert answer.headers["Accept-Encoding"] == "identity"
 
 
 @pytest.mark.requirement("pas-2.2.1@conf-1", "pas-2.2.1@spec-6")
