@@ -153,7 +153,7 @@ def _network(scene: Scene, weighed: Sequence[Weighed]) -> Iterator[dict]:
 
 
 def _is_outside(performer: str, scene: Scene) -> bool:
-    found = scene.circumstances.providers.get(performer)
+    found = scene.circumstances.performers.get(performer)
     if found is None:
         return is_identified(performer, scene.circumstances.known)
     return found.network != "in"

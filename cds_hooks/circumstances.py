@@ -16,7 +16,8 @@ class Circumstances:
         orders: what is spoken about, in the order received.
         insured: the patient's coverages with payers of this installation, the primary first; where none is known to
             be, one whose payer could not be found out.
-        providers: who orders and performs, by reference, as far as the payer's directory has them.
+        performers: who is to do it, by reference, as far as the payer's directory has them.
+        requesters: who orders, in the same way, with the gold cards of whom the client speaks for.
         known: every resource that came with the request or from the EHR.
         records: those of the patient that facts may be read from, and that are not only now being ordered.
         unlisted: where the EHR has no coverage with us, the payers that know the patient by number and birth date.
@@ -24,7 +25,8 @@ class Circumstances:
 
     orders: tuple[Order, ...]
     insured: tuple[Insured, ...]
-    providers: dict[str, Provider]
+    performers: dict[str, Provider]
+    requesters: dict[str, Provider]
     known: Known
     records: tuple[dict, ...] = ()
     unlisted: tuple[tuple[Payer, Member], ...] = ()

@@ -118,7 +118,7 @@ def evidence(
     today: date,
 ) -> Evidence:
     """Return all that is known of an order, for the policy's facts."""
-    known, providers, service = there.known, there.providers, order.day(insured.zone)
+    known, service = there.known, order.day(insured.zone)
     return Evidence(
         authored=_written(order, insured.zone) or service or today,
         received=today,
@@ -129,8 +129,8 @@ def evidence(
         asked=_asked(order, known),
         coverage=insured.coverage,
         patient=known.find(f"Patient/{patient_id}"),
-        requester=provider_of(order.requester, providers),
-        performer=provider_of(order.performer, providers),
+        requester=provider_of(order.requester, there.requesters),
+        performer=provider_of(order.performer, there.performers),
         on_file=on_file,
         others=tuple([code for other in there.orders if other is not order for code in other.codes]),
     )

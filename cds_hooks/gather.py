@@ -13,7 +13,7 @@ from cds_hooks.insured import Insured, insured, is_over, member_numbers, patient
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.known import Known
 from cds_hooks.order import ORDERS, basis, coded_by, is_spoken_about, is_wanted, read_order
-from cds_hooks.performer import dispatched_to, providers_of
+from cds_hooks.performer import dispatched_to, performers_of, requesters_of
 from cds_hooks.prefetch import COVERAGE_QUERY
 from cds_hooks.request import HookRequest
 from fhir_r4.generations import Generation
@@ -54,7 +54,8 @@ def gather(request: HookRequest, ehr: Ehr, directory: Directory, knowledge: Know
     return Circumstances(
         orders=orders,
         insured=ours,
-        providers=providers_of(orders, known, directory),
+        performers=performers_of(orders, known, directory),
+        requesters=requesters_of(orders, known, directory, request.speakers),
         known=known,
         records=tuple(records(orders, f"Patient/{request.patient_id}", known)),
         unlisted=() if ours else tuple(_unlisted(request, known, directory, knowledge)),

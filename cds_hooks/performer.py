@@ -4,7 +4,7 @@ They are read from the EHR where a matched policy asks about them, and the perfo
 what is new; elsewhere what was sent has to do (minimum necessary).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from cds_hooks.known import Known
 from cds_hooks.order import Order, by_number
@@ -41,10 +41,33 @@ def pinned(performer: str | None) -> str | None:
     return None if performer is None or performer.startswith(_BY_NUMBER) else performer
 
 
-def providers_of(orders: Iterable[Order], known: Known, directory: Directory) -> dict[str, Provider]:
-    """Return who orders and performs, as far as the directory has them, by the reference under which orders do."""
-    named = dict.fromkeys(one for order in orders for one in (order.performer, order.requester) if one)
-    found = {target: (directory.provider(npi) for npi in _npis(target, known)) for target in named}
+def performers_of(orders: Iterable[Order], known: Known, directory: Directory) -> dict[str, Provider]:
+    """Return who performs, as far as the directory has them, by the reference under which orders do."""
+    return _providers((order.performer for order in orders), directory, lambda target: _npis(target, known))
+
+
+def requesters_of(
+    orders: Iterable[Order], known: Known, directory: Directory, speakers: frozenset[str] | None
+) -> dict[str, Provider]:
+    """Return who orders in the same way: of a role whom the client speaks for, and nobody else with gold cards.
+
+    Args:
+        speakers: the numbers that the client is registered for; None where every number is its own.
+    """
+
+    def own_first(target: str) -> list[str]:
+        return sorted(_npis(target, known), key=lambda npi: speakers is not None and npi not in speakers)
+
+    found = _providers((order.requester for order in orders), directory, own_first)
+    return {target: one.asking_for(speakers) for target, one in found.items()}
+
+
+def _providers(
+    targets: Iterable[str | None], directory: Directory, npis: Callable[[str], list[str]]
+) -> dict[str, Provider]:
+    """Return the first of each whom the directory has."""
+    named = dict.fromkeys(filter(None, targets))
+    found = {target: (directory.provider(npi) for npi in npis(target)) for target in named}
     return {target: one for target, every in found.items() if (one := next(filter(None, every), None))}
 
 

@@ -23,6 +23,7 @@ class HookRequest:
     Attributes:
         unusable: options of ours that came with a value that means nothing.
         has_dtr: the client fetches and fills forms by itself, as the operator has registered it.
+        speakers: the numbers that the client is registered for; None where every number is its own.
     """
 
     service: Service
@@ -33,6 +34,7 @@ class HookRequest:
     configuration: Configuration
     unusable: tuple[str, ...] = ()
     has_dtr: bool = True
+    speakers: frozenset[str] | None = None
     fhir_server: str | None = None
     access_token: str | None = field(default=None, repr=False)
 
@@ -49,11 +51,19 @@ class HookRequest:
         return self.configuration.get(option, False) is True
 
 
-def read_request(body: dict, service: Service, default: Generation, *, has_dtr: bool = True) -> HookRequest:
+def read_request(
+    body: dict,
+    service: Service,
+    default: Generation,
+    *,
+    has_dtr: bool = True,
+    speakers: frozenset[str] | None = None,
+) -> HookRequest:
     """Read a hook call for ``service``.
 
     Args:
         default: the generation spoken to a client that does not say which it wants.
+        has_dtr, speakers: what the client is registered as; see HookRequest.
 
     Raises:
         InvalidRequest: a required field is missing or of the wrong kind, or the hook is not the service's; every
@@ -77,6 +87,7 @@ def read_request(body: dict, service: Service, default: Generation, *, has_dtr: 
         configuration=read_configuration(configuration, service.options),
         unusable=unusable(configuration, service.options),
         has_dtr=has_dtr,
+        speakers=speakers,
         fhir_server=server,
         access_token=text_of(authorization.get("access_token")),
     )

@@ -43,7 +43,7 @@ class Parties:
 
     Attributes:
         providers: who asks and who is to do it, by NPI.
-        requester: who asks.
+        requester: who asks, with the gold cards of whom the client speaks for.
     """
 
     payer: Payer
@@ -70,7 +70,8 @@ def parties(submission: Submission, directory: Directory, now: datetime) -> Part
         return member
     others = {npi for item in submission.items if (npi := item.along.performer)} - {requester.npi}
     performers = (directory.provider(npi) for npi in sorted(others)[:MOST_NUMBERS])
-    return Parties(payer, member, {one.npi: one for one in (requester, *performers) if one}, requester)
+    providers = {one.npi: one for one in (requester, *performers) if one}
+    return Parties(payer, member, providers, requester.asking_for(submission.speakers))
 
 
 def insurer(entry: Entry, directory: Directory) -> Payer | BusinessError:
@@ -151,8 +152,11 @@ def _payors(submission: Submission) -> Iterator[Identifier]:
 
 
 def _requestor_npis(submission: Submission) -> Iterator[str]:
-    for entry in requestor(submission):
-        yield from (one.value for one in _own(entry, submission) or identifiers(entry.resource) if one.system == NPI)
+    """Yield the numbers of who asks: the client's own first, whoever else it names beside them."""
+    asking = list(requestor(submission))
+    own = [one for entry in asking for one in _own(entry, submission)]
+    every = [one for entry in asking for one in identifiers(entry.resource)]
+    yield from dict.fromkeys(one.value for one in (*own, *every) if one.system == NPI)
 
 
 def requestor(submission: Submission) -> Iterator[Entry]:

@@ -1,7 +1,7 @@
 """Who is insured by whom, under which plan, and who provides care? The types that the directory port speaks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
@@ -151,6 +151,14 @@ class Provider:
     name: str
     network: str
     gold_cards: tuple[GoldCard, ...] = ()
+
+    def asking_for(self, speakers: frozenset[str] | None) -> "Provider":
+        """Return the provider as a client may ask in its name; without gold cards where it is none of the client's.
+
+        Args:
+            speakers: the numbers that the client is registered for; None where every number is its own.
+        """
+        return self if speakers is None or self.npi in speakers else replace(self, gold_cards=())
 
 
 CardsOf = Callable[[str], tuple[GoldCard, ...]]

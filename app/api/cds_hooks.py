@@ -110,12 +110,16 @@ class _Call:
 
     def answered(self) -> _Answered:
         """Gather, decide, answer; raises Problem for what cannot be answered."""
-        house = self.house
+        house, client = self.house, self.caller.client
         hook = read_request(
-            self.body, self.service, Generation(house.config.crd_version), has_dtr=self.caller.client.has_dtr
+            self.body,
+            self.service,
+            Generation(house.config.crd_version),
+            has_dtr=client.has_dtr,
+            speakers=frozenset(one.value for one in client.organizations),
         )
         if hook.unusable:
-            log.warning("hook.configuration", client=self.caller.client.id, hook=hook.hook, issue=list(hook.unusable))
+            log.warning("hook.configuration", client=client.id, hook=hook.hook, issue=list(hook.unusable))
         edition = house.edition
         knowledge = Knowledge(edition.book, edition.catalog, new_id, house.payers)
         ehr = self._ehr(hook)
@@ -123,7 +127,7 @@ class _Call:
             known = gather(hook, ehr, house.directory, knowledge, house.now())
         finally:
             self._count(ehr)
-        issuer = Issuer(house, self.caller.client, hook, known.known.find, house.now())
+        issuer = Issuer(house, client, hook, known.known.find, house.now())
         answer = respond(Scene(hook, known, _on_file(house, known), knowledge, house.now(), issuer.issue))
         reads: dict = {"token": ehr.token_use, "resources": known.known.counts()}
         reads |= {"crowded": ehr.crowded, "resting": ehr.resting, "asked": known.known.asked_of_ehr()}

@@ -1,15 +1,20 @@
 """Gold cards are a table of the payer: read beside the policies, all or nothing, and never quoted."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from app.gold_cards import FILE, read_gold_cards
 from app.policies import payers_lists
+from app.registration import Registration, register
 from app.storage.directory import TableDirectory
 from rules.directory import GoldCard
 from rules.yaml_lines import FaultyFile
-from tests.given import CLINIC
+from tests.app.fixtures import ISSUER
+from tests.app.test_unsolicited import said
+from tests.given import CLINIC, a_hook, a_record
+from tests.given_policy import BY_RECORD
 
 HEAD = "npi,policy,from,to\n"
 CARD = GoldCard("oxygen-*", date(2026, 1, 1), date(2026, 6, 30))
@@ -41,3 +46,20 @@ def test_the_directory_knows_them(house):
     directory = TableDirectory(house.service.database, house.service.payers, {CLINIC.npi: (CARD,)}.get)
     assert directory.provider(CLINIC.npi).gold_cards == (CARD,)
     assert house.service.directory.provider(CLINIC.npi).gold_cards == ()
+
+
+@pytest.mark.parametrize(("registered", "needed"), [((), "auth-needed"), (("1144221847",), "no-auth")])
+def test_at_the_hook_a_card_counts_where_its_holder_is_the_client_s_own(house, registered, needed):
+    register(house.config, Registration(
+        name="riverside-ehr",
+        organizations=(CLINIC.npi, *registered),
+        jwks=str(house.config.data / "keys.json"),
+        hook_issuer=ISSUER,
+        hook_jwks=str(house.config.data / "keys.json"),
+    ))  # fmt: skip
+    cards = {"1144221847": (GoldCard("*", date(2026, 1, 1)),)}
+    house.service.policies.edition = replace(house.service.edition, book=BY_RECORD, gold_cards=cards)
+    body = a_hook()
+    body["prefetch"]["requester"] = a_record().get("Practitioner/lindqvist")
+    (action,) = house.call(body).json["systemActions"]
+    assert said(action["resource"])["pa-needed"] == needed

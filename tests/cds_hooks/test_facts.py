@@ -40,14 +40,16 @@ KNOWLEDGE = replace(hook_knowledge(), book=BY_RECORD)
 SEARCH = "Observation?patient=amy-baxter&code=http://loinc.org|20564-1&_sort=-date&_count=1"
 
 
-def called(*records, order=None, knowledge=KNOWLEDGE, providers=(CLINIC,), standing=(), sent=None, now=NOW):
+def called(
+    *records, order=None, knowledge=KNOWLEDGE, providers=(CLINIC,), standing=(), sent=None, now=NOW, speakers=None
+):
     """Return what is said of the order, and the EHR that was asked; ``sent`` comes by prefetch besides."""
     held = a_record()
     for record in records:
         held.put(record)
     ehr, body = FakeEhr(held), a_hook(order=an_order(**(order or {})), version="2.2")
     body["prefetch"] |= sent or {}
-    request = read_request(body, SERVICES["order-sign-crd"], Generation.V2_2)
+    request = read_request(body, SERVICES["order-sign-crd"], Generation.V2_2, speakers=speakers)
     known = gather(request, ehr, FakeDirectory(providers=providers), knowledge, now)
     given = respond(Scene(request, known, {AMY: tuple(standing)}, knowledge, now))
     assert_answer(body, given.to_json(), Generation.V2_2)
@@ -98,6 +100,41 @@ def test_a_gold_card_needs_no_authorization():
     said, ehr = called(providers=(trusted,))
     assert said["pa-needed"] == "no-auth"
     assert requester in ehr.asked
+
+
+LINDQVIST = "1144221847"
+CARD = (GoldCard("*", date(2026, 1, 1)),)
+ROLE = {
+    "resourceType": "PractitionerRole",
+    "id": "lindqvist-riverside",
+    "practitioner": {"reference": "Practitioner/lindqvist"},
+    "organization": {"reference": "Organization/riverside"},
+}
+
+
+@pytest.mark.parametrize("orders", ["Practitioner/lindqvist", "PractitionerRole/lindqvist-riverside"])
+@pytest.mark.parametrize(
+    ("speakers", "needed"),
+    [({CLINIC.npi}, "auth-needed"), ({CLINIC.npi, LINDQVIST}, "no-auth"), (set(), "auth-needed")],
+)
+def test_a_gold_card_is_theirs_for_whom_the_client_speaks_alone(orders, speakers, needed):
+    """Else whoever names a trusted colleague as the one who orders would be trusted."""
+    trusted = replace(CLINIC, npi=LINDQVIST, gold_cards=CARD)
+    said, _ = called(
+        ROLE,
+        order={"requester": {"reference": orders}},
+        providers=(trusted, CLINIC),
+        speakers=frozenset(speakers),
+    )
+    assert said["pa-needed"] == needed
+
+
+@pytest.mark.parametrize(("speakers", "needed"), [({CLINIC.npi}, "no-auth"), ({LINDQVIST}, "auth-needed")])
+def test_of_a_role_it_is_the_client_s_own_whose_gold_card_counts(speakers, needed):
+    providers = (replace(CLINIC, npi=LINDQVIST), replace(CLINIC, gold_cards=CARD))
+    order = {"requester": {"reference": "PractitionerRole/lindqvist-riverside"}}
+    said, _ = called(ROLE, order=order, providers=providers, speakers=frozenset(speakers))
+    assert said["pa-needed"] == needed
 
 
 def asked(body, *records):

@@ -14,12 +14,14 @@ from prior_auth.submission import read_submission
 from prior_auth.submit import submit
 from prior_auth.weigh import OnFile
 from rules.book import PolicyBook
+from rules.directory import GoldCard
 from rules.lists import read_lists
 from tests.given import (
     ACME,
     AMY,
     BOOK,
     CLINIC,
+    EHR,
     FORM,
     NOW,
     OXYGEN,
@@ -460,3 +462,39 @@ def test_who_asks_is_the_client_s_own_provider_whatever_numbers_stand_beside_it(
     assert parties(sent, directory, NOW).requester == CLINIC
     again = kept_for(read_submission(bundle), requestors_of(sent))
     assert parties(again, directory, NOW).requester == CLINIC
+
+
+CARD = (GoldCard("*", date(2026, 1, 1)),)
+LINDQVIST = "1144221847"
+
+
+def asked_by_a_role(speaks_for, providers):
+    """Who asks is Dr. Lindqvist at the Riverside clinic, sent by a client of some of the two."""
+    bundle = a_submission_bundle()
+    asking = read_submission(bundle).provider
+    role = {
+        "resourceType": "PractitionerRole",
+        "id": "asks",
+        "practitioner": {"reference": "Practitioner/lindqvist"},
+        "organization": {"reference": asking.full_url},
+    }
+    bundle["entry"].append({"fullUrl": f"{EHR}/PractitionerRole/asks", "resource": role})
+    entry(bundle, "Claim")["provider"] = {"reference": f"{EHR}/PractitionerRole/asks"}
+    sent = spoken_for(read_submission(bundle), [Identifier(NPI, npi) for npi in speaks_for])
+    return parties(sent, FakeDirectory(providers=providers), NOW).requester
+
+
+@pytest.mark.parametrize(
+    ("speaks_for", "asks", "trusted"),
+    [([CLINIC.npi], CLINIC.npi, False), ([LINDQVIST], LINDQVIST, True), ([LINDQVIST, CLINIC.npi], LINDQVIST, True)],
+)
+def test_the_gold_card_of_a_practitioner_is_not_the_clinic_s_that_names_them(speaks_for, asks, trusted):
+    doctor = replace(CLINIC, npi=LINDQVIST, gold_cards=CARD)
+    found = asked_by_a_role(speaks_for, (doctor, CLINIC))
+    assert (found.npi, bool(found.gold_cards)) == (asks, trusted)
+
+
+def test_who_is_known_but_not_the_client_s_own_asks_without_gold_cards():
+    """The clinic itself is not on file."""
+    doctor = replace(CLINIC, npi=LINDQVIST, gold_cards=CARD)
+    assert asked_by_a_role([CLINIC.npi], (doctor,)) == replace(doctor, gold_cards=())
