@@ -9,11 +9,13 @@ from typing import Any
 
 import click
 
-from app import deliveries_cli, hooks_cli, policies_cli, profiles_cli, retention_cli, staff_cli
-from app.config import BadSettings, Config
+from app import deliveries_cli, hooks_cli, mendable, policies_cli, profiles_cli, retention_cli, staff_cli
+from app.config import Config
 from app.logging import configure
 from app.options import DATA
-from rules.yaml_lines import FaultyFile
+
+_PORT = click.IntRange(1, 65_535)
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 class _Group(click.Group):
@@ -22,24 +24,12 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except (BadSettings, FaultyFile) as error:
-            raise click.ClickException(str(error)) from None
-        except FileNotFoundError as error:
-            raise click.ClickException(f"there is no file {error.filename}") from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
         except Exception as error:
-            if said := _database_says(error):
+            if said := mendable.said(error):
                 raise click.ClickException(said) from None
             raise
-
-
-def _database_says(error: Exception) -> str | None:
-    """Return what to do where there is no database yet, or not at this version; None for any other error."""
-    from sqlalchemy.exc import OperationalError, ProgrammingError
-
-    if not isinstance(error, OperationalError | ProgrammingError):
-        return None
-    said = str(error.orig).partition("\n")[0]
-    return f"the database says: {said}. Run 'priorauth migrate' first, and look at --data and PRIORAUTH_DATABASE_URL"
 
 
 @click.group(cls=_Group)
@@ -51,24 +41,28 @@ def main() -> None:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True)
+@click.option("--port", default=8000, show_default=True, type=_PORT)
 @DATA
 def serve(host: str, port: int, data: Path | None) -> None:
     """Run the service; SIGTERM lets requests in flight end."""
+    from app.payers import load_payers
     from app.server import Server
     from app.storage import revision
     from app.storage.database import Database
+    from app.storage.sealing import read_keys
 
     config = Config.from_env(data=data)
     if config.base_url == Config().base_url and host in {"127.0.0.1", "localhost"}:
         config = Config.from_env(data=data, base_url=f"http://127.0.0.1:{port}")  # as it is reached
     if revision.current(Database(config.database)) != revision.newest():
         raise click.ClickException("the database is not at this version: run 'priorauth migrate' first")
+    load_payers(config.data / "payer.yaml")  # what is wrong there is said once, before there are web processes
+    read_keys(config.encryption_keys, config.encryption_key_file)
     Server(config, host, port).run()
 
 
 @main.command()
-@click.option("--concurrency", default=2, show_default=True, help="Processes that do jobs.")
+@click.option("--concurrency", default=2, show_default=True, type=click.IntRange(min=1), help="Processes that do jobs.")
 @DATA
 def worker(concurrency: int, data: Path | None) -> None:
     """Do jobs as a Celery worker on the broker of PRIORAUTH_BROKER_URL."""
@@ -220,19 +214,23 @@ def _set_active(name: str, data: Path | None, *, active: bool) -> None:
 
 
 @main.command()
-@click.option("--port", default=8001, show_default=True)
+@click.option("--port", default=8001, show_default=True, type=_PORT)
 @click.option("--payer", default="http://127.0.0.1:8000", show_default=True, help="The service to call.")
-@click.option("--records", type=click.Path(path_type=Path, exists=True), help="Folder of synthetic FHIR resources.")
+@click.option("--records", type=_FOLDER, help="Folder of synthetic FHIR resources.")
 def sandbox(port: int, payer: str, records: Path | None) -> None:
     """Run the other side of the counter: an EHR with synthetic patients, for demos and tests."""
+    from app.sandbox.records import BadRecords
     from app.sandbox.server import run
 
-    run(port, payer, records)
+    try:
+        run(port, payer, records)
+    except BadRecords as bad:
+        raise click.ClickException(str(bad)) from None
 
 
 @main.command("sandbox-back-end")
-@click.option("--port", default=8002, show_default=True)
-@click.option("--tables", required=True, type=click.Path(path_type=Path, exists=True), help="Folder of the CSV files.")
+@click.option("--port", default=8002, show_default=True, type=_PORT)
+@click.option("--tables", required=True, type=_FOLDER, help="Folder of the CSV files.")
 @click.option("--token", required=True, help="Bearer token that callers send.")
 def sandbox_back_end(port: int, tables: Path, token: str) -> None:
     """Run a payer's own systems, faked, for demos and tests of docs/back-end.md."""
@@ -243,7 +241,9 @@ def sandbox_back_end(port: int, tables: Path, token: str) -> None:
 
 @main.command()
 @click.option("--once", is_flag=True, help="End after the story: exit code 0, or 1 when a step did not go as told.")
-@click.option("--port", default=8000, show_default=True, help="The service's; the sandbox takes the next one.")
+@click.option(
+    "--port", default=8000, show_default=True, type=_PORT, help="The service's; the sandbox takes the next one."
+)
 @click.option("--showcase", is_flag=True, help="Bring out every must-support element of the answers, with a table.")
 @click.option("--keep", type=click.Path(path_type=Path), help="With --showcase: a folder for the answers as they came.")
 def demo(once: bool, port: int, showcase: bool, keep: Path | None) -> None:

@@ -1,6 +1,7 @@
 """Every setting that the service reads; nothing is read anywhere else."""
 
 import ipaddress
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -12,6 +13,12 @@ _HOUSE = Path(__file__).resolve().parent.parent
 _SECRET = 32
 _ALGORITHMS = frozenset({"ES384", "RS384", "ES256", "RS256"})
 _PREFETCH = frozenset({"portable", "crd-2.0", "crd-2.2"})
+_DATABASES = ("sqlite:///", "postgresql:", "postgresql+")
+_KINDS = {int: "a whole number", float: "a number", bool: "0 or 1"}
+_MAY_BE_ZERO = frozenset(
+    {"anonymous_refusals_per_minute", "job_threads"}
+    | {"hook_retention_days", "authorization_retention_days", "audit_retention_days"}
+)
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 SIX_MONTHS = 184
 """Days; the longest that six months are."""
@@ -29,7 +36,8 @@ class Config:
     """Folder of payer.yaml and, by default, of the database."""
 
     base_url: str = "http://127.0.0.1:8000"
-    """Public address, as clients see it: in fullUrls, as audience of tokens. https unless loopback, no slash."""
+    """Public address, as clients see it: in fullUrls, as audience of tokens. https unless loopback; no path, no slash:
+    the service has a host name of its own."""
 
     database_url: str = ""
     """SQLAlchemy URL; empty means SQLite, the file priorauth.db in the data folder."""
@@ -153,7 +161,7 @@ class Config:
             try:
                 values[known[name].name] = _read(env[name], type(known[name].default))
             except (ValueError, KeyError):
-                wrong.append(f"{name} is not a {type(known[name].default).__name__}")
+                wrong.append(f"{name} is not {_KINDS[type(known[name].default)]}")
         config = cls(**values | {name: value for name, value in overrides.items() if value is not None})
         wrong.extend(config._contradictions())
         if wrong:
@@ -179,29 +187,39 @@ class Config:
         return self.database_url or f"sqlite:///{(self.data / 'priorauth.db').absolute()}"
 
     def _contradictions(self) -> list[str]:
-        loopback = is_loopback(self.base_url)
-        rules = {
-            "PRIORAUTH_BASE_URL is https unless it is loopback": loopback or self.base_url.startswith("https://"),
-            "PRIORAUTH_BASE_URL has no slash at its end": not self.base_url.endswith("/"),
+        loopback, kept = is_loopback(self.base_url), self.authorization_retention_days
+        rules = self._bounds() | {
+            "PRIORAUTH_DATABASE_URL has to begin with sqlite:/// or postgresql": not self.database_url
+            or self.database_url.startswith(_DATABASES),
+            "PRIORAUTH_BASE_URL has to be https unless it is loopback": loopback
+            or self.base_url.startswith("https://"),
+            "PRIORAUTH_BASE_URL may have no path, and no slash at its end": is_origin(self.base_url),
             "PRIORAUTH_ALLOW_LOOPBACK_HTTP needs a loopback base_url": loopback or not self.allow_loopback_http,
-            "PRIORAUTH_BACK_END_URL is https unless it is loopback": not self.back_end_url
+            "PRIORAUTH_BACK_END_URL has to be https unless it is loopback": not self.back_end_url
             or self.back_end_url.startswith("https://")
             or (self.allow_loopback_http and is_loopback(self.back_end_url)),
-            "PRIORAUTH_BACK_END_URL has no slash at its end": not self.back_end_url.endswith("/"),
-            "PRIORAUTH_HOOK_RETENTION_DAYS is not negative": self.hook_retention_days >= 0,
-            "PRIORAUTH_AUTHORIZATION_RETENTION_DAYS is at least 184, or 0": self.authorization_retention_days == 0
-            or self.authorization_retention_days >= SIX_MONTHS,
-            "PRIORAUTH_AUDIT_RETENTION_DAYS is not negative": self.audit_retention_days >= 0,
-            "PRIORAUTH_CRD_VERSION is 2.0 or 2.2": self.crd_version in {"2.0", "2.2"},
-            "PRIORAUTH_CRD_PREFETCH is portable, crd-2.0 or crd-2.2": self.crd_prefetch in _PREFETCH,
-            "PRIORAUTH_CRD_PREFETCH_FACTS is always or any": self.crd_prefetch_facts in {"always", "any"},
-            "PRIORAUTH_HOOK_ALGORITHMS are of ES384, RS384, ES256 and RS256": bool(self.algorithms_of_hooks)
+            "PRIORAUTH_BACK_END_URL may have no slash at its end": not self.back_end_url.endswith("/"),
+            "PRIORAUTH_AUTHORIZATION_RETENTION_DAYS has to be at least 184, or 0": kept == 0 or kept >= SIX_MONTHS,
+            "PRIORAUTH_CRD_VERSION has to be 2.0 or 2.2": self.crd_version in {"2.0", "2.2"},
+            "PRIORAUTH_CRD_PREFETCH has to be portable, crd-2.0 or crd-2.2": self.crd_prefetch in _PREFETCH,
+            "PRIORAUTH_CRD_PREFETCH_FACTS has to be always or any": self.crd_prefetch_facts in {"always", "any"},
+            "PRIORAUTH_HOOK_ALGORITHMS have to be of ES384, RS384, ES256 and RS256": bool(self.algorithms_of_hooks)
             and self.algorithms_of_hooks <= _ALGORITHMS,
-            f"PRIORAUTH_SECRET_KEY has at least {_SECRET} characters": len(self.secret_key) >= _SECRET
+            f"PRIORAUTH_SECRET_KEY needs at least {_SECRET} characters": len(self.secret_key) >= _SECRET
             or not self.secret_key,
-            "PRIORAUTH_CORS_ORIGINS are origins, and never *": all(map(is_origin, self.cors_origins.split())),
+            "PRIORAUTH_CORS_ORIGINS have to be origins, and never *": all(map(is_origin, self.cors_origins.split())),
         }
-        return [rule for rule, kept in rules.items() if not kept]
+        return [rule for rule, holds in rules.items() if not holds]
+
+    def _bounds(self) -> dict[str, bool]:
+        """Return for each number whether it can be used: finite, and above 0 where 0 has no meaning of its own."""
+        numbers = [f.name for f in fields(self) if type(f.default) in {int, float}]
+        return {
+            f"PRIORAUTH_{name.upper()} has to be {'0 or more' if may_be_zero else 'above 0'}": math.isfinite(value)
+            and (value > 0 or (value == 0 and may_be_zero))
+            for name in numbers
+            for value, may_be_zero in [(getattr(self, name), name in _MAY_BE_ZERO)]
+        }
 
 
 def is_loopback(url: str) -> bool:
@@ -222,10 +240,14 @@ def is_origin(text: str) -> bool:
     >>> is_origin("https://ehr.example.org"), is_origin("*"), is_origin("https://ehr.example.org/")
     (True, False, False)
     """
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an address that there cannot be
+        return False
     plain = parts.scheme == "http" and (parts.hostname == "localhost" or is_loopback(text))
     bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
-    return bool(parts.hostname) and bare and (parts.scheme == "https" or plain)
+    return named and bare and (parts.scheme == "https" or plain)
 
 
 def _read(text: str, wanted: Any) -> Any:

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from fhir_r4.resource import Identifier
 from rules.directory import Document, Payer, Plan, Reason
-from rules.yaml_lines import FaultyFile, read_yaml
+from rules.yaml_lines import Fault, FaultyFile, read_yaml
 
 
 def load_payers(file: Path) -> tuple[Payer, ...]:
@@ -20,7 +20,10 @@ def load_payers(file: Path) -> tuple[Payer, ...]:
         FaultyFile: with every fault and its line.
         FileNotFoundError: there is no such file.
     """
-    document = read_yaml(file.read_text(encoding="utf-8"), file.name)
+    try:
+        document = read_yaml(file.read_text(encoding="utf-8"), file.name)
+    except UnicodeDecodeError:
+        raise FaultyFile([Fault(file.name, 1, "not a text in UTF-8", "save it as UTF-8")]) from None
     schema = json.loads(resources.files("app").joinpath("payer.schema.json").read_text("utf-8"))
     faults = [
         document.fault(tuple(error.absolute_path), error.message)

@@ -38,7 +38,7 @@ def hold() -> None:
 @hold.command()
 @click.option("--case", "case", metavar="NUMBER", help="One case, by any number of it.")
 @click.option("--member-of", metavar="NUMBER", help="The member of that case, with all cases and promises.")
-@click.option("--everything", is_flag=True)
+@click.option("--everything", is_flag=True, help="All that is kept: nothing is purged while this stands.")
 @click.option("--reason", required=True, help="Such as the matter's number; no names.")
 @DATA
 def place(case: str | None, member_of: str | None, reason: str, data: Path | None, *, everything: bool) -> None:

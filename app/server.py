@@ -11,7 +11,9 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.errors import AppImportError
 
+from app import mendable
 from app.config import Config
 from app.jobs import standing
 from app.jobs.runner import ThreadRunner
@@ -71,6 +73,15 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         admission.prepare()
 
     def load(self) -> Flask:
+        """Return the application of a web process; what the operator can mend ends the start with a sentence."""
+        try:
+            return self._load()
+        except Exception as error:
+            if said := mendable.said(error):
+                raise AppImportError(f"Error: {said}") from None
+            raise
+
+    def _load(self) -> Flask:
         from app.web import create_app  # noqa: PLC0415 as above
 
         service = with_runner(build(self._config))

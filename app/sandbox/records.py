@@ -6,10 +6,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from app.sandbox.search import Result, read_query, search
-from fhir_r4.resource import as_dict, dicts, kind, local_reference
+from fhir_r4.problems import InvalidRequest
+from fhir_r4.resource import as_dict, dicts, kind, local_reference, text_of
 from fhir_r4.wire import read_object
 
 _DAY = re.compile(r"\{\{today([+-]\d+)?\}\}")
+
+
+class BadRecords(ValueError):
+    """A file holds no FHIR resource; the message names it."""
 
 
 class Records:
@@ -28,15 +33,17 @@ class Records:
 
     @classmethod
     def load(cls, folder: Path, today: date, base: str = "") -> "Records":
-        """Read a folder's ``*.json``, resources and Bundles of them; ``{{today-10}}`` becomes the day ten days ago."""
+        """Read a folder's ``*.json``, resources and Bundles of them; ``{{today-10}}`` becomes the day ten days ago.
+
+        Raises:
+            BadRecords: a file is something else.
+        """
 
         def day(found: re.Match[str]) -> str:
             return (today + timedelta(days=int(found[1] or 0))).isoformat()
 
-        texts = (file.read_text(encoding="utf-8") for file in sorted(folder.rglob("*.json")))
-        read = [read_object(_DAY.sub(day, text).encode()) for text in texts]
-        as_of = datetime.combine(today, time(), UTC)
-        return cls((resource for one in read for resource in _resources(one)), base, as_of)
+        read = [resource for file in sorted(folder.rglob("*.json")) for resource in _resources(file, day)]
+        return cls(read, base, datetime.combine(today, time(), UTC))
 
     def __iter__(self) -> Iterator[dict]:
         return iter(list(self._held.values()))
@@ -107,6 +114,13 @@ class Told(_Bare):
         return held if held and self._sees(held) else None
 
 
-def _resources(read: dict) -> list[dict]:
+def _resources(file: Path, day: Callable[[re.Match[str]], str]) -> list[dict]:
     """Return what a file holds: one resource, or those of a Bundle."""
-    return [as_dict(entry.get("resource")) for entry in dicts(read.get("entry"))] if kind(read) == "Bundle" else [read]
+    try:
+        read = read_object(_DAY.sub(day, file.read_text(encoding="utf-8")).encode())
+    except (InvalidRequest, UnicodeDecodeError) as bad:
+        raise BadRecords(f"{file}: {bad}") from None
+    held = [as_dict(entry.get("resource")) for entry in dicts(read.get("entry"))] if kind(read) == "Bundle" else [read]
+    if not all(kind(one) and text_of(one.get("id")) for one in held):
+        raise BadRecords(f"{file}: a FHIR resource has a resourceType and an id")
+    return held

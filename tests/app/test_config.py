@@ -59,3 +59,35 @@ def test_plain_http_to_loopback_is_refused_on_any_other_bind():
 @pytest.mark.parametrize("url", ["http://localhost:8000", "http://10.0.0.1", "http://127.0.0.1.example.org", "x"])
 def test_a_name_is_not_loopback(url):
     assert not is_loopback(url)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("WORKERS", "0", "above 0"),
+        ("THREADS", "-1", "above 0"),
+        ("WORKERS", "two", "a whole number"),
+        ("HOOK_BUDGET_SECONDS", "nan", "above 0"),
+        ("OUTBOUND_TIMEOUT_SECONDS", "inf", "above 0"),
+        ("FHIR_LIMIT_BYTES", "-5", "above 0"),
+        ("JOB_THREADS", "-1", "0 or more"),
+        ("AUDIT_RETENTION_DAYS", "-1", "0 or more"),
+        ("PUBLIC_POLICIES", "perhaps", "0 or 1"),
+        ("BASE_URL", "https://pa.example.org/priorauth", "no path, and no slash at its end"),
+        ("BASE_URL", "https://pa.example.org/", "no path, and no slash at its end"),
+        ("BASE_URL", "https://pa.example.org?x", "no path, and no slash at its end"),
+        ("BASE_URL", "https://me@pa.example.org", "no path, and no slash at its end"),
+        ("BASE_URL", "https://pa.example.org:99999", "no path, and no slash at its end"),
+        ("BASE_URL", "https://[pa", "no path, and no slash at its end"),
+        ("BASE_URL", "https://", "no path, and no slash at its end"),
+        ("DATABASE_URL", "mysql://db/priorauth", "begin with sqlite:/// or postgresql"),
+    ],
+)
+def test_a_value_that_nothing_can_be_done_with_stops_the_start(name, value, words):
+    with pytest.raises(BadSettings, match=f"^PRIORAUTH_{name} (has to|has to be|may have|is not) {words}$"):
+        Config.from_env({f"PRIORAUTH_{name}": value})
+
+
+@pytest.mark.parametrize("name", ["JOB_THREADS", "HOOK_RETENTION_DAYS", "ANONYMOUS_REFUSALS_PER_MINUTE"])
+def test_nothing_may_be_said_where_it_means_something(name):
+    assert getattr(Config.from_env({f"PRIORAUTH_{name}": "0"}), name.lower()) == 0

@@ -9,7 +9,9 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from click.testing import CliRunner
+from sqlalchemy.exc import IntegrityError, OperationalError
 
+from app import mendable
 from app.cli import main
 from app.payers import load_payers
 from app.storage import migrations, tables
@@ -18,6 +20,7 @@ from app.storage.directory import BadTable, load
 from app.storage.revision import newest
 from rules.yaml_lines import FaultyFile
 from tests.app.fixtures import ROOT
+from tests.journeys.servers import free_port
 
 PAYER = (ROOT / "fixtures" / "payer" / "payer.yaml").read_text()
 
@@ -169,6 +172,64 @@ def test_mistakes_are_a_sentence_and_not_a_traceback(tmp_path):
     run("migrate", data=tmp_path)
     (tmp_path / "payer.yaml").write_text(PAYER)
     assert "no active client" in run("client", "token", "x", data=tmp_path, ok=False)
+
+
+@pytest.mark.parametrize("text", ['{"resourceType":', "[]", '{"id": "p"}', '{"resourceType": "Patient"}', "\xff"])
+def test_a_record_that_is_none_is_named(tmp_path, text):
+    (tmp_path / "p.json").write_bytes(text.encode("latin-1"))
+    result = CliRunner().invoke(main, ["sandbox", "--records", str(tmp_path)])
+    assert (result.exit_code, result.output.startswith(f"Error: {tmp_path}/p.json: ")) == (1, True)
+
+
+@pytest.mark.parametrize("words", [("serve",), ("sandbox",), ("demo", "--once")])
+@pytest.mark.parametrize("port", ["0", "-1", "65536"])
+def test_a_port_is_one_that_there_is(words, port):
+    result = CliRunner().invoke(main, [*words, "--port", port])
+    assert (result.exit_code, "--port" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda data: (data / "payer.yaml").unlink(), "there is no file"),
+        (lambda data: (data / "payer.yaml").write_text("payers: 5\n"), "payer.yaml:1: "),
+        (lambda data: (data / "payer.yaml").write_bytes(b"payers: \xff"), "payer.yaml:1: not a text in UTF-8"),
+        (lambda data: (data / "encryption.key").write_text("short"), "an encryption key is the base64 of 32 bytes"),
+    ],
+)
+def test_what_stops_the_start_of_the_service_is_a_sentence_in_its_log(tmp_path, make, words):
+    (tmp_path / "payer.yaml").write_text(PAYER)
+    run("migrate", data=tmp_path)
+    make(tmp_path)
+    serve = [sys.executable, "-m", "app.cli", "serve", "--port", str(free_port()), "--data", str(tmp_path)]
+    done = subprocess.run(serve, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
+    assert done.returncode != 0
+    assert f"Error: {words}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("database is locked", "try again"),
+        ("attempt to write a readonly database", "may not write"),
+        ("database or disk is full", "make room"),
+        ("file is not a database", "restore it"),
+        ("no such table: clients", "run 'priorauth migrate' first"),
+        ('relation "clients" does not exist', "run 'priorauth migrate' first"),
+        ('database "priorauth" does not exist', "look at --data and PRIORAUTH_DATABASE_URL"),
+        ("connection failed: Connection refused", "look at --data and PRIORAUTH_DATABASE_URL"),
+    ],
+)
+def test_what_a_database_says_is_told_with_what_to_do(said, words):
+    told = mendable.said(OperationalError("SELECT 1", {}, Exception(said)))
+    assert told.startswith(f"the database says: {said}; ")
+    assert words in told
+
+
+def test_a_fault_of_ours_is_nothing_for_the_operator_to_mend():
+    assert mendable.said(IntegrityError("INSERT", {}, Exception("UNIQUE constraint failed"))) is None
+    assert mendable.said(ValueError("x")) is None
 
 
 def test_serve_says_what_to_do_when_the_database_is_older(tmp_path):
