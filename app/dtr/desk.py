@@ -9,7 +9,6 @@ from datetime import date
 from typing import Any
 
 from app.dtr.adaptive import is_adaptive
-from app.dtr.asked import Place, disabled, without
 from app.dtr.carrying import all_of_them, carried, initial_of
 from app.dtr.choosing import canonical
 from app.dtr.determined import Determined, determined
@@ -29,6 +28,7 @@ from app.dtr.wording import label_of
 from fhir_r4.resource import as_dict, dicts, extension, link_of, value_of
 from fhir_r4.systems import CALCULATED_EXPRESSION
 from questionnaires.answers import answers_by_question, every_item
+from questionnaires.asked import Place, disabled, without
 from questionnaires.catalog import questions
 
 _WORDS = {

@@ -12,13 +12,13 @@ from html import escape
 from itertools import count
 from typing import Any
 
-from app.dtr.asked import Place, inside
 from app.dtr.controls import Control, control_of
 from app.dtr.markup import marked
 from app.dtr.offered import Offer, offer_of, offers
 from app.dtr.wording import help_of, is_help, is_hidden, kinds_of_file, label_of, needs_signature, support_link, unit_of
 from fhir_r4.resource import as_dict, dicts, link_of, text_of, value_of
 from fhir_r4.wire import write_json
+from questionnaires.asked import Place, inside
 
 MAX_DEPTH = 20
 

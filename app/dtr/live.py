@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.dtr.asked import ROUNDS, disabled, is_group, without
-from app.dtr.revising import Key, keyed, numbered
+from app.dtr.revising import keyed
 from fhir_r4.resource import as_dict, dicts, extension, text_of
 from fhir_r4.systems import CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION
+from questionnaires.asked import ROUNDS, Key, disabled, is_group, numbered, without
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
 from questionnaires.populate import Empty, asks_of, populate

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.dtr.markup import marked
-from app.dtr.revising import same
 from fhir_r4.resource import as_dict, dicts, extension, extensions, text_of, value_of
 from fhir_r4.systems import OPTION_EXCLUSIVE, UCUM, UNIT, UNIT_OPTION
 from fhir_r4.wire import write_json
+from questionnaires.comparing import same
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.clients.outbound import Door
-from app.dtr.asked import without
 from app.dtr.desk import Desk
 from app.dtr.launch import Launch
 from app.dtr.record import NoLongerAllowed, Record
@@ -22,6 +21,7 @@ from app.dtr.tasks import Asked, done
 from app.dtr.told import nobody
 from fhir_r4.payer_answer import PayerAnswer
 from fhir_r4.resource import text_of
+from questionnaires.asked import without
 from rules.ports import EhrUnavailable
 
 NOT_ALLOWED = (

@@ -7,9 +7,9 @@ group that repeats by itself.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from app.dtr.asked import Occurrence, Place, asked, disabled
 from app.dtr.wording import is_hidden
 from fhir_r4.resource import dicts, link_of, text_of, value_of
+from questionnaires.asked import Occurrence, Place, asked, disabled
 
 _NO_QUESTION = frozenset({"group", "display"})
 

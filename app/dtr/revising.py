@@ -6,17 +6,15 @@ is an override, anything else is manual (DTR 2.0.1 and 2.2, information-origin; 
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from decimal import Decimal
-from typing import Any
 
 from app.dtr.resuming import PEOPLE, origin_of
-from fhir_r4.resource import as_dict, dicts, link_of, text_of, value_of
+from fhir_r4.resource import dicts, text_of, value_of
+from questionnaires.asked import Key, numbered
 from questionnaires.catalog import questions
+from questionnaires.comparing import same
 from questionnaires.populate import information_origin
-
-Key = tuple[tuple[str, int], ...]
-"""The way to an item: linkId and its how-manyth, from the top."""
 
 MAX_DEPTH = 20
 _NUMBER = {
@@ -110,30 +108,6 @@ def with_numbers(answer: dict) -> dict:
     return made
 
 
-def same(one: Any, other: Any) -> bool:
-    """Tell whether two values are the same answer: a coding by system and code, a quantity by number and unit.
-
-    >>> same({"code": "%", "value": 87}, {"code": "%", "value": Decimal("87.0"), "unit": "percent"})
-    True
-    """
-    if isinstance(one, dict) and isinstance(other, dict):
-        return all(same(one.get(name), other.get(name)) for name in _telling(one, other))
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, int | float | Decimal) and isinstance(other, int | float | Decimal):
-        return Decimal(str(one)) == Decimal(str(other))
-    return bool(one == other)
-
-
-def _telling(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the elements that tell two complex values apart; what is for display only does not."""
-    if "value" in one or "value" in other:
-        return ("value", "code") if "code" in one and "code" in other else ("value", "unit")
-    if "code" in one or "code" in other:
-        return ("system", "code")
-    return tuple({*one, *other} - {"display"})
-
-
 def _value(answer: dict) -> dict:
     return {name: value for name, value in answer.items() if name.startswith("value")}
 
@@ -151,12 +125,3 @@ def keyed(response: dict, above: Key = ()) -> Iterator[tuple[Key, dict]]:
 def _answers(response: dict) -> Iterator[tuple[Key, list[dict]]]:
     for key, item in keyed(response):
         yield key, dicts(item.get("answer"))
-
-
-def numbered(parent: dict, above: Key) -> Iterator[tuple[dict, Key]]:
-    """Yield the items right below a response, an item or an answer, with the way to each."""
-    seen: dict[str, int] = {}
-    for one in dicts(as_dict(parent).get("item")):
-        link = link_of(one)
-        seen[link] = seen.get(link, 0) + 1
-        yield one, (*above, (link, seen[link]))

@@ -13,12 +13,12 @@ from collections.abc import Collection, Iterator
 from decimal import Decimal
 from typing import Any
 
-from app.dtr.asked import Occurrence, Place, asked
 from app.dtr.offered import Offer, offer_of, offers
 from app.dtr.wording import kinds_of_file
 from fhir_r4.resource import as_dict, dicts, extension, link_of, text_of, value_of
 from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_OCCURS, MIN_LENGTH, MIN_OCCURS
 from questionnaires.answering import answer_of
+from questionnaires.asked import Occurrence, Place, asked
 from questionnaires.limits import limits_of, measure
 
 _WORDS = {

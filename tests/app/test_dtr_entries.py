@@ -2,11 +2,11 @@
 
 import pytest
 
-from app.dtr.asked import disabled, without
 from app.dtr.drawing import drawn
 from app.dtr.progress import progress
 from app.dtr.validity import faults
 from fhir_r4.systems import MAX_OCCURS, MIN_OCCURS
+from questionnaires.asked import disabled, without
 
 
 def item(link, type_="string", *below, **more):

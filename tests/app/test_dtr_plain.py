@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.dtr.asked import disabled
 from app.dtr.drawing import drawn
 from app.dtr.progress import progress
 from app.dtr.revising import revised
@@ -24,6 +23,7 @@ from fhir_r4.systems import (
     UNIT,
     UNIT_OPTION,
 )
+from questionnaires.asked import disabled
 from tests.app.other_payer import a_form
 
 TYPES = ("boolean", "integer", "decimal", "quantity", "string", "text", "date", "dateTime", "time", "url", "reference",

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from app.dtr.asked import asked, disabled
 from app.dtr.expressions import Expressions
 from app.sandbox.records import Records
 from fhir_r4.generations import Generation
@@ -18,6 +17,7 @@ from fhir_r4.resource import Coding, as_dict, codings, dicts, extension, kind, l
 from fhir_r4.systems import INFORMATION_ORIGIN
 from fhir_r4.wire import read_object, write_json
 from questionnaires.adaptive import is_adaptive
+from questionnaires.asked import asked, disabled
 from questionnaires.catalog import questions
 from questionnaires.dialects import CLIENT_ORIGIN
 from questionnaires.logic import Clinical, Logic

@@ -9,15 +9,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.dtr.revising import numbered, same
 from fhir_r4.resource import as_dict, dicts, link_of, text_of
 from questionnaires.answers import answers_by_question
+from questionnaires.comparing import same
 
 Place = str
 """Where an item stands: its linkId after the groups and questions around it, each with its how-manyth.
 
 ``2``; ``1#2/1.1`` is question 1.1 in the second repetition of group 1.
 """
+
+Key = tuple[tuple[str, int], ...]
+"""The way to an item: linkId and its how-manyth, from the top."""
 
 ROUNDS = 8
 """How long a chain of conditions, and of calculations, is followed; one that runs in a circle has no end."""
@@ -184,6 +187,15 @@ def _parents(item: dict, held: list[dict], place: Place) -> Iterator[tuple[dict,
 def inside(place: Place, number: int) -> Place:
     """Return what the places of all that is in an entry of a group, or below a question's answers, begin with."""
     return f"{place}#{number}/"
+
+
+def numbered(parent: dict, above: Key) -> Iterator[tuple[dict, Key]]:
+    """Yield the items right below a response, an item or an answer, with the way to each."""
+    seen: dict[str, int] = {}
+    for one in dicts(as_dict(parent).get("item")):
+        link = link_of(one)
+        seen[link] = seen.get(link, 0) + 1
+        yield one, (*above, (link, seen[link]))
 
 
 def _held(parent: dict) -> dict[str, list[dict]]:
