@@ -33,7 +33,7 @@ from fhir_r4.systems import (
 )
 from prior_auth.change import certification_types
 from prior_auth.named import care_team_npis, member_ids, provider_npis
-from prior_auth.request_bundle import day, read_bundle
+from prior_auth.request_bundle import day, focal, read_bundle
 from prior_auth.requested_item import service_days
 
 _CERTIFIED = f"{PAS}/StructureDefinition/extension-itemCertification"
@@ -134,7 +134,7 @@ def read_inquiry(body: dict, *, lenient: bool = False) -> Inquiry:
     entries = read_bundle(body, lenient=lenient)
     claim = entries[0]
     party = {name: _party(entries, claim, name) for name in ("patient", "insurer", "provider")}
-    coverage = entries.resolve(reference(dicts(claim.resource["insurance"])[0].get("coverage")), claim)
+    coverage = entries.resolve(reference(focal(claim.resource)[1].get("coverage")), claim)
     listed = dicts(claim.resource.get("diagnosis"))
     return Inquiry(
         entries=entries,

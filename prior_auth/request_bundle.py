@@ -76,6 +76,12 @@ def transaction_of(bundle: dict) -> Identifier:
     return identifier(bundle.get("identifier")) or name_by_content(bundle)
 
 
+def focal(claim: dict) -> tuple[int, dict]:
+    """Return the insurance under which is asked, and its place: the first where none of them says that it is."""
+    listed = [(place, one) for place, one in enumerate(as_list(claim.get("insurance"))) if isinstance(one, dict)]
+    return next((found for found in listed if found[1].get("focal") is True), listed[0])
+
+
 def name_by_content(bundle: dict, sent_to: str = "") -> Identifier:
     """Return a name that this body always has, and no other; another one for each door that it is sent to."""
     digest = sha256(sent_to.encode() + canonical(bundle)).hexdigest()

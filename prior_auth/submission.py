@@ -10,7 +10,7 @@ from fhir_r4.resource import Identifier, dicts, extension, has_coding, identifie
 from fhir_r4.systems import LEVEL_OF_SERVICE, PROCESS_PRIORITY, X12_LEVEL_OF_SERVICE
 from prior_auth.change import Change, changes_another, read_change, withdrawn
 from prior_auth.named import member_ids, provider_npis
-from prior_auth.request_bundle import read_bundle, transaction_of, unwrapped
+from prior_auth.request_bundle import focal, read_bundle, transaction_of, unwrapped
 from prior_auth.requested_item import Form, RequestedItem, read_items
 from questionnaires.answers import FORMS, responses_in
 
@@ -106,7 +106,8 @@ def stored_submission(bundle: dict) -> Submission:
 def _submission(bundle: dict, entries: Entries) -> Submission:
     claim = entries[0]
     resource = claim.resource
-    coverage = _entry(entries, claim, _focal(resource).get("coverage"), "insurance[0].coverage", "Coverage")
+    place, insurance = focal(resource)
+    coverage = _entry(entries, claim, insurance.get("coverage"), f"insurance[{place}].coverage", "Coverage")
     patient = _entry(entries, claim, resource.get("patient"), "patient", "Patient")
     return Submission(
         bundle=bundle,
@@ -126,11 +127,6 @@ def _entry(entries: Entries, claim: Entry, target: object, element: str, expecte
         said = f"an entry of the Bundle{f' that is a {expected}' if expected else ''}"
         raise InvalidRequest(Issue("not-found", said, f"{claim.path}.{element}"))
     return found
-
-
-def _focal(claim: dict) -> dict:
-    listed = dicts(claim.get("insurance"))
-    return next((one for one in listed if one.get("focal") is True), listed[0])
 
 
 def _is_urgent(claim: dict) -> bool:

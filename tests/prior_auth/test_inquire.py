@@ -52,6 +52,18 @@ def with_claim(**changes):
     return read_inquiry(bundle)
 
 
+def test_the_member_is_read_of_the_insurance_that_is_asked():
+    bundle = an_inquiry_bundle()
+    claim = entry(bundle, "Claim")
+    entry(bundle, "Patient")["identifier"] = []
+    held = next(one for one in bundle["entry"] if one["resource"]["resourceType"] == "Coverage")
+    other = held["resource"] | {"id": "other", "identifier": [], "subscriberId": "ELSEWHERE1"}
+    bundle["entry"].append({"fullUrl": held["fullUrl"].replace("amy-baxter-acme", "other"), "resource": other})
+    asked = claim["insurance"][0] | {"sequence": 2}
+    claim["insurance"] = [{"sequence": 1, "focal": False, "coverage": {"reference": "Coverage/other"}}, asked]
+    assert read_inquiry(bundle).member_ids == INQUIRY.member_ids
+
+
 def extending(name, **value):
     return [{"url": f"{PAS}/StructureDefinition/extension-{name}", **value}]
 
