@@ -24,6 +24,7 @@ from fhir_r4.resource import (
 from fhir_r4.systems import (
     ADMINISTRATION_REFERENCE_NUMBER,
     AUTHORIZATION_NUMBER,
+    CODE_END,
     DATA_ABSENT_REASON,
     ITEM_TRACE_NUMBER,
     PAS,
@@ -37,7 +38,6 @@ from prior_auth.request_bundle import day, focal, read_bundle
 from prior_auth.requested_item import service_days
 
 _CERTIFIED = f"{PAS}/StructureDefinition/extension-itemCertification"
-_CODE_END = f"{PAS}/StructureDefinition/extension-productOrServiceCodeEnd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def key(code: Coding) -> tuple[str, str]:
 def _example(item: dict) -> Example:
     codes = [key(code) for code in codings(item.get("productOrService"))]
     absent = any(system == DATA_ABSENT_REASON for system, _ in codes)  # not-applicable: no code (spec-43)
-    ends = codings(extension(item, _CODE_END).get("valueCodeableConcept"))
+    ends = codings(extension(item, CODE_END).get("valueCodeableConcept"))
     said = codings(extension(item, REVIEW_ACTION_CODE).get("valueCodeableConcept"))
     return Example(
         codes=frozenset() if absent else frozenset(codes),

@@ -20,7 +20,7 @@ from fhir_r4.resource import (
     reference,
     text_of,
 )
-from fhir_r4.systems import BILLING, NPI, REQUESTED_SERVICE, code_key
+from fhir_r4.systems import BILLING, CODE_END, NPI, REQUESTED_SERVICE, code_key
 from prior_auth.change import Wish, wish_of
 from prior_auth.named import named_in
 from prior_auth.request_bundle import day
@@ -169,6 +169,9 @@ def _doubts(item: dict) -> Iterator[str]:
     billed = {code_key(one.system, one.code) for one in codings(item.get("productOrService"))}
     if len({key for key in billed if key[0] in BILLING}) > 1:
         yield "The item names more than one service."
+    last = codings(extension(item, CODE_END).get("valueCodeableConcept"))
+    if {code_key(one.system, one.code) for one in last} - billed:
+        yield "The item asks for a range of services."
 
 
 def _along(item: dict, order: Entry | None, around: _Around) -> Along:

@@ -225,7 +225,7 @@ def _decision(
                 ends=ends,
                 number=weighing.number,
             )
-        case Then.NOT_COVERED:
+        case Then.NOT_COVERED if not item.doubts:  # what is not surely this service alone is not refused for it
             return Decision(
                 action=ReviewAction.NOT_CERTIFIED,
                 basis=Basis.PLAN,

@@ -5,14 +5,58 @@ An answer repeats entries of the request as they came, whatever they lack: what 
 
 import pytest
 
+from fhir_r4.systems import CODE_END, HCPCS
+from fhir_r4.wire import read_json, write_json
 from tests.app.test_admission import refused
+from tests.app.test_updates import actions
 from tests.given import a_form_response, a_submission_bundle, entry, percent
+from tests.second_opinion import assert_profiled
 
+BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
 MANNERS = pytest.mark.parametrize("client", ["riverside-ehr", "strict-ehr"], ids=["lenient", "strict"])
 
 
 def certified():
     return a_submission_bundle(form=a_form_response({"2.1": percent(80)}))
+
+
+OURS = ("ClaimResponse", "CommunicationRequest", "Task")
+
+
+def submit(house, bundle, version, client="riverside-ehr"):
+    """Return what of an answer is our own, by type; each keeps to the profile of its generation."""
+    headers = {"Authorization": f"Bearer {house.token(client=client)}", "Content-Type": "application/fhir+json"}
+    answer = house.web.post(f"/fhir/{version}/Claim/$submit", data=write_json(bundle), headers=headers)
+    assert answer.status_code == 200, answer.data
+    held = [one["resource"] for one in read_json(answer.data)["entry"]]
+    for one in held:
+        if one["resourceType"] in OURS:
+            assert_profiled(one, version, references="open")
+    return {name: [one for one in held if one["resourceType"] == name] for name in OURS}
+
+
+def a_range(first, last):
+    bundle = certified()
+    item = entry(bundle, "Claim")["item"][0]
+    item["productOrService"]["coding"][0]["code"] = first
+    end = {"coding": [{"system": HCPCS, "code": last}]}
+    item["extension"] = [*item["extension"], {"url": CODE_END, "valueCodeableConcept": end}]
+    if first != "E0424":
+        item["extension"] = [one for one in item["extension"] if "requestedService" not in one["url"]]
+    return bundle
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("first", "last", "action"),
+    [("E0424", "E0487", "A4"), ("E0240", "E0249", "A4"), ("A0428", "A0429", "A4"), ("E0424", "E0424", "A1")],
+    ids=["of what is certified", "of what is excluded", "of what needs none", "of one"],
+)
+def test_a_range_is_neither_certified_nor_refused_for_its_first_service(house, version, first, last, action):
+    (response,) = submit(house, a_range(first, last), version)["ClaimResponse"]
+    assert actions(response) == {1: action}
+    if action == "A4":
+        assert "range of services" in response["processNote"][0]["text"]
 
 
 @MANNERS
