@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from fhir_r4.bundle import Entry
 from fhir_r4.generations import Generation
-from fhir_r4.resource import dicts, extension
+from fhir_r4.resource import dicts, extension, identifiers
 from fhir_r4.systems import (
     ABSENT,
     CLAIM_RESPONSE_REVIEWER,
@@ -103,9 +104,17 @@ def _head(submission: Submission | Inquiry, identity: str, profile: str, manner:
         "patient": {"reference": submission.patient.full_url},
         "created": manner.now.isoformat(timespec="seconds"),
         "insurer": {"reference": submission.insurer.full_url},
-        "requestor": {"reference": submission.provider.full_url},
+        **_requestor(submission.provider),
         "request": {"reference": submission.claim.full_url},
     }
+
+
+def _requestor(provider: Entry) -> dict:
+    """Return who asked as ``requestor``; a Practitioner, to whom PAS refers nowhere here, by a number alone."""
+    if provider.kind != "Practitioner":
+        return {"requestor": {"reference": provider.full_url}}
+    named = identifiers(provider.resource)
+    return {"requestor": {"identifier": named[0].to_fhir()}} if named else {}
 
 
 def _error(error: BusinessError, manner: Manner) -> dict:

@@ -17,6 +17,7 @@ from fhir_r4.systems import LOINC, PAS, PAS_TEMP, X12_REPORT_TYPE
 from prior_auth.case import Case
 from prior_auth.information import QUESTIONNAIRE_LOINC, InformationRequest, Kind
 from prior_auth.item_response import diagnoses
+from prior_auth.parties import requestor
 
 _MODIFIER = f"{PAS}/StructureDefinition/extension-contentModifier"
 _DIAGNOSIS = f"{PAS}/StructureDefinition/extension-communicatedDiagnosis"
@@ -64,7 +65,7 @@ def _communication_request(wanted: _Wanted, case: Case, base: str, generation: G
     if wanted.modifier:
         said.append({"url": _MODIFIER, "valueCodeableConcept": _concept(LOINC, wanted.modifier)})
     on_root, on_payload = _LINES[generation](line)
-    provider = {"reference": submission.provider.full_url}
+    recipient, sender = _asking(case, "Organization", "Practitioner"), _asking(case, "Organization")
     payload = {"extension": held} if (held := [*on_payload, *said]) else {}
     return {
         "resourceType": "CommunicationRequest",
@@ -78,20 +79,19 @@ def _communication_request(wanted: _Wanted, case: Case, base: str, generation: G
         "subject": {"reference": submission.patient.full_url},
         "payload": [payload | {"contentString": wanted.loinc}],
         "requester": {"reference": submission.insurer.full_url},
-        "recipient": [_recipient(case)],
-        "sender": provider,
+        **({"recipient": [recipient]} if recipient else {}),
+        **({"sender": sender} if sender else {}),
     }
 
 
-def _recipient(case: Case) -> dict:
-    """Return the organization or practitioner who is asked; a PractitionerRole stands for its organization."""
-    submission = case.submission
-    for name in ("organization", "practitioner"):
-        target = submission.provider.resource.get(name)
-        found = submission.entries.resolve(target.get("reference"), submission.provider) if target else None
-        if found:
-            return {"reference": found.full_url}
-    return {"reference": submission.provider.full_url}
+def _asking(case: Case, *kinds: str) -> dict | None:
+    """Return a reference to who asks for the authorization, as the first of ``kinds`` that there is; None without one.
+
+    A PractitionerRole stands for its organization and its practitioner.
+    """
+    named = list(requestor(case.submission))
+    found = next((one for kind in kinds for one in named if one.kind == kind), None)
+    return {"reference": found.full_url} if found else None
 
 
 def _line_on_payload(line: dict) -> tuple[list[dict], list[dict]]:

@@ -5,19 +5,46 @@ An answer repeats entries of the request as they came, whatever they lack: what 
 
 import pytest
 
-from fhir_r4.systems import CODE_END, HCPCS
+from fhir_r4.systems import CODE_END, HCPCS, NPI, PAS
 from fhir_r4.wire import read_json, write_json
 from tests.app.test_admission import refused
 from tests.app.test_updates import actions
-from tests.given import a_form_response, a_submission_bundle, entry, percent
+from tests.given import EHR, a_form_response, a_submission_bundle, entry, percent
 from tests.second_opinion import assert_profiled
 
 BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
 MANNERS = pytest.mark.parametrize("client", ["riverside-ehr", "strict-ehr"], ids=["lenient", "strict"])
+CLINIC_NPI = {"system": NPI, "value": "1234567893"}
+
+
+def pending():
+    """Return a request that waits for its form, so that something is asked for."""
+    return a_submission_bundle(form=a_form_response({"2.1": None, "2.3": None}))
 
 
 def certified():
     return a_submission_bundle(form=a_form_response({"2.1": percent(80)}))
+
+
+def asks_instead(bundle, resource):
+    """Let another resource ask than the organization, which stays in the Bundle for whoever refers to it."""
+    claim, name = entry(bundle, "Claim"), f"{resource['resourceType']}/{resource['id']}"
+    bundle["entry"].append({"fullUrl": f"{EHR}/{name}", "resource": resource})
+    claim["provider"] = {"reference": name}
+    overall = {"url": f"{PAS}/StructureDefinition/extension-careTeamClaimScope", "valueBoolean": True}
+    member = {"extension": [overall], "sequence": 1, "provider": {"reference": "Organization/riverside"}}
+    claim["careTeam"] = [member]
+    return bundle
+
+
+def a_role(**changes):
+    return {
+        "resourceType": "PractitionerRole",
+        "id": "role",
+        "identifier": [CLINIC_NPI],
+        "practitioner": {"reference": "Practitioner/lindqvist"},
+        "telecom": [{"system": "phone", "value": "+1-555-0100"}],
+    } | changes
 
 
 OURS = ("ClaimResponse", "CommunicationRequest", "Task")
@@ -33,6 +60,29 @@ def submit(house, bundle, version, client="riverside-ehr"):
         if one["resourceType"] in OURS:
             assert_profiled(one, version, references="open")
     return {name: [one for one in held if one["resourceType"] == name] for name in OURS}
+
+
+@BOTH
+@MANNERS
+@pytest.mark.parametrize("organization", [{"organization": {"reference": "Organization/riverside"}}, {}], ids=len)
+def test_a_practitioner_in_a_role_is_asked_for_more_as_the_profile_has_it(house, version, client, organization):
+    """Who sends it is the organization, which PAS alone has a reference to there; without one, nobody is named."""
+    told = submit(house, asks_instead(pending(), a_role(**organization)), version, client)
+    assert told["ClaimResponse"][0]["requestor"] == {"reference": f"{EHR}/PractitionerRole/role"}
+    (wanted,) = told["CommunicationRequest"]
+    riverside = {"reference": f"{EHR}/Organization/riverside"}
+    assert wanted.get("sender") == (riverside if organization else None)
+    assert wanted["recipient"] == [riverside if organization else {"reference": f"{EHR}/Practitioner/lindqvist"}]
+
+
+@BOTH
+def test_a_practitioner_who_asks_without_a_role_is_named_by_number(house, version):
+    alone = {"resourceType": "Practitioner", "id": "alone", "identifier": [CLINIC_NPI], "name": [{"family": "Solo"}]}
+    told = submit(house, asks_instead(pending(), alone), version)
+    assert told["ClaimResponse"][0]["requestor"] == {"identifier": CLINIC_NPI}
+    (wanted,) = told["CommunicationRequest"]
+    assert "sender" not in wanted
+    assert wanted["recipient"] == [{"reference": f"{EHR}/Practitioner/alone"}]
 
 
 def a_range(first, last):
