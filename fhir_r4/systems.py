@@ -146,6 +146,18 @@ def canonical_system(system: str) -> str:
     return ALIASES.get(bare, bare)
 
 
+_CMS_PAYMENT = "https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment"
+DIAGNOSES = frozenset(
+    {
+        ICD_10_CM,
+        "http://terminology.hl7.org/CodeSystem/icd9cm",
+        f"{_CMS_PAYMENT}/AcuteInpatientPPS/MS-DRG-Classifications-and-Software",
+        "http://uri.hddaccess.com/cs/apdrg",
+        "http://uri.hddaccess.com/cs/aprdrg",
+    }
+)
+"""The systems of PAS's value set X12278DiagnosisCodes, to the letter."""
+
 BILLING = frozenset({HCPCS, CPT})
 """The systems in which a service is asked for; a code of another says nothing about coverage."""
 

@@ -3,13 +3,13 @@
 Source: PAS 2.0.1 and 2.2.1, profile-claimresponse, profile-claiminquiryresponse.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from fhir_r4.bundle import Entry
 from fhir_r4.generations import Generation
-from fhir_r4.resource import dicts, extension, identifiers
+from fhir_r4.resource import dicts, extension, identifiers, text_of
 from fhir_r4.systems import (
     ABSENT,
     CLAIM_RESPONSE_REVIEWER,
@@ -97,7 +97,7 @@ def _head(submission: Submission | Inquiry, identity: str, profile: str, manner:
         "resourceType": "ClaimResponse",
         "id": identity,
         "meta": {"profile": [f"{PAS}/StructureDefinition/{profile}"]},
-        "identifier": [own, *dicts(claim.get("identifier"))],
+        "identifier": [own, *filter(_TOLD_AGAIN[manner.generation], dicts(claim.get("identifier")))],
         "status": "active",
         "type": claim["type"],
         "use": "preauthorization",
@@ -107,6 +107,14 @@ def _head(submission: Submission | Inquiry, identity: str, profile: str, manner:
         **_requestor(submission.provider),
         "request": {"reference": submission.claim.full_url},
     }
+
+
+def _is_whole(said: dict) -> bool:
+    """Tell whether an identifier has the system and the value that 2.2.1 wants of each."""
+    return bool(text_of(said.get("system")) and text_of(said.get("value")))
+
+
+_TOLD_AGAIN: Mapping[Generation, Callable[[dict], bool]] = {Generation.V2_0: bool, Generation.V2_2: _is_whole}
 
 
 def _requestor(provider: Entry) -> dict:

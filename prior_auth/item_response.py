@@ -15,6 +15,7 @@ from fhir_r4.resource import as_dict, as_list, codings, dicts, extension, extens
 from fhir_r4.systems import (
     ADMINISTRATION_REFERENCE_NUMBER,
     AUTHORIZATION_NUMBER,
+    DIAGNOSES,
     ITEM_PREAUTH_ISSUE_DATE,
     ITEM_PREAUTH_PERIOD,
     ITEM_TRACE_NUMBER,
@@ -199,11 +200,18 @@ def _stay(item: Item, case: Case, generation: Generation) -> Iterator[dict]:
         named = {coding.code for coding in codings(one.get("category")) if coding.system == PAS_TEMP}
         if "admissionDates" in named:
             for name in ("timingDate", "timingPeriod"):
-                if name in one:
+                if _in_full(one.get(name)):
                     said.setdefault(_ADMISSION, {"url": _ADMISSION, f"value{name[6:]}": one[name]})
-        if "dischargeDates" in named and "timingDate" in one:
+        if "dischargeDates" in named and _in_full(one.get("timingDate")):
             said.setdefault(_DISCHARGE, {"url": _DISCHARGE, "valueDate": one["timingDate"]})
     yield from said.values()
+
+
+def _in_full(timing: Any) -> bool:
+    """Tell whether a day, or what a Period says of its days, is a full date (2.2.1, FullDateRule)."""
+    days = [timing.get("start"), timing.get("end")] if isinstance(timing, dict) else [timing]
+    said = [one for one in days if one is not None]
+    return bool(said) and all(isinstance(one, str) and len(one) == len("2026-03-01") for one in said)
 
 
 def _diagnoses(item: Item, case: Case) -> Iterator[dict]:
@@ -214,11 +222,11 @@ def _diagnoses(item: Item, case: Case) -> Iterator[dict]:
 
 
 def diagnoses(item: Item, case: Case) -> list[dict]:
-    """Return the diagnoses for which the item is asked."""
+    """Return the diagnoses for which the item is asked, as far as PAS's answers have codes for them."""
     wanted = as_list(item.asked.get("diagnosisSequence"))
     listed = {one.get("sequence"): one for one in dicts(case.submission.claim.resource.get("diagnosis"))}
-    concepts = (as_dict(listed.get(number)).get("diagnosisCodeableConcept") for number in wanted)
-    return [one for one in concepts if isinstance(one, dict)]
+    concepts = (as_dict(as_dict(listed.get(number)).get("diagnosisCodeableConcept")) for number in wanted)
+    return [one for one in concepts if any(coding.system in DIAGNOSES for coding in codings(one))]
 
 
 def _resolved(held: dict, case: Case) -> dict:

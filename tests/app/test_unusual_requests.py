@@ -5,7 +5,8 @@ An answer repeats entries of the request as they came, whatever they lack: what 
 
 import pytest
 
-from fhir_r4.systems import CODE_END, HCPCS, NPI, PAS
+from fhir_r4.resource import extension
+from fhir_r4.systems import CODE_END, HCPCS, NPI, PAS, PAS_TEMP
 from fhir_r4.wire import read_json, write_json
 from tests.app.test_admission import refused
 from tests.app.test_updates import actions
@@ -15,6 +16,8 @@ from tests.second_opinion import assert_profiled
 BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
 MANNERS = pytest.mark.parametrize("client", ["riverside-ehr", "strict-ehr"], ids=["lenient", "strict"])
 CLINIC_NPI = {"system": NPI, "value": "1234567893"}
+DIAGNOSIS = f"{PAS}/StructureDefinition/extension-communicatedDiagnosis"
+ADMISSION = f"{PAS}/StructureDefinition/extension-admissionDates"
 
 
 def pending():
@@ -83,6 +86,49 @@ def test_a_practitioner_who_asks_without_a_role_is_named_by_number(house, versio
     (wanted,) = told["CommunicationRequest"]
     assert "sender" not in wanted
     assert wanted["recipient"] == [{"reference": f"{EHR}/Practitioner/alone"}]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "concept",
+    [
+        {"text": "Short of breath"},
+        {"coding": [{"display": "COPD"}]},
+        {"coding": [{"system": "http://snomed.info/sct", "code": "13645005"}]},
+    ],
+    ids=["words", "display", "SNOMED CT"],
+)
+def test_a_diagnosis_without_a_code_that_pas_has_is_not_told_again(house, version, concept):
+    bundle = pending()
+    claim = entry(bundle, "Claim")
+    claim["diagnosis"] = [{"sequence": 1, "diagnosisCodeableConcept": concept}]
+    claim["item"][0]["diagnosisSequence"] = [1]
+    told = submit(house, bundle, version)
+    (item,) = told["ClaimResponse"][0]["item"]
+    (payload,) = told["CommunicationRequest"][0]["payload"]
+    assert not extension(item, DIAGNOSIS)
+    assert not extension(payload, DIAGNOSIS)
+
+
+@BOTH
+def test_an_identifier_without_a_system_is_told_again_where_its_generation_has_room_for_it(house, version):
+    bundle = pending()
+    entry(bundle, "Claim")["identifier"] = [{"value": "trace-1"}]
+    named = [one["value"] for one in submit(house, bundle, version)["ClaimResponse"][0]["identifier"]]
+    assert ("trace-1" in named) == (version == "2.0")
+
+
+@pytest.mark.parametrize(
+    "timing", [{"timingDate": "2026-04"}, {"timingPeriod": {"start": "2026-04-01", "end": "2026"}}], ids=str
+)
+def test_a_day_of_admission_that_is_no_full_date_is_not_told_again(house, timing):
+    bundle = certified()
+    claim = entry(bundle, "Claim")
+    category = {"coding": [{"system": PAS_TEMP, "code": "admissionDates"}]}
+    claim["supportingInfo"].append({"sequence": 90, "category": category} | timing)
+    (response,) = submit(house, bundle, "2.2")["ClaimResponse"]
+    assert actions(response) == {1: "A1"}
+    assert not extension(response["item"][0], ADMISSION)
 
 
 def a_range(first, last):
