@@ -2,7 +2,8 @@
 
 A condition looks at the nearest occurrence of the question that it names: in the same repetition, else around it.
 
-Source: FHIR R4, Questionnaire.item.enableWhen ("the nearest question occurrence") and enableBehavior.
+Source: FHIR R4, Questionnaire.item.enableWhen ("the nearest question occurrence", 'as being joined by an "or" clause'),
+enableBehavior, and the code system questionnaire-enable-operator ("no answer has a value that is equal").
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 
 from fhir_r4.resource import as_dict, dicts, link_of, text_of
 from questionnaires.answers import answers_by_question
-from questionnaires.comparing import same
+from questionnaires.comparing import compare, same
 
 Place = str
 """Where an item stands: its linkId after the groups and questions around it, each with its how-manyth.
@@ -86,13 +87,13 @@ def is_group(item: dict) -> bool:
 
 
 def _is_enabled(item: dict, given: Callable[[str], list[Any]]) -> bool:
-    """Tell whether an item's ``enableWhen`` lets it be asked.
+    """Tell whether an item's ``enableWhen`` lets it be asked: any of several, where the form does not say "all".
 
     Args:
         given: returns the answers that a condition of the item sees, of the question that it names.
     """
     holds = [_holds(one, given(text_of(one.get("question")) or "")) for one in dicts(item.get("enableWhen"))]
-    return not holds or (any(holds) if item.get("enableBehavior") == "any" else all(holds))
+    return not holds or (all(holds) if item.get("enableBehavior") == "all" else any(holds))
 
 
 class _Scope:
@@ -207,31 +208,25 @@ def _held(parent: dict) -> dict[str, list[dict]]:
 
 
 def _holds(condition: dict, values: list[Any]) -> bool:
+    """Tell whether a condition holds; of no answer, only that there is none, and that none is such a one."""
     wanted = next((value for name, value in condition.items() if name.startswith("answer")), None)
     operator = condition.get("operator")
     if operator == "exists":
         return bool(values) is (wanted is True)
     if operator == "!=":
-        return bool(values) and not any(same(value, wanted) for value in values)
+        return not any(_is(value, wanted) for value in values)
     test = _OPERATORS.get(operator) if isinstance(operator, str) else None
     return test is not None and any(test(value, wanted) for value in values)
 
 
-def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    def compared(value: Any, wanted: Any) -> bool:
-        one, other = (each.get("value") if isinstance(each, dict) else each for each in (value, wanted))
-        try:
-            return test(one, other)
-        except TypeError:
-            return False
-
-    return compared
+def _is(value: Any, wanted: Any) -> bool:
+    return same(value, wanted) or compare(value, wanted) == 0
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "=": same,
-    ">": _ordered(lambda one, other: one > other),
-    "<": _ordered(lambda one, other: one < other),
-    ">=": _ordered(lambda one, other: one >= other),
-    "<=": _ordered(lambda one, other: one <= other),
+    "=": _is,
+    ">": lambda value, wanted: compare(value, wanted) == 1,
+    "<": lambda value, wanted: compare(value, wanted) == -1,
+    ">=": lambda value, wanted: compare(value, wanted) in {0, 1},
+    "<=": lambda value, wanted: compare(value, wanted) in {-1, 0},
 }
