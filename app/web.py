@@ -5,7 +5,7 @@ import uuid
 
 from flask import Flask, Response, g, request
 
-from app import admission, current, dtr_app
+from app import admission, current, dtr_app, fields
 from app import metrics as counted
 from app.api import (
     attachments,
@@ -67,6 +67,7 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
     """Return the web application of one process; ``service`` stands in for the one that ``config`` would build."""
     app = Flask(__name__, static_folder=None)
     app.before_request(_begin)  # first: whoever answers is measured
+    fields.init_app(app)
     admission.prepare()
     current.init_app(app, service or build(config))
     door.init_app(app)

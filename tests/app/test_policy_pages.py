@@ -203,7 +203,7 @@ def test_a_made_up_case_shows_the_decision_and_why(silva):
     assert "“group I” is missing, and the row asks for yes" in page
 
 
-@pytest.mark.parametrize("value", ["0.95", "a lot", "1e999", "9" * 500, "NaN", "-", "\u0663", "\x00", "<script>"])
+@pytest.mark.parametrize("value", ["0.95", "a lot", "1e999", "9" * 500, "NaN", "-", "\u0663", "<script>"])
 def test_a_value_that_is_none_is_missing_with_a_note(silva, value):
     answer = silva.post("/policies/home-oxygen/2026.1/try", {"fact-spo2": value, "authored": "x", "fact-zzz": "1"})
     assert answer.status_code == 200
