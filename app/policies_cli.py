@@ -332,7 +332,7 @@ def _version(book: PolicyBook, name: str, version: str) -> Policy:
 
 def _case(file: Path, policy: Policy) -> Case:
     try:
-        given = json.loads(file.read_text(encoding="utf-8"))
+        given = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise click.ClickException(f"cannot read {file}: {(error.strerror or 'no file').lower()}") from None
     except ValueError:

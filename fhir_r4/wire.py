@@ -5,6 +5,7 @@ FHIR R4 datatypes, "decimal": "the precision of the decimal value has significan
 """
 
 import re
+from codecs import BOM_UTF8
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +23,7 @@ _REFUSALS = {  # what the parser says, and what we say: never a piece of the bod
 
 
 def read_json(body: bytes) -> Any:
-    """Return the JSON value of ``body``.
+    """Return the JSON value of ``body``; a byte order mark before it is passed over (RFC 8259, 8.1).
 
     Raises:
         InvalidRequest: not JSON in UTF-8, NaN or Infinity, a key twice in one object, deeper than
@@ -32,6 +33,7 @@ def read_json(body: bytes) -> Any:
     >>> read_json(b'{"valueDecimal": 1.10}')
     {'valueDecimal': Decimal('1.10')}
     """
+    body = body.removeprefix(BOM_UTF8)
     try:
         value = jiter.from_json(
             body, allow_inf_nan=False, catch_duplicate_keys=True, float_mode="decimal", cache_mode="keys"
@@ -46,7 +48,7 @@ def read_json(body: bytes) -> Any:
 
 def read_own(text: bytes) -> Any:
     """Return the JSON value of what this service has kept: it was judged when it came, and is not judged again."""
-    return jiter.from_json(text, float_mode="decimal", cache_mode="keys")
+    return jiter.from_json(text.removeprefix(BOM_UTF8), float_mode="decimal", cache_mode="keys")
 
 
 def read_object(body: bytes) -> dict:

@@ -132,7 +132,7 @@ def _replace(
 
 
 def _rows(file: Path, columns: Mapping[str, Callable[[str], Any]]) -> Iterator[tuple[int, dict]]:
-    with file.open(newline="", encoding="utf-8") as opened:
+    with file.open(newline="", encoding="utf-8-sig") as opened:  # spreadsheets put a mark first
         reader = csv.DictReader(opened)
         missing = columns.keys() - set(reader.fieldnames or ())
         if missing:

@@ -1,6 +1,7 @@
 """The hooks' door: who calls is proven, bad input is refused with its element, answers are kept with their promises."""
 
 import json
+from codecs import BOM_UTF8
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from app.registration import Registration, register
 from app.storage import tables
 from app.web import create_app
-from fhir_r4.wire import read_json
+from fhir_r4.wire import read_json, write_json
 from tests.app.fixtures import BASE, ISSUER, Signer, launch_token
 from tests.given import HOOKS, a_coverage, a_hook, a_patient, an_order
 
@@ -47,6 +48,10 @@ def test_the_order_comes_back_digit_for_digit(house):
     )
     answer = house.call(body.encode())
     assert b'"value":2.10,' in answer.data
+
+
+def test_a_byte_order_mark_before_the_call_is_passed_over(house):
+    assert house.call(BOM_UTF8 + write_json(a_hook())).json["systemActions"]
 
 
 @pytest.mark.requirement("crd-2.2.1@found-37")

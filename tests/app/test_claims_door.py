@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from codecs import BOM_UTF8
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from app.logging import configure
 from app.storage import tables
 from fhir_r4.wire import read_json, write_json
-from tests.given import a_form_response, a_submission_bundle, an_inquiry_bundle, entry
+from tests.given import a_form_response, a_submission_bundle, an_inquiry_bundle, an_update_bundle, entry
 from tests.second_opinion import assert_fhir
 
 BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
@@ -51,6 +52,14 @@ def test_what_is_kept_is_one_authorization_with_item_decision_and_event(house):
     assert (decision["action"], decision["trace"]["row"]) == ("A1", 4)
     assert kept["response"] == answer.data
     assert [row["kind"] for row in house.rows(tables.events)].count("authorization.submitted") == 1
+
+
+def test_a_request_with_a_byte_order_mark_is_read_now_and_when_it_is_weighed_again(house):
+    marked = BOM_UTF8 + write_json(bundle := a_submission_bundle())
+    first = house.submit(marked)
+    assert claim_response(first)["preAuthRef"].startswith("PA")
+    assert house.submit(marked).data == first.data
+    assert house.submit(an_update_bundle(bundle)).status_code == 200
 
 
 @pytest.mark.requirement("pas-2.0.1@93", "pas-2.2.1@spec-26", "pas-2.0.1@2")

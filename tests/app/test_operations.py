@@ -105,6 +105,15 @@ def test_a_table_without_a_column_is_said_so(house):
         load(connection, house.config.data, house.service.payers)
 
 
+def test_a_table_saved_by_a_spreadsheet_with_a_mark_before_it_is_loaded(house):
+    file = house.config.data / "members.csv"
+    before = house.rows(tables.members)
+    file.write_text(file.read_text(), encoding="utf-8-sig")
+    with house.service.database.writing() as connection:
+        load(connection, house.config.data, house.service.payers)
+    assert house.rows(tables.members) == before
+
+
 # The command line
 
 

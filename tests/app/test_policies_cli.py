@@ -160,9 +160,11 @@ def test_a_policy_that_nobody_has_is_said_in_a_sentence():
     assert "Error: no policy is called foot-massage" in run("test", "foot-massage", fails=True)
 
 
-def test_a_case_is_explained(tmp_path):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_case_is_explained(tmp_path, encoding):
     case = tmp_path / "case.json"
-    case.write_text(json.dumps({"at_rest": True, "spo2": 89, "tested": "2026-02-20", "edema": True}))
+    facts = {"at_rest": True, "spo2": 89, "tested": "2026-02-20", "edema": True}
+    case.write_text(json.dumps(facts), encoding=encoding)
     out = run("explain", "home-oxygen", case)
     assert "89 %" in out
     assert "given in the case" in out

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_r4.problems import InvalidRequest
-from fhir_r4.wire import MAX_DEPTH, canonical, read_json, read_object, write_json
+from fhir_r4.wire import MAX_DEPTH, canonical, read_json, read_object, read_own, write_json
 
 
 @pytest.mark.parametrize("text", [b'{"value":1.10}', b'{"value":0.0000001}', b'{"value":100}', b'{"value":-2.500}'])
@@ -47,6 +47,20 @@ def test_what_is_not_clean_json_is_refused_and_not_quoted(body):
         read_json(body)
     assert "Ada" not in str(refused.value)
     assert len(refused.value.issues) == 1
+
+
+@pytest.mark.parametrize("read", [read_json, read_object, read_own])
+def test_a_byte_order_mark_is_passed_over(read):
+    """RFC 8259, 8.1: a parser may ignore one rather than treat it as an error."""
+    assert read(b'\xef\xbb\xbf{"value":1.10}') == {"value": Decimal("1.10")}
+
+
+@pytest.mark.parametrize(
+    "body", [b"\xef\xbb\xbf", b'\xef\xbb\xbf\xef\xbb\xbf{"a":1}', b'{\xef\xbb\xbf"a":1}', b"\xff\xfe{\x00}\x00"]
+)
+def test_one_mark_and_only_before_the_value(body):
+    with pytest.raises(InvalidRequest, match="not JSON"):
+        read_json(body)
 
 
 def test_depth_up_to_the_limit_is_taken():
