@@ -16,7 +16,7 @@ _PREFETCH = frozenset({"portable", "crd-2.0", "crd-2.2"})
 _DATABASES = ("sqlite:///", "postgresql:", "postgresql+")
 _KINDS = {int: "a whole number", float: "a number", bool: "0 or 1"}
 _MAY_BE_ZERO = frozenset(
-    {"anonymous_refusals_per_minute", "job_threads"}
+    {"anonymous_refusals_per_minute", "job_threads", "delivery_threads"}
     | {"hook_retention_days", "authorization_retention_days", "audit_retention_days"}
 )
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
@@ -71,7 +71,10 @@ class Config:
     """Threads in each web process; one waits while an EHR is read."""
 
     job_threads: int = 2
-    """Threads for jobs in each web process, where no broker is set."""
+    """Threads for jobs other than deliveries in each web process, where no broker is set."""
+
+    delivery_threads: int = 4
+    """Threads that tell subscribers, in each process that does jobs; one waits while an endpoint takes its time."""
 
     job_poll_seconds: float = 1.0
     """How often a process looks for jobs that it was not woken for."""

@@ -123,7 +123,12 @@ def with_runner(service: Service) -> Service:
         from app.jobs.worker import CeleryRunner  # noqa: PLC0415 costs 15 MB where it is not needed
 
         return replace(service, runner=CeleryRunner(config.broker_url))
-    runner = ThreadRunner(service, threads=config.job_threads, poll_seconds=config.job_poll_seconds)
+    runner = ThreadRunner(
+        service,
+        threads=config.job_threads,
+        deliveries=config.delivery_threads,
+        poll_seconds=config.job_poll_seconds,
+    )
     return replace(service, runner=runner)
 
 

@@ -27,6 +27,8 @@ HANDSHAKE = "subscription.handshake"
 DELIVER = "subscription.deliver"
 HEARTBEAT = "subscription.heartbeat"
 KINDS = (HANDSHAKE, DELIVER)
+DELIVERIES = frozenset({HANDSHAKE, DELIVER, HEARTBEAT})
+"""What waits for a subscriber's endpoint, up to 30 seconds for each thing that it is told."""
 DELIVERY = timedelta(seconds=60)
 """How long one delivery may take, before somebody else may deliver to that subscription."""
 TURN_SECONDS = 20

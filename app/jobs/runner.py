@@ -3,16 +3,18 @@
 import random
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.jobs.attempts import GiveUp, TryLater
 from app.jobs.handlers import HANDLERS, PATIENCE, WHEN_GIVEN_UP
+from app.jobs.notify import DELIVERIES
 from app.logging import get_logger
 from app.storage import clients, outbox
-from app.storage.outbox import Job
+from app.storage.outbox import EVERYTHING, Job, Lane
 from app.wiring import Service
 
 LEASE = timedelta(seconds=60)
@@ -24,13 +26,18 @@ LEFT_ALONE = timedelta(seconds=15)
 """How long a job of another version is left before it is looked at again."""
 FORGETTING_SECONDS = 300
 """How often tokens that have expired and JWTs that cannot come again are forgotten."""
+TELLING, ALL_ELSE = Lane(only=DELIVERIES), Lane(but=DELIVERIES)
+"""Deliveries have threads of their own: subscribers that take their time keep nothing else waiting."""
 log = get_logger()
 
 
-def work(service: Service, job_id: int | None = None) -> tuple[bool, list[int]]:
-    """Take one due job (this one if it is named) and do it; return whether there was one, and the jobs it made."""
+def work(service: Service, job_id: int | None = None, lane: Lane = EVERYTHING) -> tuple[bool, list[int]]:
+    """Take one due job of the lane (this one if it is named) and do it.
+
+    Return whether there was one, and the jobs that it made.
+    """
     with service.database.writing() as connection:
-        job = outbox.take(connection, service.now(), LEASE, job_id)
+        job = outbox.take(connection, service.now(), LEASE, job_id, lane)
     if job is None:
         return False, []
     handler = HANDLERS.get((job.kind, job.contract))
@@ -91,46 +98,44 @@ class ThreadRunner:
 
     Every web process has one where no broker is set, every Celery worker has one as its sweep: leases that ran out
     and messages that were lost are found here.
+
+    Args:
+        threads: for all jobs but deliveries.
+        deliveries: threads for those.
+        poll_seconds: how often one thread of each kind looks for jobs that it was not woken for.
     """
 
-    def __init__(self, service: Service, *, threads: int, poll_seconds: float) -> None:
+    def __init__(self, service: Service, *, threads: int, deliveries: int, poll_seconds: float) -> None:
         self._service = service
-        self._poll = poll_seconds
-        self._woken = threading.Semaphore(0)
-        self._ending = threading.Event()
         self._forgotten = time.monotonic()
-        self._threads = [threading.Thread(target=self._run, name=f"jobs-{n}", daemon=True) for n in range(threads)]
+        self._crews = [
+            _Crew("jobs", threads, poll_seconds, partial(self._work, ALL_ELSE)),
+            _Crew("deliveries", deliveries, poll_seconds, partial(self._work, TELLING)),
+        ]
 
     def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
+        for crew in self._crews:
+            crew.start()
 
     def wake(self, job_ids: Iterable[int]) -> None:
         for _ in job_ids:
-            self._woken.release()
+            for crew in self._crews:
+                crew.wake()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Let what is being done end."""
-        self._ending.set()
-        for _ in self._threads:
-            self._woken.release()
-        for thread in self._threads:
-            thread.join(timeout)
+        for crew in self._crews:
+            crew.end()
+        ends = time.monotonic() + timeout
+        for crew in self._crews:
+            crew.join(ends)
 
-    def _run(self) -> None:
-        while not self._ending.is_set():
-            self._woken.acquire(timeout=self._poll)
-            try:
-                busy = not self._ending.is_set()
-                while busy:
-                    busy, more = work(self._service)
-                    self.wake(more[1:])
-                self._forget()
-            except SQLAlchemyError as error:
-                log.warning("database.away", exc_info=error)
-                self._ending.wait(self._poll)
-            except Exception as error:
-                log.critical("job.fault", exc_info=error)
+    def _work(self, lane: Lane) -> bool:
+        busy, more = work(self._service, lane=lane)
+        self.wake(more)
+        if not busy:
+            self._forget()
+        return busy
 
     def _forget(self) -> None:
         """Forget now and then what has expired; who asks for a token does not wait for that."""
@@ -138,3 +143,42 @@ class ThreadRunner:
             self._forgotten = time.monotonic()
             with self._service.database.writing() as connection:
                 clients.forget(connection, self._service.now())
+
+
+class _Crew:
+    """Threads that do ``work`` as long as it says that there was some; one at a time is on the look-out for more."""
+
+    def __init__(self, name: str, threads: int, poll_seconds: float, work: Callable[[], bool]) -> None:
+        self._work, self._poll = work, poll_seconds
+        self._woken, self._looking_out = threading.Semaphore(0), threading.Lock()
+        self._ending = threading.Event()
+        self._threads = [threading.Thread(target=self._run, name=f"{name}-{n}", daemon=True) for n in range(threads)]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        self._woken.release()
+
+    def end(self) -> None:
+        self._ending.set()
+        for _ in self._threads:
+            self._woken.release()
+
+    def join(self, ends: float) -> None:
+        for thread in self._threads:
+            thread.join(max(0.0, ends - time.monotonic()))
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            with self._looking_out:
+                self._woken.acquire(timeout=self._poll)
+            try:
+                while not self._ending.is_set() and self._work():
+                    pass
+            except SQLAlchemyError as error:
+                log.warning("database.away", exc_info=error)
+                self._ending.wait(self._poll)
+            except Exception as error:
+                log.critical("job.fault", exc_info=error)

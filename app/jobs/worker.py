@@ -20,7 +20,7 @@ from kombu.exceptions import OperationalError
 
 from app.config import Config
 from app.jobs import standing
-from app.jobs.runner import LEASE, ThreadRunner, work
+from app.jobs.runner import ALL_ELSE, LEASE, ThreadRunner, work
 from app.logging import configure, get_logger
 from app.wiring import Service, build
 
@@ -82,7 +82,7 @@ def run(config: Config, concurrency: int) -> None:
     service = build(config)
     service.policies.start()
     standing.begin(service)
-    sweep = ThreadRunner(service, threads=1, poll_seconds=SWEEP_SECONDS)
+    sweep = ThreadRunner(service, threads=1, deliveries=config.delivery_threads, poll_seconds=SWEEP_SECONDS)
     sweep.start()
     child = _celery(config, concurrency)
     while not ending.wait(AGAIN_SECONDS):
@@ -106,31 +106,38 @@ def _celery(config: Config, concurrency: int) -> subprocess.Popen[bytes]:
 def work_for_celery(config: Config, concurrency: int) -> None:
     """Take messages until told to end; the process that ``run`` keeps alive."""
     app = celery_app(config.broker_url)
-    held: dict[str, Service] = {}
+    held: dict[str, tuple[Service, ThreadRunner]] = {}
 
     @worker_process_init.connect(weak=False)
     def begin(**_: Any) -> None:
         configure()
-        held["service"] = build(config)
-        held["service"].policies.start()
+        service = build(config)
+        service.policies.start()
+        telling = ThreadRunner(service, threads=0, deliveries=config.delivery_threads, poll_seconds=SWEEP_SECONDS)
+        telling.start()
+        held["here"] = service, telling
 
     @worker_process_shutdown.connect(weak=False)
     def end(**_: Any) -> None:
-        held["service"].database.engine.dispose()
+        service, telling = held["here"]
+        telling.stop()
+        service.database.engine.dispose()
 
     @app.task(name=TASK)
-    def do(job_id: int) -> None:
-        _do(held["service"], job_id)
+    def _(job_id: int) -> None:
+        do(*held["here"], job_id)
 
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
     app.worker_main(["worker", "--pool=prefork", f"--concurrency={concurrency}", *quiet])
 
 
-def _do(service: Service, job_id: int) -> None:
-    """Do the row and, at once, the rows that it made."""
-    _, more = work(service, job_id)
+def do(service: Service, telling: ThreadRunner, job_id: int) -> None:
+    """Do the row and, at once, the rows that it made; a delivery is left to the threads that are there for it."""
+    done, more = work(service, job_id, ALL_ELSE)
+    if not done:
+        telling.wake([job_id])
     for one in more:
-        _do(service, one)
+        do(service, telling, one)
 
 
 if __name__ == "__main__":

@@ -33,6 +33,21 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Lane:
+    """Which kinds of job somebody does: ``only`` these, or all ``but`` these."""
+
+    only: frozenset[str] = frozenset()
+    but: frozenset[str] = frozenset()
+
+    @property
+    def clause(self) -> ColumnElement[bool]:
+        return outbox.c.kind.in_(self.only) if self.only else outbox.c.kind.not_in(self.but)
+
+
+EVERYTHING = Lane()
+
+
+@dataclass(frozen=True, slots=True)
 class Depth:
     """How much is waiting, how much is dead, and since when the first of it is due (None where none waits).
 
@@ -93,15 +108,17 @@ def forget_done(connection: Connection, kind: str) -> None:
     connection.execute(delete(outbox).where(outbox.c.kind == kind, outbox.c.done_at.is_not(None)))
 
 
-def take(connection: Connection, now: datetime, lease: timedelta, job_id: int | None = None) -> Job | None:
-    """Take one job that is due, this one if it is named, and hold it until the lease runs out."""
+def take(
+    connection: Connection, now: datetime, lease: timedelta, job_id: int | None = None, lane: Lane = EVERYTHING
+) -> Job | None:
+    """Take one job of the lane that is due, this one if it is named, and hold it until the lease runs out."""
     due = and_(
         outbox.c.done_at.is_(None),
         outbox.c.dead_at.is_(None),
         outbox.c.not_before <= now,
         or_(outbox.c.lease_until.is_(None), outbox.c.lease_until <= now),
     )
-    query = select(outbox).where(due, *([outbox.c.id == job_id] if job_id is not None else []))
+    query = select(outbox).where(due, lane.clause, *([outbox.c.id == job_id] if job_id is not None else []))
     query = query.order_by(outbox.c.not_before, outbox.c.id).limit(1).with_for_update(skip_locked=True)
     row = connection.execute(query).one_or_none()
     if row is None:

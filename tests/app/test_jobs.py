@@ -8,10 +8,11 @@ import pytest
 from app.jobs.handlers import HANDLERS
 from app.jobs.notify import DELIVER, HANDSHAKE, changed
 from app.jobs.runner import ATTEMPTS, BACK_OFF, LEASE, LEFT_ALONE, ThreadRunner
+from app.jobs.worker import do
 from app.storage import authorizations, notices, outbox, tables
 from prior_auth.decision import ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
-from tests.app.subscribers import Endpoint, a_pended_case, decide, may_subscribe, run_all, status, subscribe
+from tests.app.subscribers import Endpoint, a_pended_case, decide, may_subscribe, plainly, run_all, status, subscribe
 from tests.given import a_submission_bundle
 from tests.prior_auth.test_subscription import a_subscription
 
@@ -197,17 +198,67 @@ def test_a_job_is_taken_by_one_at_a_time_and_by_another_when_the_lease_runs_out(
 def test_many_threads_do_each_job_once(house, monkeypatch):
     done = []
     monkeypatch.setattr("app.jobs.runner.HANDLERS", {("count", 1): lambda _, job: done.append(job.subject) or []})
-    runner = ThreadRunner(house.service, threads=4, poll_seconds=0.05)
+    runner = ThreadRunner(house.service, threads=4, deliveries=0, poll_seconds=0.05)
     runner.start()
     with house.service.database.writing() as connection:
         jobs = [outbox.put(connection, "count", str(number), house.clock.now) for number in range(40)]
     runner.wake(jobs)
-    for _ in range(200):
-        if len(done) >= 40:
-            break
-        threading.Event().wait(0.05)
+    assert eventually(lambda: len(done) >= 40)
     runner.stop()
     assert sorted(done, key=int) == [str(number) for number in range(40)]
+
+
+def eventually(holds):
+    for _ in range(200):
+        if holds():
+            return True
+        threading.Event().wait(0.05)
+    return False
+
+
+@pytest.fixture
+def slow():
+    """Return subscribers' endpoint that answers nobody before it is let."""
+    held, let = Endpoint(), threading.Event()
+
+    def when_let(handler, status):
+        let.wait(20)
+        plainly(handler, status)
+
+    held.manner, held.let = when_let, let
+    yield held
+    let.set()
+    held.server.shutdown()
+
+
+@pytest.fixture
+def runner(house):
+    made = ThreadRunner(house.service, threads=1, deliveries=2, poll_seconds=0.05)
+    made.start()
+    yield made
+    made.stop()
+
+
+def test_subscribers_that_take_their_time_keep_no_other_job_waiting(house, slow, runner, monkeypatch):
+    done = []
+    monkeypatch.setattr("app.jobs.runner.HANDLERS", HANDLERS | {("count", 1): lambda _, job: done.append(job) or []})
+    for _ in range(3):
+        subscribe(house, slow)
+    assert eventually(lambda: len(slow.received) == 2)  # as many as there are threads for it
+    with house.service.database.writing() as connection:
+        outbox.put(connection, "count", "x", house.clock.now)
+    assert eventually(lambda: done)
+    slow.let.set()
+    assert eventually(lambda: len(slow.taken()) == 3)
+
+
+def test_a_celery_worker_leaves_a_delivery_to_its_threads_and_is_free_for_the_next_job(house, slow, runner):
+    identity = subscribe(house, slow)
+    (handshake,) = house.rows(tables.outbox)
+    do(house.service, runner, handshake["id"])
+    assert status(house, identity) == "requested"
+    slow.let.set()
+    assert eventually(lambda: status(house, identity) == "active")
 
 
 # Two decide at once
