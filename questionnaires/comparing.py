@@ -59,7 +59,7 @@ def compare(one: Any, other: Any) -> int | None:
     if mine is None or theirs is None or _comparator(other):
         return None
     order = (mine > theirs) - (mine < theirs)
-    beyond = {"<": -1, "<=": -1, ">": 1, ">=": 1}.get(_comparator(one), order)
+    beyond = {"<": -1, "<=": -1, ">": 1, ">=": 1}.get(_comparator(one) or "", order)
     if order in {0, beyond}:
         return None if order == 0 and _comparator(one) in {"<=", ">="} else beyond
     return None
