@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from fhir_r4.bundle import Entries, Entry
+from fhir_r4.bundle import Entries, Entry, local_part
 from fhir_r4.resource import (
     as_list,
+    codings,
     dicts,
     extension,
     identifier,
@@ -21,16 +22,31 @@ MOST_NUMBERS = 5
 def member_ids(patient: dict, coverage: dict) -> tuple[str, ...]:
     """Return the numbers of the most trusted kind that there is: where the card's is given, no other counts.
 
-    In order: member numbers of the Patient, of the Coverage, subscriberId, and what a Patient calls neither.
+    In order: member numbers of the Patient, of the Coverage, subscriberId, and what a Patient calls neither. Of a
+    patient who is not the subscriber and has no birth date, as a newborn, only numbers that are not the subscriber's
+    count, and none of the Coverage: nothing else would tell the two apart.
     """
     subscriber = text_of(coverage.get("subscriberId"))
-    kinds = (
-        [one.value for one in identifiers_of_type(patient, IDENTIFIER_TYPE, MEMBER_NUMBER)],
-        [one.value for one in identifiers_of_type(coverage, IDENTIFIER_TYPE, MEMBER_NUMBER)],
-        [subscriber] if subscriber else [],
-        [found.value for one in dicts(patient.get("identifier")) if "type" not in one and (found := identifier(one))],
-    )
+    own = [one.value for one in identifiers_of_type(patient, IDENTIFIER_TYPE, MEMBER_NUMBER)]
+    other = [
+        found.value for one in dicts(patient.get("identifier")) if "type" not in one and (found := identifier(one))
+    ]
+    card = [one.value for one in identifiers_of_type(coverage, IDENTIFIER_TYPE, MEMBER_NUMBER)]
+    kinds = [own, card, [subscriber] if subscriber else [], other]
+    if _covered_by_another(coverage) and not text_of(patient.get("birthDate")):
+        kinds = [[number for number in numbers if number != subscriber] for numbers in (own, other)]
     return tuple(dict.fromkeys(next((numbers for numbers in kinds if numbers), [])))[:MOST_NUMBERS]
+
+
+def _covered_by_another(coverage: dict) -> bool:
+    """Tell whether somebody else than the insured is the subscriber, by word or by reference."""
+    said = {one.code for one in codings(coverage.get("relationship"))}
+    subscriber, insured = reference(coverage.get("subscriber")), reference(coverage.get("beneficiary"))
+    another = subscriber and (local_part(subscriber) or subscriber) != (local_part(insured) or insured)
+    return bool(another or (said and said.isdisjoint(_SELF)))
+
+
+_SELF = frozenset({"self", "18"})  # subscriber-relationship, X12 1069
 
 
 def provider_npis(entries: Entries) -> Iterator[str]:

@@ -436,6 +436,38 @@ def test_a_payer_may_do_without_a_birth_date_and_one_that_is_sent_is_the_member_
     assert found(changed("Patient", birthDate="1951-02-01"), payers=(lenient,)).code == "71"
 
 
+CHILD = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/subscriber-relationship", "code": "child"}]}
+SELF = {"coding": [{"system": "https://codesystem.x12.org/005010/1069", "code": "18"}]}
+MOTHER = {"relationship": None, "subscriber": {"reference": "Patient/mother"}}
+OWN = [{"type": MB, "value": "NEWBORN01"}]
+THEIRS = [{"type": MB, "value": AMY.member_id}]
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "coverage", "code"),
+    [
+        ([], {}, None),
+        ([], {"relationship": {"coding": [*CHILD["coding"], *SELF["coding"]]}}, None),
+        ([], {"relationship": CHILD}, "72"),
+        ([], MOTHER, "72"),
+        ([], MOTHER | {"identifier": []}, "72"),
+        (THEIRS, {"relationship": CHILD}, "72"),
+        ([{"value": AMY.member_id}], {"relationship": CHILD}, "72"),
+        (OWN, {"relationship": CHILD}, "75"),
+        (THEIRS, {"relationship": CHILD, "subscriberId": "ELSEWHERE1"}, None),
+    ],
+)
+def test_a_patient_without_a_birth_date_is_not_taken_for_the_subscriber(identifiers, coverage, code):
+    """A newborn has no number of its own yet: what is asked for it is not weighed as if it were for its mother."""
+    bundle = changed("Patient", identifier=identifiers)
+    entry(bundle, "Coverage").update({"policyHolder": {"reference": "Patient/mother"}} | coverage)
+    mother = {"resourceType": "Patient", "id": "mother"}
+    bundle["entry"].append({"fullUrl": f"{EHR}/Patient/mother", "resource": mother})
+    assert getattr(found(bundle), "code", None) == ("75" if identifiers == OWN else None)
+    entry(bundle, "Patient")["birthDate"] = None
+    assert getattr(found(bundle, payers=(replace(ACME, needs_birth_date=False),)), "code", None) == code
+
+
 def test_a_medical_record_number_is_no_member_number():
     bundle = changed("Patient", identifier=[{"type": MR, "value": AMY.member_id}])
     entry(bundle, "Coverage").update(identifier=[], subscriberId="NOBODY")
