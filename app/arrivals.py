@@ -83,10 +83,8 @@ def _told(connection: Connection, kept: Attachment, actor: str, now: datetime) -
 def _case(service: Service, client: Client, arrival: Arrival, connection: Connection) -> Authorization | None:
     """Return the member's case that it answers, where the client submitted it or speaks for who did."""
     payers = [found] if arrival.payer and (found := service.directory.payer([arrival.payer])) else service.payers
-    own = {one.value for one in client.organizations}
     for payer in payers:
         for case in authorizations.of_member(connection, payer.id, [arrival.member_id]):
-            theirs = {one.rpartition("|")[2] for one in case.requestors}
-            if arrival.answers(case) and (case.client == client.id or not own.isdisjoint(theirs)):
+            if arrival.answers(case) and case.is_of(client.id, client.organizations):
                 return case
     return None

@@ -140,6 +140,11 @@ class Authorization:
     first_number: str | None = None
     asks: tuple[InformationRequest, ...] = ()
 
+    def is_of(self, client: str, organizations: Iterable[Identifier]) -> bool:
+        """Tell whether it is a client's own: it submitted it, or speaks for an organization that asked."""
+        asked = {one.rpartition("|")[2] for one in self.requestors}
+        return client == self.client or any(one.value in asked for one in organizations)
+
     @property
     def header(self) -> ReviewAction:
         """Return what the whole is: pended while anything is; A2 where what is left of the items differs."""

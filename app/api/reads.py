@@ -1,10 +1,11 @@
-"""What does a submitter read by its id? Its own ClaimResponses as they are now, its Claims, the answers that it got;
-and the topic that it can subscribe to.
+"""What does a client read by its id? The ClaimResponses of its organizations as they are now, as notifications tell of
+them, and their Claims; the answers that it got itself; and the topic that it can subscribe to.
 
-Another client's is answered as one that does not exist. A ClaimResponse and its Claim have the authorization's id.
+What is others' is answered as one that does not exist. A ClaimResponse and its Claim have the authorization's id.
 """
 
 from flask import Blueprint, Response, g, request
+from sqlalchemy import Connection
 
 from app.api.door import fhir
 from app.current import the_service
@@ -16,6 +17,7 @@ from fhir_r4.generations import Generation
 from fhir_r4.problems import Unknown
 from prior_auth import subscription_topic
 from prior_auth.answer import Writer
+from prior_auth.authorization import Authorization
 from prior_auth.case import Case
 from prior_auth.submission import stored_submission
 
@@ -27,9 +29,7 @@ def claim_response(generation: Generation, identity: str) -> Response:
     """Return the authorization as it is now; what a notification by id leads to."""
     service, client = _caller(("ClaimResponse", "r"))
     with service.database.reading() as connection:
-        found = authorizations.find(connection, identity)
-        if found is None or found.client != client.id:
-            raise Unknown("no such ClaimResponse")
+        found = _own(connection, client, identity, "ClaimResponse")
         submission = stored_submission(authorizations.request_of(connection, identity))
     payer = service.directory.payer_called(found.payer) or service.payers[0]
     writer = Writer(generation, service.fhir_base(generation), service.now())
@@ -41,9 +41,7 @@ def claim(generation: Generation, identity: str) -> Response:  # noqa: ARG001 as
     """Return the Claim as it was last sent for the authorization of this id."""
     service, client = _caller(("Claim", "r"))
     with service.database.reading() as connection:
-        found = authorizations.find(connection, identity)
-        if found is None or found.client != client.id:
-            raise Unknown("no such Claim")
+        _own(connection, client, identity, "Claim")
         sent = stored_submission(authorizations.request_of(connection, identity)).claim.resource
     return fhir(sent | {"id": identity})
 
@@ -66,6 +64,13 @@ def basic(generation: Generation, identity: str) -> Response:
     if identity != subscription_topic.ID:
         raise Unknown("no such Basic")
     return fhir(subscription_topic.topic(generation))
+
+
+def _own(connection: Connection, client: Client, identity: str, kind: str) -> Authorization:
+    found = authorizations.find(connection, identity)
+    if found is None or not found.is_of(client.id, client.organizations):
+        raise Unknown(f"no such {kind}")
+    return found
 
 
 def _caller(*rights: tuple[str, str]) -> tuple[Service, Client]:

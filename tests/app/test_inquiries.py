@@ -198,13 +198,22 @@ def test_so_is_an_answer_that_was_a_business_error(house):
     assert read(house, f"2.0/Bundle/{read_json(answer.data)['id']}").data == answer.data
 
 
-def test_what_is_another_client_s_or_nobody_s_is_404(house):
+def test_another_client_of_the_organization_reads_what_it_is_told_of(house):
+    answer = house.submit(a_submission_bundle())
+    identity = house.rows(tables.authorizations)[0]["id"]
+    for path in (f"ClaimResponse/{identity}", f"Claim/{identity}"):
+        assert read(house, f"2.0/{path}", "other-ehr").data == read(house, f"2.0/{path}").data
+    assert read(house, f"2.0/Bundle/{read_json(answer.data)['id']}", "other-ehr").status_code == 404
+
+
+def test_what_is_another_organization_s_or_nobody_s_is_404(house):
+    a_clinic_of_its_own(house)
     answer = house.submit(a_submission_bundle())
     identity = house.rows(tables.authorizations)[0]["id"]
     paths = [f"ClaimResponse/{identity}", f"Claim/{identity}", f"Bundle/{read_json(answer.data)['id']}"]
     for path in paths:
         assert read(house, f"2.0/{path}").status_code == 200
-        assert read(house, f"2.0/{path}", "other-ehr").status_code == 404
+        assert read(house, f"2.0/{path}", "elsewhere").status_code == 404
         assert read(house, f"2.0/{path.partition('/')[0]}/nobody").status_code == 404
         assert read(house, f"2.0/{path}", scope="system/Questionnaire.rs").status_code == 403
         assert house.web.get(f"/fhir/2.0/{path}").status_code == 401
