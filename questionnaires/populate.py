@@ -46,6 +46,8 @@ class Asks:
     Attributes:
         lists: by which list of the record a group repeats.
         scoped: items with variables of their own.
+        at_once: what is asked first, the calculations in CQL among it: they see the record alone, not the response.
+        moving: the other calculations, which follow what they depend on.
         ways: the items at which, or below which, there is any of these; nothing else of a response changes.
     """
 
@@ -54,9 +56,15 @@ class Asks:
     calculated: Mapping[str, dict]
     lists: Mapping[str, dict] = field(default_factory=dict)
     scoped: frozenset[str] = frozenset()
+    at_once: Mapping[str, dict] = field(init=False)
+    moving: Mapping[str, dict] = field(init=False)
     ways: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
+        moving = {link: one for link, one in self.calculated.items() if one.get("language") not in LANGUAGES}
+        fixed = {link: one for link, one in self.calculated.items() if link not in moving}
+        object.__setattr__(self, "at_once", {**self.initial, **fixed})
+        object.__setattr__(self, "moving", moving)
         above = {link_of(one): link for link, item in self.questions.items() for one in dicts(item.get("item"))}
         ways, waiting = set[str](), [*self.initial, *self.calculated, *self.lists]
         while waiting:
@@ -136,35 +144,35 @@ class _Population:
         self.empty: dict[str, Empty] = {}
 
     def of(self, response: dict) -> tuple[dict, tuple[Empty, ...]]:
-        filled = self._each(response, self.asks.initial, keeps=True)
-        if self.asks.calculated:
-            filled = self._each(filled, self.asks.calculated)
-        return self._settled(filled), tuple(self.empty.values())
+        return self._settled(self._each(response, self.asks.at_once)), tuple(self.empty.values())
 
     def _settled(self, response: dict) -> dict:
-        """Calculate again what depends on answers, until nothing changes: CQL sees the record alone, and does not."""
-        moving = {link: one for link, one in self.asks.calculated.items() if one.get("language") not in LANGUAGES}
-        for _ in moving:
+        """Calculate what depends on answers, again until nothing changes."""
+        moving = self.asks.moving
+        for _ in range(len(moving) + 1 if moving else 0):  # the last round finds that nothing changes any more
             before, response = response, self._each(response, moving)
             if response == before:
                 return response
         return self._without_circles(response, moving) if moving else response
 
-    def _each(self, response: dict, asked: Mapping[str, dict], *, keeps: bool = False) -> dict:
-        """Ask the expressions of every item that no person has answered; all see the response as it was.
-
-        What an earlier filling brought, the payer's own perhaps, gives way to what is found now and stays, with
-        ``keeps``, where nothing is (DTR 2.2.0: EHR data overrides payer answers unless empty).
-        """
+    def _each(self, response: dict, asked: Mapping[str, dict]) -> dict:
+        """Ask the expressions of every item that no person has answered; all see the response as it was."""
         known = inside(self.form, {**self.known, "resource": response}, self.clinical)
-        return response | {"item": self._below(response, known, asked, keeps=keeps)}
+        return response | {"item": self._below(response, known, asked)}
 
-    def _below(self, parent: dict, known: Variables, asked: Mapping[str, dict], *, keeps: bool) -> list[dict]:
+    def _below(self, parent: dict, known: Variables, asked: Mapping[str, dict]) -> list[dict]:
         items = dicts(parent.get("item"))
-        rows = self._rows(items, known, adds=keeps) if self.asks.lists else ((one, known) for one in items)
-        return [self._filled(one, around, asked, keeps=keeps) for one, around in rows]
+        if not self.asks.lists:
+            return [self._filled(one, known, asked) for one in items]
+        rows = self._rows(items, known, adds=asked is self.asks.at_once)
+        return [self._filled(one, around, asked) for one, around in rows]
 
-    def _filled(self, item: dict, known: Variables, asked: Mapping[str, dict], *, keeps: bool) -> dict:
+    def _filled(self, item: dict, known: Variables, asked: Mapping[str, dict]) -> dict:
+        """Return an item with what is found for it.
+
+        What an earlier filling brought, the payer's own perhaps, gives way to what is found now, and to nothing
+        where it was a calculation (DTR 2.2.0: EHR data overrides payer answers unless empty).
+        """
         link = link_of(item)
         if link not in self.asks.ways:
             return item
@@ -172,14 +180,14 @@ class _Population:
             question = self.asks.questions[link]
             known = inside(question, {**known, "qitem": question, "context": item}, self.clinical)
         if item.get("item"):
-            item = item | {"item": self._below(item, known, asked, keeps=keeps)}
+            item = item | {"item": self._below(item, known, asked)}
         expression = asked.get(link)
         if expression is None or not _is_ours(item):
             return item
         question = self.asks.questions[link]
         around = {**known, "qitem": question, "context": item}
         found, why = self._answers(link, question, expression, around)
-        if not found and item.get("answer") and keeps:
+        if not found and item.get("answer") and link not in self.asks.calculated:
             return item
         self._note(link, why)
         bare = {name: part for name, part in item.items() if name != "answer"}
