@@ -259,6 +259,8 @@ def _expression(question: dict, url: str) -> dict:
 
 def _is_ours(item: dict) -> bool:
     """Tell whether no person has answered: a calculation follows what it depends on, but never a clinician."""
+    if "answer" not in item:
+        return True
     sources = [
         part.get("valueCode")
         for answer in dicts(item.get("answer"))

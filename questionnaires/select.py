@@ -159,10 +159,11 @@ def service_day(order: dict) -> date | None:
     occurrence, period = as_dict(order.get("occurrencePeriod")), as_dict(order.get("period"))
     told = (order.get("occurrenceDateTime"), occurrence.get("start"), period.get("start"), order.get("start"))
     for value in (*told, order.get("authoredOn"), order.get("dateWritten"), order.get("dateTime")):
-        try:
-            return date.fromisoformat((text_of(value) or "")[:_DAY])
-        except ValueError:
-            continue  # a year or a month alone is no day
+        if text := text_of(value):
+            try:
+                return date.fromisoformat(text[:_DAY])
+            except ValueError:
+                continue  # a year or a month alone is no day
     return None
 
 

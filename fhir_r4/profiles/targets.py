@@ -72,9 +72,10 @@ class Targets:
         return sound
 
     def _may_lead_out(self, literal: str, known: list[Profile] | None) -> bool:
+        if literal[0] == "#" or (self.closed and not literal.startswith(("http:", "https:"))):
+            return False
         said = (local_part(literal) or "").partition("/")[0]
-        may_lead_out = not self.closed or literal.startswith(("http:", "https:"))
-        return may_lead_out and literal[0] != "#" and (known is None or said in {p.type for p in known})
+        return known is None or any(one.type == said for one in known)
 
     def _fits(self, target: Target, known: list[Profile] | None) -> bool:
         if known is None or not target.path:
