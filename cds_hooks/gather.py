@@ -38,16 +38,15 @@ def gather(request: HookRequest, ehr: Ehr, directory: Directory, knowledge: Know
         if not known.ask(ehr, _wanted(request, known, resources, coverages)):
             break
         resources, coverages = _in_sight(request, known)
-    query = coverage_query(request)
-    if not known.sent("coverage") and known.failed(query) and not known.of_kind("Coverage"):
-        missing = "Coverage came neither in the prefetch nor from the EHR's FHIR server"
-        raise PreconditionFailed(Issue("not-found", missing, "prefetch.coverage"))
     if request.hook == "order-dispatch" and not resources and any(map(known.failed, _named(request))):
         missing = "the dispatched orders came neither in the prefetch nor from the EHR's FHIR server"
         raise PreconditionFailed(Issue("not-found", missing, "context.dispatchedOrders"))
     orders = tuple(read_order(one, known.find, request.context.performer, local=known.local) for one in resources)
     found = (insured(one, request.patient_id, known, directory) for one in coverages)
     ours = _ours([one for one in found if one])
+    if not ours and not known.sent("coverage") and known.failed(coverage_query(request)):
+        missing = "Coverage came neither in the prefetch nor from the EHR's FHIR server"
+        raise PreconditionFailed(Issue("not-found", missing, "prefetch.coverage"))
     for _ in range(2):  # a role may lead to a practitioner
         if not known.ask(ehr, wanted_by_policies(orders, ours, request, known, knowledge, now)):
             break

@@ -13,7 +13,7 @@ from typing import Any
 from cds_hooks.request import HookRequest
 from fhir_r4.bundle import local_to
 from fhir_r4.resource import as_dict, dicts, kind, local_reference, text_of
-from rules.ports import Ehr
+from rules.ports import Ehr, Part
 
 _NO_DATA = frozenset({"", "OperationOutcome", "Bundle"})
 
@@ -72,17 +72,19 @@ class Known:
         return bool(fresh)
 
     def answer(self, asked: str) -> tuple[dict, ...] | None:
-        """Return what the EHR gave, None where it was not asked or gave nothing."""
-        return self._answers.get(self._called(asked))
+        """Return what the EHR gave, None where it was not asked or did not give all of it."""
+        found = self._answers.get(self._called(asked))
+        return None if _lacks(found) else found
 
     def failed(self, asked: str) -> bool:
+        """Tell whether the EHR was asked and did not give it, or a part of it alone."""
         called = self._called(asked)
-        return called in self._answers and self._answers[called] is None
+        return called in self._answers and _lacks(self._answers[called])
 
     @property
     def whole(self) -> bool:
         """Tell whether the EHR gave all that it was asked for."""
-        return None not in self._answers.values()
+        return not any(map(_lacks, self._answers.values()))
 
     def counts(self) -> dict[str, int]:
         """Return how many resources of each kind the EHR was asked for and gave, for the measures."""
@@ -93,12 +95,12 @@ class Known:
         return found
 
     def asked_of_ehr(self) -> list[dict[str, Any]]:
-        """Return what kinds of resources the EHR was asked for, whether it gave them, and how many; no search is told:
-        the patient is in it.
+        """Return what kinds of resources the EHR was asked for, whether it gave them, all of them, and how many; no
+        search is told: the patient is in it.
         """
         return [
             {"type": re.split("[/?]", asked)[0] if asked[:1].isupper() else "page", "given": found is not None,
-             "count": len(found or ())}
+             "whole": not _lacks(found), "count": len(found or ())}
             for asked, found in self._answers.items()
         ]  # fmt: skip
 
@@ -114,6 +116,10 @@ class Known:
                 self._by_url.setdefault(url, one)
             if text_of(one.get("id")):
                 self._held.setdefault(local_reference(one), one)
+
+
+def _lacks(found: tuple[dict, ...] | None) -> bool:
+    return found is None or isinstance(found, Part)
 
 
 def _entries(sent: Any) -> Iterator[tuple[str | None, dict]]:

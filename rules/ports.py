@@ -19,6 +19,12 @@ class EhrUnavailable(Exception):
     """The EHR did not give what was asked, for whatever reason; the reason holds no patient data."""
 
 
+class Part(tuple[dict, ...]):
+    """What was read of a search whose further pages were not given: not all that there is."""
+
+    __slots__ = ()
+
+
 class Ehr(Protocol):
     """The FHIR server of whoever fired the hook, read with the hook's own token."""
 
@@ -30,7 +36,8 @@ class Ehr(Protocol):
                 a further page of one.
 
         Returns:
-            None where the EHR did not give it, for whatever reason: refused, too slow, away, not FHIR.
+            A Part where it gave a search's first pages and not its last ones, None where it gave nothing, for whatever
+            reason: refused, too slow, away, not FHIR.
         """
 
 

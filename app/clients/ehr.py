@@ -12,7 +12,7 @@ from fhir_r4.capability import Capability
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import as_dict, dicts, kind, text_of
 from fhir_r4.wire import read_object
-from rules.ports import EhrUnavailable
+from rules.ports import EhrUnavailable, Part
 
 MAX_PAGES = 5
 Enough = Callable[[list[dict]], bool]
@@ -61,29 +61,36 @@ class HttpEhr:
             raise EhrUnavailable("not the resource asked for")
         return found
 
-    def search(self, query: str, enough: Enough = never) -> list[dict]:
+    def search(self, query: str, enough: Enough = never) -> tuple[dict, ...]:
         """Return the matches of ``Type?parameters`` with what it includes, or of a further page's URL.
 
         Args:
             enough: tells of the matches so far whether further pages may stay unread.
+
+        Returns:
+            A Part where a further page is not given, lies elsewhere, or is one too many.
         """
         matches: list[dict] = []
         url = query if query.startswith(_URL) else f"{self._base}/{query}"
-        for _ in range(MAX_PAGES):
-            page = self._get(url)
-            if kind(page) != "Bundle":
-                raise EhrUnavailable("not a search result")
-            entries = dicts(page.get("entry"))
-            matches += [
-                as_dict(entry.get("resource"))
-                for entry in entries
-                if as_dict(entry.get("search")).get("mode") != "outcome"
-            ]
+        for number in range(MAX_PAGES):
+            try:
+                page = self._page(url)
+            except EhrUnavailable:
+                if not number:
+                    raise
+                break
+            matches += _matches(page)
             further = next((link for link in dicts(page.get("link")) if link.get("relation") == "next"), {})
             if not (target := text_of(further.get("url"))) or enough(matches):
-                break
+                return tuple(matches)
             url = urljoin(f"{self._base}/", target)
-        return matches
+        return Part(matches)
+
+    def _page(self, url: str) -> dict:
+        page = self._get(url)
+        if kind(page) != "Bundle":
+            raise EhrUnavailable("not a search result")
+        return page
 
     def _get(self, url: str) -> dict:
         if self._base is None:
@@ -109,3 +116,10 @@ class HttpEhr:
             return Capability.read(read_object(reply.body)) if reply.status == 200 else None
         except (OutboundRefused, OutboundFailed, InvalidRequest):
             return None
+
+
+def _matches(page: dict) -> list[dict]:
+    """Return what a page found and includes, without what it says of the search."""
+    entries = dicts(page.get("entry"))
+    found = (one for one in entries if as_dict(one.get("search")).get("mode") != "outcome")
+    return [as_dict(one.get("resource")) for one in found]

@@ -88,11 +88,11 @@ class HookEhr:
                 return (self._server.read(asked),)
             further = asked.startswith(("https://", "http://"))
             query = capability.local(asked) if capability and not further else asked
-            return tuple(self._searched(query, _enough_for(asked)))
+            return self._searched(query, _enough_for(asked))
         except EhrUnavailable:
             return None
 
-    def _searched(self, query: str, enough: Enough) -> list[dict]:
+    def _searched(self, query: str, enough: Enough) -> tuple[dict, ...]:
         """Search; where the server does not know a parameter, without what is only there to ask for less.
 
         What an ``_include`` would have brought is read by itself, and what does not match is left out by us. What is

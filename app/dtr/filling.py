@@ -24,7 +24,7 @@ class Filling:
 
     Attributes:
         variables: launch context and everything that was found, for whatever follows.
-        refused: types of resources that the EHR did not let us search.
+        refused: types of resources that the EHR did not let us search, or not to the end.
     """
 
     filled: Filled

@@ -13,7 +13,10 @@ from questionnaires.catalog import questions
 def notes_of(opened: OpenForm) -> Iterator[str]:
     """Yield what could not be read and what the form's own logic could not do (DTR 2.0.1 @193, @199; 2.2 spec-79)."""
     for kind in opened.refused:
-        yield f"The EHR did not let this app read {kind} resources; questions that need them are empty."
+        yield (
+            f"The EHR did not let this app read {kind} resources, or not all of them; questions that need them are "
+            "empty, or filled from what was read."
+        )
     for words in unsupported(opened.kit.form):
         yield f"This app does not do all that the form asks for: {words}. The payer has been told."
     failed = {link: why for link, why in opened.filled.failed.items() if link}

@@ -17,7 +17,7 @@ class OpenForm:
         response: the QuestionnaireResponse as filled.
         filled: all that population said: why questions stayed empty, from where others were filled, what failed.
         has_more: the payer may have further questions (adaptive forms).
-        refused: types of resources that the EHR did not let us search.
+        refused: types of resources that the EHR did not let us search, or not to the end.
         notes: what the clinician should know of how it was opened.
         pile: every form that the payer wants for this order.
         newer: canonical of a newer version.

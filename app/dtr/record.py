@@ -11,7 +11,7 @@ from app.dtr.told import Teller, Told, timed
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import kind, text_of
 from fhir_r4.wire import read_object, write_json
-from rules.ports import EhrUnavailable
+from rules.ports import EhrUnavailable, Part
 
 UNAUTHORIZED, METHOD_NOT_ALLOWED = 401, 405
 READ_SECONDS = 10.0
@@ -46,7 +46,7 @@ class Record:
             return dict(zip(wanted, pool.map(ehr.read, wanted.values()), strict=True))
 
     def search(self, wanted: Mapping[str, str]) -> tuple[dict[str, dict], dict[str, str]]:
-        """Return what the searches found, each as a searchset, and by name the searches that were refused."""
+        """Return what the searches found, each as a searchset, and by name those that were not answered whole."""
         ehr = self.ehr()
         refused: dict[str, str] = {}
 
@@ -55,7 +55,8 @@ class Record:
             try:
                 matches, status = ehr.search(query), 200
             except EhrUnavailable:
-                matches, status = [], 0
+                matches, status = Part(), 0
+            if isinstance(matches, Part):
                 refused[name] = query.partition("?")[0]
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
             what = f"search {query.partition('?')[0]} for the form"

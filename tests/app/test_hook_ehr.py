@@ -18,6 +18,7 @@ from app.registration import Registration, register
 from app.storage import tables
 from app.web import create_app
 from fhir_r4.wire import read_json, write_json
+from rules.ports import Part
 from tests.app.fixtures import ISSUER
 from tests.given import ACME, a_coverage, a_hook, a_hook_of, a_patient, a_record
 
@@ -300,14 +301,51 @@ def test_an_ehr_that_gives_no_coverage_at_all_is_412(house_with, ehr, manner):
 
 
 def test_endless_pages_come_to_an_end(house_with, ehr):
+    """Nobody can say that there is no Coverage on the pages that were not read."""
     ehr.behave(lambda *_: (200, bundle(next_url=f"{ehr.base}/Coverage?again=1")))
-    assert house_with.call(a_call(ehr)).json == {"cards": [], "systemActions": []}
+    assert house_with.call(a_call(ehr)).status_code == 412
     assert len([path for path, _ in ehr.asked if path != "metadata"]) <= 6
 
 
-def test_a_further_page_elsewhere_is_not_followed_with_the_token(house_with, ehr):
-    ehr.behave(lambda *_: (200, bundle(a_coverage(), next_url="http://127.0.0.1:9/fhir/Coverage?page=2")))
+ELSEWHERE = "http://127.0.0.1:9/fhir/Coverage?page=2"
+
+
+def going_on(first, further, fault=(500, {})):
+    """Answer a search for Coverages by one page that goes on to another, which is not given."""
+
+    def manner(path, handler):
+        if "page=2" in path:
+            return fault
+        return (200, bundle(*first, next_url=further)) if path.startswith("Coverage?") else well(path, handler)
+
+    return manner
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_what_was_read_before_a_page_that_is_not_given_counts(house_with, ehr, elsewhere):
+    """One on another host is not asked for at all: the token is for this one."""
+    ehr.behave(going_on([a_coverage()], ELSEWHERE if elsewhere else f"{ehr.base}/Coverage?page=2"))
+    assert "auth-needed" in house_with.call(a_call(ehr)).text
+    (kept,) = house_with.rows(tables.hook_invocations)
+    (coverage,) = [one for one in kept["reads"]["asked"] if one["type"] == "Coverage"]
+    assert coverage == {"type": "Coverage", "given": True, "whole": False, "count": 1}
+    assert any("page=2" in path for path, _ in ehr.asked) is not elsewhere
+
+
+def test_a_coverage_of_ours_may_stand_on_the_page_that_was_not_given(house_with, ehr):
+    other = a_coverage(id="other", payor=[{"identifier": {"system": "urn:oid:1.2", "value": "another"}}])
+    ehr.behave(going_on([other], ELSEWHERE))
     assert house_with.call(a_call(ehr)).status_code == 412
+
+
+@pytest.mark.parametrize(("path", "whole"), [("Observation?page=2", False), (None, True)])
+def test_the_ehr_s_port_says_whether_a_search_was_read_to_its_end(ehr, path, whole):
+    first = {"resourceType": "Condition", "id": "one"}
+    ehr.behave(lambda *_: (200, bundle(first, next_url=path and f"https://ehr.example.org/{path}")))
+    asked = "Condition?patient=amy-baxter"
+    found = reader(ehr).fetch([asked])[asked]
+    assert found == (first,)
+    assert isinstance(found, Part) is not whole
 
 
 @pytest.mark.requirement("crd-2.2.1@resp-43")

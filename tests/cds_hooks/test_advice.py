@@ -21,7 +21,7 @@ from fhir_r4.systems import COVERAGE_INFORMATION, CRD_CARD_TYPE, CRD_TEMP, HCPCS
 from rules.book import PolicyBook
 from rules.directory import GoldCard
 from rules.load import load_policy
-from rules.ports import Standing
+from rules.ports import Part, Standing
 from tests.given import (
     ACME,
     AMY,
@@ -458,6 +458,22 @@ def test_a_record_that_cannot_be_read_leaves_open_whether_authorization_is_neede
     given = said(answer(at_the_office(version), ehr=FakeEhr(down=True), book=book))
     assert (given["covered"], given["pa-needed"]) == ("covered", needed)
     assert "could not be read" in given["reason"]["text"]
+
+
+class HalfRead(FakeEhr):
+    """Gives the first page of each search and not the last."""
+
+    def fetch(self, asked):
+        return {one: Part(found) if "?" in one else found for one, found in super().fetch(asked).items()}
+
+
+def test_a_record_that_was_not_read_to_its_end_leaves_open_what_is_not_found_in_it():
+    free = "  - when: {heavy: no}\n    coverage-information: {pa-needed: no-auth}"
+    book = PolicyBook([load_policy(THERAPY_TEXT.replace("  - when: {heavy: no}", free), "therapy/1.yaml")])
+    given = said(answer(at_the_office("2.2"), ehr=HalfRead(), book=book))
+    assert (given["covered"], given["pa-needed"]) == ("covered", "indeterminate")
+    found = said(answer(at_the_office("2.2"), ehr=HalfRead(_Recorded()), book=book))
+    assert found["pa-needed"] == "no-auth"
 
 
 @BOTH
