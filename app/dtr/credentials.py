@@ -8,6 +8,7 @@ from uuid import uuid4
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
+from app.once import write_once
 from fhir_r4.wire import read_object, write_json
 
 
@@ -20,7 +21,8 @@ class Credentials:
 
     @classmethod
     def in_folder(cls, folder: Path, client_id: str) -> "Credentials":
-        """Return the key kept in ``folder``, made on first use; ``jwks.json`` beside it holds the public half.
+        """Return the key kept in ``folder``, made on first use, by one process of all; ``jwks.json`` beside it holds
+        the public half.
 
         Raises:
             OSError: there is none, and none can be written.
@@ -29,8 +31,7 @@ class Credentials:
         if not private.exists():
             folder.mkdir(parents=True, exist_ok=True)
             made = ECKey.generate_key("P-384", {"kid": f"{client_id}-1", "use": "sig", "alg": "ES384"})
-            private.touch(mode=0o600)
-            private.write_bytes(write_json(made.as_dict(private=True)))
+            write_once(private, write_json(made.as_dict(private=True)))
         key = ECKey.import_key(read_object(private.read_bytes()))
         public, told = folder / "jwks.json", write_json({"keys": [key.as_dict(private=False)]})
         if not public.exists() or public.read_bytes() != told:

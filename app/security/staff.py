@@ -17,6 +17,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from cachetools import TTLCache
 
 from app.config import Config
+from app.once import write_once
 from app.storage import events, staff
 from app.storage.database import Database
 from app.storage.staff import Person
@@ -38,11 +39,7 @@ _weighing = threading.BoundedSemaphore(2)  # a password costs 64 MB and two core
 
 def make_secret_key(file: Path) -> None:
     """Make the key of the signed cookies, once, readable by the service alone."""
-    try:
-        file.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
-        return
-    file.write_text(secrets.token_hex(32))
+    write_once(file, secrets.token_hex(32).encode())
 
 
 def invite(config: Config, person: Person, now: datetime) -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from app.once import write_once
+
 _KEY, _NAME, _NONCE = 32, 4, 12
 
 
@@ -65,11 +67,7 @@ def read_keys(given: str, file: Path) -> Keyring:
 
 def make_key(file: Path) -> None:
     """Make a first key, readable by the service alone, unless there is one."""
-    try:
-        file.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
-        return
-    file.write_text(f"{new_key()}\n")
+    write_once(file, f"{new_key()}\n".encode())
 
 
 def new_key() -> str:
