@@ -1,23 +1,27 @@
 """What of a form is asked, as its answers stand, and where? A group may come several times, with its own answers each.
 
+So may what is below a question that takes several answers; of choices, which are ticked together, all have one.
 A condition looks at the nearest occurrence of the question that it names: in the same repetition, else around it.
 
 Source: FHIR R4, Questionnaire.item.enableWhen ("the nearest question occurrence", 'as being joined by an "or" clause'),
 enableBehavior, and the code system questionnaire-enable-operator ("no answer has a value that is equal").
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count, repeat
 from typing import Any
 
 from fhir_r4.resource import as_dict, dicts, link_of, text_of
 from questionnaires.answers import answers_by_question
+from questionnaires.catalog import questions
 from questionnaires.comparing import compare, same
 
 Place = str
 """Where an item stands: its linkId after the groups and questions around it, each with its how-manyth.
 
-``2``; ``1#2/1.1`` is question 1.1 in the second repetition of group 1.
+``2``; ``1#2/1.1`` is question 1.1 in the second repetition of group 1, or below the second answer to question 1.
 """
 
 Key = tuple[tuple[str, int], ...]
@@ -68,22 +72,39 @@ def disabled(form: dict, response: dict, said: Mapping[str, bool] | None = None)
     conditions = _Conditions(form, said or {})
     off = conditions.off(response)
     for _ in range(ROUNDS):  # what is not asked counts as not answered, which may end other questions
-        before, off = off, conditions.off(without(response, off))
+        before, off = off, conditions.off(without(form, response, off))
         if off == before:
             break
     return off
 
 
-def without(response: dict, off: Collection[Place]) -> dict:
+def without(form: dict, response: dict, off: Collection[Place]) -> dict:
     """Return the response without the items of these places, and without empty lists, which FHIR does not have.
 
     Of one linkId in one group either all are kept or none, so that what is kept keeps its place.
     """
-    return _kept(response, "", off)
+    apart = {link for link, item in questions(form).items() if is_apart(item)}
+    return _kept(response, "", off, apart)
+
+
+def asked_answers(form: dict, response: dict) -> dict[str, list[Any]]:
+    """Return the answers by linkId to what the form asks as they stand; what it does not ask is no answer.
+
+    An item that does not stand in its group is known by its linkId.
+    """
+    off = disabled(form, response)
+    links = {link_of(one.item) for one in asked(form, response, off)}
+    given = answers_by_question(without(form, response, off))
+    return {link: values for link, values in given.items() if link in links}
 
 
 def is_group(item: dict) -> bool:
     return item.get("type") == "group"
+
+
+def is_apart(item: dict) -> bool:
+    """Tell whether each answer to a question has its own items below."""
+    return item.get("repeats") is True and item.get("type") not in {"group", "choice", "open-choice"}
 
 
 def _is_enabled(item: dict, given: Callable[[str], list[Any]]) -> bool:
@@ -97,7 +118,7 @@ def _is_enabled(item: dict, given: Callable[[str], list[Any]]) -> bool:
 
 
 class _Scope:
-    """What stands around an item at one level: which questions are found below it, and their answers."""
+    """What a condition may look at together: the form, one repetition of a group, or one answer with what is below."""
 
     def __init__(self, links: frozenset[str], parent: dict) -> None:
         self.links, self._parent = links, parent
@@ -118,30 +139,31 @@ class _Conditions:
         self._learn(form)
 
     def _learn(self, holder: dict) -> frozenset[str]:
-        """Keep the linkIds of all that is below the form, or an item of it."""
-        items = dicts(holder.get("item"))
-        found = frozenset(map(link_of, items)).union(*map(self._learn, items))
-        self._links[id(holder)] = found
+        """Keep the linkIds of the form, or of an item of it, and of all that is below."""
+        below = (self._learn(one) for one in dicts(holder.get("item")))
+        self._links[id(holder)] = found = frozenset({link_of(holder)}).union(*below)
         return found
 
     def off(self, response: dict) -> frozenset[Place]:
-        return frozenset(self._off(self._form, response, "", ()))
+        return frozenset(self._off(self._form, response, "", (_Scope(self._links[id(self._form)], response),)))
 
     def _off(self, holder: dict, parent: dict, above: Place, around: tuple[_Scope, ...]) -> Iterator[Place]:
-        here = (_Scope(self._links[id(holder)], parent), *around)
         held = _held(parent)
 
         def nearest(link: str) -> list[Any]:
-            return next((scope.given(link) for scope in here if link in scope.links), [])
+            return next((scope.given(link) for scope in around if link in scope.links), [])
 
         for item in dicts(holder.get("item")):
             link = link_of(item)
             if self._said.get(link) is False or not _is_enabled(item, nearest):
                 yield above + link
             elif item.get("item"):
-                next_one: list[dict] = [{}] if is_group(item) and item.get("repeats") is True else []
-                for one, inside_it in _parents(item, [*held.get(link, []), *next_one], above + link):
-                    yield from self._off(item, one, inside_it, here)
+                parts = list(_parts(item, held.get(link, [])))
+                if is_apart(item) or (is_group(item) and item.get("repeats") is True):
+                    parts = [*parts, {}] if held.get(link) else [{}]
+                for number, part in enumerate(parts, 1):
+                    scope = (_Scope(self._links[id(item)], {"item": [part]}),) if item.get("repeats") is True else ()
+                    yield from self._off(item, part, inside(above + link, number), (*scope, *around))
 
 
 def _asked(
@@ -159,30 +181,40 @@ def _asked(
             continue
         mine = held.get(link, [])
         yield Occurrence(item, mine, entry)
-        several = is_group(item) and len(mine) > 1
-        for number, (one, inside_it) in enumerate(_parents(item, mine, above + link), 1):
-            yield from _asked(item, one, inside_it, (*entry, number) if several else entry, off, skips)
+        parts = list(_parts(item, mine)) if item.get("item") else []
+        for number, part in enumerate(parts, 1):
+            inner = (*entry, number) if len(parts) > 1 else entry
+            yield from _asked(item, part, inside(above + link, number), inner, off, skips)
 
 
-def _kept(parent: dict, above: Place, off: Collection[Place]) -> dict:
-    items = [
-        _kept(one, inside(above + link, 1 if "answer" in one else number), off)
-        for one, ((link, number),) in numbered(parent, ())
-        if above + link not in off
-    ]
-    answers = [_kept(one, above, off) for one in dicts(parent.get("answer"))]
+def _kept(parent: dict, above: Place, off: Collection[Place], apart: Collection[str]) -> dict:
+    answered: Counter[str] = Counter()
+    items = []
+    for one, ((link, number),) in numbered(parent, ()):
+        place, given = above + link, dicts(one.get("answer"))
+        if place not in off:
+            numbers = count(answered[link] + 1) if link in apart else repeat(1)
+            answers = [_kept(each, inside(place, n), off, apart) for each, n in zip(given, numbers, strict=False)]
+            answered[link] += len(given)
+            kept = _kept(one, inside(place, 1 if given else number), off, apart)
+            items.append(kept | ({"answer": answers} if answers else {}))
     made = {name: value for name, value in parent.items() if name not in {"item", "answer"}}
-    return made | ({"answer": answers} if answers else {}) | ({"item": items} if items else {})
+    return made | ({"item": items} if items else {})
 
 
-def _parents(item: dict, held: list[dict], place: Place) -> Iterator[tuple[dict, Place]]:
-    """Yield what holds the items below: each entry of a group, else all answers together; at the least an empty one."""
+def _parts(item: dict, held: list[dict]) -> Iterator[dict]:
+    """Yield what holds the items below: each entry of a group, each answer or all together; at least an empty one."""
     if is_group(item):
-        for number, one in enumerate(held or [{}], 1):
-            yield one, inside(place, number)
+        yield from held or [{}]
+        return
+    answers = [answer for one in held for answer in dicts(one.get("answer"))]
+    beside = [each for one in held for each in dicts(one.get("item"))]  # where a group's would stand
+    named = {"linkId": link_of(item)}
+    if is_apart(item):
+        yield named | {"answer": answers[:1], "item": beside}
+        yield from (named | {"answer": [one]} for one in answers[1:])
     else:
-        parts = (part for one in held for part in (one, *dicts(one.get("answer"))))
-        yield {"item": [each for part in parts for each in dicts(part.get("item"))]}, inside(place, 1)
+        yield named | {"answer": answers, "item": beside}
 
 
 def inside(place: Place, number: int) -> Place:
@@ -200,10 +232,11 @@ def numbered(parent: dict, above: Key) -> Iterator[tuple[dict, Key]]:
 
 
 def _held(parent: dict) -> dict[str, list[dict]]:
-    """Return the items right below a response, a group or answers, by linkId."""
+    """Return the items right below a response, a group, or a question with its answers, by linkId."""
     found: dict[str, list[dict]] = {}
-    for one in dicts(as_dict(parent).get("item")):
-        found.setdefault(link_of(one), []).append(one)
+    for holder in (parent, *dicts(parent.get("answer"))):
+        for one in dicts(holder.get("item")):
+            found.setdefault(link_of(one), []).append(one)
     return found
 
 

@@ -145,7 +145,7 @@ class Desk:
 
     def as_asked(self) -> dict:
         """Return the response without what is not asked as things stand."""
-        return without(self.response, self.off())
+        return without(self.form, self.response, self.off())
 
     @property
     def is_ready(self) -> bool:

@@ -18,7 +18,7 @@ from app.dtr.offered import Offer, offer_of, offers
 from app.dtr.wording import help_of, is_help, is_hidden, kinds_of_file, label_of, needs_signature, support_link, unit_of
 from fhir_r4.resource import as_dict, dicts, link_of, text_of, value_of
 from fhir_r4.wire import write_json
-from questionnaires.asked import Place, inside
+from questionnaires.asked import Place, inside, is_apart
 
 MAX_DEPTH = 20
 
@@ -89,6 +89,11 @@ class Drawn:
         return kinds_of_file(self.item)
 
     @property
+    def is_apart(self) -> bool:
+        """Tell whether each answer has its own questions below."""
+        return is_apart(self.item)
+
+    @property
     def is_fixed(self) -> bool:
         return self.item.get("readOnly") is True
 
@@ -153,7 +158,7 @@ class _Drawing:
             offers=one.offers,
             answers=() if one.is_group else tuple(self.answers(one, held)),
             rows=tuple(self.rows(one, held)) if one.is_group else (),
-            blank=self.blank(one, len(held)) if one.comes_again else None,
+            blank=self.blank(one, held) if one.comes_again else None,
         )
 
     def rows(self, one: _Asked, held: list[dict]) -> Iterator[tuple[Drawn, ...]]:
@@ -163,22 +168,24 @@ class _Drawing:
     def answers(self, one: _Asked, held: list[dict]) -> Iterator[Answered]:
         given = [answer for item in held for answer in dicts(item.get("answer"))]
         beside = [item for item in held if item.get("item")]
-        for several in [given] if one.control is Control.CHECKS else [[answer] for answer in given] or [[]]:
-            yield self.answer(one, several, beside)
+        together = [given] if one.control is Control.CHECKS else [[answer] for answer in given] or [[]]
+        for number, several in enumerate(together, 1):
+            yield self.answer(one, several, beside, number)
 
-    def answer(self, one: _Asked, given: list[dict], beside: list[dict]) -> Answered:
+    def answer(self, one: _Asked, given: list[dict], beside: list[dict], number: int) -> Answered:
         values = [{name: part for name, part in each.items() if name.startswith("value")} for each in given]
         values = [each for each in values if each]
         chosen = frozenset(found for each in values if (found := offer_of(each, one.offers)) is not None)
-        below = tuple(self.items(one.below, [*given, *beside], one.depth + 1, inside(one.place, 1)))
+        place = inside(one.place, number if is_apart(one.item) else 1)
+        below = tuple(self.items(one.below, [*given, *(beside if number == 1 else [])], one.depth + 1, place))
         held = write_json(values if one.control is Control.CHECKS else values[0]).decode() if values else ""
         first = value_of(values[0]) if values else None
         return Answered(f"a{next(self.number)}", held, shown(first), _unit(first), chosen, below)
 
-    def blank(self, one: _Asked, there: int) -> tuple[Drawn, ...] | Answered:
+    def blank(self, one: _Asked, held: list[dict]) -> tuple[Drawn, ...] | Answered:
         if not one.is_group:
-            return self.answer(one, [], [])
-        return tuple(self.items(one.below, [], one.depth + 1, inside(one.place, there + 1)))
+            return self.answer(one, [], [], sum(len(dicts(item.get("answer"))) for item in held) + 1)
+        return tuple(self.items(one.below, [], one.depth + 1, inside(one.place, len(held) + 1)))
 
 
 def shown(value: Any) -> str:

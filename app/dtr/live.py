@@ -64,12 +64,12 @@ def settle(
     failed: dict[str, Empty] = {}
     for _ in range(ROUNDS):
         before, off = response, disabled(form, response, said)
-        shown = without(response, off)
+        shown = without(form, response, off)
         made, empty = populate(form, shown, variables, origin, clinical, calculated)
         response = _with_calculated(before, made, asks.calculated)
         failed = {one.link_id: one for one in empty if one.failed}
         before_that.append(said)
-        now = without(response, disabled(form, response, said))
+        now = without(form, response, disabled(form, response, said))
         said, wrong = _conditions(form, now, variables, clinical)
         failed |= {one.link_id: one for one in wrong}
         if response == before and said == before_that[-1]:

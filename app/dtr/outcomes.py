@@ -41,7 +41,7 @@ class Outcomes:
         """Save the response to the EHR and return the desk as it is then; Stopped."""
         now = self.now()
         said = {"status": status, "authored": now.isoformat(timespec="seconds")}
-        held = desk.as_asked() if status == "completed" else without(desk.response, ())
+        held = desk.as_asked() if status == "completed" else without(desk.form, desk.response, ())
         response = held | said | {"author": {"reference": desk.launch.user}} | titled(desk.form)
         if status == "completed":
             response = signed(desk.form, response, desk.launch.user, now)

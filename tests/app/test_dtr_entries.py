@@ -67,7 +67,7 @@ def test_of_a_group_without_entries_the_first_is_what_is_asked():
 
 def test_only_what_is_not_asked_in_its_entry_is_left_out_of_what_is_sent():
     given = response(entry(ill=False, what="not asked"), entry(ill=True, what="flu"))
-    assert without(given, disabled(VISITS, given)) == response(entry(ill=False), entry(ill=True, what="flu"))
+    assert without(VISITS, given, disabled(VISITS, given)) == response(entry(ill=False), entry(ill=True, what="flu"))
 
 
 def test_a_condition_in_a_group_may_look_outside_and_one_outside_into_all_entries():
@@ -130,8 +130,54 @@ def test_a_question_below_an_answer_is_found_there():
     asks = form(item("ill", "boolean", item("what", **when("ill"), required=True)))
     answer = {"valueBoolean": True, "item": [{"linkId": "what", "answer": [{"valueString": "flu"}]}]}
     given = response({"linkId": "ill", "answer": [answer]})
-    assert (missing(asks, given), without(given, disabled(asks, given))) == ([], given)
+    assert (missing(asks, given), without(asks, given, disabled(asks, given))) == ([], given)
     assert missing(asks, response({"linkId": "ill", "answer": [{"valueBoolean": True}]})) == ["What"]
+
+
+DRUGS = form(
+    item("drug", "string", item("dose", required=True), item("why", **when("drug", answerString="b")), repeats=True)
+)
+
+
+def drugs(**doses):
+    """Return a response of drugs, each with its dose below where it has one."""
+    below = {name: [{"linkId": "dose", "answer": [_answer(dose)]}] if dose else [] for name, dose in doses.items()}
+    given = [_answer(name) | ({"item": items} if items else {}) for name, items in below.items()]
+    return response({"linkId": "drug", "answer": given})
+
+
+def test_what_is_asked_below_an_answer_is_asked_below_each_of_several():
+    assert missing(DRUGS, drugs(a="5 mg", b="9 mg")) == []
+    assert missing(DRUGS, drugs(a="5 mg", b=None)) == ["Dose (entry 2)"]
+    assert missing(DRUGS, response()) == ["Dose"]
+
+
+def test_a_condition_below_an_answer_looks_at_that_answer():
+    given = drugs(a="5 mg", b="9 mg")
+    assert disabled(DRUGS, given) == {"drug#1/why", "drug#3/why"}
+    for answer in given["item"][0]["answer"]:
+        answer["item"].append({"linkId": "why", "answer": [_answer("pain")]})
+    kept = without(DRUGS, given, disabled(DRUGS, given))
+    assert [[one["linkId"] for one in answer["item"]] for answer in kept["item"][0]["answer"]] == [
+        ["dose"],
+        ["dose", "why"],
+    ]
+
+
+def test_a_page_asks_below_each_answer_what_that_one_asks():
+    given = drugs(a="5 mg", b="9 mg")
+    (drug,) = drawn(DRUGS, given, disabled(DRUGS, given))
+    assert [[one.is_asked for one in answer.below] for answer in (*drug.answers, drug.blank)] == [
+        [True, False],
+        [True, True],
+        [True, False],
+    ]
+
+
+def test_below_choices_that_are_ticked_together_it_is_asked_once():
+    asks = form(item("drug", "choice", item("dose", required=True), repeats=True))
+    assert missing(asks, drugs(a="5 mg", b=None)) == []
+    assert missing(asks, drugs(a=None, b=None)) == ["Dose"]
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def answers(items):
     for item in items:
         for answer in item.get("answer", []):
             found += [(item["linkId"], next(v for k, v in answer.items() if k.startswith("value")))]
+            found += answers(answer.get("item", []))
         found += answers(item.get("item", []))
     return found
 
@@ -348,3 +349,31 @@ def test_each_entry_of_a_group_shows_what_its_own_answers_ask_for(town, payer):
         which.nth(0).wait_for(state="hidden")
         assert ("what", "Fever") in saved(page, town)
         picture(page, "dtr-entries")
+
+
+DRUGS = a_form(
+    {"linkId": "drug", "type": "string", "text": "Drug", "repeats": True, "item": [
+        {"linkId": "dose", "type": "string", "text": "Dose", "required": True, "enableWhen": [
+            {"question": "drug", "operator": "exists", "answerBoolean": True}]},
+        {"linkId": "why", "type": "string", "text": "Why a steroid?", "enableWhen": [
+            {"question": "drug", "operator": "=", "answerString": "steroid"}]}]},
+)  # fmt: skip
+
+
+def test_each_answer_shows_below_what_it_asks_for(town, payer):
+    payer.packages = [(DRUGS, None, [])]
+    with a_browser() as context:
+        page = opened_form(context, town)
+        drug, dose, why = (page.get_by_role("textbox", name=words) for words in ("Drug", "Dose", "Why a steroid?"))
+        assert not dose.nth(0).is_visible()
+        drug.nth(0).fill("steroid")
+        why.nth(0).wait_for(state="visible")
+        dose.nth(0).fill("5 mg")
+        page.get_by_role("button", name="Add another: Drug").click()
+        assert not why.nth(1).is_visible()
+        drug.nth(1).fill("ibuprofen")
+        page.get_by_text("Dose (entry 2)").wait_for()
+        assert [why.nth(number).is_visible() for number in (0, 1)] == [True, False]
+        dose.nth(1).fill("400 mg")
+        page.get_by_text("Dose (entry 2)").wait_for(state="detached")
+        assert {("dose", "5 mg"), ("dose", "400 mg")} <= set(saved(page, town))

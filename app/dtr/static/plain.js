@@ -132,14 +132,15 @@ window.renderer = (function () {
     }
   }
 
-  // The server counts the entries of a group that hold an answer; an empty one is the one that might come next.
-  function entry(row, known) {
-    if (!known.has(row)) {
-      const rows = listOf(row.parentElement, ".row");
-      const filled = rows.filter((one) => itemsIn(one).length);
-      for (const one of rows) known.set(one, (filled.indexOf(one) + 1) || filled.length + 1);
+  // The server counts the entries of a group that hold an answer, and the answers that have questions of their own
+  // below; an empty one is the one that might come next.
+  function entry(one, isFilled, known) {
+    if (!known.has(one)) {
+      const all = listOf(one.parentElement, `.${one.className}`);
+      const filled = all.filter(isFilled);
+      for (const each of all) known.set(each, (filled.indexOf(each) + 1) || filled.length + 1);
     }
-    return known.get(row);
+    return known.get(one);
   }
 
   // Where an element stands, as the server names it: 1#2/1.1 is question 1.1 in the second entry of group 1.
@@ -147,7 +148,9 @@ window.renderer = (function () {
     const around = element.parentElement.closest(".row, .below");
     if (!around) return element.dataset.link;
     const holder = around.parentElement.closest("[data-link]");
-    const number = around.matches(".row") ? entry(around, known) : 1;
+    const number = around.matches(".row") ? entry(around, (row) => itemsIn(row).length, known)
+      : "apart" in holder.dataset ? entry(around.parentElement, (answer) => valuesOf(holder.dataset.control, answer).length, known)
+      : 1;
     return `${place(holder, known)}#${number}/${element.dataset.link}`;
   }
 
