@@ -77,7 +77,7 @@ class _New:
 def _news(scene: Scene, weighed: Iterable[Weighed]) -> Iterator[_New]:
     for one in weighed:
         written = one.written(scene.request.generation)
-        if one.is_news(written):
+        if one.is_of_a_service and one.is_news(written):
             yield _New(one, written)
 
 

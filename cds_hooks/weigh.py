@@ -27,7 +27,7 @@ from fhir_r4.coverage_information import (
     says_the_same,
 )
 from fhir_r4.generations import Generation
-from fhir_r4.resource import Coding, local_reference
+from fhir_r4.resource import Coding, kind, local_reference
 from rules.assertion import CoverageAssertion
 from rules.codes import can_be_billed
 from rules.directory import Member, Plan
@@ -39,6 +39,7 @@ from rules.weigh import weigh as weigh_policy
 
 _EXTENSION = {Generation.V2_0: extension_2_0, Generation.V2_2: extension_2_2}
 _ON_FILE = "Prior authorization is on file."
+_DETAIL = "detail-code"
 _UNKNOWN_CODE = Coding("", "")
 
 
@@ -79,6 +80,16 @@ class Weighed:
 
     def written(self, generation: Generation) -> dict:
         return _EXTENSION[generation](self.information)
+
+    @property
+    def is_of_a_service(self) -> bool:
+        """Tell whether it is about what a plan can have a say in: an encounter that is begun names no service mostly.
+
+        There coverage information may be left out (CRD 2.2.1 hook-16); asked at each visit for a billing code, people
+        would read none of it.
+        """
+        visit = kind(self.order.resource) == "Encounter" and self.policy is None
+        return not (visit and _DETAIL in self.information.info_needed)
 
     def is_news(self, written: dict) -> bool:
         """Tell whether the order does not carry this very statement, from a promise with half its life before it."""
@@ -204,11 +215,11 @@ def _without_policy(order: Order, insured: Insured, plan: Plan | None, scene: Sc
         why = "What the order is for could not be read from the record; a code in the order itself would do."
         return {"covered": INDETERMINATE, "reasons": (Reason(why, "technical"),)}
     if not (billed := _billed(order)):
-        reason = Reason("The plan could not look up what this is for; name a HCPCS or CPT code.", "detail-code")
+        reason = Reason("The plan could not look up what this is for; name a HCPCS or CPT code.", _DETAIL)
         return {
             "covered": CONDITIONAL,
             "pa_needed": CONDITIONAL,
-            "info_needed": ("detail-code",),
+            "info_needed": (_DETAIL,),
             "reasons": (reason,),
         }
     said: _Said = {"covered": "covered", "pa_needed": plan.otherwise if plan else None, "billing_codes": billed}

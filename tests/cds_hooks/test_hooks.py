@@ -1,5 +1,8 @@
 """Six hooks, both generations: what each speaks about, and what it says."""
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
 from cds_hooks.gather import gather
@@ -10,8 +13,9 @@ from cds_hooks.weigh import Scene
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, PreconditionFailed
 from fhir_r4.resource import Coding, extensions, local_reference, value_of
-from fhir_r4.systems import COVERAGE_INFORMATION, CPT, HCPCS
+from fhir_r4.systems import COVERAGE_INFORMATION, CPT, HCPCS, SNOMED
 from tests.given import (
+    AMY,
     EHR,
     HOOKS,
     NOW,
@@ -173,6 +177,46 @@ def test_an_encounter_that_nobody_gives_leaves_nothing_to_annotate():
     ehr = FakeEhr()
     assert answer(body, ehr)["systemActions"] == []
     assert ehr.asked == []
+
+
+VISIT = pytest.mark.parametrize("hook", ["encounter-start", "encounter-discharge"])
+
+
+def a_visit(hook, code, version):
+    """Return a call about an ordinary visit, as clinics write it: for a checkup, or under what it is billed by."""
+    concepts = [{"coding": [code.to_fhir()], "text": "Office visit"}] if code else []
+    return a_hook_of(hook, about=an_encounter(type=concepts, **{"class": AMBULATORY}), version=version)
+
+
+AMBULATORY = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"}
+
+
+@VISIT
+@BOTH
+@pytest.mark.parametrize("code", [None, Coding(SNOMED, "185349003")])
+def test_of_an_encounter_that_names_no_service_nothing_is_said(hook, version, code):
+    """At each check-in somebody would be asked for a billing code, and in time nobody would read what is said."""
+    assert answer(a_visit(hook, code, version)) == {"cards": [], "systemActions": []}
+
+
+@VISIT
+@BOTH
+def test_of_an_encounter_with_a_billing_code_it_is_said_what_the_plan_says(hook, version):
+    assert said(answer(a_visit(hook, Coding(CPT, "99213"), version)))["pa-needed"] == "no-auth"
+
+
+@VISIT
+@BOTH
+def test_of_any_encounter_it_is_said_that_the_coverage_is_over(hook, version):
+    ended = replace(AMY, covered_to=date(2026, 2, 1))
+    given = answer(a_visit(hook, None, version), directory=FakeDirectory(members=[ended]))
+    assert said(given)["covered"] == "not-covered"
+
+
+@BOTH
+def test_of_an_order_that_is_only_selected_it_is_said_that_its_code_cannot_be_looked_up(version):
+    about = an_order(codeCodeableConcept={"text": "oxygen"})
+    assert said(answer(a_hook_of("order-select", about=about, version=version)))["covered"] == "conditional"
 
 
 def test_an_encounter_that_was_sent_and_is_over_is_not_read_again():
