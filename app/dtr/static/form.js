@@ -9,16 +9,20 @@
   let state = null;
   let waiting = null;
   let busy = Promise.resolve();
+  let underWay = 0;
   let isActing = false;
+  let isLeaving = false;
 
   async function call(url, body) {
-    const reply = await fetch(url, body === undefined ? {} : {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-CSRFToken": token },
-      body: JSON.stringify(body),
-    });
+    const reply = await fetch(url, body === undefined ? {} : posted(JSON.stringify(body)));
     const answer = await reply.json().catch(() => ({ error: "The app does not answer. Try again." }));
     return { ok: reply.ok, status: reply.status, answer };
+  }
+
+  // What is sent outlives the page, as far as browsers let it: they take 64 KB.
+  function posted(body) {
+    const headers = { "Content-Type": "application/json", "X-CSRFToken": token };
+    return { method: "POST", headers, body, keepalive: new Blob([body]).size < 60_000 };
   }
 
   function problem(words) {
@@ -69,27 +73,34 @@
     }
   }
 
-  function send(url, more) {
+  // Sends what stands on the page and shows what is said of it; tells whether it was taken.
+  async function exchange(url, more) {
     clearTimeout(waiting);
-    busy = busy.then(async () => {
-      const values = renderer.values();
-      if (!values) { problem("An answer is not what its question asks for. Correct it: until then nothing more is kept or sent."); return false; }
-      const { ok, status, answer } = await call(url, { ...values, ...more });
-      if (answer.next) { location.assign(answer.next); return true; }
-      if (answer.new) await redrawn(answer);
-      if (answer.marks) show(answer);
-      problem(ok ? "" : answer.error || (status === 422 ? "Something is still missing." : "The app does not answer. Try again."));
-      return false;
-    }).catch(() => problem("The app does not answer. What you entered is still on this page; try again."));
+    waiting = null;
+    const values = renderer.values();
+    if (!values) { problem("An answer is not what its question asks for. Correct it: until then nothing more is kept or sent."); return false; }
+    underWay += 1;
+    const { ok, status, answer } = await call(url, { ...values, ...more }).finally(() => { underWay -= 1; });
+    if (answer.next) { isLeaving = true; location.assign(answer.next); return true; }
+    if (answer.new) await redrawn(answer);
+    if (answer.marks) show(answer);
+    problem(ok ? "" : answer.error || (status === 422 ? "Something is still missing." : "The app does not answer. Try again."));
+    return ok;
+  }
+
+  function inTurn(turn) {
+    busy = turn.catch(() => { problem("The app does not answer. What you entered is still on this page; try again."); return false; });
     return busy;
   }
+
+  const send = (url, more) => inTurn(busy.then(() => exchange(url, more)));
 
   // What was pressed is said at once, and pressing again meanwhile does nothing.
   async function act(words, url, more) {
     if (isActing) return;
     isActing = true;
     byId("saved").textContent = words;
-    const isLeaving = await send(url, more);
+    await send(url, more);
     if (isLeaving) return;
     isActing = false;
     if (byId("saved").textContent === words) byId("saved").textContent = "";
@@ -98,6 +109,26 @@
   function changed(soon) {
     clearTimeout(waiting);
     waiting = setTimeout(() => send(box.dataset.draft), soon ? 0 : 400);
+  }
+
+  // What was typed last is kept before one of the app's own buttons or links leads elsewhere; where it cannot be, and
+  // the page has said so before, it is left all the same.
+  function keptFirst(event) {
+    if (waiting === null || isLeaving) return;
+    event.preventDefault();
+    const { currentTarget, submitter } = event;
+    const isTold = !byId("problem").hidden;
+    send(box.dataset.draft).then((isKept) => {
+      if (isLeaving || !(isKept || isTold)) return;
+      // not while the first press is still being told of: a form is then not sent
+      setTimeout(() => (submitter ? currentTarget.requestSubmit(submitter) : currentTarget.click()), 0);
+    });
+  }
+
+  // It is sent before the page goes in any other way; while that is under way the browser asks whether to leave.
+  function leaving(event) {
+    if (waiting !== null && !isLeaving) inTurn(exchange(box.dataset.draft));
+    if (underWay && event.type === "beforeunload") event.preventDefault();
   }
 
   // The next questions of an adaptive form: drawn around the answers that there are, and the first one is gone to.
@@ -122,5 +153,9 @@
   byId("complete").addEventListener("click", () => act("Sending…", box.dataset.complete, { attested: byId("attested").checked }));
   if (byId("next")) byId("next").addEventListener("click", () => act("Asking the payer…", box.dataset.next));
   byId("attested").addEventListener("change", () => state && show(state));
+  for (const one of document.querySelectorAll("form:not(.leave)")) one.addEventListener("submit", keptFirst);
+  for (const one of document.querySelectorAll("aside a")) one.addEventListener("click", keptFirst);
+  for (const kind of ["beforeunload", "pagehide"]) addEventListener(kind, leaving);
+  document.addEventListener("visibilitychange", (event) => document.visibilityState === "hidden" && leaving(event));
   open().then(() => renderer.listen(changed, remark)).catch(() => problem("The form cannot be shown. The payer's form authors should know."));
 })();
