@@ -23,7 +23,6 @@ from fhir_r4.resource import (
     Identifier,
     as_dict,
     as_list,
-    codings,
     dicts,
     identifier,
     kind,
@@ -169,8 +168,8 @@ def _claim_faults(entries: Entries) -> Iterator[Issue]:
     if day(claim.get("created")) is None:
         yield Issue("required", "when the Claim was made", f"{where}.created")
     for name in ("type", "priority"):
-        if not codings(claim.get(name)):
-            yield Issue("required", f"Claim.{name}, with a coding", f"{where}.{name}")
+        if not _is_said(as_dict(claim.get(name))):
+            yield Issue("required", f"Claim.{name}, with a coding or in words", f"{where}.{name}")
     for name, kinds in _PARTIES.items():
         target = entries.resolve(reference(claim.get(name)), entries[0])
         if not reference(claim.get(name)):
@@ -178,6 +177,11 @@ def _claim_faults(entries: Entries) -> Iterator[Issue]:
         elif target and target.kind not in kinds:
             yield Issue("invalid", f"Claim.{name} is a {' or '.join(kinds)}", f"{where}.{name}")
     yield from _list_faults(entries)
+
+
+def _is_said(concept: dict) -> bool:
+    """Tell whether a concept says anything; where a generation wants a code, its profile does."""
+    return bool(text_of(concept.get("text")) or any(dicts(concept.get("coding"))))
 
 
 _PARTIES = {

@@ -162,3 +162,27 @@ def test_a_coverage_that_is_none_is_named_where_it_stands(house, client):
     first = claim["insurance"][0]
     claim["insurance"] = [first | {"focal": False}, first | {"sequence": 2, "coverage": claim["patient"]}]
     assert "Bundle.entry[0].resource.insurance[1].coverage" in refused(house.submit(bundle, client=client))
+
+
+@pytest.mark.parametrize(
+    "concept", [{"text": "As usual"}, {"coding": [{"display": "As usual"}]}], ids=["words", "display"]
+)
+@pytest.mark.parametrize(
+    ("version", "client", "name", "taken"),
+    [
+        ("2.0", "riverside-ehr", "type", True),
+        ("2.0", "strict-ehr", "type", True),
+        ("2.2", "riverside-ehr", "type", True),
+        ("2.2", "strict-ehr", "type", False),  # bound to a value set, as it has to be
+        ("2.0", "strict-ehr", "priority", True),
+        ("2.2", "strict-ehr", "priority", True),
+    ],
+)
+def test_type_and_priority_may_be_words_where_the_profile_lets_them(house, version, client, name, taken, concept):
+    bundle = certified()
+    entry(bundle, "Claim")[name] = concept
+    if taken:
+        (response,) = submit(house, bundle, version, client)["ClaimResponse"]
+        assert actions(response) == {1: "A1"}
+    else:
+        assert "Bundle.entry[0].resource.type" in refused(house.submit(bundle, version, client=client))

@@ -275,8 +275,8 @@ def test_days_of_service_are_days_of_this_age_in_their_order(days):
 
 
 @pytest.mark.parametrize("name", ["type", "priority"])
-@pytest.mark.parametrize("wrong", [5, "Canary", {}, {"coding": []}])
-def test_a_type_is_a_coded_one(name, wrong):
+@pytest.mark.parametrize("wrong", [5, "Canary", {}, {"coding": []}, {"coding": [{}]}, {"text": " "}])
+def test_a_type_says_something(name, wrong):
     assert ("required", f"{CLAIM}.{name}") in faults(changed(**{name: wrong}))
 
 
