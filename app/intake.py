@@ -20,7 +20,6 @@ from app.storage.clients import Client
 from app.wiring import Service, new_id, new_number
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Conflict, Issue, Unavailable
-from fhir_r4.resource import identifiers
 from fhir_r4.wire import canonical, read_own, write_json
 from prior_auth.answer import Writer
 from prior_auth.authorization import Authorization, Move
@@ -132,7 +131,7 @@ def _decide(request: Request, connection: Connection) -> _Outcome:
 def _unanswered(request: Request) -> _Outcome:
     """Pend a new request while the payer's own systems are away; a change is for the submitter to send again (503)."""
     service, submission = request.service, request.submission
-    payer = service.directory.payer(identifiers(submission.insurer.resource))
+    payer = service.directory.payer(submission.insurer.identifiers)
     if submission.change or payer is None:
         raise Unavailable("the payer's own systems do not answer", headers={"Retry-After": "30"})
     waiting = unanswered(submission, payer, _knowledge(service), request.client.id, request.now)

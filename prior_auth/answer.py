@@ -71,9 +71,8 @@ class Writer(Manner):
     def empty_bundle(self, inquiry: Inquiry, withheld: Issue | None = None) -> dict:
         """Return a Bundle that says "nothing found" and is valid all the same (2.0.1: entry 1..*)."""
         said = withheld or Issue("not-found", "No authorization answers this inquiry.", None, "information")
-        echoed = inquiry.entries.closure(
-            [inquiry.patient, inquiry.insurer, inquiry.provider], leave=[inquiry.entries[0].full_url]
-        )
+        parties = filter(None, [inquiry.patient, inquiry.insurer.entry, inquiry.provider])
+        echoed = inquiry.entries.closure(parties, leave=[inquiry.entries[0].full_url])
         entries = [self.said(said, inquiry), *map(_echo, echoed)]
         return self._collection(entries, "profile-pas-inquiry-response-bundle", inquiry.patient.full_url)
 

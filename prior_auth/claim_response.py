@@ -103,7 +103,7 @@ def _head(submission: Submission | Inquiry, identity: str, profile: str, manner:
         "use": "preauthorization",
         "patient": {"reference": submission.patient.full_url},
         "created": manner.now.isoformat(timespec="seconds"),
-        "insurer": {"reference": submission.insurer.full_url},
+        "insurer": submission.insurer.reference,
         **_requestor(submission.provider),
         "request": {"reference": submission.claim.full_url},
     }

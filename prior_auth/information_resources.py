@@ -12,7 +12,6 @@ from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from fhir_r4.generations import Generation
-from fhir_r4.resource import identifiers
 from fhir_r4.systems import LOINC, PAS, PAS_TEMP, X12_REPORT_TYPE
 from prior_auth.case import Case
 from prior_auth.information import QUESTIONNAIRE_LOINC, InformationRequest, Kind
@@ -78,7 +77,7 @@ def _communication_request(wanted: _Wanted, case: Case, base: str, generation: G
         "medium": [_concept(PAS_TEMP, "CDEX")],
         "subject": {"reference": submission.patient.full_url},
         "payload": [payload | {"contentString": wanted.loinc}],
-        "requester": {"reference": submission.insurer.full_url},
+        "requester": submission.insurer.reference,
         **({"recipient": [recipient]} if recipient else {}),
         **({"sender": sender} if sender else {}),
     }
@@ -109,7 +108,7 @@ _LINES: Mapping[Generation, Callable[[dict], tuple[list[dict], list[dict]]]] = {
 
 
 def _task(kind: Kind, asks: list[InformationRequest], case: Case, base: str, generation: Generation) -> dict:
-    payer = identifiers(case.submission.insurer.resource)[0].to_fhir()
+    payer = case.submission.insurer.identifiers[0].to_fhir()
     inputs = [_input(one, base, generation) for one in _wanted(case) if one.ask.kind is kind]
     notes = " ".join(dict.fromkeys(ask.note for ask in asks if ask.note))
     return {

@@ -14,7 +14,7 @@ from fhir_r4.systems import ITEM_TRACE_NUMBER
 from prior_auth.authorization import Authorization, Item
 from prior_auth.change import certification_types
 from prior_auth.inquiry import Example, Inquiry, key
-from prior_auth.parties import BusinessError, insurer, no_member
+from prior_auth.parties import BusinessError, no_member, payer_of
 from rules.directory import Payer
 from rules.ports import Directory
 
@@ -24,7 +24,7 @@ def asked_about(inquiry: Inquiry, directory: Directory) -> tuple[Payer, list[str
 
     Of a number that is another person's, by the birth date, no more is said than of one that is nobody's.
     """
-    payer = insurer(inquiry.insurer, directory)
+    payer = payer_of(inquiry.insurer, directory)
     if isinstance(payer, BusinessError):
         return payer
     known = ((number, directory.member(payer, number)) for number in inquiry.member_ids)

@@ -33,6 +33,7 @@ from fhir_r4.systems import (
     code_key,
 )
 from prior_auth.change import certification_types
+from prior_auth.insurer import Insurer, read_insurer
 from prior_auth.named import care_team_npis, member_ids, provider_npis
 from prior_auth.request_bundle import day, focal, read_bundle
 from prior_auth.requested_item import service_days
@@ -92,7 +93,7 @@ class Inquiry:
     """What is asked for.
 
     Attributes:
-        patient, insurer, provider: entries of the inquiry, echoed where nothing is found.
+        patient, provider: entries of the inquiry, echoed where nothing is found.
         npis: in whose name it is asked: the requestor's and the care team's.
         care_team: of the care team alone; where it is given, one of it ordered or renders.
         numbers: authorization and administration reference numbers of the whole; any of them may match.
@@ -104,7 +105,7 @@ class Inquiry:
 
     entries: Entries
     patient: Entry
-    insurer: Entry
+    insurer: Insurer
     provider: Entry
     member_ids: tuple[str, ...]
     birth_date: str | None
@@ -133,12 +134,13 @@ def read_inquiry(body: dict, *, lenient: bool = False) -> Inquiry:
     """
     entries = read_bundle(body, lenient=lenient)
     claim = entries[0]
-    party = {name: _party(entries, claim, name) for name in ("patient", "insurer", "provider")}
+    party = {name: _party(entries, claim, name) for name in ("patient", "provider")}
     coverage = entries.resolve(reference(focal(claim.resource)[1].get("coverage")), claim)
     listed = dicts(claim.resource.get("diagnosis"))
     return Inquiry(
         entries=entries,
         **party,
+        insurer=read_insurer(entries),
         member_ids=member_ids(party["patient"].resource, coverage.resource if coverage else {}),
         birth_date=text_of(party["patient"].resource.get("birthDate")),
         npis=frozenset(provider_npis(entries)),

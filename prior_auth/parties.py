@@ -12,6 +12,7 @@ from fhir_r4.bundle import Entry
 from fhir_r4.resource import Identifier, dicts, extension, identifier, identifiers, reference, text_of, value_of
 from fhir_r4.systems import NPI, TRANSMISSION_IDENTIFIERS
 from prior_auth.change import Wish
+from prior_auth.insurer import Insurer
 from prior_auth.named import MOST_NUMBERS
 from prior_auth.submission import Submission
 from rules.directory import Member, Payer, Provider
@@ -54,7 +55,7 @@ class Parties:
 
 def parties(submission: Submission, directory: Directory, now: datetime) -> Parties | BusinessError:
     """Find payer, member and provider in the directory, or say which is not there (pas.md §3.5)."""
-    payer = insurer(submission.insurer, directory)
+    payer = payer_of(submission.insurer, directory)
     if isinstance(payer, BusinessError):
         return payer
     asking = list(islice(_requestor_npis(submission), MOST_NUMBERS))
@@ -74,13 +75,12 @@ def parties(submission: Submission, directory: Directory, now: datetime) -> Part
     return Parties(payer, member, providers, requester.asking_for(submission.speakers))
 
 
-def insurer(entry: Entry, directory: Directory) -> Payer | BusinessError:
+def payer_of(insurer: Insurer, directory: Directory) -> Payer | BusinessError:
     """Find the payer that is asked, or say that it is none of this installation's."""
-    named, path = identifiers(entry.resource), f"{entry.path}.identifier"
-    if not named:
-        return BusinessError("T4", "C", "2010A-NM109", path, "The insurer has no identifier.")
-    said = BusinessError("79", "C", "2010A-NM109", path, "The insurer is none that is served here.")
-    return directory.payer(named) or said
+    if not insurer.identifiers:
+        return BusinessError("T4", "C", "2010A-NM109", insurer.path, "The insurer has no identifier.")
+    said = BusinessError("79", "C", "2010A-NM109", insurer.path, "The insurer is none that is served here.")
+    return directory.payer(insurer.identifiers) or said
 
 
 def no_member(path: str) -> BusinessError:

@@ -171,8 +171,10 @@ def _claim_faults(entries: Entries) -> Iterator[Issue]:
         if not _is_said(as_dict(claim.get(name))):
             yield Issue("required", f"Claim.{name}, with a coding or in words", f"{where}.{name}")
     for name, kinds in _PARTIES.items():
-        target = entries.resolve(reference(claim.get(name)), entries[0])
-        if not reference(claim.get(name)):
+        said = as_dict(claim.get(name))
+        target = entries.resolve(reference(said), entries[0])
+        by_number = name == "insurer" and identifier(said.get("identifier"))
+        if not reference(said) and not by_number:
             yield Issue("required", f"Claim.{name}", f"{where}.{name}")
         elif target and target.kind not in kinds:
             yield Issue("invalid", f"Claim.{name} is a {' or '.join(kinds)}", f"{where}.{name}")

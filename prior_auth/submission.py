@@ -9,6 +9,7 @@ from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import Identifier, dicts, extension, has_coding, identifiers, reference
 from fhir_r4.systems import LEVEL_OF_SERVICE, PROCESS_PRIORITY, X12_LEVEL_OF_SERVICE
 from prior_auth.change import Change, changes_another, read_change, withdrawn
+from prior_auth.insurer import Insurer, read_insurer
 from prior_auth.named import member_ids, provider_npis
 from prior_auth.request_bundle import focal, read_bundle, transaction_of, unwrapped
 from prior_auth.requested_item import Form, RequestedItem, read_items
@@ -24,7 +25,7 @@ class Submission:
     Attributes:
         bundle: the very JSON received.
         identifier: Bundle.identifier, the submitter's transaction.
-        claim, patient, insurer, provider, coverage: entries of the bundle.
+        claim, patient, provider, coverage: entries of the bundle.
         speakers: by whose numbers its client is registered; of the names that a request gives itself only these count.
             None where nobody's word is taken for it: it is our own, or was judged when it came.
     """
@@ -34,7 +35,7 @@ class Submission:
     identifier: Identifier
     claim: Entry
     patient: Entry
-    insurer: Entry
+    insurer: Insurer
     provider: Entry
     coverage: Entry
     speakers: frozenset[str] | None = None
@@ -115,7 +116,7 @@ def _submission(bundle: dict, entries: Entries) -> Submission:
         identifier=transaction_of(bundle),
         claim=claim,
         patient=patient,
-        insurer=_entry(entries, claim, resource.get("insurer"), "insurer", "Organization"),
+        insurer=read_insurer(entries),
         provider=_entry(entries, claim, resource.get("provider"), "provider", None),
         coverage=coverage,
     )

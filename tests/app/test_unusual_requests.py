@@ -10,7 +10,7 @@ from fhir_r4.systems import CODE_END, HCPCS, NPI, PAS, PAS_TEMP
 from fhir_r4.wire import read_json, write_json
 from tests.app.test_admission import refused
 from tests.app.test_updates import actions
-from tests.given import EHR, a_form_response, a_submission_bundle, entry, percent
+from tests.given import EHR, a_form_response, a_submission_bundle, an_inquiry_bundle, entry, percent
 from tests.second_opinion import assert_profiled
 
 BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
@@ -153,6 +153,35 @@ def test_a_range_is_neither_certified_nor_refused_for_its_first_service(house, v
     assert actions(response) == {1: action}
     if action == "A4":
         assert "range of services" in response["processNote"][0]["text"]
+
+
+ACME = {"system": "urn:oid:2.16.840.1.113883.6.300", "value": "00099"}
+
+
+def names_its_insurer_by(number, bundle):
+    """Let Claim and Coverage name the insurer by a number alone; the Bundle holds no such organization."""
+    entry(bundle, "Claim")["insurer"] = {"identifier": number}
+    entry(bundle, "Coverage")["payor"] = [{"identifier": number}]
+    bundle["entry"] = [one for one in bundle["entry"] if one["resource"]["id"] != "acme"]
+    return bundle
+
+
+@BOTH
+@MANNERS
+def test_an_insurer_that_is_named_by_a_number_alone_is_known_by_it(house, version, client):
+    told = submit(house, names_its_insurer_by(ACME, pending()), version, client)
+    assert told["ClaimResponse"][0]["insurer"] == told["CommunicationRequest"][0]["requester"] == {"identifier": ACME}
+    assert told["Task"][0]["owner"] == {"identifier": ACME}
+    asked = house.inquire(names_its_insurer_by(ACME, an_inquiry_bundle()), version, client=client)
+    assert b'"ClaimResponse"' in asked.data
+    other = ACME | {"value": "00098"}
+    (refusal,) = submit(house, names_its_insurer_by(other, pending()), version, client)["ClaimResponse"]
+    assert "Bundle.entry[0].resource.insurer.identifier" in str(refusal["error"])
+
+
+@BOTH
+def test_so_is_one_of_an_inquiry_that_finds_nothing(house, version):
+    assert house.inquire(names_its_insurer_by(ACME, an_inquiry_bundle()), version).status_code == 200
 
 
 @MANNERS
