@@ -8,6 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -24,7 +25,7 @@ def configure(stream: Any = None) -> None:
     """Send structlog and the standard library's logging to one stream, as JSON lines."""
     _use(stream)
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_PhiFree())
+    handler.setFormatter(PhiFree())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
@@ -54,11 +55,16 @@ def _use(stream: Any = None) -> None:
     )
 
 
-class _PhiFree(logging.Formatter):
+class PhiFree(logging.Formatter):
     """Write other people's log records as their logger's name and level; their words may quote anything."""
 
+    def event(self, record: logging.LogRecord) -> dict[str, Any]:
+        """Return what is told of a record, by names of which those on the list pass."""
+        at = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        return {"event": "library", "logger": record.name, "level": record.levelname.lower(), "timestamp": at}
+
     def format(self, record: logging.LogRecord) -> str:
-        event: dict[str, Any] = {"event": "library", "logger": record.name, "level": record.levelname.lower()}
+        event = self.event(record)
         if record.exc_info:
             event["exc_info"] = record.exc_info
         return str(_render(None, "", _only_loggable(None, "", _fault(None, "", event))))

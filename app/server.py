@@ -18,6 +18,7 @@ from app.config import Config
 from app.jobs import standing
 from app.jobs.runner import ThreadRunner
 from app.patience import Worker
+from app.server_log import ServerLog
 from app.wiring import Service, build
 
 DRAIN_SECONDS = 30
@@ -47,6 +48,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "keepalive": 5,
             "errorlog": "-",
             "loglevel": "warning",
+            "logger_class": ServerLog,
             "limit_request_line": 4094,
             "limit_request_fields": 64,
             "control_socket_disable": True,

@@ -5,9 +5,11 @@ import json
 import logging
 from datetime import UTC, datetime
 
+import gunicorn.config
 import pytest
 
 from app.logging import configure, get_logger
+from app.server_log import ServerLog
 
 
 @pytest.fixture
@@ -59,4 +61,47 @@ def test_other_people_s_log_lines_keep_their_logger_only(lines):
     logging.getLogger("somebody.else").error("patient %s", "Ada Lovelace")
     (line,) = lines()
     assert line["logger"] == "somebody.else"
+    assert datetime.fromisoformat(line["timestamp"]).tzinfo is UTC
     assert "Ada" not in str(line)
+
+
+# The web server's own lines
+
+
+@pytest.fixture
+def server():
+    """Return gunicorn's log as the service sets it up, and what it has written."""
+    settings, stream = gunicorn.config.Config(), io.StringIO()
+    settings.set("loglevel", "warning")
+    log = ServerLog(settings)
+    for handler in log.error_log.handlers:
+        if type(handler) is logging.StreamHandler:
+            handler.setStream(stream)
+    return log, lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_request_that_the_server_cannot_read_is_not_quoted(server):
+    log, lines = server
+    log.warning("Invalid request from ip=10.0.0.9: Invalid HTTP request line: 'GET /Patient?name=Ada Lovelace'")
+    try:
+        int("Ada Lovelace")
+    except ValueError:
+        log.exception("Error handling request %s %s", "GET", "/Patient?name=Ada")
+    log.error("something of a later version, of Ada Lovelace")
+    first, second, third = lines()
+    assert (first["event"], first["reason"], first["level"]) == ("server", "Invalid request", "warning")
+    assert (second["reason"], second["fault"]) == ("Error handling request", "ValueError")
+    assert third["reason"] is None
+    assert "Ada" not in str((first, second, third))
+
+
+def test_what_becomes_of_the_server_s_own_processes_is_told_in_its_words(server):
+    log, lines = server
+    log.critical("WORKER TIMEOUT (pid:%s)", 7)
+    log.error("Worker (pid:%s) was sent %s! Perhaps out of memory?", 7, "SIGKILL")
+    log.error("Connection in use: %s", "('127.0.0.1', 8000)")
+    assert [line["reason"] for line in lines()] == [
+        "WORKER TIMEOUT (pid:7)",
+        "Worker (pid:7) was sent SIGKILL! Perhaps out of memory?",
+        "Connection in use: ('127.0.0.1', 8000)",
+    ]
