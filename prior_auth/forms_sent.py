@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from fhir_r4.resource import text_of
 from prior_auth.requested_item import Form, RequestedItem
-from questionnaires.adaptive import asks_the_same
+from questionnaires.adaptive import asks_the_same, is_adaptive
 from questionnaires.answers import answers_by_question, finished, plain_facts
+from questionnaires.asked import asked_answers
 from questionnaires.catalog import Catalog
 from rules.evidence import Answers
 from rules.policy import Policy
@@ -27,7 +28,7 @@ def said_in(forms: Iterable[Form], policy: Policy, item: RequestedItem, catalog:
     if policy.at_order_time.questionnaire is None:
         return Said()
     wanted = catalog.named(policy.at_order_time.questionnaire)
-    sent = [form for form in forms if form.belongs_to(item) and _answers(form.response, wanted, catalog)]
+    sent = [form for form in forms if form.belongs_to(item) and _is_of(form.response, wanted, catalog)]
     asked_for = [form for form in sent if not form.sequence][-1:]  # stands for what was sent before it
     responses = [form.response for form in asked_for or sent]
     if not responses:
@@ -35,7 +36,7 @@ def said_in(forms: Iterable[Form], policy: Policy, item: RequestedItem, catalog:
     counted = [response for response in responses if not _ahead(response, now)]
     if not counted:
         return Said(notes=("the form is dated ahead",))
-    answered = [answers_by_question(response) for response in counted if finished(response)]
+    answered = [_answers(response, catalog) for response in counted if finished(response)]
     complete = [(answers, found) for answers in answered if (found := plain_facts(answers, policy.facts)[0])]
     if not complete:
         return Said(notes=() if finished(counted[0]) else ("the form is not completed",))
@@ -44,10 +45,19 @@ def said_in(forms: Iterable[Form], policy: Policy, item: RequestedItem, catalog:
     return Said(answers, (), ("Forms that were sent disagree.",) if disagree else ())
 
 
-def _answers(response: dict, wanted: dict, catalog: Catalog) -> bool:
+def _is_of(response: dict, wanted: dict, catalog: Catalog) -> bool:
     """Tell whether a response answers the form, in its version: all at once, or its twin a few questions at a time."""
     form = catalog.form_of(response)
     return form is not None and asks_the_same(form, wanted)
+
+
+def _answers(response: dict, catalog: Catalog) -> Answers:
+    """Return the answers by question; none to what the form does not ask as its other answers stand.
+
+    An adaptive form has put each of its questions.
+    """
+    form = catalog.form_of(response)
+    return asked_answers(form, response) if form and not is_adaptive(form) else answers_by_question(response)
 
 
 def _ahead(form: dict, now: datetime) -> bool:

@@ -269,6 +269,38 @@ def test_only_the_form_in_the_version_of_the_policy_counts(canonical):
     assert "was not sent" in why(a_submission_bundle(form=a_form_response(questionnaire=canonical)))
 
 
+def in_groups(form):
+    """Return a form whose items stand in the groups of the Questionnaire."""
+    groups = {}
+    for one in form["item"]:
+        groups.setdefault(one["linkId"].partition(".")[0], []).append(one)
+    return form | {"item": [{"linkId": link, "item": items} for link, items in groups.items()]}
+
+
+def facts_of(form):
+    return decided(a_submission_bundle(form=form)).items[0].decision.trace["facts"]
+
+
+EDEMA = {"3.2": {"valueBoolean": True}}
+
+
+@pytest.mark.parametrize("written", [in_groups, lambda form: form])
+def test_an_answer_to_what_the_form_does_not_ask_does_not_count(written):
+    """Signs are asked for above 88 percent only: what was left standing from before is not what the provider says."""
+    assert "edema" not in facts_of(written(a_form_response({"2.1": percent(88)} | EDEMA)))
+    assert facts_of(written(a_form_response({"2.1": percent(89)} | EDEMA)))["edema"] is True
+
+
+def test_an_adaptive_form_has_put_each_of_its_questions():
+    assert facts_of(contained_in() | {"item": a_form_response({"2.1": percent(88)} | EDEMA)["item"]})["edema"] is True
+
+
+def test_a_condition_of_the_form_holds_in_whatever_unit_the_answer_is():
+    gas = {"valueQuantity": {"value": 7.8, "unit": "kPa", "system": "http://unitsofmeasure.org", "code": "kPa"}}
+    bundle = a_submission_bundle(form=a_form_response({"2.1": None, "2.2": gas} | EDEMA))
+    assert decided(bundle).items[0].decision.action is ReviewAction.CERTIFIED
+
+
 def contained_in(**changes):
     """Return a completed form that contains the Questionnaire which it answers: by ``derivedFrom`` one of ours."""
     held = {"resourceType": "Questionnaire", "id": "q", "derivedFrom": [f"{FORM}-adaptive|2026.1"]} | changes
