@@ -69,12 +69,12 @@ def written_answers(response: dict) -> dict[str, list[dict]]:
 
 def every_item(response: dict) -> Iterator[dict]:
     """Yield each item of a response, in document order: in groups, in repetitions and below answers."""
-    waiting = list(dicts(response.get("item")))
+    waiting = dicts(response.get("item"))[::-1]  # the next one last, so that a long form costs no more a question
     while waiting:
-        item = waiting.pop(0)
+        item = waiting.pop()
         yield item
         below = [one for answer in dicts(item.get("answer")) for one in dicts(answer.get("item"))]
-        waiting = [*dicts(item.get("item")), *below, *waiting]
+        waiting += reversed([*dicts(item.get("item")), *below])
 
 
 def responses_in(resources: Iterable[dict]) -> Iterator[dict]:

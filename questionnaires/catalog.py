@@ -124,12 +124,12 @@ def in_force(form: dict, on: date) -> bool:
 def questions(form: dict) -> dict[str, dict]:
     """Return the form's items by linkId, groups included, in document order."""
     found: dict[str, dict] = {}
-    waiting = list(dicts(form.get("item")))
+    waiting = dicts(form.get("item"))[::-1]
     while waiting:
-        item = waiting.pop(0)
+        item = waiting.pop()
         if link := text_of(item.get("linkId")):
             found[link] = item
-        waiting = dicts(item.get("item")) + waiting
+        waiting += reversed(dicts(item.get("item")))
     return found
 
 

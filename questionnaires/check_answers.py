@@ -3,6 +3,7 @@
 Source: FHIR R4, QuestionnaireResponse ("validity of answers"); DTR 2.2.0 spec-147.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,9 +27,9 @@ def faults(form: dict, response: dict, asked: set[str], value_sets: ValueSets) -
     known = questions(form)
     answered: set[str] = set()
     issues: list[Issue] = []
-    waiting = [(item, f"QuestionnaireResponse.item[{n}]") for n, item in enumerate(dicts(response.get("item")))]
+    waiting = deque((item, f"QuestionnaireResponse.item[{n}]") for n, item in enumerate(dicts(response.get("item"))))
     while waiting:
-        item, path = waiting.pop(0)
+        item, path = waiting.popleft()
         link = link_of(item)
         given = dicts(item.get("answer"))
         if link in _WORDS and not given:

@@ -8,6 +8,7 @@ Source: DTR 2.0.1 and 2.2.0, "Use of CQL"; SDC 4.0.0, "Using Expressions"; exten
 """
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -131,9 +132,9 @@ def _kept(text: bytes) -> Logic:
 
 def expressions(form: dict) -> Iterator[dict]:
     """Yield all CQL expressions of a form, wherever they stand."""
-    waiting: list[Any] = [form]
+    waiting: deque[Any] = deque([form])
     while waiting:
-        node = waiting.pop(0)
+        node = waiting.popleft()
         if isinstance(node, dict):
             if node.get("language") in LANGUAGES and "expression" in node:
                 yield node
