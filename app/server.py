@@ -3,8 +3,6 @@
 import ctypes
 import gc
 import os
-import shutil
-import tempfile
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -15,6 +13,7 @@ from gunicorn.errors import AppImportError
 
 from app import mendable
 from app.config import Config
+from app.counts import Counts
 from app.jobs import standing
 from app.jobs.runner import ThreadRunner
 from app.patience import Worker
@@ -33,8 +32,8 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._config, self._address = config, f"{host}:{port}"
         self._jobs: ThreadRunner | None = None  # of this web process, once it has loaded
         self._service: Service | None = None
-        self._counts = tempfile.mkdtemp(prefix="priorauth-counts-")
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._counts  # noqa: TID251 where prometheus-client looks
+        self._counts = Counts()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._counts.folder)  # noqa: TID251 where prometheus-client looks
         super().__init__()
 
     def load_config(self) -> None:
@@ -109,7 +108,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             self._jobs.stop()
 
     def _forget(self, _: Any) -> None:
-        shutil.rmtree(self._counts, ignore_errors=True)
+        self._counts.end()
 
 
 def _have_one_heap() -> None:

@@ -127,7 +127,7 @@ def test_all_web_processes_are_one_sum_and_a_dead_one_s_counts_stay(tmp_path):
         for _ in range(20):
             get("/health/live")
         assert value(get("/metrics"), live) == 20
-        (counts,) = tmp_path.glob("priorauth-counts-*")
+        (counts,) = tmp_path.glob("priorauth-counted-*")
         workers = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()
         os.kill(int(workers[0]), signal.SIGKILL)
         time.sleep(1.5)
