@@ -97,7 +97,7 @@ def _head(submission: Submission | Inquiry, identity: str, profile: str, manner:
         "resourceType": "ClaimResponse",
         "id": identity,
         "meta": {"profile": [f"{PAS}/StructureDefinition/{profile}"]},
-        "identifier": [own, *filter(_TOLD_AGAIN[manner.generation], dicts(claim.get("identifier")))],
+        "identifier": [own, *map(_once, filter(_TOLD_AGAIN[manner.generation], dicts(claim.get("identifier"))))],
         "status": "active",
         "type": claim["type"],
         "use": "preauthorization",
@@ -112,6 +112,14 @@ def _head(submission: Submission | Inquiry, identity: str, profile: str, manner:
 def _is_whole(said: dict) -> bool:
     """Tell whether an identifier has the system and the value that 2.2.1 wants of each."""
     return bool(text_of(said.get("system")) and text_of(said.get("value")))
+
+
+def _once(said: dict) -> dict:
+    """Return an identifier with the first of each extension, which is what both generations have room for."""
+    first: dict[str | None, dict] = {}
+    for one in dicts(said.get("extension")):
+        first.setdefault(text_of(one.get("url")), one)
+    return said | {"extension": [*first.values()]} if first else said
 
 
 _TOLD_AGAIN: Mapping[Generation, Callable[[dict], bool]] = {Generation.V2_0: bool, Generation.V2_2: _is_whole}

@@ -17,6 +17,7 @@ BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
 MANNERS = pytest.mark.parametrize("client", ["riverside-ehr", "strict-ehr"], ids=["lenient", "strict"])
 CLINIC_NPI = {"system": NPI, "value": "1234567893"}
 DIAGNOSIS = f"{PAS}/StructureDefinition/extension-communicatedDiagnosis"
+DEPARTMENT = f"{PAS}/StructureDefinition/extension-identifierSubDepartment"
 ADMISSION = f"{PAS}/StructureDefinition/extension-admissionDates"
 
 
@@ -116,6 +117,16 @@ def test_an_identifier_without_a_system_is_told_again_where_its_generation_has_r
     entry(bundle, "Claim")["identifier"] = [{"value": "trace-1"}]
     named = [one["value"] for one in submit(house, bundle, version)["ClaimResponse"][0]["identifier"]]
     assert ("trace-1" in named) == (version == "2.0")
+
+
+@BOTH
+def test_an_identifier_s_department_is_told_again_once(house, version):
+    bundle = pending()
+    asked = entry(bundle, "Claim")["identifier"][0]
+    parts = [{"url": DEPARTMENT, "valueString": name} for name in ("front", "back")]
+    asked["extension"] = [parts[0], {"url": "https://riverside.example.org/desk", "valueString": "3"}, parts[1]]
+    (told,) = [one for one in submit(house, bundle, version)["ClaimResponse"][0]["identifier"] if "extension" in one]
+    assert told == asked | {"extension": asked["extension"][:2]}
 
 
 @pytest.mark.parametrize(
