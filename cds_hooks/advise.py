@@ -137,16 +137,18 @@ def _network(scene: Scene, weighed: Sequence[Weighed]) -> Iterator[dict]:
     """Say when the performer is known and not in the plan's network."""
     if not scene.request.wants("network"):
         return
-    outside: dict[str, tuple[Payer, dict[str, Order]]] = {}
+    outside: dict[tuple[str, str], tuple[Payer, dict[str, Order]]] = {}
     for one in weighed:
-        performer, payer = one.order.performer, one.insured.payer
-        if performer and payer and one.insured.member and _is_outside(performer, scene):
-            outside.setdefault(payer.id, (payer, {}))[1].setdefault(one.order.reference, one.order)
-    for payer, orders in outside.values():
+        named, payer = one.order.performers, one.insured.payer
+        others = [each for each in named if _is_outside(each, scene)]
+        if others and payer and one.insured.member:
+            who = "The performer is not" if len(others) == len(named) else "Not every performer is"
+            outside.setdefault((payer.id, who), (payer, {}))[1].setdefault(one.order.reference, one.order)
+    for (_, who), (payer, orders) in outside.items():
         contact = f" Ask for one in the network: {payer.phone}." if payer.phone else ""
         yield cards.instructions(
             _topic(scene, "network", payer, list(orders.values())),
-            f"The performer is not in the network of {payer.name}",
+            f"{who} in the network of {payer.name}",
             f"The plan may cover less, or nothing, of what is done outside of its network.{contact}",
             "warning",
         )

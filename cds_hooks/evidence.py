@@ -16,7 +16,7 @@ from cds_hooks.insured import Insured
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.known import Known
 from cds_hooks.order import Order
-from cds_hooks.performer import provider_of, role_searches
+from cds_hooks.performer import MOST, performing, role_searches
 from cds_hooks.prefetch_facts import key
 from cds_hooks.request import HookRequest
 from fhir_r4.days import first_day
@@ -94,8 +94,8 @@ def _people(order: Order, policy: Policy, known: Known) -> Iterator[str]:
     """Yield who orders and who performs, where a fact is about them."""
     if Place.REQUESTER in policy.places and order.requester:
         yield from role_searches(order.requester, known)
-    if Place.PERFORMER in policy.places and order.performer:
-        yield from role_searches(order.performer, known)
+    for one in order.performers[:MOST] if Place.PERFORMER in policy.places else ():
+        yield from role_searches(one, known)
 
 
 def _reasons(order: Order, policy: Policy, known: Known) -> Iterator[str]:
@@ -129,8 +129,8 @@ def evidence(
         asked=_asked(order, known),
         coverage=insured.coverage,
         patient=known.find(f"Patient/{patient_id}"),
-        requester=provider_of(order.requester, there.requesters),
-        performer=provider_of(order.performer, there.performers),
+        requester=there.requesters.get(order.requester or ""),
+        performers=performing(order, there.performers, known),
         on_file=on_file,
         others=tuple([code for other in there.orders if other is not order for code in other.codes]),
     )

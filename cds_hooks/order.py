@@ -5,7 +5,7 @@ order behind an appointment, or offered by the clinician as billing options (CRD
 none has to be there (conf-12).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, tzinfo
 from typing import Any
@@ -80,7 +80,8 @@ class Order:
         reference: ``Type/id``.
         codes: its codings, in the resource's own sequence, billing options last.
         when: the dates and dateTimes that it gives, as it spells them: of the service, then of its writing.
-        performer: who shall do it, if named: a reference, like all here ``Type/id`` where it can be, or ``by_number``.
+        performers: who may do it, all that are named: references, like all here ``Type/id`` where they can be, or
+            ``by_number``.
         requester: who orders, if named, in the same way.
         title: what a person calls it, in one line.
         insurances: the Coverages that it names, as ``Type/id``.
@@ -94,7 +95,7 @@ class Order:
     reference: str
     codes: tuple[Coding, ...]
     when: tuple[str, ...]
-    performer: str | None
+    performers: tuple[str, ...]
     title: str = ""
     insurances: tuple[str, ...] = ()
     based_on: tuple[str, ...] = ()
@@ -135,11 +136,11 @@ def read_order(resource: dict, find: Find, performer: str | None = None, *, loca
         reference=local_reference(resource),
         codes=tuple(dict.fromkeys(code for of_one in coded for code in of_one)),
         when=tuple(filter(None, map(text_of, _at(resource, _DAYS)))),
-        performer=performer or next((who for one in both for who in _people(one, _PERFORMERS, local)), None),
+        performers=(performer,) if performer else _first_that_name(both, _PERFORMERS, local),
         title=_in_one_line(title),
         insurances=tuple(dict.fromkeys(local(target) or target for target in _targets(resource, _INSURANCES))),
         based_on=tuple(local(target) or target for target in basis(resource)),
-        requester=next((who for one in both for who in _people(one, _REQUESTERS, local)), None),
+        requester=next(iter(_first_that_name(both, _REQUESTERS, local)), None),
         patient=next((local(target) for one in both for target in _targets(one, _PATIENTS)), None),
         coded_by=tuple(filter(None, (*bases, *map(coded_by, both)))),
         behind=behind,
@@ -190,6 +191,12 @@ def by_number(npi: str) -> str:
     'http://hl7.org/fhir/sid/us-npi|1234567893'
     """
     return f"{NPI}|{npi}"
+
+
+def _first_that_name(resources: Iterable[dict], paths: Paths, local: Local) -> tuple[str, ...]:
+    """Return the people of the first resource that names any."""
+    every = (tuple(dict.fromkeys(_people(one, paths, local))) for one in resources)
+    return next(filter(None, every), ())
 
 
 def _people(resource: dict, paths: Paths, local: Local) -> Iterator[str]:

@@ -4,7 +4,7 @@ They are read from the EHR where a matched policy asks about them, and the perfo
 what is new; elsewhere what was sent has to do (minimum necessary).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from cds_hooks.known import Known
 from cds_hooks.order import Order, by_number
@@ -16,6 +16,8 @@ from rules.ports import Directory
 
 _INCLUDE = "&_include=PractitionerRole:practitioner&_include=PractitionerRole:organization"
 _BY_NUMBER = by_number("")
+MOST = 5
+"""Of the performers of one order are looked up; where there are more nothing is said of them."""
 _READ = frozenset({"Practitioner", "PractitionerRole", "Organization"})
 
 
@@ -36,14 +38,15 @@ def role_searches(target: str, known: Known) -> Iterator[str]:
         yield from (one for one in _behind(held) if known.find(one) is None)
 
 
-def pinned(performer: str | None) -> str | None:
-    """Return by what a promise knows its performer: the EHR's reference; a number alone pins nobody."""
-    return None if performer is None or performer.startswith(_BY_NUMBER) else performer
+def pinned(performers: Iterable[str]) -> frozenset[str]:
+    """Return by what a promise knows its performers: the EHR's references; a number alone pins nobody."""
+    return frozenset(one for one in performers if not one.startswith(_BY_NUMBER))
 
 
 def performers_of(orders: Iterable[Order], known: Known, directory: Directory) -> dict[str, Provider]:
     """Return who performs, as far as the directory has them, by the reference under which orders do."""
-    return _providers((order.performer for order in orders), directory, lambda target: _npis(target, known))
+    named = (one for order in orders for one in order.performers[:MOST])
+    return _providers(named, directory, lambda target: _npis(target, known))
 
 
 def requesters_of(
@@ -71,8 +74,15 @@ def _providers(
     return {target: one for target, every in found.items() if (one := next(filter(None, every), None))}
 
 
-def provider_of(target: str | None, providers: dict[str, Provider]) -> Provider | None:
-    return providers.get(target) if target else None
+def performing(order: Order, providers: Mapping[str, Provider], known: Known) -> tuple[Provider, ...]:
+    """Return all who may do it; nobody where one of them is not in the directory, or is not known at all.
+
+    Any of them may do it (FHIR R4, ServiceRequest.performer): nothing holds of one alone. Who has no number is none of
+    the directory's, such as an appointment's device.
+    """
+    numbered = [one for one in order.performers if known.find(one) is None or _npis(one, known)]
+    found = [providers.get(one) for one in numbered]
+    return tuple(one for one in found if one) if None not in found else ()
 
 
 def is_identified(performer: str, known: Known) -> bool:

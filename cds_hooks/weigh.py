@@ -145,7 +145,7 @@ def weigh(order: Order, insured: Insured, scene: Scene) -> Weighed:
         code=code,
         policy=policy.id if policy else None,
         version=policy.version if policy else None,
-        performer=pinned(order.performer),
+        performers=pinned(order.performers),
         expires_on=expires,
     )
     outcome, lost = (told.outcome, told.unread) if told else (None, frozenset[str]())

@@ -9,6 +9,7 @@ from prior_auth.parties import Parties
 from prior_auth.quantity import quantity_of
 from prior_auth.requested_item import RequestedItem
 from rules.decisions import Then
+from rules.directory import Provider
 from rules.evaluate import Outcome
 from rules.evidence import Answers, Asked, Evidence
 from rules.facts import Place
@@ -44,10 +45,16 @@ def evidence_of(
         coverage=along.coverage,
         patient=along.patient,
         requester=known.requester,
-        performer=known.providers.get(along.performer) if along.performer else None,
+        performers=_performers(along.performers, known),
         on_file=on_file,
         others=along.others,
     )
+
+
+def _performers(npis: tuple[str, ...], known: Parties) -> tuple[Provider, ...]:
+    """Return all who may do it; nobody where the directory does not have each of them."""
+    found = [known.providers.get(one) for one in npis]
+    return tuple(one for one in found if one) if None not in found else ()
 
 
 def unweighed(item: RequestedItem, policy: Policy | None) -> Iterator[str]:

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 from fhir_r4.bundle import Entries, Entry, local_part
 from fhir_r4.resource import (
+    as_dict,
     as_list,
     codings,
+    contained,
     dicts,
     extension,
     identifier,
@@ -72,6 +74,38 @@ def _npis(entries: Entries, named: list[Entry | None]) -> Iterator[str]:
     for entry in entries.closure([one for one in named if one]):
         if entry.kind in {"Organization", "Practitioner", "PractitionerRole"}:
             yield from (one.value for one in identifiers(entry.resource) if one.system == NPI)
+
+
+def stood_for(entry: Entry, entries: Entries) -> Iterator[Entry]:
+    """Yield who is named; a PractitionerRole stands for its practitioner and its organization as well."""
+    yield entry
+    if entry.kind == "PractitionerRole":
+        for name in ("practitioner", "organization"):
+            if found := entries.resolve(reference(entry.resource.get(name)), entry):
+                yield found
+
+
+def performers_npis(order: Entry, entries: Entries) -> tuple[str, ...]:
+    """Return an NPI of each whom the order names to do it, of those that have one; none where one is not there.
+
+    Any of them may do it (FHIR R4, ServiceRequest.performer): nothing holds of one alone.
+    """
+    every = [_performer_npis(as_dict(one), order, entries) for one in named_in(order.resource.get("performer"))]
+    return () if None in every else tuple(numbers[0] for numbers in every if numbers)
+
+
+def _performer_npis(named: dict, order: Entry, entries: Entries) -> list[str] | None:
+    """Return the NPIs of one who is named by number, contained, or an entry; None where the request has them not."""
+    target = reference(named) or ""
+    if target.startswith("#"):
+        resources = [contained(order.resource, target)]
+    else:
+        entry = entries.resolve(target, order)
+        resources = [one.resource for one in stood_for(entry, entries)] if entry else []
+    inline = identifier(named.get("identifier"))
+    every = [*filter(None, [inline]), *(one for resource in resources for one in identifiers(resource))]
+    numbers = [one.value for one in every if one.system == NPI]
+    return numbers if numbers or resources else None
 
 
 def named_in(value: object) -> list:

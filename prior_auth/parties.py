@@ -13,7 +13,7 @@ from fhir_r4.resource import Identifier, dicts, extension, identifier, identifie
 from fhir_r4.systems import NPI, TRANSMISSION_IDENTIFIERS
 from prior_auth.change import Wish
 from prior_auth.insurer import Insurer
-from prior_auth.named import MOST_NUMBERS
+from prior_auth.named import MOST_NUMBERS, stood_for
 from prior_auth.submission import Submission
 from rules.directory import Member, Payer, Provider
 from rules.ports import Directory
@@ -69,7 +69,7 @@ def parties(submission: Submission, directory: Directory, now: datetime) -> Part
     member = error or _member(submission, payer, directory, now)
     if isinstance(member, BusinessError):
         return member
-    others = {npi for item in submission.items if (npi := item.along.performer)} - {requester.npi}
+    others = {npi for item in submission.items for npi in item.along.performers} - {requester.npi}
     performers = (directory.provider(npi) for npi in sorted(others)[:MOST_NUMBERS])
     providers = {one.npi: one for one in (requester, *performers) if one}
     return Parties(payer, member, providers, requester.asking_for(submission.speakers))
@@ -161,12 +161,7 @@ def _requestor_npis(submission: Submission) -> Iterator[str]:
 
 def requestor(submission: Submission) -> Iterator[Entry]:
     """Yield who asks; a PractitionerRole stands for its practitioner and its organization as well."""
-    yield submission.provider
-    if submission.provider.kind == "PractitionerRole":
-        for name in ("practitioner", "organization"):
-            target = reference(submission.provider.resource.get(name))
-            if found := submission.entries.resolve(target, submission.provider):
-                yield found
+    yield from stood_for(submission.provider, submission.entries)
 
 
 def requestors_of(submission: Submission) -> frozenset[str]:

@@ -15,14 +15,13 @@ from fhir_r4.resource import (
     codings,
     dicts,
     extension,
-    identifiers,
     local_reference,
     reference,
     text_of,
 )
-from fhir_r4.systems import BILLING, CODE_END, NPI, REQUESTED_SERVICE, code_key
+from fhir_r4.systems import BILLING, CODE_END, REQUESTED_SERVICE, code_key
 from prior_auth.change import Wish, wish_of
-from prior_auth.named import named_in
+from prior_auth.named import named_in, performers_npis
 from prior_auth.request_bundle import day
 from rules.search import CODED
 
@@ -38,7 +37,7 @@ class Along:
         records: resources of the EHR.
         diagnoses: of the item, else of the Claim, and the reasons of the order.
         others: the codes of the other items, each once.
-        performer: NPI of who is to do it, where the order names somebody.
+        performers: NPIs of all whom the order names to do it; none where one of them did not come along.
     """
 
     order: dict | None = None
@@ -47,7 +46,7 @@ class Along:
     records: tuple[dict, ...] = ()
     diagnoses: tuple[Coding, ...] = ()
     others: tuple[Coding, ...] = ()
-    performer: str | None = None
+    performers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class RequestedItem:
         starts, ends: the days of service, where the item says them.
         authored: the day on which the order behind it was written, else the Claim; the submitter's word.
         assertion_ids: promises that the order carries (CRD).
-        coverage, performer: ``Type/id`` of the Coverage, and of who is to do it where the order says, on the
+        coverage, performers: ``Type/id`` of the Coverage, and of those who may do it where the order says, on the
             submitter's own server; what a promise was made for.
         information: sequences of the supportingInfo that belongs to it; empty means all.
         doubts: what a person has to look at before anything is certified, in sentences.
@@ -78,7 +77,7 @@ class RequestedItem:
     information: frozenset[int]
     doubts: tuple[str, ...]
     coverage: str | None = None
-    performer: str | None = None
+    performers: frozenset[str] = frozenset()
     asked: dict[str, Any] = field(default_factory=dict)
     wish: Wish = Wish.NEW
     along: Along = Along()
@@ -148,7 +147,7 @@ def _item(item: dict, around: _Around) -> RequestedItem:
         authored=day(behind.get("authoredOn")) or around.created,
         assertion_ids=assertion_ids(behind),
         coverage=local_reference(coverage) if text_of(coverage.get("id")) else None,
-        performer=_performer(behind),
+        performers=_performers(behind),
         information=frozenset(one for one in as_list(item.get("informationSequence")) if isinstance(one, int)),
         doubts=(*_doubts(item), *(_doubts_of_order(order, item, entries, around.patient) if order else ())),
         along=_along(item, order, around),
@@ -157,11 +156,10 @@ def _item(item: dict, around: _Around) -> RequestedItem:
     )
 
 
-def _performer(order: dict) -> str | None:
-    """Return who is to do it, where the order says: the first of them, as the hook took it."""
-    named = order.get("performer")
-    target = reference(next(iter(dicts(named)), {}) if isinstance(named, list) else named)
-    return local_part(target) or target
+def _performers(order: dict) -> frozenset[str]:
+    """Return those who may do it, where the order says, as the hook knew them: not who is named by number alone."""
+    targets = map(reference, named_in(order.get("performer")))
+    return frozenset(local_part(one) or one for one in targets if one and not one.startswith("#"))
 
 
 def _doubts(item: dict) -> Iterator[str]:
@@ -177,8 +175,6 @@ def _doubts(item: dict) -> Iterator[str]:
 def _along(item: dict, order: Entry | None, around: _Around) -> Along:
     behind, own = order.resource if order else {}, Counter(codings(item.get("productOrService")))
     wanted = as_list(item.get("diagnosisSequence"))
-    named = named_in(behind.get("performer")) if order else ()
-    performer = next((one for name in named if order and (one := around.entries.resolve(reference(name), order))), None)
     return Along(
         order=order.resource if order else None,
         patient=around.patient.resource,
@@ -189,9 +185,7 @@ def _along(item: dict, order: Entry | None, around: _Around) -> Along:
             *(code for one in dicts(behind.get("reasonCode")) for code in codings(one)),
         ),
         others=tuple(code for code, times in around.asked.items() if times > own[code]),
-        performer=next((one.value for one in identifiers(performer.resource) if one.system == NPI), None)
-        if performer
-        else None,
+        performers=performers_npis(order, around.entries) if order else (),
     )
 
 

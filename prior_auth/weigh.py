@@ -151,7 +151,7 @@ def _policy_for(item: RequestedItem, weighing: Weighing) -> tuple[Policy, Coding
                 codes=item.codes,
                 on=weighing.today,
                 coverage=item.coverage,
-                performer=item.performer,
+                performers=item.performers,
             )
             and (pinned := book.version(promise.policy, promise.version))
         ):

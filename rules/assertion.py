@@ -23,7 +23,7 @@ class CoverageAssertion:
         coverage, order: ``Type/id`` on the client's server.
         code: the code of the order that the policy answered for.
         policy, version: the policy version in force; None where no policy has the code.
-        performer: reference to the performer named in the order, if any.
+        performers: references to the performers named in the order; none where it names nobody.
         expires_on: the last day on which the promise is kept, in the plan's time zone.
     """
 
@@ -36,7 +36,7 @@ class CoverageAssertion:
     code: Coding
     policy: str | None
     version: str | None
-    performer: str | None
+    performers: frozenset[str]
     expires_on: date
 
     def honoured(
@@ -46,16 +46,16 @@ class CoverageAssertion:
         codes: Iterable[Coding],
         on: date,
         coverage: str | None = None,
-        performer: str | None = None,
+        performers: frozenset[str] = frozenset(),
     ) -> bool:
         """Tell whether the promise holds for what is asked on that day.
 
         Args:
-            coverage, performer: ``Type/id`` as the request names them; None where it does not. A promise that was
-                made before anybody was to perform holds for whoever does.
+            coverage, performers: ``Type/id`` as the request names them; None and nobody where it does not. A promise
+                that was made before anybody was to perform holds for whoever does, else for any of whom it knew.
         """
         mine = code_key(self.code.system, self.code.code)
         same_code = any(code_key(code.system, code.code) == mine for code in codes)
         same_coverage = coverage in {None, self.coverage}
-        same_performer = performer in {None, self.performer} or self.performer is None
-        return self.member_id == member_id and same_code and same_coverage and same_performer and on <= self.expires_on
+        same_performers = not self.performers or performers <= self.performers
+        return self.member_id == member_id and same_code and same_coverage and same_performers and on <= self.expires_on

@@ -43,6 +43,7 @@ class Evidence:
         service: the day of service; the order's day where it does not say.
         code: the code of the order or item that the policy answers for.
         records: resources of the EHR, from prefetch, its server or the request.
+        performers: who may do it, all that are named; empty where the directory does not have each of them.
         others: the codes of the other orders of the same request.
         on_file: the member's certified items.
     """
@@ -58,7 +59,7 @@ class Evidence:
     coverage: dict | None = None
     patient: dict | None = None
     requester: Provider | None = None
-    performer: Provider | None = None
+    performers: tuple[Provider, ...] = ()
     on_file: tuple[Standing, ...] | None = None
     others: tuple[Coding, ...] | None = None
 

@@ -134,7 +134,8 @@ def _requester(_fact: Fact, whence: Whence, policy: Policy, evidence: Evidence) 
 
 
 def _performer(_fact: Fact, whence: Whence, policy: Policy, evidence: Evidence) -> Iterable[Seen]:
-    return _provider(whence.what, evidence.performer, policy, evidence.day)
+    """Read of all who may do it: where it is not the same of each, there are several answers."""
+    return [seen for one in evidence.performers for seen in _provider(whence.what, one, policy, evidence.day)]
 
 
 def _provider(word: str, provider: Provider | None, policy: Policy, on: date) -> Iterable[Seen]:

@@ -301,7 +301,7 @@ def a_promise(**changes):
             "code": OXYGEN,
             "policy": "home-oxygen",
             "version": "2026.1",
-            "performer": None,
+            "performers": frozenset(),
             "expires_on": date(2026, 5, 30),
         }
         | changes

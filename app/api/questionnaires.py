@@ -194,7 +194,7 @@ def _asked_for(connection: Connection, context: str) -> tuple[CoverageAssertion,
             code=item.codes[0],
             policy=trace.policy,
             version=trace.version,
-            performer=None,
+            performers=frozenset(),
             expires_on=date.max,
         ),
     )

@@ -56,7 +56,7 @@ def keep(connection: Connection, invocation: Invocation, assertions: Iterable[Co
             "code": one.code.code,
             "policy": one.policy,
             "policy_version": one.version,
-            "performer": one.performer,
+            "performer": " ".join(sorted(one.performers)) or None,
             "expires_on": one.expires_on,
         }
         for one in assertions
@@ -78,7 +78,7 @@ def assertions_called(connection: Connection, ids: Iterable[str]) -> tuple[Cover
             code=Coding(row.code_system, row.code),
             policy=row.policy,
             version=row.policy_version,
-            performer=row.performer,
+            performers=frozenset((row.performer or "").split()),
             expires_on=row.expires_on,
         )
         for row in rows

@@ -219,6 +219,20 @@ def test_a_performer_without_an_npi_is_not_called_an_outsider():
     assert "network" not in by_topic(answer(body, directory=FakeDirectory(providers=[])))
 
 
+@pytest.mark.parametrize(
+    ("others", "said"), [({"network": "out"}, "Not every performer is"), ({"network": "in"}, None)]
+)
+def test_every_performer_is_looked_for_in_the_network(others, said):
+    """Any of them may do it (FHIR R4, ServiceRequest.performer)."""
+    clinic = FakeDirectory().providers[0]
+    directory = FakeDirectory(providers=[clinic, replace(clinic, npi="1144221847", **others)])
+    named = [{"reference": "Organization/riverside"}, {"reference": "Practitioner/lindqvist"}]
+    body = a_hook_of("order-sign", about=therapy(performer=named))
+    body["prefetch"] |= {key: a_record().get(one["reference"]) for key, one in zip("ab", named, strict=True)}
+    cards_of = by_topic(answer(body, directory=directory)).get("network", [])
+    assert [card["summary"] for card in cards_of] == ([f"{said} in the network of Acme Health"] if said else [])
+
+
 BY_NUMBER = {"identifier": {"system": NPI, "value": "1667788990"}}
 
 

@@ -81,14 +81,47 @@ def test_a_missing_value_becomes_documentation_and_one_that_is_there_does_not():
     assert "doc-needed" not in called(saturation(86))[0]
 
 
-def test_a_missing_performer_becomes_information_needed():
-    asks = TEXT.replace('"%trusted"', "\"%network = 'in'\"").replace(
-        "trusted: {type: boolean, requester: gold-card}", "network: {type: code, performer: network}"
-    )
-    asks = asks.replace("given: {trusted: true}", "given: {network: in}")
+def by_network(*performers, providers, records=()):
+    """Return what is said of an order whose policy asks whether who performs is in the network."""
+    asks = TEXT.replace('"%trusted"', "\"%network = 'in'\"").replace("{trusted: true}", "{network: in}")
+    asks = asks.replace("trusted: {type: boolean, requester: gold-card}", "network: {type: code, performer: network}")
     book = PolicyBook([load_policy(asks, "oxygen-by-record/1.yaml")])
-    said, _ = called(knowledge=replace(KNOWLEDGE, book=book), order={"performer": None})
+    named = [{"reference": one} for one in performers]
+    order = {"performer": named}
+    return called(*records, knowledge=replace(KNOWLEDGE, book=book), order=order, providers=providers)
+
+
+def test_a_missing_performer_becomes_information_needed():
+    said, _ = by_network(providers=())
     assert (said["pa-needed"], said["info-needed"]) == ("conditional", "performer")
+
+
+NURSE = {"resourceType": "Practitioner", "id": "nurse", "name": [{"family": "Moss"}]}
+
+
+@pytest.mark.parametrize(("network", "needed"), [("in", "no-auth"), ("out", "conditional"), (None, "conditional")])
+def test_all_who_may_perform_are_asked_about_and_not_the_first_alone(network, needed):
+    """A nurse has no number, and is none of the directory's."""
+    others = [replace(CLINIC, npi=LINDQVIST, network=network)] if network else []
+    said, ehr = by_network(
+        "Organization/riverside", "Practitioner/lindqvist", "Practitioner/nurse",
+        providers=(CLINIC, *others), records=[NURSE],
+    )  # fmt: skip
+    assert said["pa-needed"] == needed
+    assert {"Organization/riverside", "Practitioner/lindqvist", "Practitioner/nurse"} <= set(ehr.asked)
+
+
+def test_of_a_performer_who_could_not_be_read_nothing_is_known():
+    assert (
+        by_network("Organization/riverside", "Practitioner/away", providers=(CLINIC,))[0]["pa-needed"] == "conditional"
+    )
+
+
+def test_no_more_performers_are_read_than_an_order_has_in_earnest():
+    crowd = [f"Practitioner/{number}" for number in range(30)]
+    said, ehr = by_network("Organization/riverside", *crowd, providers=(CLINIC,))
+    assert len([one for one in ehr.asked if one.startswith("Practitioner/") and one != "Practitioner/lindqvist"]) == 4
+    assert said["pa-needed"] == "conditional"
 
 
 def test_a_gold_card_needs_no_authorization():

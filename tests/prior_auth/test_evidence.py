@@ -5,9 +5,10 @@ from datetime import date
 
 import pytest
 
-from fhir_r4.resource import as_dict
-from fhir_r4.systems import HCPCS
+from fhir_r4.resource import Identifier, as_dict
+from fhir_r4.systems import HCPCS, NPI
 from prior_auth.decision import ReviewAction
+from prior_auth.evidence import evidence_of
 from prior_auth.parties import Parties, parties
 from prior_auth.submission import read_submission
 from rules.directory import GoldCard
@@ -18,6 +19,8 @@ from tests.given import (
     CLINIC,
     EHR,
     NOW,
+    OXYGEN,
+    TODAY,
     FakeDirectory,
     a_certification,
     a_submission_bundle,
@@ -104,6 +107,43 @@ def test_who_asks_and_who_is_to_do_it_are_looked_up():
     doctor = replace(CLINIC, npi=npi, name="Dr. Lindqvist")
     found = parties(read_submission(a_bundle(order=performer)), FakeDirectory(providers=(CLINIC, doctor)), NOW)
     assert (found.requester, found.providers) == (CLINIC, {CLINIC.npi: CLINIC, npi: doctor})
+
+
+LINDQVIST = {"reference": "Practitioner/lindqvist"}
+BY_NUMBER = {"identifier": Identifier(NPI, "1667788990").to_fhir()}
+DOCTOR = replace(CLINIC, npi="1144221847")
+
+
+def performers(named, *, others=(), **order):
+    """Return whom the directory knows to perform an item, as its policy learns of them."""
+    bundle = a_bundle(order={"performer": named} | order)
+    bundle["entry"].extend({"fullUrl": f"{EHR}/{one['resourceType']}/{one['id']}", "resource": one} for one in others)
+    submission = read_submission(bundle)
+    known = parties(submission, FakeDirectory(providers=(CLINIC, DOCTOR)), NOW)
+    (item,) = submission.items
+    return evidence_of(item, OXYGEN, {}, known, (), TODAY).performers
+
+
+def test_every_performer_counts_and_not_the_first_alone():
+    assert performers([LINDQVIST, {"reference": "Organization/riverside"}]) == (DOCTOR, CLINIC)
+    assert performers(LINDQVIST) == (DOCTOR,)
+
+
+def test_where_one_performer_is_not_known_nothing_holds_of_the_others():
+    assert performers([LINDQVIST, BY_NUMBER]) == ()
+    assert performers([LINDQVIST, {"display": "whoever is free"}]) == ()
+
+
+def test_who_performs_without_a_number_is_none_of_the_directory_s():
+    nurse = {"resourceType": "Practitioner", "id": "nurse", "name": [{"family": "Moss"}]}
+    assert performers([LINDQVIST, {"reference": "Practitioner/nurse"}], others=[nurse]) == (DOCTOR,)
+
+
+def test_a_performer_may_be_contained_or_a_role():
+    role = {"resourceType": "PractitionerRole", "id": "role", "practitioner": LINDQVIST}
+    assert performers([{"reference": "PractitionerRole/role"}], others=[role]) == (DOCTOR,)
+    held = {"resourceType": "Organization", "id": "c", "identifier": [Identifier(NPI, CLINIC.npi).to_fhir()]}
+    assert performers([{"reference": "#c"}], contained=[held]) == (CLINIC,)
 
 
 @pytest.mark.parametrize(

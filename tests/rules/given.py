@@ -120,7 +120,7 @@ WHOLE = Evidence(
     asked=Asked(Decimal(12), "11", (Coding(ICD_10_CM, "M54.16"),), ("GP",)),
     coverage={"resourceType": "Coverage", "class": [{"type": {"coding": [{"code": "group"}]}, "value": "G1"}]},
     patient={"resourceType": "Patient", "gender": "female", "birthDate": "1950-03-02"},
-    performer=CLINIC,
+    performers=(CLINIC,),
     requester=replace(CLINIC, gold_cards=()),
     on_file=(Standing("PA1", (THERAPY,), date(2025, 12, 1), date(2026, 2, 1), Decimal(8)),),
     others=(Coding(CPT, "97535"),),

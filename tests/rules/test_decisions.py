@@ -61,7 +61,14 @@ def test_what_is_pended_goes_to_a_queue():
 
 def test_a_card_is_shown_where_it_holds():
     assert [card.code.code for card in on().suggestions] == ["97535"]
-    assert on(performer=Provider("1", "x", "out")).suggestions == ()
+    assert on(performers=(Provider("1", "x", "out"),)).suggestions == ()
+
+
+@pytest.mark.parametrize(("networks", "holds"), [(["in", "in"], True), (["in", "out"], False), ([], False)])
+def test_of_several_performers_only_what_is_the_same_of_each_holds(networks, holds):
+    outcome = on(performers=tuple(Provider(str(n), "x", one) for n, one in enumerate(networks)))
+    assert bool(outcome.suggestions) is holds
+    assert any("has several answers" in note for note in outcome.notes) is (len(set(networks)) > 1)
 
 
 def test_only_what_a_decision_depends_on_is_missing():

@@ -93,9 +93,11 @@ def test_a_promise_holds_for_this_member_this_code_and_until_its_day():
 
 def test_a_promise_holds_for_this_coverage_and_this_performer_as_far_as_both_are_told():
     same = {"member_id": AMY.member_id, "codes": [OXYGEN], "on": TODAY}
-    promise = a_promise(performer="Organization/riverside")
-    for told in ({}, {"coverage": promise.coverage}, {"performer": "Organization/riverside"}):
+    promise = a_promise(performers=frozenset({"Organization/riverside", "Practitioner/lindqvist"}))
+    for told in ({}, {"coverage": promise.coverage}, {"performers": frozenset({"Organization/riverside"})}):
         assert promise.honoured(**same | told)
     assert not promise.honoured(**same, coverage="Coverage/another")
-    assert not promise.honoured(**same, performer="Organization/another")
-    assert a_promise(performer=None).honoured(**same, performer="Organization/another")
+    another = frozenset({"Organization/another"})
+    assert not promise.honoured(**same, performers=another)
+    assert not promise.honoured(**same, performers=another | promise.performers)
+    assert a_promise(performers=frozenset()).honoured(**same, performers=another)

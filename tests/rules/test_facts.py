@@ -301,6 +301,6 @@ def test_weighing_never_raises_whatever_the_evidence(answers, records, order, co
         patient=patient,
         authored=day,
         asked=Asked(quantity),
-        performer=Provider("", "", ""),
+        performers=(Provider("", "", ""),),
     )
     assert weigh(POLICY, evidence).then in Then
