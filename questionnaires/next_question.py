@@ -19,7 +19,8 @@ from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import as_dict, contained, dicts, kind, link_of, text_of
 from questionnaires.adaptive import LAST, SUFFIX, contained_form, is_adaptive
-from questionnaires.answers import facts_from
+from questionnaires.answers import every_item, facts_from
+from questionnaires.asked import is_group
 from questionnaires.catalog import Catalog, questions
 from questionnaires.check_answers import faults
 from questionnaires.draft import ADAPT_PROFILE
@@ -57,7 +58,7 @@ def next_questions(
     new, is_last = _wanted(form, policy, response, asked, today)
     shown = [link for link in questions(form) if link in asked | new]
     items = _items(form["item"], set(shown))
-    grown = response | {"item": _answered(items, _given(response))} | _profile(generation)
+    grown = response | {"item": _answered(items, response)} | _profile(generation)
     if not new:
         return grown | {"status": "completed"} | contained_form(form, generation, base, items)
     told = [*items, LAST] if is_last else items
@@ -146,25 +147,31 @@ def _is_words(item: dict) -> bool:
     return item.get("type") == "display"
 
 
-def _given(response: dict) -> dict[str, list[dict]]:
-    found: dict[str, list[dict]] = {}
-    waiting = dicts(response.get("item"))
-    while waiting:
-        item = waiting.pop()
-        if item.get("answer"):
-            found[link_of(item)] = item["answer"]
-        waiting += dicts(item.get("item"))
-    return found
+def _answered(items: list[dict], given: dict) -> list[dict]:
+    """Return the items of a response with the answers that it has, wherever they stand in it.
+
+    A group that repeats comes once for each entry that has answers, and those stay in it.
+
+    Args:
+        given: the response, or one entry of a group.
+    """
+    held = list(every_item(given))
+    answers = {link_of(one): one["answer"] for one in reversed(held) if one.get("answer")}
+    made: list[dict] = []
+    for item in items:
+        link, below = item["linkId"], dicts(item.get("item"))
+        bare = {"linkId": link, "text": item["text"]}
+        if is_group(item):
+            of_its_own = [one for one in held if link_of(one) == link and _has_answers(one)] or [{}]
+            entries = of_its_own if item.get("repeats") is True else [given]
+            made += [bare | {"item": _answered(below, one)} for one in entries]
+        elif not _is_words(item):
+            made.append(bare | ({"answer": answers[link]} if link in answers else {}))
+    return made
 
 
-def _answered(items: list[dict], given: dict[str, list[dict]]) -> list[dict]:
-    return [
-        {"linkId": item["linkId"], "text": item["text"]}
-        | ({"answer": given[item["linkId"]]} if item["linkId"] in given else {})
-        | ({"item": _answered(item["item"], given)} if "item" in item else {})
-        for item in items
-        if not _is_words(item)
-    ]
+def _has_answers(entry: dict) -> bool:
+    return any(one.get("answer") for one in every_item(entry))
 
 
 def _profile(generation: Generation) -> dict:

@@ -7,7 +7,7 @@ import pytest
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import contained
-from questionnaires.catalog import questions
+from questionnaires.catalog import Catalog, questions
 from questionnaires.next_question import next_questions, read_response
 from questionnaires.populate import information_origin
 from tests.given import BOOK, CATALOG, TODAY, percent
@@ -144,6 +144,24 @@ def test_the_answers_that_were_given_come_back_as_they_were():
     assert group["item"][0]["answer"][0]["valueCoding"]["code"] == "M54.16"
     assert [one["answer"][0]["valueBoolean"] for one in flags["item"]] == [False] * 4
     assert ["answer" in one for one in care["item"]] == [False, False]
+
+
+def test_each_entry_of_a_group_that_repeats_comes_back_with_its_own_answers():
+    form = CATALOG.named(f"{MRI}|2026.1")
+    groups = [one | ({"repeats": True} if one["linkId"] == "2" else {}) for one in form["item"]]
+    catalog = Catalog([form | {"item": groups}])
+    response = opened(MRI)
+    for answers in ({}, FLAGS | {"0.1": PAIN}):
+        response = next_questions(answering(response, answers), catalog, BOOK, TODAY, Generation.V2_2, BASE)
+    (*others, care) = response["item"]
+    entries = [
+        care | {"item": [{"linkId": "2.1", "text": "Weeks", "answer": [{"valueInteger": weeks}]}]} for weeks in (7, 2)
+    ]
+    sent = response | {"item": [*others, *entries, {"linkId": "2", "text": "Care", "item": []}]}
+    end = next_questions(sent, catalog, BOOK, TODAY, Generation.V2_2, BASE)
+    assert [one["linkId"] for one in end["item"]] == ["0", "1", "2", "2"]
+    weeks = [one["answer"] for group in end["item"][2:] for one in group["item"] if "answer" in one]
+    assert weeks == [[{"valueInteger": 7}], [{"valueInteger": 2}]]
 
 
 @pytest.mark.requirement("dtr-2.0.1@52", "dtr-2.2.0@spec-42", "dtr-2.2.0@spec-43")
