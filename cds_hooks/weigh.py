@@ -180,13 +180,24 @@ def _said(
         reason = Reason("The order is for another patient than the one for whom the hook was called.")
         return {"covered": INDETERMINATE, "reasons": (reason,)}
     if insured.unavailable:
-        reason = Reason("This could not be determined just now; please ask again.", "technical")
-        return {"covered": INDETERMINATE, "reasons": (reason,)}
+        return {"covered": INDETERMINATE, "reasons": (Reason(_what_would_do(insured), "technical"),)}
     if missing := _not_a_member(insured, day):
         return missing
     if told is None:
         return _without_policy(order, insured, plan, scene)
     return _by_policy(told, _number_on_file(order, insured.member, code, day, scene), scene)
+
+
+def _what_would_do(insured: Insured) -> str:
+    """Say what the EHR did not give, and what would do in its stead: whether to ask again helps, only it can know."""
+    if insured.payer is None:
+        lost, instead = (
+            "Whose coverage it is",
+            "the payer's identifier in Coverage.payor, or its Organization sent along",
+        )
+    else:
+        lost, instead = "The member's number", "Coverage.subscriberId, or the Patient sent along"
+    return f"{lost} could not be read from the EHR; {instead}, would do."
 
 
 def _not_a_member(insured: Insured, day: date) -> _Said | None:

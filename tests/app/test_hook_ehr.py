@@ -294,6 +294,27 @@ def test_an_ehr_that_answers_wrongly_makes_the_answer_open_and_never_an_error(
     assert f'{{"url":"covered","valueCode":"{covered}"}}' in answer.text
 
 
+@pytest.mark.parametrize(("lost", "instead"), [("Organization/acme", "Coverage.payor"), ("Patient", "subscriberId")])
+def test_where_the_ehr_has_not_what_tells_whose_coverage_it_is_the_answer_says_what_would_do(
+    house_with, ehr, lost, instead
+):
+    """To ask again would not help: the EHR answers, and has no such resource."""
+
+    def manner(path, handler):
+        if path.startswith(lost):
+            return 404, {"resourceType": "OperationOutcome", "issue": []}
+        return well(path, handler)
+
+    ehr.behave(manner)
+    sent = a_coverage(payor=[{"reference": "Organization/acme"}])
+    if lost == "Patient":
+        del sent["subscriberId"], sent["identifier"]
+    answer = house_with.call(a_call(ehr, prefetch={"coverage": sent}))
+    assert '"valueCode":"indeterminate"' in answer.text or '"valueCode":"conditional"' in answer.text
+    assert instead in answer.text
+    assert "again" not in answer.text
+
+
 @pytest.mark.parametrize("manner", BROKEN)
 def test_an_ehr_that_gives_no_coverage_at_all_is_412(house_with, ehr, manner):
     ehr.behave(BROKEN[manner])
