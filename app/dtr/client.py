@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
+from uuid import uuid4
 
 from app.clients.outbound import Door
 from app.dtr.adaptive import address_of, canonical_said, holding, is_adaptive, whole
@@ -28,6 +29,7 @@ from app.dtr.resuming import overriding
 from app.dtr.told import Teller
 from fhir_r4.generations import Generation
 from fhir_r4.resource import as_dict, dicts, reference, text_of
+from fhir_r4.systems import ORIGINAL_URN
 from questionnaires.beginning import blank
 from questionnaires.catalog import in_force, questions
 from questionnaires.dialects import CLIENT_ORIGIN, PAYER_ORIGIN
@@ -202,7 +204,7 @@ class DtrClient:
             draft = self.api.next_question(draft, address, now)
         has_more = address is not None and draft.get("status") != "completed"
         form = whole(form, draft) if address else form
-        draft = begun(form, draft, self._payer_s()) | {"status": "in-progress"}
+        draft = begun(form, draft, self._payer_s()) | {"status": "in-progress", "identifier": _an_identifier()}
         kept = carried(form, draft, earlier, by_people) if earlier else Carried(draft, ())
         return _Started(form, draft, kept.response, kept.lost, has_more)
 
@@ -219,6 +221,11 @@ class DtrClient:
     ) -> Filling:
         origin = information_origin(CLIENT_ORIGIN[self.generation])
         return filling(record, form, response, variables, origin, logic=logic, now=now)
+
+
+def _an_identifier() -> dict:
+    """Return what a response is known by before an EHR has given it an id, so that it is created there once."""
+    return {"system": ORIGINAL_URN, "value": uuid4().urn}
 
 
 def _said_by_payer(response: dict) -> dict:

@@ -11,8 +11,9 @@ from datetime import datetime
 from app.clients.outbound import Door
 from app.dtr.desk import Desk
 from app.dtr.launch import Launch
-from app.dtr.record import NoLongerAllowed, Record
+from app.dtr.record import Record
 from app.dtr.result import answer_since, asked_since
+from app.dtr.saving import ChangedMeanwhile, NoLongerAllowed, as_saved
 from app.dtr.sending import named_by_answers, qr_bundle
 from app.dtr.sheet import titled
 from app.dtr.signing import signed
@@ -27,6 +28,12 @@ from rules.ports import EhrUnavailable
 NOT_ALLOWED = (
     "Your EHR no longer lets this app in: the time that it gave has run out. What you entered since the form was last "
     "saved is only on this page. Leave it open, launch the app again from the EHR, and enter it there."
+)
+
+CHANGED_MEANWHILE = (
+    "The form was saved in the EHR from elsewhere since it was opened here: by a colleague, or in another window. So "
+    "that nothing of theirs is lost, yours is not saved over it. What you entered is still on this page: leave it "
+    "open, launch the app again from the EHR, and add it there."
 )
 
 
@@ -49,14 +56,15 @@ class Outcomes:
             kept = self._record(desk.launch).save(response, f"save the {status} form")
         except NoLongerAllowed:
             raise Stopped(NOT_ALLOWED) from None
+        except ChangedMeanwhile:
+            raise Stopped(CHANGED_MEANWHILE) from None
         except EhrUnavailable:
             raise Stopped("The EHR did not take the form. What you entered is still here; try again.") from None
         completed = now.isoformat() if status == "completed" else None
         identity = text_of(kept.get("id"))
         if completed and desk.launch.task and identity:
             self._finish_task(desk.launch, f"QuestionnaireResponse/{identity}")
-        saved = response | ({"id": identity} if identity else {})
-        return replace(desk, response=saved, saved_at=now.isoformat(), completed_at=completed)
+        return replace(desk, response=as_saved(response, kept), saved_at=now.isoformat(), completed_at=completed)
 
     def bundle(self, desk: Desk) -> dict:
         """Return the completed response with all that its answers refer to, to be sent on; Stopped."""

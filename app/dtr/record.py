@@ -6,20 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from app.clients.ehr import HttpEhr
-from app.clients.outbound import Door, OutboundFailed, OutboundRefused, Reply
-from app.dtr.told import Teller, Told, timed
-from fhir_r4.problems import InvalidRequest
-from fhir_r4.resource import kind, text_of
-from fhir_r4.wire import read_object, write_json
+from app.clients.outbound import Door
+from app.dtr.saving import Saving
+from app.dtr.told import Teller, Told
 from rules.ports import EhrUnavailable, Part
 
-UNAUTHORIZED, METHOD_NOT_ALLOWED = 401, 405
 READ_SECONDS = 10.0
 AT_ONCE = 8
-
-
-class NoLongerAllowed(EhrUnavailable):
-    """The EHR no longer takes the app's token: trying again helps nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,47 +60,12 @@ class Record:
             return dict(zip(wanted, pool.map(searched, wanted), strict=True)), refused
 
     def save(self, resource: dict, what: str) -> dict:
-        """Create or update a resource and return it as the EHR keeps it; EhrUnavailable, NoLongerAllowed.
-
-        An EHR that sends no resource back keeps what it was sent; its id is in ``Location`` (FHIR R4, "create").
-        One that updates nothing (405) is given a new resource.
+        """Create or update a resource and return it as the EHR keeps it.
 
         Args:
             what: for whoever tells the story, ``save the completed form``.
+
+        Raises:
+            EhrUnavailable: and what it is more closely, ``saving.NoLongerAllowed`` or ``saving.ChangedMeanwhile``.
         """
-        identity, type_ = resource.get("id"), kind(resource)
-        method, path = ("PUT", f"/{identity}") if identity else ("POST", "")
-        url = f"{self.iss}/{type_}{path}"
-        headers = {
-            "Content-Type": "application/fhir+json",
-            "Authorization": f"Bearer {self.token}",
-            "Prefer": "return=representation",
-        }
-        body = write_json(resource)
-
-        def call() -> Reply:
-            return self.door.send(method, url, allowed=[self.iss], headers=headers, body=body)
-
-        try:
-            reply = timed(self.tell, "EHR", method, url, what, call)
-            answer = read_object(reply.body) if reply.body.strip() else {}
-        except (OutboundFailed, OutboundRefused, InvalidRequest) as error:
-            raise EhrUnavailable(str(error)) from None
-        if reply.status == METHOD_NOT_ALLOWED and identity:
-            return self.save({name: value for name, value in resource.items() if name != "id"}, what)
-        if reply.status == UNAUTHORIZED:
-            raise NoLongerAllowed("status 401")
-        if reply.status not in {200, 201} or kind(answer) not in {type_, "OperationOutcome", ""}:
-            raise EhrUnavailable(f"status {reply.status}")
-        kept = answer if kind(answer) == type_ else resource
-        identity = text_of(kept.get("id")) or _id_at(reply.headers.get("Location", ""), type_)
-        return kept | ({"id": identity} if identity else {})
-
-
-def _id_at(location: str, type_: str) -> str:
-    """Return the id in the address of a new resource.
-
-    >>> _id_at("https://ehr.example.org/fhir/QuestionnaireResponse/7/_history/1", "QuestionnaireResponse")
-    '7'
-    """
-    return location.partition(f"/{type_}/")[2].partition("/")[0] if f"/{type_}/" in location else ""
+        return Saving(self.door, self.iss, self.token, self.tell, self.ehr, what).save(resource)

@@ -149,7 +149,7 @@ def test_a_form_that_came_without_a_response_is_saved_as_one_of_the_guide_s(visi
     ("body", "headers", "identity"),
     [
         (b"", {"Location": "https://ehr.example.org/fhir/QuestionnaireResponse/7/_history/1"}, "7"),
-        (b'{"resourceType": "OperationOutcome"}', {"Location": "QuestionnaireResponse/7"}, None),
+        (b'{"resourceType": "OperationOutcome"}', {"Location": "QuestionnaireResponse/7"}, "7"),
         (b'{"resourceType": "QuestionnaireResponse"}', {}, None),
         (b'{"resourceType": "QuestionnaireResponse", "id": "8"}', {"Location": "x/QuestionnaireResponse/7"}, "8"),
     ],

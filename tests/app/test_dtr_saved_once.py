@@ -1,0 +1,188 @@
+"""A form is in the EHR once, however often saving it was tried, and over nobody's later word: EHRs of several makes."""
+
+import re
+from itertools import count
+
+import pytest
+
+from app.clients.outbound import OutboundFailed, Reply
+from app.dtr.record import Record
+from app.dtr.saving import ChangedMeanwhile
+from app.dtr.told import nobody
+from fhir_r4.wire import read_object, write_json
+from rules.ports import EhrUnavailable
+from tests.app.other_payer import a_form
+from tests.app.test_dtr_filling import Opened, item
+from tests.app.test_dtr_saving import completes, kept
+from tests.app.town import Browser
+
+BASE = "https://ehr.example.org/fhir"
+SENT = {
+    "resourceType": "QuestionnaireResponse",
+    "identifier": {"system": "urn:ietf:rfc:3986", "value": "urn:uuid:6ba7b810-9dad-41d1-80b4-00c04fd430c8"},
+    "subject": {"reference": "Patient/amy"},
+    "status": "in-progress",
+    "item": [{"linkId": "1", "answer": [{"valueString": "so"}]}],
+}
+OTHERWISE = SENT | {"item": [{"linkId": "1", "answer": [{"valueString": "otherwise"}]}]}
+
+
+class AnEhr:
+    """An EHR behind a door.
+
+    Attributes:
+        lost: how many writes from now on are done and never answered; ``refused`` how many are not done either.
+        heeds: the conditions that it knows; ``says`` what it answers a write with.
+    """
+
+    def __init__(self, heeds=("If-None-Exist", "If-Match"), says=("body", "Location", "ETag")):
+        self.heeds, self.says, self.lost, self.refused = heeds, says, 0, 0
+        self.held, self.versions, self.ids, self.writes = {}, {}, count(1), []
+
+    def send(self, method, url, *, headers, body=None, **_):
+        path = url.removeprefix(f"{BASE}/QuestionnaireResponse")
+        if method == "GET":
+            return self.got(path)
+        self.writes.append(method)
+        if self.refused:
+            self.refused -= 1
+            raise OutboundFailed("no connection")
+        reply = self.written(method, path.strip("/"), read_object(body), headers)
+        if self.lost:
+            self.lost -= 1
+            raise OutboundFailed("too slow")
+        return reply
+
+    def written(self, method, identity, sent, headers):
+        known = {name: headers[name] for name in self.heeds if name in headers}
+        if method == "POST" and (asked := known.get("If-None-Exist")):
+            told = "identifier={system}|{value}".format(**sent["identifier"])
+            assert asked == told
+            if self.held:
+                return self.told(200, next(iter(self.held)))
+        if (
+            method == "PUT"
+            and known.get("If-Match", f'W/"{self.versions[identity]}"') != f'W/"{self.versions[identity]}"'
+        ):
+            return Reply(412, {}, b"")
+        identity = identity or str(next(self.ids))
+        self.versions[identity] = self.versions.get(identity, 0) + 1
+        self.held[identity] = {**sent, "id": identity, "meta": {"versionId": str(self.versions[identity])}}
+        return self.told(201 if method == "POST" else 200, identity)
+
+    def told(self, status, identity):
+        version = self.versions[identity]
+        headers = {"Location": f"{BASE}/QuestionnaireResponse/{identity}/_history/{version}", "ETag": f'W/"{version}"'}
+        body = write_json(self.held[identity]) if "body" in self.says else b""
+        return Reply(status, {name: said for name, said in headers.items() if name in self.says}, body)
+
+    def got(self, path):
+        if identity := path.strip("/").partition("?")[0]:
+            return Reply(200, {}, write_json(self.held[identity]))
+        assert "patient=amy" in path
+        entries = [{"resource": one} for one in self.held.values()]
+        return Reply(200, {}, write_json({"resourceType": "Bundle", "type": "searchset", "entry": entries}))
+
+    def only(self):
+        (one,) = self.held.values()
+        return one["item"][0]["answer"][0]["valueString"]
+
+    @property
+    def record(self):
+        return Record(self, BASE, "token", nobody)
+
+
+KINDS = pytest.mark.parametrize(
+    "ehr",
+    [AnEhr, lambda: AnEhr(heeds=()), lambda: AnEhr(says=("Location",)), lambda: AnEhr(heeds=("If-Match",), says=())],
+    ids=["of the book", "without conditions", "says where alone", "says nothing"],
+)
+
+
+@KINDS
+def test_a_form_whose_saving_was_never_answered_is_found_and_not_made_again(ehr):
+    ehr = ehr()
+    ehr.lost = 1
+    saved = ehr.record.save(SENT, "save")
+    assert saved["id"] == "1"
+    assert ehr.record.save(saved | OTHERWISE, "save")["id"] == "1"
+    assert (ehr.only(), ehr.writes) == ("otherwise", ["POST", "PUT"])
+
+
+@KINDS
+def test_a_form_that_was_saved_once_is_updated_from_then_on(ehr):
+    ehr = ehr()
+    saved = ehr.record.save(SENT, "save")
+    for _ in range(2):
+        saved = ehr.record.save(saved | OTHERWISE, "save")
+    assert (ehr.only(), ehr.writes) == ("otherwise", ["POST", "PUT", "PUT"])
+
+
+def test_a_form_that_came_to_the_ehr_late_is_what_a_further_try_goes_on_with():
+    """The first try was not there yet when it was looked for; the second is told of it and brings it up to date."""
+    ehr = AnEhr()
+    ehr.written("POST", "", SENT, {})
+    assert ehr.record.save(OTHERWISE, "save")["id"] == "1"
+    assert (ehr.only(), ehr.writes) == ("otherwise", ["POST", "PUT"])
+
+
+def test_a_form_that_did_not_come_to_the_ehr_is_told_so():
+    ehr = AnEhr()
+    ehr.refused = 1
+    with pytest.raises(EhrUnavailable):
+        ehr.record.save(SENT, "save")
+    assert ehr.record.save(SENT, "save")["id"] == "1"
+
+
+@pytest.mark.parametrize("says", [("body",), ("ETag",), ("Location",)], ids=lambda says: says[0])
+def test_what_somebody_else_saved_meanwhile_is_not_written_over(says):
+    ehr = AnEhr(says=says)
+    mine = ehr.record.save(SENT, "save")
+    ehr.record.save(mine | OTHERWISE, "save")
+    with pytest.raises(ChangedMeanwhile):
+        ehr.record.save(mine | {"status": "completed"}, "save")
+    assert ehr.only() == "otherwise"
+
+
+@KINDS
+def test_an_update_that_was_done_and_never_answered_is_no_conflict(ehr):
+    ehr = ehr()
+    saved = ehr.record.save(SENT, "save")
+    ehr.lost = 1
+    again = ehr.record.save(saved | OTHERWISE, "save")
+    again = ehr.record.save(again | SENT, "save")
+    assert (ehr.only(), ehr.writes) == ("so", ["POST", "PUT", "PUT"])
+
+
+def test_an_ehr_that_answers_what_nobody_can_read_is_looked_into():
+    ehr = AnEhr()
+    told = ehr.told
+    ehr.told = lambda *asked: Reply(502, {}, b"<html>Bad gateway</html>") if told(*asked) else None
+    assert ehr.record.save(SENT, "save")["id"] == "1"
+    assert ehr.writes == ["POST"]
+
+
+def test_each_form_has_an_identifier_of_its_own_that_it_keeps(visitor, stranger):
+    it = Opened(visitor, stranger, a_form(item("1")))
+    first = it.response["identifier"]
+    assert re.fullmatch(r"urn:uuid:[0-9a-f-]{36}", first["value"])
+    it.types("save", **{"1": {"valueString": "so far"}})
+    assert kept(visitor)["identifier"] == first
+    again = Opened(Browser(visitor.town), stranger, a_form(item("1")))
+    assert again.response["identifier"] == first
+    completes(again, **{"1": {"valueString": "so"}})
+    other = Opened(Browser(visitor.town), stranger, a_form(item("1"), url="https://payer.example.org/Questionnaire/b"))
+    assert other.response["identifier"] != first
+
+
+def test_what_a_colleague_saved_meanwhile_stays_and_who_saves_later_is_told(visitor, stranger):
+    mine = Opened(visitor, stranger, a_form(item("1")))
+    mine.types("save", **{"1": {"valueString": "so far"}})
+    theirs = Opened(Browser(visitor.town), stranger, a_form(item("1")))
+    theirs.types("save", **{"1": {"valueString": "the colleague's"}})
+    told = mine.types("save", **{"1": {"valueString": "mine"}})
+    assert told.status_code == 409
+    assert "was saved in the EHR from elsewhere" in told.json()["error"]
+    assert kept(visitor)["item"][0]["answer"][0]["valueString"] == "the colleague's"
+    assert mine.look().value("1") == "mine"
+    assert completes(theirs, **{"1": {"valueString": "both"}}).status_code == 200
