@@ -14,7 +14,6 @@ from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from cachetools import TTLCache
 
 from app.config import Config
 from app.once import write_once
@@ -26,14 +25,12 @@ from fhir_r4.problems import Forbidden, Issue, NotAuthenticated, Unavailable, Un
 
 LINK_LIFE = timedelta(hours=24)
 SHORTEST = 12
-TRIES, TRIES_SECONDS = 5, 300
+TRIES = 5
 _NPI = re.compile(r"[0-9]{10}")
 _LICENCE = re.compile(r"[A-Z]{2}/[A-Za-z0-9-]{2,32}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _hasher = PasswordHasher()
 _nobody = _hasher.hash("nobody")
-_tries: TTLCache[str, int] = TTLCache(10_000, TRIES_SECONDS)  # by name, of this process
-_counting = threading.Lock()
 _weighing = threading.BoundedSemaphore(2)  # a password costs 64 MB and two cores' time: no flood takes all threads
 
 
@@ -105,16 +102,15 @@ def log_in(service: Service, name: str, password: str) -> str:
     with service.database.reading() as connection:
         hashed = staff.password_of(connection, name)
     with _a_turn():
-        matches = _may_try(name) and _matches(hashed, password)
+        matches = _may_try(service, name) and _matches(hashed, password)
     if not matches:
         if service.anonymous_refusals.take():
             with service.database.writing() as connection:
                 events.record(connection, "staff.login-refused", actor="unknown", at=service.now())
         raise NotAuthenticated("name or password is wrong, or was wrong too often; wait five minutes")
-    with _counting:
-        _tries.pop(name, None)
     secret, now = secrets.token_urlsafe(32), service.now()
     with service.database.writing() as connection:
+        staff.forgive(connection, name)
         staff.begin_session(connection, secret, name, now)
         events.record(connection, "staff.login", actor=name, at=now)
     return secret
@@ -152,12 +148,10 @@ def _a_turn() -> Iterator[None]:
         _weighing.release()
 
 
-def _may_try(name: str) -> bool:
+def _may_try(service: Service, name: str) -> bool:
     """Count a try and tell whether there are some left; it counts before it is weighed, as many as come at once."""
-    with _counting:
-        tried = _tries.get(name, 0)
-        _tries[name] = tried + 1
-    return tried < TRIES
+    with service.database.writing() as connection:
+        return staff.count_try(connection, name, service.now()) < TRIES
 
 
 def _matches(hashed: str | None, password: str) -> bool:

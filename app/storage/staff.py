@@ -1,16 +1,21 @@
 """Who works for the payer, and who of them is here now?"""
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from app.storage.tables import staff, staff_sessions
+from app.storage.tables import staff, staff_sessions, staff_tries
 
 IDLE = timedelta(minutes=15)
 LONGEST = timedelta(hours=8)
+FORGIVEN = timedelta(minutes=5)
+"""How long after the last of them tries to log in count."""
+_INSERT: Mapping[str, Callable[..., Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,20 @@ def password_of(connection: Connection, name: str) -> str | None:
     query = select(staff.c.password).where(staff.c.name == name, staff.c.active)
     found: str | None = connection.execute(query).scalar_one_or_none()
     return found
+
+
+def count_try(connection: Connection, name: str, now: datetime) -> int:
+    """Count a try to log in under this name, whoever has it; return how many there were before it."""
+    connection.execute(delete(staff_tries).where(staff_tries.c.last_at <= now - FORGIVEN))
+    first = _INSERT[connection.dialect.name](staff_tries).values(name=name, tries=1, last_at=now)
+    again = {"tries": staff_tries.c.tries + 1, "last_at": now}
+    counted = first.on_conflict_do_update(index_elements=["name"], set_=again).returning(staff_tries.c.tries)
+    return int(connection.execute(counted).scalar_one()) - 1
+
+
+def forgive(connection: Connection, name: str) -> None:
+    """Forget a name's tries: somebody knew the password."""
+    connection.execute(delete(staff_tries).where(staff_tries.c.name == name))
 
 
 def begin_session(connection: Connection, secret: str, name: str, now: datetime) -> None:

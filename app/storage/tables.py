@@ -420,6 +420,14 @@ staff_sessions = Table(
     Column("seen_at", Moment, nullable=False),
 )
 
+staff_tries = Table(
+    "staff_tries",
+    metadata,
+    Column("name", String(64), primary_key=True, comment="under which somebody tried to log in; nobody need have it"),
+    Column("tries", Integer, nullable=False),
+    Column("last_at", Moment, nullable=False),
+)
+
 policy_files = Table(
     "policy_files",
     metadata,
