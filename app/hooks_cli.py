@@ -88,9 +88,9 @@ def _of_client(fates: dict[tuple[str, str], str], client: str) -> dict[str, str]
 
 
 def _of_generation(told: dict, fates: dict[str, str]) -> dict:
-    from cds_hooks.metrics import engaged, flat
+    from cds_hooks.metrics import engaged, flat, modelled
 
-    whole = {name: value for name, value in engaged(told, fates).items() if name != "generation"}
+    whole = {name: value for name, value in modelled(engaged(told, fates)).items() if name != "generation"}
     return flat(whole) if told.get("generation") == "2.0" else whole
 
 
@@ -106,6 +106,7 @@ def _write_csv(rows: Iterable[tuple[str, dict]], fates: dict[tuple[str, str], st
 
 def _cell(value: Any) -> Any:
     """Return a value that a spreadsheet takes for words: an EHR chose some of them, and could write a formula."""
+    value = " ".join(map(str, value)) if isinstance(value, list) else value
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 

@@ -1,6 +1,7 @@
 """What is measured of a hook call? CRDMetricData, from what was kept of the call; patient data stays behind.
 
-Made off the request's path, in 2.2.1's shape, where answers are grouped by order; ``flat`` gives 2.0.1's.
+Made off the request's path, in 2.2.1's shape, where answers are grouped by order; ``flat`` gives 2.0.1's. Of what
+was needed every code is kept; the guides' model has room for one (``modelled``).
 
 Source: CRD 2.0.1 and 2.2.1, logical model CRDMetricData.
 """
@@ -25,8 +26,10 @@ from fhir_r4.resource import (
     value_of,
 )
 from fhir_r4.systems import COVERAGE_INFORMATION, DATA_ABSENT_REASON, NPI
+from questionnaires.adaptive import is_twin
 
 _UNKNOWN = Identifier(DATA_ABSENT_REASON, "unknown")
+_SEVERAL = ("docNeeded", "infoNeeded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +99,23 @@ def metric(call: Recorded) -> dict:
     return {name: value for name, value in told.items() if value != []}
 
 
+def modelled(told: dict) -> dict:
+    """Return the metric as the guides' model has it: one code for documents and one for information, the first."""
+    return told | {"request": [_with_one_code(one) for one in dicts(told.get("request"))]}
+
+
+def _with_one_code(request: dict) -> dict:
+    answers = [
+        one | {"coverageInfo": [_first_codes(said) for said in one["coverageInfo"]]} if "coverageInfo" in one else one
+        for one in request.get("response", [])
+    ]
+    return request | ({"response": answers} if answers else {})
+
+
+def _first_codes(said: dict) -> dict:
+    return said | {name: said[name][0] for name in _SEVERAL if isinstance(said.get(name), list)}
+
+
 def flat(told: dict) -> dict:
     """Return 2.0.1's shape: orders and answers side by side at the root."""
     requests = dicts(told.get("request"))
@@ -153,8 +173,12 @@ def _coverage(written: dict) -> dict:
         said.setdefault(str(part.get("url")), []).append(value_of(part))
     names = {"covered": "covered", "pa-needed": "paNeeded", "doc-needed": "docNeeded", "info-needed": "infoNeeded"}
     names |= {"coverage-assertion-id": "assertionId", "satisfied-pa-id": "satisfiedId"}
-    found = {ours: said[theirs][0] for theirs, ours in names.items() if theirs in said}
-    forms = [{"reference": one, "adaptive": False, "response": False} for one in said.get("questionnaire", [])]
+    found = {
+        ours: said[theirs] if ours in _SEVERAL else said[theirs][0] for theirs, ours in names.items() if theirs in said
+    }
+    forms = [
+        {"reference": one, "adaptive": is_twin(str(one)), "response": False} for one in said.get("questionnaire", [])
+    ]
     return found | ({"questionnaire": forms} if forms else {})
 
 

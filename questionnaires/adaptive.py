@@ -31,6 +31,15 @@ def is_adaptive(form: dict) -> bool:
     return bool(extension(form, ADAPTIVE))
 
 
+def is_twin(canonical: str) -> bool:
+    """Tell whether a canonical names the adaptive twin of a form.
+
+    >>> is_twin("https://forms.example.org/Questionnaire/home-oxygen-adaptive|2026.1")
+    True
+    """
+    return canonical.partition("|")[0].endswith(SUFFIX)
+
+
 def asks_the_same(one: dict, other: dict) -> bool:
     """Tell whether two forms ask the same questions: they are one form, or one is the adaptive twin of the other."""
     return _plain(one) == _plain(other)

@@ -270,6 +270,7 @@ def test_measures_are_written_as_ndjson_and_csv_with_what_became_of_the_cards(ho
     assert "engagement" not in answers["coverage-info"]
     rows = list(csv.DictReader(io.StringIO(operator(house, "metrics", "--format", "csv"))))
     assert [row["covered"] for row in rows] == ["covered", "covered"]
+    assert {row["docNeeded"] for row in rows} == {"clinical"}
     assert rows[0]["codes"].endswith("|E0424")
     assert operator(house, "metrics", "--since", "2027-01-01") == ""
 
