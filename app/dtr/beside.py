@@ -6,10 +6,11 @@ Source: SDC 4.0.0, contextExpression ("context that may be helpful in completing
 from collections.abc import Iterator
 from typing import Any
 
-from app.dtr.sheet import in_words, name_of
+from app.dtr.sheet import name_of
 from fhir_r4.resource import as_dict, dicts, kind, text_of
 from questionnaires.logic import Clinical
 from questionnaires.scopes import Variables, listed, seen, shown_beside
+from questionnaires.words import in_words
 
 MOST = 5
 """Of one list; who wants more opens the chart."""

@@ -5,11 +5,11 @@ Source: DTR 2.0.1 @5 to @14; DTR 2.2.0 conf-5.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from app.dtr.determined import determined
 from fhir_r4.resource import as_dict, dicts, extension, kind, link_of, reference, text_of, value_of
+from questionnaires.words import in_words, moment_in_words
 
 MAX_DEPTH = 20
 _DISPLAY = "http://hl7.org/fhir/StructureDefinition/display"
@@ -58,7 +58,7 @@ def sheet(response: dict, title: str | None, names: Mapping[str, str]) -> Sheet:
     about = [
         ("Patient", _name(response.get("subject"), names)),
         ("State", _STATUS.get(status, status)),
-        ("Written", _moment(text_of(response.get("authored")) or "")),
+        ("Written", moment_in_words(text_of(response.get("authored")) or "")),
         ("By", _name(response.get("author"), names)),
         ("Answered by", _name(response.get("source"), names)),
         *(("The payer says", "; ".join(one.words)) for one in determined(response)),
@@ -83,37 +83,6 @@ def _line(item: dict, depth: int) -> Line:
     below = [*_lines(item, depth + 1), *(line for one in answers for line in _lines(one, depth + 1))]
     words = tuple(found for one in answers if (found := in_words(value_of(one))))
     return Line(text_of(item.get("text")) or link_of(item), words, tuple(below))
-
-
-def in_words(value: Any) -> str:
-    """Return an answer of any type as a person reads it.
-
-    >>> in_words(True), in_words({"value": 61.5, "unit": "kg"}), in_words({"code": "x", "display": "Asthma"})
-    ('Yes', '61.5 kg', 'Asthma')
-    """
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    if isinstance(value, dict):
-        return _complex(value)
-    return _moment(value) if isinstance(value, str) and "T" in value else str(value) if value is not None else ""
-
-
-def _complex(value: dict) -> str:
-    """Return a Quantity, Coding, Reference or Attachment in words."""
-    if "value" in value:
-        number = f"{value.get('comparator') or ''}{value['value']}"
-        return f"{number} {text_of(value.get('unit')) or text_of(value.get('code')) or ''}".strip()
-    told = (value.get(name) for name in ("display", "title", "code", "reference", "url", "contentType"))
-    return next((found for one in told if (found := text_of(one))), "attached" if "data" in value else "")
-
-
-def _moment(text: str) -> str:
-    """Return a day and time as one reads it, in the zone that it was written in; other words as they are."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return f"{at:%-d %b %Y, %H:%M}" if "T" in text else f"{at:%-d %b %Y}"
 
 
 def _name(held: Any, names: Mapping[str, str]) -> str:
@@ -143,7 +112,7 @@ def named(resource: dict) -> str:
     'Amy Baxter, born 4 Feb 1950'
     """
     born = text_of(resource.get("birthDate")) if kind(resource) == "Patient" else None
-    return f"{name_of(resource)}, born {_moment(born)}" if born else name_of(resource)
+    return f"{name_of(resource)}, born {moment_in_words(born)}" if born else name_of(resource)
 
 
 def _strings(held: Any) -> list[str]:

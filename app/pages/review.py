@@ -1,5 +1,7 @@
 """How does a reviewer look at a case? What came, how the policy saw it, what happened, and what may be done now."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,6 +24,7 @@ from prior_auth.authorization import Authorization, Item, Move
 from prior_auth.decision import SETTLED
 from prior_auth.item_response import granted_quantity
 from prior_auth.submission import Submission, stored_submission
+from questionnaires.words import in_words
 from rules.directory import Payer
 from rules.trace import Trace
 
@@ -125,7 +128,7 @@ def _page(service: Service, found: Authorization, submission: Submission) -> Cas
 
 def _quantity(item: Item) -> str:
     """Say how much is granted of an item, in the unit of the request."""
-    return _readable(granted_quantity(item.decision.granted, item.asked) or "as asked")
+    return in_words(granted_quantity(item.decision.granted, item.asked) or "as asked")
 
 
 def _zoned(service: Service, found: Authorization) -> datetime:
@@ -137,25 +140,22 @@ def _diagnoses(claim: dict) -> list[str]:
     return [f"{one.code} {one.display or ''}".strip() for one in coded]
 
 
-def _answers(form: dict) -> list[Answered]:
-    found, waiting = [], dicts(form.get("item"))
-    while waiting:
-        item = waiting.pop(0)
-        waiting = dicts(item.get("item")) + waiting
-        question = text_of(item.get("text")) or link_of(item)
-        values = [value_of(one) for one in dicts(item.get("answer"))]
-        found += [Answered(question, _readable(value), _public_code(value)) for value in values]
-    return found
-
-
-def _readable(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, dict) and "value" in value:
-        return f"{value['value']} {text_of(value.get('unit')) or text_of(value.get('code')) or ''}".strip()
-    if isinstance(value, dict):
-        return text_of(value.get("display")) or text_of(value.get("code")) or ""
-    return str(value)
+def _answers(parent: dict, entry: tuple[int, ...] = ()) -> Iterator[Answered]:
+    """Yield the answers below a form, an item or an answer; what comes several times says in which entry it is."""
+    items = dicts(parent.get("item"))
+    times, seen = Counter(map(link_of, items)), Counter[str]()
+    for item in items:
+        link = link_of(item)
+        seen[link] += 1
+        inner = (*entry, seen[link]) if times[link] > 1 else entry
+        question, given = text_of(item.get("text")) or link, dicts(item.get("answer"))
+        told = f"{question} (entry {'.'.join(map(str, inner))})" if inner else question
+        for number, one in enumerate(given, 1):
+            value = value_of(one)
+            if value is not None:
+                yield Answered(told, in_words(value), _public_code(value))
+            yield from _answers(one, (*inner, number) if len(given) > 1 else inner)
+        yield from _answers(item, inner)
 
 
 def _public_code(value: Any) -> str:

@@ -2,8 +2,9 @@
 
 import pytest
 
-from app.dtr.sheet import in_words, name_of, people_of, sheet
+from app.dtr.sheet import name_of, people_of, sheet
 from app.sandbox.smart import Context
+from questionnaires.words import in_words
 from tests.app.test_dtr_filling import Opened, a_form, item
 
 WHO = "Practitioner/lindqvist"

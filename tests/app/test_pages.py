@@ -19,7 +19,7 @@ from app.storage.staff import Person as Staff
 from fhir_r4.problems import NotAuthenticated, Unavailable
 from fhir_r4.wire import read_json
 from tests.app.browsing import PASSWORD, Person
-from tests.given import a_form_response, a_submission_bundle, an_inquiry_bundle, entry
+from tests.given import a_form_response, a_submission_bundle, an_inquiry_bundle, entry, percent
 
 
 @pytest.fixture
@@ -47,6 +47,37 @@ def test_a_coded_answer_is_shown_in_words_with_the_code_that_others_know_in_smal
     page = silva.browser.get(f"/authorizations/{house.rows(tables.authorizations)[0]['id']}").text
     assert "<td>A first device</td>" in page
     assert "<td>Oxygen saturation <small>20564-1</small></td>" in page
+
+
+def answered(link, *answers, text=None):
+    return {"linkId": link, "text": text or link, "answer": list(answers)}
+
+
+def test_no_answer_of_a_form_is_missing_on_the_case_page(silva, house):
+    """Below an answer, in each entry of a group, files by their names, and a bound as a bound."""
+    letter = {"valueAttachment": {"contentType": "application/pdf", "title": "Letter of 3 May"}}
+    bare = {"valueAttachment": {"contentType": "image/png", "data": "iVBO"}}
+    dose = answered("dose", {"valueString": "5 mg"}, text="Dose")
+    visits = [
+        {"linkId": "v", "item": [answered("day", {"valueDate": day}, text="Day")]}
+        for day in ("2026-01-02", "2026-02-03")
+    ]
+    items = [
+        answered("2.1", percent(5, comparator="<"), text="Saturation"),
+        answered("drug", {"valueString": "Steroid", "item": [dose]}, {"valueString": "Ibuprofen", "item": [dose]}),
+        *visits,
+        answered("file", letter, bare, text="Files"),
+        {"linkId": "none", "text": "Not answered"},
+    ]
+    house.submit(a_submission_bundle(form=a_form_response() | {"item": items}))
+    page = silva.browser.get(f"/authorizations/{house.rows(tables.authorizations)[0]['id']}").text
+    rows = [
+        ("Saturation", "&lt;5 %"), ("drug", "Steroid"), ("Dose (entry 1)", "5 mg"), ("drug", "Ibuprofen"),
+        ("Dose (entry 2)", "5 mg"), ("Day (entry 1)", "2026-01-02"), ("Day (entry 2)", "2026-02-03"),
+        ("Files", "Letter of 3 May"), ("Files", "image/png"),
+    ]  # fmt: skip
+    assert re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td></tr>", page)[: len(rows)] == rows
+    assert "None" not in page
 
 
 def test_a_reviewer_certifies(silva, case, house):
