@@ -7,6 +7,7 @@ ordering or rendering NPI both match (2.2.1 spec-52, -53). What is withheld is s
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import tzinfo
 from enum import Enum
 
 from fhir_r4.resource import Identifier, codings, dicts, extensions, identifier
@@ -55,11 +56,13 @@ class OnFile:
     Attributes:
         numbers: all under which it is or was known; an old number leads to the present case (spec-47, -48).
         claim: gives the Claim as it was last sent; asked for where the inquiry goes that deep.
+        zone: of the payer, in which the day of an issue is told.
     """
 
     authorization: Authorization
     numbers: frozenset[str]
     claim: Callable[[], dict]
+    zone: tzinfo
 
 
 def answers(on_file: OnFile, inquiry: Inquiry, asker: Asker) -> Answer:
@@ -98,7 +101,7 @@ def _is_one(on_file: OnFile, example: Example) -> bool:
 
 def _fits(item: Item, on_file: OnFile, example: Example) -> bool:
     decided = item.decision
-    issued = decided.decided_at.date() if decided.starts else None
+    issued = decided.decided_at.astimezone(on_file.zone).date() if decided.starts else None
     return (
         _coded(item, example)
         and example.days.meets(*_days(item))

@@ -51,7 +51,7 @@ def _cases(
     with service.database.reading() as connection:
         held = authorizations.of_member(connection, payer.id, numbers)
         ever = authorizations.numbers_of(connection, [one.id for one in held]) if inquiry.by_number else {}
-        found = [(one, answers(_on_file(connection, one, ever.get(one.id)), inquiry, asker)) for one in held]
+        found = [(one, answers(_on_file(connection, one, ever.get(one.id), payer), inquiry, asker)) for one in held]
         cases = [
             Case(one, stored_submission(authorizations.request_of(connection, one.id)), payer.time_zone)
             for one, answer in found
@@ -60,9 +60,9 @@ def _cases(
     return cases, _withheld(payer) if any(answer is Answer.WITHHELD for _, answer in found) else None
 
 
-def _on_file(connection: Connection, one: Authorization, ever: frozenset[str] | None) -> OnFile:
+def _on_file(connection: Connection, one: Authorization, ever: frozenset[str] | None, payer: Payer) -> OnFile:
     known = frozenset({one.reference, one.number or one.reference}) | (ever or frozenset())
-    return OnFile(one, known, cache(partial(_claim, connection, one.id)))
+    return OnFile(one, known, cache(partial(_claim, connection, one.id)), payer.time_zone)
 
 
 def _claim(connection: Connection, authorization_id: str) -> dict:

@@ -1,7 +1,7 @@
 """An inquiry is an example: what it says has to fit, what it does not say is no matter; who may know is told."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -10,7 +10,7 @@ from fhir_r4.resource import Identifier
 from fhir_r4.systems import NPI, PAS
 from prior_auth.inquire import Answer, Asker, OnFile, answers
 from prior_auth.inquiry import Span, read_inquiry
-from tests.given import a_certification, a_pend, an_authorization, an_inquiry_bundle, entry
+from tests.given import ACME, a_certification, a_pend, an_authorization, an_inquiry_bundle, entry
 
 OWN = (Identifier(NPI, "1234567893"),)
 SUBMITTER = Asker("riverside-ehr", OWN)
@@ -33,7 +33,7 @@ INQUIRY = read_inquiry(an_inquiry_bundle())
 
 
 def answer(inquiry=INQUIRY, asker=SUBMITTER, authorization=AUTHORIZATION):
-    return answers(OnFile(authorization, EVER, lambda: CLAIM), inquiry, asker)
+    return answers(OnFile(authorization, EVER, lambda: CLAIM, ACME.time_zone), inquiry, asker)
 
 
 def found(inquiry=INQUIRY, asker=SUBMITTER, authorization=AUTHORIZATION):
@@ -62,6 +62,14 @@ def test_the_member_is_read_of_the_insurance_that_is_asked():
     asked = claim["insurance"][0] | {"sequence": 2}
     claim["insurance"] = [{"sequence": 1, "focal": False, "coverage": {"reference": "Coverage/other"}}, asked]
     assert read_inquiry(bundle).member_ids == INQUIRY.member_ids
+
+
+@pytest.mark.parametrize(("day", "found_it"), [("2026-03-01", True), ("2026-03-02", False)])
+def test_the_day_of_an_issue_is_the_one_that_was_told_to_the_submitter(day, found_it):
+    late = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)  # in the evening of the day before, where the payer is
+    issued = replace(an_authorization(a_certification(decided_at=late)), reference="PAREFERENCE01")
+    asked = with_item(extension=extending("itemCertificationIssueDate", valueDate=day))
+    assert found(asked, authorization=issued) == found_it
 
 
 def extending(name, **value):
@@ -128,7 +136,7 @@ def test_a_number_narrows_wherever_it_stands(name, number, is_it):
 )
 def test_a_type_of_certification_narrows_and_initial_every_case_was_once(ask, asked, was, is_it):
     of_case = {"item": [{"sequence": 1, "extension": certified_as(was) if was else []}]}
-    on_file = OnFile(AUTHORIZATION, EVER, lambda: of_case)
+    on_file = OnFile(AUTHORIZATION, EVER, lambda: of_case, ACME.time_zone)
     told = answers(on_file, ask(extension=certified_as(asked)), SUBMITTER) is Answer.TOLD
     assert told is is_it
 
