@@ -146,7 +146,7 @@ def _changed(request: Request, change: Change, known: Parties, on_file: OnFile, 
     if prior is None:
         say = "No authorization of this member is on file under what the update names."
         return _refused(request, BusinessError(NOT_FOUND, "C", "2000E-REF02", change.path, say))
-    file = CaseFile.of(authorizations.requests_of(connection, prior.id))
+    file = CaseFile.of(authorizations.requests_of(connection, prior.id), request.service.directory)
     knowledge = _knowledge(request.service)
     weighing = Weighing(
         forms=CaseFile((*file.submissions, submission), file.arrived).forms,

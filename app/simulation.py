@@ -21,7 +21,7 @@ from fhir_r4.problems import Problem
 from fhir_r4.wire import read_object
 from prior_auth.authorization import Item
 from prior_auth.decision import ReviewAction, Service
-from prior_auth.parties import BusinessError, Parties, parties
+from prior_auth.parties import BusinessError, Parties, dated, parties
 from prior_auth.submission import Submission, stored_submission
 from prior_auth.submit import submit
 from prior_auth.weigh import Knowledge, OnFile
@@ -106,7 +106,7 @@ def simulate(service: House, edition: Edition, since: datetime | None, report: R
 
 
 def _weigh(service: House, edition: Edition, stored: _Stored, report: Report) -> None:
-    submission = stored_submission(read_object(stored.request))
+    submission = dated(stored_submission(read_object(stored.request)), service.directory)
     if submission.change:
         report.unreadable["changes of an earlier request, which is weighed as it was first sent"] += 1
         return

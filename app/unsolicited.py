@@ -29,7 +29,7 @@ from prior_auth.answer import Writer
 from prior_auth.authorization import Authorization
 from prior_auth.case import Case
 from prior_auth.decision import ReviewAction
-from prior_auth.parties import BusinessError, parties
+from prior_auth.parties import BusinessError, dated, parties
 from prior_auth.submission import Submission, read_submission
 from prior_auth.submit import submit
 from prior_auth.unsolicited import Unsolicited, request_bundle
@@ -106,7 +106,7 @@ class Issuer:
         if payer is None or asked is None:
             return None
         body = write_json(request_bundle(asked, self.now))
-        submission = read_submission(read_object(body))
+        submission = dated(read_submission(read_object(body)), self.service.directory)
         with self.service.database.reading() as connection:
             if authorizations.received_before(connection, self.client.id, transaction):
                 return None

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
+from prior_auth.parties import dated
 from prior_auth.requested_item import Form, RequestedItem
 from prior_auth.submission import Submission, stored_submission
+from rules.ports import Directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +22,8 @@ class CaseFile:
     arrived: tuple[Form, ...] = ()
 
     @classmethod
-    def of(cls, bundles: Iterable[dict], arrived: Iterable[Form] = ()) -> Self:
-        return cls(tuple(map(stored_submission, bundles)), tuple(arrived))
+    def of(cls, bundles: Iterable[dict], directory: Directory) -> Self:
+        return cls(tuple(dated(stored_submission(one), directory) for one in bundles))
 
     @property
     def newest(self) -> Submission:

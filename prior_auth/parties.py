@@ -98,6 +98,12 @@ def kept_for(submission: Submission, requestors: Iterable[str]) -> Submission:
     return replace(submission, speakers=frozenset(one.rpartition("|")[2] for one in requestors))
 
 
+def dated(submission: Submission, directory: Directory) -> Submission:
+    """Return the submission with its moments as days of its payer's zone; as it was where the payer is not known."""
+    payer = directory.payer(submission.insurer.identifiers)
+    return replace(submission, zone=payer.time_zone) if payer else submission
+
+
 def _coverage_error(submission: Submission, payer: Payer, directory: Directory) -> BusinessError | None:
     """Say where the Coverage is not this patient's with this payer, now."""
     coverage, path = submission.coverage.resource, submission.coverage.path

@@ -9,7 +9,7 @@ Source: PAS 2.0.1 "Submission errors", 2.2.1 spec-11 to spec-23; pas.md §3.1.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, tzinfo
 from hashlib import sha256
 from itertools import chain, islice
 from typing import Any
@@ -17,6 +17,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from fhir_r4.attachments import disguised
 from fhir_r4.bundle import Entries, Entry, is_absolute
+from fhir_r4.days import day_in
 from fhir_r4.narrative import acting
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import (
@@ -261,13 +262,10 @@ def _day_faults(item: dict, where: str) -> Iterator[Issue]:
         yield Issue("value", "a period ends after it starts", f"{where}.servicedPeriod")
 
 
-def day(value: Any) -> date | None:
-    """Return the day of a FHIR date or dateTime, in its own zone; None where there is none of this age."""
-    try:
-        found = date.fromisoformat((text_of(value) or "")[:10])
-    except ValueError:
-        return None
-    return found if _AGE[0] <= found.year <= _AGE[1] else None
+def day(value: Any, zone: tzinfo = UTC) -> date | None:
+    """Return the day of a FHIR date or dateTime as ``day_in`` does; None where what is written is none of this age."""
+    written = day_in(value, UTC)
+    return day_in(value, zone) if written and _AGE[0] <= written.year <= _AGE[1] else None
 
 
 _AGE = (1900, 2199)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, tzinfo
 from typing import Any
 
 from fhir_r4.bundle import Entries, Entry, local_part
@@ -109,16 +109,19 @@ class _Around:
     patient: Entry
     coverage: Entry
     created: date
+    zone: tzinfo
     changes: bool
     records: tuple[dict, ...]
     diagnoses: tuple[tuple[Any, tuple[Coding, ...]], ...]
     asked: Counter[Coding]
 
 
-def read_items(entries: Entries, patient: Entry, coverage: Entry, *, changes: bool) -> tuple[RequestedItem, ...]:
-    """Read the items of a request whose Bundle was judged."""
+def read_items(
+    entries: Entries, patient: Entry, coverage: Entry, *, changes: bool, zone: tzinfo
+) -> tuple[RequestedItem, ...]:
+    """Read the items of a request whose Bundle was judged; moments in UTC are of the days that they are in ``zone``."""
     claim = entries[0].resource
-    created, listed = day(claim.get("created")), dicts(claim.get("item"))
+    created, listed = day(claim.get("created"), zone), dicts(claim.get("item"))
     assert created is not None  # noqa: S101 read_bundle has refused it
     diagnosed = dicts(claim.get("diagnosis"))
     around = _Around(
@@ -126,6 +129,7 @@ def read_items(entries: Entries, patient: Entry, coverage: Entry, *, changes: bo
         patient=patient,
         coverage=coverage,
         created=created,
+        zone=zone,
         changes=changes,
         records=tuple(_records(entries, patient)),
         diagnoses=tuple((one.get("sequence"), codings(one.get("diagnosisCodeableConcept"))) for one in diagnosed),
@@ -138,13 +142,13 @@ def _item(item: dict, around: _Around) -> RequestedItem:
     entries, coverage = around.entries, around.coverage.resource
     order = entries.resolve(reference(extension(item, REQUESTED_SERVICE).get("valueReference")), entries[0])
     behind = order.resource if order else {}
-    starts, ends = service_days(item)
+    starts, ends = service_days(item, around.zone)
     return RequestedItem(
         sequence=item["sequence"],
         codes=codings(item.get("productOrService")),
         starts=starts,
         ends=ends,
-        authored=day(behind.get("authoredOn")) or around.created,
+        authored=day(behind.get("authoredOn"), around.zone) or around.created,
         assertion_ids=assertion_ids(behind),
         coverage=local_reference(coverage) if text_of(coverage.get("id")) else None,
         performers=_performers(behind),
@@ -216,8 +220,8 @@ def _doubts_of_order(order: Entry, item: dict, entries: Entries, patient: Entry)
         yield "The order behind the item is for another service."
 
 
-def service_days(element: dict) -> tuple[date | None, date | None]:
+def service_days(element: dict, zone: tzinfo = UTC) -> tuple[date | None, date | None]:
     """Return ``serviced[x]`` as first and last day; a single date is both."""
     period = as_dict(element.get("servicedPeriod"))
-    single = day(element.get("servicedDate"))
-    return single or day(period.get("start")), single or day(period.get("end"))
+    single = day(element.get("servicedDate"), zone)
+    return single or day(period.get("start"), zone), single or day(period.get("end"), zone)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import cached_property
 
 from fhir_r4.bundle import Entries, Entry
@@ -28,6 +29,7 @@ class Submission:
         claim, patient, provider, coverage: entries of the bundle.
         speakers: by whose numbers its client is registered; of the names that a request gives itself only these count.
             None where nobody's word is taken for it: it is our own, or was judged when it came.
+        zone: of the payer, in which a moment that the request gives in UTC is of a day.
     """
 
     bundle: dict
@@ -39,6 +41,7 @@ class Submission:
     provider: Entry
     coverage: Entry
     speakers: frozenset[str] | None = None
+    zone: tzinfo = UTC
 
     @cached_property
     def claim_identifiers(self) -> tuple[Identifier, ...]:
@@ -65,7 +68,8 @@ class Submission:
 
     @cached_property
     def items(self) -> tuple[RequestedItem, ...]:
-        return read_items(self.entries, self.patient, self.coverage, changes=self.change is not None)
+        changes = self.change is not None
+        return read_items(self.entries, self.patient, self.coverage, changes=changes, zone=self.zone)
 
     @cached_property
     def forms(self) -> tuple[Form, ...]:

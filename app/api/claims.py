@@ -12,7 +12,7 @@ from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Forbidden, Issue
 from fhir_r4.wire import read_object
-from prior_auth.parties import spoken_for
+from prior_auth.parties import dated, spoken_for
 from prior_auth.request_bundle import liberties, name_by_content
 from prior_auth.submission import read_submission
 
@@ -41,4 +41,5 @@ def _asked(service: Service, generation: Generation) -> intake.Request:
         raise Forbidden(Issue("forbidden", said, f"{submission.claim.path}.provider"))
     noted = liberties(submission.bundle, submission.entries)
     noted += admission.admit_and_note(read, admission.SUBMIT, generation, strict=client.strict)
-    return intake.Request(service, generation, client, mine, body, service.now(), g.get("request_id"), tuple(noted))
+    asked = dated(mine, service.directory)
+    return intake.Request(service, generation, client, asked, body, service.now(), g.get("request_id"), tuple(noted))

@@ -12,7 +12,7 @@ from app.storage.outbox import Job
 from app.wiring import Service, new_id, new_number
 from prior_auth.authorization import Authorization
 from prior_auth.decision import Decision
-from prior_auth.parties import BusinessError, kept_for, parties
+from prior_auth.parties import BusinessError, dated, kept_for, parties
 from prior_auth.submission import stored_submission
 from prior_auth.unanswered import UNKNOWN_PLAN, answered
 from prior_auth.weigh import Knowledge, OnFile
@@ -29,7 +29,7 @@ def look_up(service: Service, job: Job) -> list[int]:
         if waiting is None or waiting.plan != UNKNOWN_PLAN or not waiting.pended:
             return []
         request = authorizations.request_of(connection, waiting.id)
-        submission = kept_for(stored_submission(request), waiting.requestors)
+        submission = dated(kept_for(stored_submission(request), waiting.requestors), service.directory)
         now = service.now()
         try:
             known = parties(submission, service.directory, now)

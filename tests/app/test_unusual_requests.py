@@ -226,3 +226,22 @@ def test_type_and_priority_may_be_words_where_the_profile_lets_them(house, versi
         assert actions(response) == {1: "A1"}
     else:
         assert "Bundle.entry[0].resource.type" in refused(house.submit(bundle, version, client=client))
+
+
+@BOTH
+def test_a_moment_in_utc_is_of_the_payer_s_day(house, version):
+    """An hour before midnight on the payer's clock is the next day in UTC."""
+    bundle = certified()
+    item = entry(bundle, "Claim")["item"][0]
+    item.pop("servicedDate", None)
+    item["servicedPeriod"] = {"start": "2026-04-01T03:00:00Z", "end": "2026-05-01T03:59:59Z"}
+    (response,) = submit(house, bundle, version)["ClaimResponse"]
+    assert response["preAuthPeriod"] == {"start": "2026-03-31", "end": "2026-04-30"}
+
+
+@pytest.mark.parametrize("edge", ["1900-01-01T00:00:00Z", "2199-12-31T23:59:59Z"])
+def test_a_moment_at_the_edge_of_this_age_is_a_day_as_well(house, edge):
+    bundle = certified()
+    entry(bundle, "Claim")["created"] = edge
+    entry(bundle, "DeviceRequest")["authoredOn"] = edge
+    submit(house, bundle, "2.0")
