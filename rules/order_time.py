@@ -13,7 +13,13 @@ from rules.decisions import Row, Then
 from rules.evaluate import Outcome
 from rules.policy import AtOrderTime, Policy, one_or_more
 from rules.trace import Need
+from rules.wording import listed
 
+_IN_WORDS = {
+    Need.LOCATION: "the place of service, as CMS's code",
+    Need.PERFORMER: "the performer, by NPI",
+    Need.TIMEFRAME: "the day of service",
+}
 _CONDITIONAL, _SATISFIED = "conditional", "satisfied"
 
 
@@ -30,9 +36,13 @@ def at_order_time(policy: Policy, outcome: Outcome) -> AtOrderTime:
         return replace(said, info_needed=())
     if said.pa_needed == "no-auth":
         return replace(said, doc_needed=(), info_needed=(), questionnaire=None)
-    if _CONDITIONAL in {said.covered, said.pa_needed} and not said.info_needed:
-        return replace(said, info_needed=("OTH",), reason=said.reason or f"See the plan's policy: {policy.title}.")
-    return said
+    if _CONDITIONAL not in {said.covered, said.pa_needed}:
+        return said
+    why = said.reason or f"See the plan's policy: {policy.title}."
+    if not said.info_needed:
+        return replace(said, info_needed=("OTH",), reason=why)
+    needed = listed([_IN_WORDS[Need(one)] for one in said.info_needed])
+    return replace(said, reason=f"{why} To say more of this order, the plan needs {needed}.")
 
 
 def hangs_on(policy: Policy, outcome: Outcome, facts: Collection[str]) -> bool:

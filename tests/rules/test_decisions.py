@@ -15,6 +15,7 @@ from rules.evidence import Asked
 from rules.load import load_policy
 from rules.order_time import at_order_time, hangs_on
 from rules.trace import Need
+from rules.weigh import weigh
 from rules.yaml_lines import FaultyFile
 from tests.given import BOOK, OXYGEN, TODAY
 from tests.rules.given import CLINIC, DAY, FILE, POLICY, TEXT, WHOLE, on
@@ -104,6 +105,15 @@ def said(outcome, policy=POLICY):
 def test_at_order_time_a_missing_place_is_information_that_the_order_lacks():
     says = said(on(asked=Asked()))
     assert (says.pa_needed, says.info_needed, says.doc_needed) == ("conditional", ("location",), ("clinical",))
+    assert says.reason.endswith(". To say more of this order, the plan needs the place of service, as CMS's code.")
+
+
+def test_at_order_time_what_the_order_lacks_is_named_whoever_gives_the_reason():
+    row = "say: Tell where it is to be."
+    text = TEXT.replace(row, f"{row}, coverage-information: {{reason: Look.}}")
+    policy = load_policy(text, FILE, cases=False)
+    says = said(weigh(policy, replace(WHOLE, asked=Asked())), policy)
+    assert says.reason == "Look. To say more of this order, the plan needs the place of service, as CMS's code."
 
 
 def test_at_order_time_a_missing_value_is_a_document():
