@@ -1,62 +1,53 @@
 """Between which values does a question take an answer? What its form says: of numbers, dates and quantities.
 
 Source: FHIR R4, extensions minValue and maxValue; SDC 4.0.0, minQuantity and maxQuantity. A quantity's limit in
-another unit is compared after conversion (UCUM).
+another unit is compared after conversion (UCUM); one that cannot be converted lets no quantity through. A moment is
+within the day that is its limit.
 """
 
-from decimal import Decimal
 from typing import Any
 
-from cql.ucum import NotUcum, converted
-from fhir_r4.resource import extension, text_of, value_of
+from fhir_r4.resource import extension, value_of
 from fhir_r4.systems import MAX_QUANTITY, MAX_VALUE, MIN_QUANTITY, MIN_VALUE
+from questionnaires.comparing import compare, in_unit_of, number_of
 
 _DATED = frozenset({"date", "dateTime", "time"})
 Limits = tuple[Any, Any]
 
 
 def limits_of(question: dict, value: Any) -> Limits:
-    """Return the least and the most, each in the value's own kind and unit; None where there is none to compare with.
+    """Return the least and the most, as the form writes them; None where there is none to compare the value with.
 
     >>> limits_of({"type": "integer", "extension": [{"url": MIN_VALUE, "valueInteger": 1}]}, 7)
-    (Decimal('1'), None)
+    (1, None)
     """
     return _limit(question, (MIN_QUANTITY, MIN_VALUE), value), _limit(question, (MAX_QUANTITY, MAX_VALUE), value)
 
 
-def measure(value: Any) -> Any:
-    """Return what of a value is compared: its number, or the text of a date; None of what has no size."""
-    number = value.get("value") if isinstance(value, dict) else value
-    if isinstance(number, int | float | Decimal) and not isinstance(number, bool):
-        return Decimal(str(number))
-    return value if isinstance(value, str) else None
+def is_below(value: Any, least: Any) -> bool:
+    return compare(value, least) == -1
+
+
+def is_above(value: Any, most: Any) -> bool:
+    return compare(value, most) == 1
+
+
+def is_in_other_unit(value: Any, limit: Any) -> bool:
+    """Tell whether a limit is of a unit in which the value cannot be told."""
+    return number_of(limit) is not None and in_unit_of(limit, value) is None
 
 
 def is_within(question: dict, answer: dict) -> bool:
     """Tell whether the question takes the size of an answer, ``{"valueInteger": 7}``."""
     value = value_of(answer)
-    size = measure(value)
-    if size is None:
-        return True
     least, most = limits_of(question, value)
-    return (least is None or size >= least) and (most is None or size <= most)
+    if any(is_in_other_unit(value, limit) for limit in (least, most) if limit is not None):
+        return False
+    return not is_below(value, least) and not is_above(value, most)
 
 
 def _limit(question: dict, urls: tuple[str, str], value: Any) -> Any:
     limit = next((found for url in urls if (found := value_of(extension(question, url))) is not None), None)
     if isinstance(value, str):
         return limit if isinstance(limit, str) and question.get("type") in _DATED else None
-    told = measure(limit)
-    if measure(value) is None or not isinstance(told, Decimal):
-        return None
-    return _in_unit_of(value, told, limit) if isinstance(value, dict) and isinstance(limit, dict) else told
-
-
-def _in_unit_of(value: dict, number: Decimal, limit: dict) -> Decimal | None:
-    unit, mine = text_of(limit.get("code")), text_of(value.get("code"))
-    if unit == mine:
-        return number
-    try:
-        return converted(number, unit, mine) if unit and mine else None
-    except NotUcum:
-        return None
+    return limit if number_of(value) is not None and number_of(limit) is not None else None

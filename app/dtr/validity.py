@@ -19,7 +19,8 @@ from fhir_r4.resource import as_dict, dicts, extension, link_of, text_of, value_
 from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_OCCURS, MIN_LENGTH, MIN_OCCURS
 from questionnaires.answering import answer_of
 from questionnaires.asked import Occurrence, Place, asked
-from questionnaires.limits import limits_of, measure
+from questionnaires.comparing import in_unit_of, number_of
+from questionnaires.limits import is_above, is_below, is_in_other_unit, limits_of
 
 _WORDS = {
     "boolean": "yes or no",
@@ -100,7 +101,7 @@ def _of_answer(question: dict, answer: dict, offered: tuple[Offer, ...]) -> Iter
         yield f"Give a file of the kind {' or '.join(kinds)}."
     if isinstance(value, str):
         yield from _of_text(question, value)
-    if isinstance(number := measure(value), Decimal):
+    if (number := number_of(value)) is not None:
         yield from _of_places(question, number)
     yield from _of_limits(question, value)
 
@@ -121,16 +122,22 @@ def _of_places(question: dict, number: Decimal) -> Iterator[str]:
 
 
 def _of_limits(question: dict, value: Any) -> Iterator[str]:
-    """Compare with the least and the most that the form takes; days and times compare as they are written."""
+    """Compare with the least and the most that the form takes."""
     least, most = limits_of(question, value)
-    size = measure(value)
-    if least is not None and size < least:
-        yield f"Not before {least}." if isinstance(size, str) else f"Give {_told(value, least)} or more."
-    if most is not None and size > most:
-        yield f"Not after {most}." if isinstance(size, str) else f"Give {_told(value, most)} or less."
+    other = next((one for one in (least, most) if one is not None and is_in_other_unit(value, one)), None)
+    if other is not None:
+        yield f"Give it in {_unit(other)}."
+    if is_below(value, least):
+        yield f"Not before {least}." if isinstance(value, str) else f"Give {_told(value, least)} or more."
+    if is_above(value, most):
+        yield f"Not after {most}." if isinstance(value, str) else f"Give {_told(value, most)} or less."
 
 
-def _told(value: Any, limit: Decimal) -> str:
-    """Return a number, with the unit in which somebody answers."""
-    unit = (text_of(value.get("unit")) or text_of(value.get("code")) or "") if isinstance(value, dict) else ""
-    return f"{limit.normalize():f} {unit}".strip()
+def _told(value: Any, limit: Any) -> str:
+    """Return a limit in the unit in which somebody answers."""
+    number = in_unit_of(limit, value)
+    return f"{number.normalize():f} {_unit(value)}".strip() if number is not None else ""
+
+
+def _unit(value: Any) -> str:
+    return (text_of(value.get("unit")) or text_of(value.get("code")) or "") if isinstance(value, dict) else ""

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from fhir_r4.systems import UCUM, UNIT_OPTION
+from fhir_r4.systems import MAX_QUANTITY, MAX_VALUE, UCUM, UNIT_OPTION
 from questionnaires.answering import answer_of, answers
 
 COPD = {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "J44.9", "display": "COPD"}
@@ -92,3 +92,16 @@ def test_a_comparator_stays():
 def test_a_question_that_does_not_repeat_takes_the_first():
     assert answers(a_question("integer"), [1, 2]) == [{"valueInteger": 1}]
     assert answers(a_question("integer", repeats=True), [1, 2, 1]) == [{"valueInteger": 1}, {"valueInteger": 2}]
+
+
+def test_a_quantity_whose_limit_is_in_a_unit_of_something_else_is_left_to_a_person():
+    limit = {"url": MAX_QUANTITY, "valueQuantity": quantity("200", "kg")}
+    question = a_question("quantity", extension=[limit])
+    assert answers(question, [quantity("90000", "g")]) == [{"valueQuantity": quantity("90000", "g")}]
+    assert answers(question, [quantity("180", "cm")]) == answers(question, [quantity("201", "kg")]) == []
+
+
+def test_a_moment_of_the_last_day_is_within_it():
+    question = a_question("dateTime", extension=[{"url": MAX_VALUE, "valueDate": "2026-03-01"}])
+    assert answers(question, ["2026-03-01T18:00:00-05:00"]) != []
+    assert answers(question, ["2026-03-02T00:10:00-05:00"]) == []

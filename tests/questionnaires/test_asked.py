@@ -49,7 +49,9 @@ NOON = "2026-03-01T12:00:00-05:00"
         ({}, 0, None),
         (None, None, None),
         ({"value": "7"}, 7, None),
-        ({"value": 10**400}, 7, None),
+        ({"value": 10**5000}, 7, 1),
+        (quantity(10**5000, "kPa"), MMHG, 1),
+        (MMHG, quantity(10**5000, "kPa"), None),
     ],
 )
 def test_values_are_compared_in_one_unit_and_at_one_moment(one, other, order):
