@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from app.current import the_service
 from app.explained import explained
 from app.pages.door import READERS, pages, the_person
-from app.pages.worklist import ACTIONS, payer_of
+from app.pages.worklist import ACTIONS, called, payer_of
 from app.security import staff
 from app.storage import attachments, authorizations, events
 from app.wiring import Service
@@ -89,6 +89,7 @@ def shown(identity: str, refused: Problem | None = None) -> str:
         ACTIONS=ACTIONS,
         SETTLED=SETTLED,
         quantity=_quantity,
+        called=lambda item: called(service, item, found.received_at),
         explained=lambda item: explained(service, weighed.get(item.sequence, {})),
     )
 

@@ -43,6 +43,7 @@ class Line:
 
     case: Authorization
     item: Item
+    service: str
     due_at: datetime
     decided_at: datetime
     late: bool
@@ -98,6 +99,14 @@ def payer_of(service: Service, found: Authorization) -> Payer:
     return service.directory.payer_called(found.payer) or service.payers[0]
 
 
+def called(service: Service, item: Item, received: datetime) -> str:
+    """Return a service in words: the clinic's own, else the title of the policy for its code; empty without either."""
+    if named := next((one.display for one in item.codes if one.display), None):
+        return named
+    found = service.book.in_force(item.codes, item.days(received)[0])
+    return found[0].title if found and found[0].line is None else ""
+
+
 def _midnight(on: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(on, time(), zone)
 
@@ -139,6 +148,7 @@ def _line(service: Service, case: Authorization) -> Line:
     return Line(
         case,
         item,
+        called(service, item, case.received_at),
         case.due_at.astimezone(zone),
         item.decision.decided_at.astimezone(zone),
         case.pended and case.due_at < service.now(),
