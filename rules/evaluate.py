@@ -104,13 +104,8 @@ def evaluate(
         origins: where each fact comes from.
         notes: what was noted while the facts were read.
     """
-    known, said = dict[str, Any](), list(notes)
-    for fact in policy.facts:
-        value = facts.get(fact.name)
-        if value is not None and fact.holds(value):
-            known[fact.name] = value
-        elif value is not None:
-            said.append(f"{fact.words}: not {fact.kind}, taken as missing")
+    said = list(notes)
+    known = _known(policy, facts, said)
     days = {"authored": authored, "received": received, "service": service or authored}
     variables = {fact.name: [] for fact in policy.facts} | known | {name: day.isoformat() for name, day in days.items()}
     answers = {criterion.name: _answer(criterion, variables, said) for criterion in policy.criteria}
@@ -136,10 +131,20 @@ def evaluate(
         because=row.because or (Because.EXCLUDED if row.then is Then.NOT_COVERED else None),
         at_order_time=row.at_order_time,
         table=row.table,
-        suggestions=tuple(
-            [one for one in policy.suggestions if all(answers[name] in ok for name, ok in one.when.items())]
-        ),
+        suggestions=tuple([one for one in policy.suggestions if one.holds(answers)]),
     )
+
+
+def _known(policy: Policy, facts: Facts, said: list[str]) -> dict[str, Any]:
+    """Return the facts that the policy takes; one of another kind is noted, and missing."""
+    known: dict[str, Any] = {}
+    for fact in policy.facts:
+        value = facts.get(fact.name)
+        if value is not None and fact.holds(value):
+            known[fact.name] = value
+        elif value is not None:
+            said.append(f"{fact.words}: not {fact.kind}, taken as missing")
+    return known
 
 
 def _nothing_left(row: Row) -> Row:

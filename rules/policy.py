@@ -13,7 +13,7 @@ from fhir_r4.path import Evaluate
 from fhir_r4.resource import Coding
 from fhir_r4.systems import code_key
 from rules.codes import CodeSet
-from rules.decisions import Row, When
+from rules.decisions import Answer, Row, When
 from rules.facts import Fact, Place
 from rules.scope import Scope
 from rules.search import Search
@@ -140,6 +140,9 @@ class Suggestion:
     code: Coding
     when: When = field(default_factory=dict)
     required: bool = False
+
+    def holds(self, answers: Mapping[str, Answer]) -> bool:
+        return all(answers[name] in allowed for name, allowed in self.when.items())
 
 
 @dataclass(frozen=True, slots=True)
