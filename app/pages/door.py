@@ -15,12 +15,13 @@ from app.current import service_of, the_service
 from app.logging import get_logger
 from app.security import staff
 from app.storage.staff import Person
-from fhir_r4.problems import Problem
+from fhir_r4.problems import Issue, Problem
 
 COOKIE = "priorauth_staff"
 READERS = ("reviewer", "auditor")
 """Roles that may see one person's health data; each look is recorded (``events``). An admin sees to the service."""
 OPEN = frozenset({"pages.home", "pages.log_in", "pages.link", "pages.static"})
+OF_A_CASE = frozenset({"pages.case", "pages.verdict", "pages.ask_for_more"})
 READING = frozenset(f"pages.{name}" for name in ("policies", "policy", "policy_differences", "try_policy", "lists"))
 LOOKING_UP = frozenset({"pages.lookup", "pages.lookup_json"})
 _MACHINES = ("/fhir/", "/cds-services", "/oauth/")
@@ -87,8 +88,20 @@ def _who() -> AnyResponse | None:
     elif request.endpoint == "pages.lookup_json" and request.endpoint not in _open():
         return Response(b'{"faults":{"login":"staff only"}}', 401, content_type="application/json")
     elif request.endpoint not in _open():
-        return redirect(url_for("pages.log_in"))
+        return _to_log_in()
     return None
+
+
+def _to_log_in() -> AnyResponse:
+    """Send somebody to log in, and from there back to their case, with what they wrote when the session had ended."""
+    case = (request.view_args or {}).get("identity") if request.endpoint in OF_A_CASE else None
+    if case is None or request.method != "POST":
+        return redirect(url_for("pages.log_in", case=case))
+    kept = [(name, said) for name, said in request.form.items(multi=True) if name != "csrf_token"]
+    words = Issue(
+        "login", "the session had ended, and nothing was recorded; log in, and what was written is still there"
+    )
+    return Response(render_template("login.html", issues=[words], case=case, kept=kept), 401)
 
 
 def _open() -> frozenset[str]:

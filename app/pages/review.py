@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from flask import render_template, request
+from flask import g, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from app.current import the_service
@@ -56,9 +56,13 @@ class CasePage:
 
 @pages.get("/authorizations/<identity>")
 def case(identity: str) -> str:
+    return looked_at(identity)
+
+
+def looked_at(identity: str, refused: Problem | None = None) -> str:
     """Show a case; who looked at it is recorded, or nothing is shown."""
     person, service = staff.require(the_person(), *READERS), the_service()
-    page = shown(identity)
+    page = shown(identity, refused)
     with service.database.writing() as connection:
         events.record(connection, "case.read", actor=person.name, at=service.now(), authorization_id=identity)
     return page
@@ -96,7 +100,7 @@ def shown(identity: str, refused: Problem | None = None) -> str:
 
 def _said_of(item: Item, move: str = Move.DECIDE) -> MultiDict[str, str]:
     """Return what was written into this item's form, where that was refused; nothing for any other form of the page."""
-    said = request.form
+    said = g.get("said", request.form)
     own = (said.get("sequence"), said.get("move") or Move.DECIDE) == (str(item.sequence), move)
     return said if own else MultiDict()
 

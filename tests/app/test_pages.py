@@ -5,10 +5,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy.exc import OperationalError
+from werkzeug.datastructures import MultiDict
 
 from app import cli
 from app.security import staff
@@ -300,10 +302,12 @@ def test_who_looks_after_the_service_sees_no_patient(house, case, path):
     assert not [row for row in house.rows(tables.events) if row["kind"].endswith(".read")]
 
 
-@pytest.mark.parametrize("path", ["/worklist", "/authorizations/x"])
-def test_nobody_is_sent_to_the_login(house, path):
+@pytest.mark.parametrize(
+    ("path", "login"), [("/worklist", "/login"), ("/authorizations/x", "/login?case=x"), ("/hooks", "/login")]
+)
+def test_nobody_is_sent_to_the_login(house, path, login):
     answer = house.web.get(path)
-    assert (answer.status_code, answer.location) == (302, "/login")
+    assert (answer.status_code, answer.location) == (302, login)
 
 
 def test_a_form_that_did_not_come_from_here_is_refused(silva, case, house):
@@ -432,6 +436,51 @@ def test_a_session_ends_when_idle_and_on_logging_out(house, silva):
     assert again.browser.get("/worklist").status_code == 200
     again.post("/logout", {}, page="/worklist")
     assert again.browser.get("/worklist").status_code == 302
+
+
+WRITTEN = 'Four weeks of the six.\nAsk for the "rest" & a test.'
+
+
+def hidden(page):
+    """Return the fields of a page's form that go with it unseen."""
+    found = re.findall(r'name="([a-z_.]+)" value="([^"]*)"', page)
+    return MultiDict([(name, unescape(value)) for name, value in found])
+
+
+@pytest.mark.parametrize(
+    ("door", "written"),
+    [
+        ("verdict", {"action": "A3", "reason": WRITTEN}),
+        ("ask", {"move": "information-asked", "note": WRITTEN, "document": ["11506-3", "11502-2"]}),
+    ],
+)
+def test_what_was_written_when_the_session_ended_is_there_after_logging_in(silva, case, house, door, written):
+    form = silva.form(case) | written
+    house.clock.now += staff.staff.IDLE
+    ended = silva.browser.post(f"{case}/{door}", data=form)
+    assert (ended.status_code, "nothing was recorded" in ended.text, "Amy" in ended.text) == (401, True, False)
+    wrong = silva.browser.post("/login", data=hidden(ended.text) | {"name": "dr-silva", "password": "wrong"})
+    assert wrong.status_code == 401
+    again = silva.browser.post("/login", data=hidden(wrong.text) | {"name": "dr-silva", "password": PASSWORD})
+    assert again.status_code == 200
+    assert WRITTEN in unescape(again.text)
+    assert "is not recorded yet" in again.text
+    assert again.text.count(" checked") == (1 if door == "verdict" else 2)
+    assert [row["kind"] for row in house.rows(tables.events)][-2:] == ["staff.login", "case.read"]
+    assert silva.post(f"{case}/{door}", written, page=case).status_code == 303
+
+
+def test_who_logs_in_again_comes_back_to_the_case_and_an_admin_to_none(silva, case, house):
+    house.clock.now += staff.staff.IDLE
+    sent = silva.browser.get(case)
+    page = silva.browser.get(sent.location)
+    back = silva.browser.post("/login", data=hidden(page.text) | {"name": "dr-silva", "password": PASSWORD})
+    assert (back.status_code, back.location) == (303, case)
+    admin = Person(house, "boss", "admin", None).comes_in()
+    form = hidden(admin.browser.get("/login").text) | {"case": case.rpartition("/")[2], "kept.reason": "x"}
+    refused = admin.browser.post("/login", data=form | {"name": "boss", "password": PASSWORD})
+    assert (refused.status_code, "Amy" in refused.text) == (403, False)
+    assert admin.browser.get("/worklist").status_code == 200
 
 
 def test_the_pages_carry_strict_headers_and_their_cookie_is_not_for_scripts(house, silva):
