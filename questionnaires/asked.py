@@ -38,11 +38,15 @@ class Occurrence:
     Attributes:
         held: what the response has of it there: the repetitions of a group, else what holds its answers.
         entry: in the how-manyth repetitions it is, of the groups that come more than once.
+        place: where it stands.
+        around: the places of the groups and questions in which it is, the outermost first.
     """
 
     item: dict
     held: list[dict]
     entry: tuple[int, ...]
+    place: Place
+    around: tuple[Place, ...]
 
     @property
     def is_group(self) -> bool:
@@ -58,7 +62,7 @@ def asked(
         off: what ``disabled`` returned.
         skips: tells of an item that neither it nor anything below is wanted.
     """
-    return _asked(form, response, "", (), off, skips)
+    return _Asking(off, skips).below(form, response, "", (), ())
 
 
 def disabled(form: dict, response: dict, said: Mapping[str, bool] | None = None) -> frozenset[Place]:
@@ -166,25 +170,27 @@ class _Conditions:
                     yield from self._off(item, part, inside(above + link, number), (*scope, *around))
 
 
-def _asked(
-    holder: dict,
-    parent: dict,
-    above: Place,
-    entry: tuple[int, ...],
-    off: Collection[Place],
-    skips: Callable[[dict], bool],
-) -> Iterator[Occurrence]:
-    held = _held(parent)
-    for item in dicts(holder.get("item")):
-        link = link_of(item)
-        if above + link in off or skips(item):
-            continue
-        mine = held.get(link, [])
-        yield Occurrence(item, mine, entry)
-        parts = list(_parts(item, mine)) if item.get("item") else []
-        for number, part in enumerate(parts, 1):
-            inner = (*entry, number) if len(parts) > 1 else entry
-            yield from _asked(item, part, inside(above + link, number), inner, off, skips)
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What of a form is left out while it is gone through."""
+
+    off: Collection[Place]
+    skips: Callable[[dict], bool]
+
+    def below(
+        self, holder: dict, parent: dict, above: Place, entry: tuple[int, ...], around: tuple[Place, ...]
+    ) -> Iterator[Occurrence]:
+        held = _held(parent)
+        for item in dicts(holder.get("item")):
+            place = above + link_of(item)
+            if place in self.off or self.skips(item):
+                continue
+            mine = held.get(link_of(item), [])
+            yield Occurrence(item, mine, entry, place, around)
+            parts = list(_parts(item, mine)) if item.get("item") else []
+            for number, part in enumerate(parts, 1):
+                inner = (*entry, number) if len(parts) > 1 else entry
+                yield from self.below(item, part, inside(place, number), inner, (*around, place))
 
 
 def _kept(parent: dict, above: Place, off: Collection[Place], apart: Collection[str]) -> dict:

@@ -55,6 +55,19 @@ def test_what_is_left_open_in_an_entry_is_not_answered_by_another():
     assert missing(VISITS, response(entry(ill=True, what="flu"), entry(ill=True))) == ["What (entry 2)"]
 
 
+def test_a_group_that_is_required_needs_an_answer_somewhere_in_it():
+    inner = item("inner", "group", item("a"), item("b", required=True, **when("on")))
+    asks = form(
+        item("on", "boolean"), item("care", "group", inner, required=True), item("words", "group", required=True)
+    )
+    on = {"linkId": "on", "answer": [_answer(True)]}
+    answered = {"linkId": "care", "item": [{"linkId": "inner", "item": [{"linkId": "a", "answer": [_answer("x")]}]}]}
+    assert missing(asks, response()) == ["Care: at least one answer"]
+    assert missing(asks, response(on)) == ["B"]
+    assert missing(asks, response(answered)) == []
+    assert missing(form(item("care", "group", item("a", **when("on")), required=True)), response()) == []
+
+
 def test_each_entry_counts_what_it_asks():
     now = progress(VISITS, response(entry(ill=True, what="flu"), entry(ill=False), entry(ill=True)))
     assert (now.asked, now.answered) == (5, 4)
