@@ -8,6 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,7 +25,7 @@ LOGGABLE = frozenset(
 def configure(stream: Any = None) -> None:
     """Send structlog and the standard library's logging to one stream, as JSON lines."""
     _use(stream)
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = logging.StreamHandler(_Tolerant(stream))
     handler.setFormatter(PhiFree())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
@@ -40,7 +41,23 @@ def _line(value: Any, **_: Any) -> str:
 _render = structlog.processors.JSONRenderer(serializer=_line)
 
 
+class _Tolerant:
+    """The log's stream, as it is when a line is written. What it does not take is lost; no request fails for that."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # its disk is full; its reader has gone; it is closed
+            (self._stream or sys.stderr).write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            (self._stream or sys.stderr).flush()
+
+
 def _use(stream: Any = None) -> None:
+    tolerant: Any = _Tolerant(stream)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -50,7 +67,7 @@ def _use(stream: Any = None) -> None:
             _render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_: structlog.WriteLogger(stream or sys.stderr),  # as it is when a line is written
+        logger_factory=structlog.WriteLoggerFactory(tolerant),
         cache_logger_on_first_use=False,
     )
 

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from datetime import UTC, datetime
+from pathlib import Path
 
 import gunicorn.config
 import pytest
@@ -45,6 +46,20 @@ def test_a_line_says_what_when_and_how_grave_it_is(lines):
     assert [line["level"] for line in lines()] == ["info", "warning", "error", "critical"]
     assert {(line["event"], line["count"]) for line in lines()} == {("it.happened", 2)}
     assert all(datetime.fromisoformat(line["timestamp"]).tzinfo is UTC for line in lines())
+
+
+def test_a_line_that_cannot_be_written_is_lost_and_fails_nothing_else(capsys):
+    full = Path("/dev/full").open("w")  # noqa: SIM115 to close it fails as well
+    configure(full)
+    get_logger().info("request", status=200)
+    logging.getLogger("library").error("of others")
+    with pytest.raises(OSError, match="No space left"):
+        full.close()
+    get_logger().info("request", status=200)
+    assert capsys.readouterr().err == ""
+    configure()
+    get_logger().info("it.goes.on")
+    assert json.loads(capsys.readouterr().err.splitlines()[-1])["event"] == "it.goes.on"
 
 
 def test_the_exception_at_hand_need_not_be_named(lines):
