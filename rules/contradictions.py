@@ -13,6 +13,7 @@ from rules.codes import SYSTEMS, patterns
 from rules.comparisons import mismatches
 from rules.fact_faults import fact_findings
 from rules.facts import Fact, FactType
+from rules.need import need_findings
 from rules.read_codes import ValueSets, code_findings, nearest
 from rules.row_faults import expression_findings, row_findings, when_findings
 from rules.yaml_lines import Document, Finding, Where
@@ -36,6 +37,7 @@ def contradictions(document: Document, value_sets: ValueSets) -> Found:
     written, criteria = data.get("facts", {}), data.get("criteria", {})
     yield from _identity(data, document.file)
     yield from code_findings(data["applies-to"], ("applies-to",), value_sets)
+    yield from need_findings(data)
     yield from _suggestions(data.get("suggestions", ()), criteria)
     for cards in ("instructions", "apps"):
         for index, card in enumerate(data.get(cards, ())):

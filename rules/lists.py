@@ -17,7 +17,6 @@ promised by it is explained by that very line.
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
@@ -26,6 +25,7 @@ from rules.codes import SYSTEMS, CodeSet, patterns
 from rules.csv_lines import read_csv
 from rules.decisions import Because, Row, Then
 from rules.entry import Entry
+from rules.need import speaks_of_need
 from rules.overlaps import shared
 from rules.policy import AppliesTo, AtOrderTime, Identity, Policy, Source, Status
 from rules.read_codes import nearest
@@ -44,9 +44,6 @@ LONGEST = 50_000
 _NEEDED = ("system", "code", "from", "reason")
 _SCOPE = ("payers", "lines-of-business", "plans", "products", "states")
 _COLUMNS = (*_NEEDED, "to", "url", *_SCOPE)
-_CLINICAL = re.compile(
-    r"\b(medical(ly)? (un)?necess|(not |un)necessary|necessity|experimental|investigational|unproven)", re.IGNORECASE
-)
 LINES_OF_BUSINESS = ("medicare-advantage", "medicaid", "chip", "qhp", "commercial")
 _SAYS = {
     EXCLUSIONS: (Then.NOT_COVERED, Because.EXCLUDED, AtOrderTime("not-covered")),
@@ -107,7 +104,7 @@ def _entry(name: str, where: str, written: Mapping[str, str]) -> Entry:
     starts, ends = _day(written["from"], "from"), _day(written["to"], "to") if written.get("to") else None
     if len(written["reason"]) < len("Said."):
         raise ValueError("it gives no reason; write a sentence that members and providers are told")
-    if _CLINICAL.search(written["reason"]):
+    if speaks_of_need(written["reason"]):
         raise ValueError("a list says what the plan buys, not who needs it; write a policy that pends to a person")
     if written.get("url") and not written["url"].startswith("https://"):
         raise ValueError("the url is none; write it as https://…")

@@ -3,8 +3,9 @@
 import pytest
 
 from rules.load import load_book, load_policy
+from rules.need import need_findings
 from rules.policy import Status
-from rules.yaml_lines import FaultyFile
+from rules.yaml_lines import FaultyFile, read_yaml
 from tests.given import ROOT
 
 FILE = "home-oxygen/2026.1.yaml"
@@ -79,6 +80,35 @@ def test_a_row_that_no_case_reaches_does_not_ship():
 def test_there_is_no_word_for_refusing_care():
     (fault,) = faults("then: pend", "then: deny")
     assert "'deny' is not one of ['certify', 'pend', 'not-covered', 'no-auth']" in fault[1]
+
+
+A_NURSE = "then: pend\n    say:  A nurse reviews this request; the values"
+
+
+@pytest.mark.parametrize("sentence", ["Not medically necessary.", "Medical necessity is not shown.", "Experimental."])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (A_NURSE, "then: not-covered\n    say:  {} The values"),
+        (A_NURSE, "coverage-information: {{covered: not-covered, reason: '{}'}}\n    " + A_NURSE),
+        ("covered:       covered", "covered: not-covered\n  reason: '{}'\n  pa-needed: no-auth\nx-rest:"),
+    ],
+    ids=["a row", "a row at order time", "the policy"],
+)
+def test_nothing_is_not_covered_for_not_being_needed(sentence, old, new):
+    """42 CFR 422.566(d): that is a clinician's verdict, whatever word is used for it."""
+    assert speaking_of_need(old, new.format(sentence)) == 1
+
+
+def test_a_person_may_be_asked_whether_it_is_needed_and_a_plan_may_exclude():
+    assert speaking_of_need(A_NURSE, "then: pend\n    say:  Is it medically necessary? The values") == 0
+    assert speaking_of_need(A_NURSE, "then: not-covered\n    say:  The plan does not buy this; the values") == 0
+
+
+def speaking_of_need(old, new):
+    """Return how many sentences are refused for that; other faults are no matter here."""
+    data = read_yaml(TEXT.replace(old, new, 1), FILE).data
+    return len(list(need_findings(data)))
 
 
 def test_a_day_that_does_not_exist_is_said():
