@@ -65,6 +65,16 @@ def from_tree(parsed: Any) -> Evaluate:
     return evaluate
 
 
+def part(value: dict, path: str) -> Any:
+    """Return a part of a resource as a variable that knows where it stands, so that ``value`` finds its value[x].
+
+    >>> answered = {"linkId": "1", "answer": [{"valueBoolean": True}]}
+    >>> compiled("%context.answer.value")({}, {"context": part(answered, "QuestionnaireResponse.item")})
+    [True]
+    """
+    return ResourceNode.create_node(value, path)  # type: ignore[no-untyped-call]
+
+
 class _Strict(ErrorListener):  # type: ignore[misc]  # antlr4 has no types
     def syntaxError(self, *_: Any) -> None:  # noqa: N802 antlr4's name
         raise SyntaxError

@@ -23,7 +23,7 @@ from questionnaires.answering import answer_of, answers
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
 from questionnaires.repeating import members, repeated
-from questionnaires.scopes import Variables, inside, listed, name_of, seen, values_of
+from questionnaires.scopes import Variables, in_context, inside, listed, name_of, seen, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,14 +178,14 @@ class _Population:
             return item
         if link in self.asks.scoped:
             question = self.asks.questions[link]
-            known = inside(question, {**known, "qitem": question, "context": item}, self.clinical)
+            known = inside(question, {**known, "qitem": question, **in_context(item)}, self.clinical)
         if item.get("item"):
             item = item | {"item": self._below(item, known, asked)}
         expression = asked.get(link)
         if expression is None or not _is_ours(item):
             return item
         question = self.asks.questions[link]
-        around = {**known, "qitem": question, "context": item}
+        around = {**known, "qitem": question, **in_context(item)}
         found, why = self._answers(link, question, expression, around)
         if not found and item.get("answer") and link not in self.asks.calculated:
             return item

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_r4.path import compiled
+from fhir_r4.path import compiled, part
 from fhir_r4.resource import as_dict, dicts, extension, extensions, kind, link_of, text_of
 from fhir_r4.systems import CONTEXT_EXPRESSION, ITEM_POPULATION_CONTEXT, VARIABLE
 from questionnaires.catalog import questions
@@ -119,6 +119,11 @@ def inside(element: dict, known: Variables, clinical: Clinical | None) -> Variab
     return made
 
 
+def in_context(item: dict) -> dict[str, Any]:
+    """Return the variable by which an expression knows the item of the response that it stands in."""
+    return {"context": part(item, "QuestionnaireResponse.item")}
+
+
 def seen(
     form: dict, variables: Variables, clinical: Clinical | None, response: dict | None = None
 ) -> Iterator[tuple[str, dict, Variables]]:
@@ -129,7 +134,7 @@ def seen(
         for question in items:
             link = link_of(question)
             item = next((one for one in _items(parent) if one.get("linkId") == link), {})
-            mine = inside(question, {**around, "qitem": question} | ({"context": item} if item else {}), clinical)
+            mine = inside(question, {**around, "qitem": question} | (in_context(item) if item else {}), clinical)
             yield link, question, mine
             yield from below(dicts(question.get("item")), item, mine)
 

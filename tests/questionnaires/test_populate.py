@@ -4,7 +4,7 @@ import pytest
 
 from fhir_r4.generations import Generation
 from fhir_r4.resource import extension, value_of
-from fhir_r4.systems import INFORMATION_ORIGIN
+from fhir_r4.systems import INFORMATION_ORIGIN, VARIABLE
 from questionnaires.logic import Clinical
 from questionnaires.populate import candidates, information_origin, populate
 from questionnaires.scopes import fill_query, queries
@@ -210,6 +210,20 @@ def test_a_variable_of_the_form_may_use_the_one_before_it():
     ]
     response, _ = filled({}, calculated(a="%two") | {"extension": variables}, a_draft("a"))
     assert value_of(answers(response)["a"][0]) == 2
+
+
+def test_a_variable_of_a_group_sees_the_answers_of_its_own_entry():
+    path = "%context.item.where(linkId = 'kg').answer.value"
+    variable = {"name": "kg", "language": "text/fhirpath", "expression": path}
+    held = [{"url": VARIABLE, "valueExpression": variable}]
+    twice = calculated(twice="%kg * 2")["item"]
+    form = {"item": [{"linkId": "g", "type": "group", "repeats": True, "extension": held, "item": twice}]}
+    entries = [
+        {"linkId": "g", "item": [{"linkId": "kg", "answer": [{"valueInteger": kg}]}, {"linkId": "twice"}]}
+        for kg in (3, 4)
+    ]
+    response, _ = filled({}, form, {"resourceType": "QuestionnaireResponse", "item": entries})
+    assert [value_of(group["item"][1]["answer"][0]) for group in response["item"]] == [6, 8]
 
 
 def test_the_record_offers_its_candidates():
