@@ -71,7 +71,7 @@ def disabled(form: dict, response: dict, said: Mapping[str, bool] | None = None)
     Of a group that repeats, the entry that might come next is looked at too.
 
     Args:
-        said: what each enableWhenExpression says, by linkId; one that nobody has evaluated hides nothing.
+        said: what each enableWhenExpression says, by its place; one that nobody has evaluated hides nothing.
     """
     conditions = _Conditions(form, said or {})
     off = conditions.off(response)
@@ -152,20 +152,17 @@ class _Conditions:
         return frozenset(self._off(self._form, response, "", (_Scope(self._links[id(self._form)], response),)))
 
     def _off(self, holder: dict, parent: dict, above: Place, around: tuple[_Scope, ...]) -> Iterator[Place]:
-        held = _held(parent)
+        held = held_by_link(parent)
 
         def nearest(link: str) -> list[Any]:
             return next((scope.given(link) for scope in around if link in scope.links), [])
 
         for item in dicts(holder.get("item")):
             link = link_of(item)
-            if self._said.get(link) is False or not _is_enabled(item, nearest):
+            if self._said.get(above + link) is False or not _is_enabled(item, nearest):
                 yield above + link
             elif item.get("item"):
-                parts = list(_parts(item, held.get(link, [])))
-                if is_apart(item) or (is_group(item) and item.get("repeats") is True):
-                    parts = [*parts, {}] if held.get(link) else [{}]
-                for number, part in enumerate(parts, 1):
+                for number, part in enumerate(parts_and_next(item, held.get(link, [])), 1):
                     scope = (_Scope(self._links[id(item)], {"item": [part]}),) if item.get("repeats") is True else ()
                     yield from self._off(item, part, inside(above + link, number), (*scope, *around))
 
@@ -180,7 +177,7 @@ class _Asking:
     def below(
         self, holder: dict, parent: dict, above: Place, entry: tuple[int, ...], around: tuple[Place, ...]
     ) -> Iterator[Occurrence]:
-        held = _held(parent)
+        held = held_by_link(parent)
         for item in dicts(holder.get("item")):
             place = above + link_of(item)
             if place in self.off or self.skips(item):
@@ -223,6 +220,16 @@ def _parts(item: dict, held: list[dict]) -> Iterator[dict]:
         yield named | {"answer": answers, "item": beside}
 
 
+def parts_and_next(item: dict, held: list[dict]) -> list[dict]:
+    """Return what holds the items below an item, each by its number; of what repeats, what might come next as well.
+
+    Args:
+        held: what a response has of the item, in one place.
+    """
+    repeats = is_apart(item) or (is_group(item) and item.get("repeats") is True)
+    return [*(_parts(item, held) if held or not repeats else ()), *([{}] if repeats else ())]
+
+
 def inside(place: Place, number: int) -> Place:
     """Return what the places of all that is in an entry of a group, or below a question's answers, begin with."""
     return f"{place}#{number}/"
@@ -237,7 +244,7 @@ def numbered(parent: dict, above: Key) -> Iterator[tuple[dict, Key]]:
         yield one, (*above, (link, seen[link]))
 
 
-def _held(parent: dict) -> dict[str, list[dict]]:
+def held_by_link(parent: dict) -> dict[str, list[dict]]:
     """Return the items right below a response, a group, or a question with its answers, by linkId."""
     found: dict[str, list[dict]] = {}
     for holder in (parent, *dicts(parent.get("answer"))):

@@ -123,10 +123,10 @@ def populate(
 def candidates(form: dict, variables: Variables, clinical: Clinical | None = None) -> dict[str, list[dict]]:
     """Return the choices that the record offers, ``[{"valueCoding": {…}}]`` by linkId (SDC candidateExpression)."""
     offered: dict[str, list[dict]] = {}
-    for link_id, question, known in seen(form, variables, clinical):
+    for _, question, known in seen(form, variables, clinical):
         if expression := _expression(question, CANDIDATE_EXPRESSION):
             found = values_of(expression, known, clinical)
-            offered[link_id] = [] if isinstance(found, str) else answers(question | {"repeats": True}, found)
+            offered[link_of(question)] = [] if isinstance(found, str) else answers(question | {"repeats": True}, found)
     return offered
 
 

@@ -14,6 +14,8 @@ from typing import Any
 from fhir_r4.path import compiled, part
 from fhir_r4.resource import as_dict, dicts, extension, extensions, kind, link_of, text_of
 from fhir_r4.systems import CONTEXT_EXPRESSION, ITEM_POPULATION_CONTEXT, VARIABLE
+from questionnaires.asked import Place, held_by_link, is_apart, parts_and_next
+from questionnaires.asked import inside as entered
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
 
@@ -126,22 +128,23 @@ def in_context(item: dict) -> dict[str, Any]:
 
 def seen(
     form: dict, variables: Variables, clinical: Clinical | None, response: dict | None = None
-) -> Iterator[tuple[str, dict, Variables]]:
-    """Yield each question with what its expressions see: linkId, question, variables; of repetitions the first."""
+) -> Iterator[tuple[Place, dict, Variables]]:
+    """Yield each question, in each of its places, with what its expressions see: place, question, variables."""
     known = {**variables, "questionnaire": form} | ({"resource": response} if response else {})
 
-    def below(items: list[dict], parent: dict, around: Variables) -> Iterator[tuple[str, dict, Variables]]:
-        for question in items:
-            link = link_of(question)
-            item = next((one for one in _items(parent) if one.get("linkId") == link), {})
-            mine = inside(question, {**around, "qitem": question} | (in_context(item) if item else {}), clinical)
-            yield link, question, mine
-            yield from below(dicts(question.get("item")), item, mine)
+    def of(question: dict, item: dict, around: Variables) -> Variables:
+        return inside(question, {**around, "qitem": question} | (in_context(item) if item else {}), clinical)
 
-    yield from below(dicts(form.get("item")), response or {}, inside(form, known, clinical))
+    def below(holder: dict, parent: dict, above: Place, around: Variables) -> Iterator[tuple[Place, dict, Variables]]:
+        held = held_by_link(parent)
+        for question in dicts(holder.get("item")):
+            place, mine = above + link_of(question), held.get(link_of(question), [])
+            first = of(question, mine[0] if mine else {}, around)
+            yield place, question, first
+            several = parts_and_next(question, mine) if question.get("item") else []
+            for number, one in enumerate(several, 1):
+                same = number == 1 and not is_apart(question)
+                inner = first if same else of(question, {"linkId": link_of(question), **one}, around)
+                yield from below(question, one, entered(place, number), inner)
 
-
-def _items(parent: dict) -> Iterator[dict]:
-    yield from dicts(parent.get("item"))
-    for answer in dicts(parent.get("answer")):
-        yield from dicts(answer.get("item"))
+    yield from below(form, response or {}, "", inside(form, known, clinical))

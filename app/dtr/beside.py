@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.dtr.sheet import name_of
-from fhir_r4.resource import as_dict, dicts, kind, text_of
+from fhir_r4.resource import as_dict, dicts, kind, link_of, text_of
 from questionnaires.logic import Clinical
 from questionnaires.scopes import Variables, listed, seen, shown_beside
 from questionnaires.words import in_words
@@ -20,7 +20,8 @@ _DAYS = ("effectiveDateTime", "authoredOn", "onsetDateTime", "recordedDate", "pe
 
 def beside(form: dict, variables: Variables, clinical: Clinical | None) -> dict[str, list[str]]:
     """Return lines of words by linkId; what finds nothing, or fails, shows nothing."""
-    said = {link: list(_lines(question, known, clinical)) for link, question, known in seen(form, variables, clinical)}
+    every = seen(form, variables, clinical)
+    said = {link_of(question): list(_lines(question, known, clinical)) for _, question, known in every}
     return {link: lines for link, lines in said.items() if lines}
 
 

@@ -72,8 +72,8 @@ class Desk:
         pile: the forms of the order; ``done`` the canonicals of those that were sent.
         newer: canonical of a newer version of the form, which is offered.
         more: of an adaptive form ``next`` or, once the payer has no more questions, ``done``; else "".
-        is_live: the form has logic that follows the answers; ``said`` is what its conditions say, ``calculated`` the
-            linkIds of what it calculates, ``begins`` of what it says at the start.
+        is_live: the form has logic that follows the answers; ``said`` is what its conditions say in each place,
+            ``calculated`` the linkIds of what it calculates, ``begins`` of what it says at the start.
         saved_at: when it was last saved to the EHR, ISO; ``completed_at`` when it was sent.
         plain: whether it is drawn with plain controls; None where nobody chose.
     """

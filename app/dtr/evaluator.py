@@ -39,7 +39,7 @@ class Filled:
         empty: why questions stayed empty; ``sources``: from which resources the others were filled; by linkId.
         failed: what the form's own logic could not do, by linkId.
         offered: choices that the record offers, ``[{"valueCoding": {…}}]`` by linkId.
-        said: what each enableWhenExpression says, by linkId.
+        said: what each enableWhenExpression says, by its place.
         beside: what the record says beside a question, in words by linkId.
     """
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.dtr.revising import keyed
-from fhir_r4.resource import as_dict, dicts, extension, text_of
+from fhir_r4.resource import as_dict, dicts, extension, link_of, text_of
 from fhir_r4.systems import CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION
-from questionnaires.asked import ROUNDS, Key, disabled, is_group, numbered, without
+from questionnaires.asked import ROUNDS, Key, Place, disabled, is_group, numbered, without
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
 from questionnaires.populate import Empty, asks_of, populate
@@ -29,12 +29,12 @@ class Settled:
 
     Attributes:
         response: with what is calculated; answers to what is not asked stay in it.
-        said: what each enableWhenExpression says, by linkId.
+        said: what each enableWhenExpression says, by its place.
         failed: what the form's logic could not do.
     """
 
     response: dict
-    said: dict[str, bool]
+    said: dict[Place, bool]
     failed: tuple[Empty, ...]
 
 
@@ -59,8 +59,8 @@ def settle(
     asks = asks_of(form)
     calculated = replace(asks, initial={})
     response = with_places(form, response, asks.calculated)
-    said: dict[str, bool] = {}
-    before_that: list[dict[str, bool]] = []
+    said: dict[Place, bool] = {}
+    before_that: list[dict[Place, bool]] = []
     failed: dict[str, Empty] = {}
     for _ in range(ROUNDS):
         before, off = response, disabled(form, response, said)
@@ -74,10 +74,12 @@ def settle(
         failed |= {one.link_id: one for one in wrong}
         if response == before and said == before_that[-1]:
             return Settled(response, said, tuple(failed.values()))
-    restless = {link for link in said if len({one.get(link) for one in before_that[ROUNDS // 2 :]} | {said[link]}) > 1}
-    circling = restless or set(asks.calculated)
+    late = before_that[ROUNDS // 2 :]
+    restless = {place for place in said if len({one.get(place) for one in late} | {said[place]}) > 1}
+    every = seen(form, variables, clinical, response) if restless else ()
+    circling = {link_of(question) for place, question, _ in every if place in restless} or set(asks.calculated)
     failed |= {link: Empty(link, CIRCLE, failed=True) for link in circling}
-    calm = {link: value for link, value in said.items() if link not in restless}
+    calm = {place: value for place, value in said.items() if place not in restless}
     return Settled(without_answers(response, circling & asks.calculated.keys()), calm, tuple(failed.values()))
 
 
@@ -131,15 +133,15 @@ def _with_calculated(response: dict, made: dict, calculated: Mapping[str, dict])
 
 def _conditions(
     form: dict, response: dict, variables: Mapping[str, Any], clinical: Clinical | None
-) -> tuple[dict[str, bool], list[Empty]]:
-    said: dict[str, bool] = {}
+) -> tuple[dict[Place, bool], list[Empty]]:
+    said: dict[Place, bool] = {}
     failed: list[Empty] = []
-    for link, question, known in seen(form, variables, clinical, response):
+    for place, question, known in seen(form, variables, clinical, response):
         expression = as_dict(extension(question, ENABLE_WHEN_EXPRESSION).get("valueExpression"))
         if text_of(expression.get("expression")):
             found = values_of(expression, known, clinical)
             if isinstance(found, str):
-                failed.append(Empty(link, found, failed=True))
+                failed.append(Empty(link_of(question), found, failed=True))
             else:
-                said[link] = found == [True]
+                said[place] = found == [True]
     return said, failed

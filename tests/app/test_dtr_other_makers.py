@@ -190,6 +190,18 @@ def test_a_condition_sees_the_variables_of_its_form_and_of_the_group_around_it(s
     assert it.state["hidden"] == []
 
 
+def test_a_condition_in_a_group_that_repeats_is_judged_in_each_entry(sees):
+    ill = expression(VARIABLE, "%context.item.where(linkId = 'ill').answer.value", name="ill")
+    asked = item("what", "string", expression(ENABLE_WHEN_EXPRESSION, "%ill = true"))
+    group = {"linkId": "g", "type": "group", "text": "Visits", "repeats": True, "extension": [ill],
+             "item": [item("ill", "boolean"), asked]}  # fmt: skip
+    it = sees(group)
+    entries = [{"linkId": "g", "item": [{"linkId": "ill", "answer": [{"valueBoolean": one}]}]} for one in (False, True)]
+    body = {"resourceType": "QuestionnaireResponse", "item": entries}
+    assert it.visitor.post("draft", body, it.page).status_code == 200
+    assert it.look().state["hidden"] == ["g#1/what", "g#3/what"]
+
+
 # What is not asked -----------------------------------------------------------------------------------------------
 
 
