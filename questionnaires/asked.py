@@ -14,6 +14,7 @@ from itertools import count, repeat
 from typing import Any
 
 from fhir_r4.resource import as_dict, dicts, link_of, text_of
+from fhir_r4.wire import MAX_DEPTH
 from questionnaires.answers import answers_by_question
 from questionnaires.catalog import questions
 from questionnaires.comparing import compare, same
@@ -27,6 +28,8 @@ Place = str
 Key = tuple[tuple[str, int], ...]
 """The way to an item: linkId and its how-manyth, from the top."""
 
+DEEPEST = MAX_DEPTH // 2
+"""How deep the items of a form nest at the most: each is in a list, and deeper JSON is not read."""
 ROUNDS = 8
 """How long a chain of conditions, and of calculations, is followed; one that runs in a circle has no end."""
 

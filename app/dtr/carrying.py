@@ -13,9 +13,9 @@ from app.dtr.resuming import PEOPLE, origin_of
 from fhir_r4.resource import dicts, link_of, text_of, value_of
 from questionnaires.answering import answer_of
 from questionnaires.answers import every_item
+from questionnaires.asked import DEEPEST
 from questionnaires.catalog import questions
 
-MAX_DEPTH = 20
 _KEPT = ("id", "meta", "extension", "identifier", "subject", "encounter", "source")
 Wanted = Callable[[dict], bool]
 """Tells of one answer whether it is carried."""
@@ -95,7 +95,7 @@ def _placed(items: Iterable[dict]) -> set[tuple[str, str]]:
 def _items(items: list[dict], drafts: list[dict], earlier: list[dict], wanted: Wanted, depth: int) -> list[dict]:
     """Return a place for each item; ``drafts`` and ``earlier`` are the items of both around them."""
     made: list[dict] = []
-    for item in items if depth < MAX_DEPTH else []:
+    for item in items if depth < DEEPEST else []:
         link = link_of(item)
         text = text_of(item.get("text"))
         bare = {"linkId": link} | ({"text": text} if text else {})

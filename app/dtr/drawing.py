@@ -18,9 +18,7 @@ from app.dtr.offered import Offer, offer_of, offers
 from app.dtr.wording import help_of, is_help, is_hidden, kinds_of_file, label_of, needs_signature, support_link, unit_of
 from fhir_r4.resource import as_dict, dicts, link_of, text_of, value_of
 from fhir_r4.wire import write_json
-from questionnaires.asked import Place, inside, is_apart
-
-MAX_DEPTH = 20
+from questionnaires.asked import DEEPEST, Place, inside, is_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,7 @@ class _Drawing:
 
     def items(self, items: list[dict], given: list[dict], depth: int, above: Place) -> Iterator[Drawn]:
         """Draw items; ``given`` is where in the response their answers are."""
-        for item in items if depth < MAX_DEPTH else []:
+        for item in items if depth < DEEPEST else []:
             if not depth or not is_help(item):  # help for a question is drawn with it
                 link = link_of(item)
                 held = [one for parent in given for one in dicts(parent.get("item")) if one.get("linkId") == link]

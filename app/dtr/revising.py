@@ -11,12 +11,11 @@ from decimal import Decimal
 
 from app.dtr.resuming import PEOPLE, origin_of
 from fhir_r4.resource import dicts, text_of, value_of
-from questionnaires.asked import Key, numbered
+from questionnaires.asked import DEEPEST, Key, numbered
 from questionnaires.catalog import questions
 from questionnaires.comparing import same
 from questionnaires.populate import information_origin
 
-MAX_DEPTH = 20
 _NUMBER = {
     "valueInteger": re.compile(r"[-+]?[0-9]{1,18}"),
     "valueDecimal": re.compile(r"[-+]?[0-9]{1,18}(\.[0-9]{1,18})?"),
@@ -59,7 +58,7 @@ def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) ->
         return {name: held for name, held in said.items() if name != "item"} | ({"item": below} if below else {})
 
     def items(parent: dict, above: Key) -> Iterator[dict]:
-        if len(above) < MAX_DEPTH:
+        if len(above) < DEEPEST:
             for one, key in numbered(parent, above):
                 if key[-1][0] in known:
                     yield item(one, key)
@@ -114,7 +113,7 @@ def _value(answer: dict) -> dict:
 
 def keyed(response: dict, above: Key = ()) -> Iterator[tuple[Key, dict]]:
     """Yield each item of a response with the way to it."""
-    if len(above) < MAX_DEPTH:
+    if len(above) < DEEPEST:
         for one, key in numbered(response, above):
             yield key, one
             yield from keyed(one, key)

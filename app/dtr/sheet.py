@@ -9,9 +9,9 @@ from typing import Any
 
 from app.dtr.determined import determined
 from fhir_r4.resource import as_dict, dicts, extension, kind, link_of, reference, text_of, value_of
+from questionnaires.asked import DEEPEST
 from questionnaires.words import in_words, moment_in_words
 
-MAX_DEPTH = 20
 _DISPLAY = "http://hl7.org/fhir/StructureDefinition/display"
 _STATUS = {
     "in-progress": "Begun, not complete",
@@ -73,7 +73,7 @@ def titled(form: dict) -> dict:
 
 
 def _lines(parent: dict, depth: int) -> tuple[Line, ...]:
-    if depth >= MAX_DEPTH:
+    if depth >= DEEPEST:
         return ()
     return tuple(_line(one, depth) for one in dicts(parent.get("item")))
 

@@ -24,7 +24,7 @@ from fhir_r4.systems import (
     UNIT,
     UNIT_OPTION,
 )
-from questionnaires.asked import disabled
+from questionnaires.asked import DEEPEST, disabled
 from tests.app.other_payer import a_form
 
 TYPES = ("boolean", "integer", "decimal", "quantity", "string", "text", "date", "dateTime", "time", "url", "reference",
@@ -81,7 +81,23 @@ def test_a_form_that_nests_without_end_is_drawn_as_deep_as_forms_go():
     seen = 0
     while group.rows and group.rows[0]:
         (group,), seen = group.rows[0], seen + 1
-    assert seen == 19
+    assert seen == DEEPEST - 1
+
+
+def test_a_question_that_is_as_deep_as_json_goes_is_drawn_and_answered(browser, payer):
+    """What is required is missed however deep it is; so it is asked there, and its answer kept."""
+    item, answer = (
+        {"linkId": "q", "type": "string", "required": True},
+        {"linkId": "q", "answer": [{"valueString": "x"}]},
+    )
+    for depth in range(40):
+        item = {"linkId": str(depth), "type": "group", "text": "In it", "item": [item]}
+        answer = {"linkId": str(depth), "item": [answer]}
+    payer.packages = [(a_form(item), None, [])]
+    page = browser.launch()
+    assert 'data-link="q"' in page.text
+    state = browser.post("draft", {"resourceType": "QuestionnaireResponse", "item": [answer]}, page).json()
+    assert (state["missing"], state["answered"]) == ([], 1)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from app.dtr.sheet import name_of, people_of, sheet
 from app.sandbox.smart import Context
+from questionnaires.asked import DEEPEST
 from questionnaires.words import in_words
 from tests.app.test_dtr_filling import Opened, a_form, item
 
@@ -65,7 +66,7 @@ def test_a_response_that_nests_without_end_is_read_as_deep_as_forms_go():
     one = {"linkId": "x", "text": "x"}
     for _ in range(500):
         one = {"linkId": "x", "text": "x", "item": [one]}
-    assert len(lines(sheet({"item": [one]}, None, {}).lines)) == 20
+    assert len(lines(sheet({"item": [one]}, None, {}).lines)) == DEEPEST
 
 
 @pytest.mark.parametrize("odd", [None, 5, [], {}, {"item": 5}, {"item": [5, {"answer": [5, {"valueCoding": 5}]}]}])
