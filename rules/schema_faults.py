@@ -21,13 +21,13 @@ def schema_findings(data: Any) -> Iterator[Finding]:
         yield Finding((), "the file is empty", "write a policy, or take the file away")
         return
     for error in _own(_schema().iter_errors(data)):
-        yield Finding(tuple(error.absolute_path), *_plainly(error))
+        yield Finding(tuple(error.absolute_path), *plainly(error))
 
 
 def row_faults(row: dict[str, Any]) -> Iterator[str]:
     """Yield what the schema has against one decision row, such as a table's."""
     for error in _own(_row_schema().iter_errors(row)):
-        yield "; ".join(filter(None, _plainly(error)))
+        yield "; ".join(filter(None, plainly(error)))
 
 
 def _own(errors: Iterable[Any]) -> Iterator[Any]:
@@ -56,15 +56,18 @@ def _row_schema() -> Draft202012Validator:
     return Draft202012Validator({"$schema": schema["$schema"], "$ref": "#/$defs/row", "$defs": schema["$defs"]})
 
 
-def _plainly(error: Any) -> Said:
-    """Return the fault and a suggestion; jsonschema's own words where they are plain enough."""
+def plainly(error: Any) -> Said:
+    """Return the fault that a validator found, and a suggestion; jsonschema's own words where they are plain enough."""
     where = ".".join(str(step) for step in error.absolute_path) or "the file"
-    say, suggestion = _about_keys(error) or _about_a_value(error) or (error.message, "")
+    say, suggestion = _about_keys(error) or _about_a_type(error) or _about_a_value(error) or (error.message, "")
     return f"{where}: {say}", suggestion
 
 
 def _about_keys(error: Any) -> Said | None:
     match error.validator:
+        case "required":
+            lacks = next(name for name in error.validator_value if f"'{name}' is" in error.message)
+            return f"there is no '{lacks}'", _to_add(lacks)
         case "additionalProperties" | "unevaluatedProperties" if isinstance(error.instance, dict):
             known = _keys(error.schema)
             stray = sorted(set(error.instance) - known)
@@ -79,15 +82,63 @@ def _about_keys(error: Any) -> Said | None:
     return None
 
 
-def _about_a_value(error: Any) -> Said | None:
+def _about_a_type(error: Any) -> Said | None:
+    if error.validator != "type":
+        return None
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-    if error.validator == "type" and "string" in wanted and isinstance(error.instance, int | float):
-        return f"unquoted, {error.instance} is a number", f'write it in quotes, "{error.instance}"'
-    if error.validator == "minItems" and list(error.absolute_path) == ["approved"]:
-        return "two different people approve a policy", "name another person who read it"
-    if error.validator == "enum" and isinstance(error.instance, str):
-        return error.message, nearest(error.instance, [str(one) for one in wanted])
+    given = error.instance
+    if "string" in wanted and isinstance(given, int | float) and not isinstance(given, bool):
+        spelt = "as '12 months'" if error.absolute_path[-1] in _SPANS else f'in quotes, "{given}"'
+        return f"unquoted, {given} is a number", f"write it {spelt}"
+    if "array" in wanted and isinstance(given, str):
+        return "one value stands where a list is wanted", f'write it in brackets, ["{given}"]'
+    if "object" in wanted:
+        keys = ", ".join(f"{name}: …" for name in error.schema.get("required", ["key"]))
+        return "keys and values are wanted here", f"write {{{keys}}}"
     return None
+
+
+def _about_a_value(error: Any) -> Said | None:
+    given, wanted = error.instance, error.validator_value
+    last = next(reversed(error.absolute_path), "")
+    match error.validator:
+        case "minItems" if last == "approved":
+            return "two different people approve a policy", "name another person who read it"
+        case "enum" if isinstance(given, bool) and "yes" in wanted:
+            return f"'{str(given).lower()}' is no answer of a criterion", f"write {'yes' if given else 'no'}"
+        case "enum" if isinstance(given, str):
+            return error.message, _INSTEAD.get((last, given)) or nearest(given, list(map(str, wanted)))
+        case "pattern":
+            return _PATTERNS.get(wanted)
+    return None
+
+
+def _to_add(key: str) -> str:
+    said = _FOR_ROWS.get(key) or _schema().schema["properties"].get(key, {}).get("description")
+    return f"add '{key}'" + (f": {said[0].lower()}{said[1:]}" if said else "")
+
+
+_SPANS = frozenset({"for", "within"})
+_FOR_ROWS = {
+    "say": "A sentence for the provider",
+    "for": "How long it is certified, 12 months",
+    "rest": "What is asked beyond the quantity",
+}
+_REFUSALS = ("deny", "denied", "refuse", "reject", "decline", "not-certify")
+_INSTEAD = {
+    **dict.fromkeys(
+        [("then", word) for word in _REFUSALS],
+        "no word here refuses care: write 'pend', and a clinician decides; 'not-covered' is what the plan does not buy",
+    ),
+    **dict.fromkeys([("then", word) for word in ("approve", "approved", "authorize")], "did you mean 'certify'?"),
+    ("then", "review"): "did you mean 'pend'?",
+}
+_PATTERNS = {  # of the schema, in words
+    "^\\d{4}-\\d{2}-\\d{2}$": ("that is no day", "write it as 2026-01-31"),
+    "^https://": ("that is no address to read on", "write it as https://…"),
+    "^[a-z0-9]+(-[a-z0-9]+)*$": ("that is no name", "write small letters and digits with dashes, such as home-oxygen"),
+    "^[a-z][a-z0-9_]*$": ("that is no name of a fact", "write small letters and digits with _, such as care_weeks"),
+}
 
 
 def _keys(schema: Mapping[str, Any]) -> set[str]:

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from rules.codes import CodeSet
 from rules.read_codes import VALUE_SETS, code_findings, code_set
+from rules.schema_faults import plainly
 from rules.yaml_lines import Fault, FaultyFile, Finding, read_yaml
 
 
@@ -29,7 +30,7 @@ def load_value_sets(folder: Path) -> dict[str, CodeSet]:
 def read_value_set(text: str, file: str) -> CodeSet:
     """Return the codes of one file; ``file`` (``value-sets/<name>.yaml``) says where faults are."""
     document = read_yaml(text, file)
-    findings = [Finding(tuple(error.absolute_path), error.message) for error in _schema().iter_errors(document.data)]
+    findings = [Finding(tuple(error.absolute_path), *plainly(error)) for error in _schema().iter_errors(document.data)]
     if not findings:
         findings = list(code_findings(document.data["codes"], ("codes",), {}))
         if f"{VALUE_SETS}/{document.data['value-set']}.yaml" != file:

@@ -92,9 +92,9 @@ def read_yaml(text: str, file: str) -> Document:
             loader.dispose()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        message = f"not YAML: {getattr(error, 'problem', None) or 'unreadable'}"
+        problem = getattr(error, "problem", None) or "unreadable"
         line = min(mark.line + 1, text.count("\n") + 1) if mark else 1  # libyaml may point behind the end
-        raise FaultyFile([Fault(file, line, message)]) from None
+        raise FaultyFile([Fault(file, line, f"not YAML: {problem}", _instead(problem, text, line))]) from None
     lines: dict[Where, int] = {}
     twice: list[Where] = []
     _note_lines(node, (), lines, twice)
@@ -102,6 +102,27 @@ def read_yaml(text: str, file: str) -> Document:
     if twice:
         raise FaultyFile([document.fault(where, f"'{where[-1]}' stands here twice", "keep one") for where in twice])
     return document
+
+
+def _instead(problem: str, text: str, line: int) -> str:
+    """Return what to write where a line is not YAML, as far as that can be told from what the parser stumbled over."""
+    written = (text.splitlines() or [""])[line - 1 : line]
+    if any("\t" in one[: len(one) - len(one.lstrip())] for one in written):
+        return "indent with blanks, not with tabs"
+    return next((instead for said, instead in _MENDING.items() if said in problem), "")
+
+
+_COLUMN = "begin what belongs together in the same column"
+_MENDING = {  # what the parsers say, and what mostly helps
+    "mapping values": f"put a text that has a colon in it in quotes; {_COLUMN}",
+    "cannot start any token": "put a text that begins with %, @ or ` in quotes",
+    "expected '-' indicator": f"{_COLUMN}; each entry of a list begins with a dash",
+    "expected key": f"{_COLUMN}; nothing stands behind the last quote or brace",
+    "expected <block end>": f"{_COLUMN}; nothing stands behind the last quote or brace",
+    "expected ',' or": "part entries by commas, close the bracket or brace, or put a text that has one in quotes",
+    "expected ':'": "write a key, a colon and a blank, or put the text in quotes",
+    "unexpected end of stream": "close the quote",
+}
 
 
 def _refuse_deep_and_aliased(text: str, file: str) -> None:

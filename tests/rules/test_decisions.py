@@ -234,7 +234,7 @@ def test_what_a_table_certifies_in_part_names_who_looks_at_the_rest(tmp_path):
     ("> 350", "> heavy", 2, "'heavy' is nothing to compare weight with"),
     ("2 months,5,", "2 moons,5,", 3, "not a length of time"),
     ("certify,1 month", "deny,1 month", 4, "'deny' is not one of"),
-    ("certify,1 month", "certify,", 4, "'for' is a required property"),
+    ("certify,1 month", "certify,", 4, "there is no 'for'"),
     ("no|missing", "perhaps", 3, "'perhaps' is not one of"),
     ("decided here.", "decided here.,,,", 2, "more cells than columns"),
 ])  # fmt: skip
@@ -287,7 +287,7 @@ VISITS = "    rest: {to: therapists, say: More than twenty visits a year are loo
     ("when: {in network: yes}", "when: {in net: yes}", "no criterion is called 'in net'", "did you mean 'in network'?"),
     ("then: pend, to: nurses", "then: pend, too: nurses", "there is no key 'too' here", "did you mean 'to'?"),
     ("then: no-auth, say", "then: no-auth, for: 1 month, say", "'for' has no place here", "go with 'then: certify'"),
-    (VISITS, "", "'rest' is a required", ""),
+    (VISITS, "", "there is no 'rest'", "add 'rest': what is asked beyond"),
 ])  # fmt: skip
 def test_each_fault_is_told_with_its_line_and_a_suggestion(old, new, told, suggestion):
     found = [one for one in faults(old, new) if told in one.message]

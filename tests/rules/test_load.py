@@ -162,6 +162,29 @@ def test_a_misspelt_name_is_told_with_the_one_that_was_meant():
     assert str(fault).endswith("no fact is called 'spo'; did you mean 'spo2'?")
 
 
+@pytest.mark.parametrize(("old", "new", "message", "suggestion"), [
+    ("  pa-needed: ", "\tpa-needed: ", "not YAML", "indent with blanks, not with tabs"),
+    ("say:  Send an order", "say:  Send this: an order", "not YAML", "put a text that has a colon in it in quotes"),
+    ('"%at_rest"', "%at_rest", "not YAML", "put a text that begins with %, @ or ` in quotes"),
+    ("  - when: {group I: yes}", " - when: {group I: yes}", "not YAML", "in the same column"),
+    ("at_rest: true, spo2: 88, tested", "at_rest: true, spo2: 88 tested", "not YAML", "part entries by commas"),
+    ("title:", "titel:", "there is no 'title'", "add 'title': our own plain title"),
+    ("    say:  Send an order", "    to: x #", "there is no 'say'", "add 'say': a sentence for the provider"),
+    ("effective: 2026-01-01", "effective: 01/01/2026", "effective: that is no day", "write it as 2026-01-31"),
+    ('HCPCS: ["E0424"]', 'HCPCS: "E0424"', "one value stands where a list is wanted", 'in brackets, ["E0424"]'),
+    ("sources:", "sources:\n  - LCD L33797\n", "keys and values are wanted here", "write {cite: …, url: …}"),
+    ("https://www.cms.gov", "http://www.cms.gov", "that is no address", "write it as https://…"),
+    ("policy:    home-oxygen", "policy:    Home Oxygen", "that is no name", "such as home-oxygen"),
+    ("for:  12 months", "for:  360", "unquoted, 360 is a number", "write it as '12 months'"),
+    ("when: {group I: yes}", "when: {group I: true}", "'true' is no answer of a criterion", "write yes"),
+    ("then: certify", "then: approve", "'approve' is not one of", "did you mean 'certify'?"),
+    ("then: pend", "then: deny", "'deny' is not one of", "write 'pend', and a clinician decides"),
+], ids=str)  # fmt: skip
+def test_a_slip_of_an_author_is_told_in_their_words(old, new, message, suggestion):
+    found = told(old, new)
+    assert any(message in one.message and suggestion in one.suggestion for one in found), list(map(str, found))
+
+
 def test_a_key_that_stands_twice_is_not_quietly_the_last():
     ((where, said),) = faults("  recent test: ", "  recent order: 'true'\n  recent test: ")
     assert (where, said) == (line("recent test:"), "'recent order' stands here twice")
