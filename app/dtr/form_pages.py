@@ -8,17 +8,13 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.dtr import browser
 from app.dtr.browser import DESK
-from app.dtr.context import Choice
 from app.dtr.desk import Desk
 from app.dtr.drawing import drawn
-from app.dtr.response_page import shown
 from app.dtr.signing import signed_parts
 from app.dtr.sitting import Sitting
-from app.dtr.smart import Launched
 from app.dtr.stopped import Stopped
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.wire import read_object, write_json
-from questionnaires.answers import finished
 from questionnaires.catalog import questions as questions_of
 
 
@@ -30,23 +26,17 @@ def form_pages(made: Blueprint, sitting: Sitting) -> None:
 def _seen(made: Blueprint, sitting: Sitting) -> None:
     @made.get(f"{DESK}/")
     def form() -> AnyResponse | str:
-        if desk := sitting.desk_or_none():
-            return redirect(url_for("dtr.result")) if desk.completed_at else _form(sitting, desk)
-        if launched := sitting.launched():
-            return _begun(sitting, launched)
-        return redirect(url_for("dtr.welcome"))
+        if sitting.is_opening():
+            return render_template("dtr/opening.html")
+        desk = sitting.desk_or_none()
+        if desk is None:
+            return redirect(url_for("dtr.welcome"))
+        return redirect(url_for("dtr.result")) if desk.completed_at else _form(sitting, desk)
 
     @made.post(f"{DESK}/look")
     def look() -> AnyResponse:
         """Draw the form in the other way."""
         sitting.keep(sitting.app.looked(sitting.desk(), plain=request.form.get("plain") == "yes"))
-        return redirect(url_for("dtr.form"), 303)
-
-    @made.post(f"{DESK}/another")
-    def another() -> AnyResponse:
-        """Open the next form of the order, or a newer version of this one."""
-        desk = sitting.desk()
-        sitting.keep_both(*sitting.app.forms.open_another(desk, request.form.get("form", "")))
         return redirect(url_for("dtr.form"), 303)
 
     @made.get(f"{DESK}/form.json")
@@ -65,16 +55,6 @@ def _seen(made: Blueprint, sitting: Sitting) -> None:
     def questions() -> str:
         """The questions as plain controls, for the page that is open."""
         return render_template("dtr/items.html", drawn=_drawn(sitting.desk()))
-
-
-def _begun(sitting: Sitting, launched: Launched) -> str:
-    """Return the first page of a launch: the form, a choice of what it is for, or a response that is complete."""
-    found = sitting.app.resolve(launched)
-    if isinstance(found, Choice):
-        return render_template("dtr/choose.html", choice=found)
-    if (named := found.earlier.named) and finished(named):
-        return shown(named, None, sitting.app, launched.iss, launched.access_token)
-    return _form(sitting, sitting.open(found))
 
 
 def _form(sitting: Sitting, desk: Desk) -> str:
@@ -134,14 +114,6 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
         said = [words for words in answer.said if words not in again] if answer else []
         page = render_template("dtr/result.html", desk=desk, answer=answer, asked=asked, said=said)
         return page if answer else (page, 200, looks_again(desk, sitting.app.now()))
-
-    @made.post(f"{DESK}/asked")
-    def asked() -> AnyResponse:
-        """Open the form that a Task of the payer asks for."""
-        desk = sitting.desk()
-        wanted = sitting.app.outcomes.wanted(desk, request.form.get("task", ""))
-        sitting.keep_both(*sitting.app.forms.open_asked(desk, wanted))
-        return redirect(url_for("dtr.form"), 303)
 
     @made.get(f"{DESK}/response-bundle.json")
     def response_bundle() -> Response:

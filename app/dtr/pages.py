@@ -12,9 +12,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.dtr import browser
-from app.dtr.browser import DESK, Browser, Forged, place_of
-from app.dtr.context import Choice
+from app.dtr.browser import Browser, Forged, place_of
 from app.dtr.form_pages import as_json, form_pages, last_pages
+from app.dtr.opening_pages import opening_pages
 from app.dtr.response_page import response_page
 from app.dtr.sitting import Sitting
 from app.dtr.smart_app import SmartApp
@@ -46,6 +46,7 @@ def pages(app: SmartApp) -> Blueprint:
     made.register_error_handler(RequestEntityTooLarge, _too_large)
     made.add_url_rule("/", "welcome", partial(_welcome, app))
     _launch_pages(made, sitting)
+    opening_pages(made, sitting)
     form_pages(made, sitting)
     last_pages(made, sitting)
     response_page(made, sitting)
@@ -76,26 +77,10 @@ def _launch_pages(made: Blueprint, sitting: Sitting) -> None:
             )
         if request.args.get("error") or not request.args.get("code"):
             raise Stopped("The EHR did not allow the launch.")
-        launched = app.finish(started, request.args["code"])
         app.desks.clear(browser.key())  # what a stranger may have put in the cookie is worth nothing from here on
         secret = app.desks.new()
-        app.desks.write(secret, {"launched": launched.to_json()})
+        sitting.let_in(secret, started, request.args["code"])
         return sitting.browser.with_key(redirect(url_for("dtr.form", place=place_of(secret)), 303), secret)
-
-    @made.post(f"{DESK}/choose")
-    def choose() -> AnyResponse:
-        launched = sitting.launched()
-        if launched is None:
-            raise Stopped("This launch is over. Launch the app again from the EHR.")
-        found = app.resolve(launched)
-        offered = found if isinstance(found, Choice) else Choice((), ())
-        order, coverage = request.form.get("order", ""), request.form.get("coverage", "")
-        if order not in {one.reference for one in offered.orders}:
-            raise Stopped("Choose an order.")
-        if coverage not in {one.reference for one in offered.coverages}:
-            raise Stopped("Choose a coverage.")
-        sitting.open(app.chosen(launched, order, coverage))
-        return redirect(url_for("dtr.form"), 303)
 
 
 def _welcome(app: SmartApp) -> str:

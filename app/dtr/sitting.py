@@ -11,6 +11,8 @@ from app.dtr.smart import Launched, Started
 from app.dtr.smart_app import SmartApp
 from app.dtr.stopped import AlreadySent, Stopped
 
+CLOSED = "This form is no longer open here. Launch it again from the EHR."
+
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
@@ -24,17 +26,46 @@ class Sitting:
         held = self._held()
         return Started(**held["started"]) if "started" in held else None
 
-    def launched(self) -> Launched | None:
-        """Return the launch that came to its end and for which no form is open yet."""
+    def is_opening(self) -> bool:
+        """Tell whether a form is to be opened: of a launch for which none is open yet, or one that was asked for."""
+        return bool({"code", "launched", "wants"} & self._held().keys())
+
+    def want(self, *what: str) -> None:
+        """Remember which form was asked for, since to open it takes its time; Stopped where nothing is open here."""
         held = self._held()
-        return Launched.from_json(held["launched"]) if "launched" in held else None
+        if not held:
+            raise Stopped(CLOSED)
+        self.app.desks.write(browser.key() or "", held | {"wants": what})
+
+    def taken_up(self) -> list[str]:
+        """Return what was asked for, once: where it fails, all is as it was before."""
+        held = self._held()
+        wanted: list[str] = held.pop("wants", [])
+        if wanted:
+            self.app.desks.write(browser.key() or "", held)
+        return wanted
+
+    def let_in(self, secret: str, started: Started, code: str) -> None:
+        """Put on a new desk what the EHR's authorization server gave; the rest may take its time."""
+        self.app.desks.write(secret, {"started": started.to_json(), "code": code})
+
+    def launched(self) -> Launched:
+        """Return the launch for which no form is open yet, brought to its end where it was only let in; Stopped."""
+        held = self._held()
+        if "code" in held:
+            launched = self.app.finish(Started(**held["started"]), held["code"])
+            self.app.desks.write(browser.key() or "", {"launched": launched.to_json()})
+            return launched
+        if "launched" in held:
+            return Launched.from_json(held["launched"])
+        raise Stopped(CLOSED)
 
     def desk(self) -> Desk:
         """Return the form that is open here; Stopped where there is none."""
         if found := self.desk_or_none():
             current = self.app.current(found)
             return found if current is found else self.keep(current)
-        raise Stopped("This form is no longer open here. Launch it again from the EHR.")
+        raise Stopped(CLOSED)
 
     def desk_or_none(self) -> Desk | None:
         held = self._held()
@@ -55,7 +86,7 @@ class Sitting:
         """Return what came with the form that is open here; Stopped."""
         held = self.app.desks.read(browser.key(), KIT)
         if not held:
-            raise Stopped("This form is no longer open here. Launch it again from the EHR.")
+            raise Stopped(CLOSED)
         return Kit.from_json(held)
 
     def answered(self, sent: dict) -> Desk:

@@ -122,7 +122,12 @@ class SmartApp:
             raise Stopped("What the launch names belongs to another patient's record.") from None
 
     def chosen(self, launched: smart.Launched, order: str, coverage: str) -> Found:
-        """Return what a clinician chose, with what was written down for that order before."""
+        """Return what a clinician chose, with what was written down for that order before; Stopped."""
+        offered = self.resolve(launched)
+        if not isinstance(offered, Choice) or order not in {one.reference for one in offered.orders}:
+            raise Stopped("Choose an order.")
+        if coverage not in {one.reference for one in offered.coverages}:
+            raise Stopped("Choose a coverage.")
         responses = responses_of(launched, self._record(launched).ehr(), order)
         return Found(as_launch(launched, order, coverage), Earlier(None, responses))
 

@@ -1,8 +1,5 @@
 """What a payer decides with an adaptive form's answers is shown, kept with its orders, and leads to further forms."""
 
-import re
-from urllib.parse import urljoin
-
 import pytest
 
 from app.dtr.determined import determined
@@ -63,9 +60,7 @@ def test_further_forms_that_the_determination_wants_are_offered_as_the_order_s_o
     assert "The payer also asks for: second form" in page
     assert "Still to be documented: clinical" in page
     stranger.packages[:] = [(a_form(item("1"), url=MORE.partition("|")[0], title="The second form"), None, [])]
-    token = re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
-    named = {"csrf_token": token, "form": MORE}
-    opened = it.visitor.session.post(urljoin(it.visitor.at, "another"), data=named, timeout=20)
+    opened = it.visitor.press("another", it.visitor.get("result"), form=MORE)
     assert "The second form" in opened.text
     asked = stranger.asked("$questionnaire-package")[-1]["parameter"]
     assert [one["valueCanonical"] for one in asked if one["name"] == "questionnaire"] == [MORE]

@@ -157,12 +157,10 @@ def test_an_ehr_that_gives_no_nonce_is_believed_since_pkce_ties_the_code_to_the_
 def test_who_launches_without_an_order_chooses_one(browser):
     page = browser.launch(Context("amy-baxter", "Practitioner/lindqvist"))
     assert "What is to be documented?" in page.text
-    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
-    chosen = {"csrf_token": token, "order": ORDER, "coverage": "Coverage/amy-baxter-acme"}
-    url = urljoin(page.url, "choose")
-    stranger = browser.session.post(url, data=chosen | {"order": "DeviceRequest/home-oxygen-okoye"}, timeout=20)
+    chosen = {"order": ORDER, "coverage": "Coverage/amy-baxter-acme"}
+    stranger = browser.press("choose", page, **chosen | {"order": "DeviceRequest/home-oxygen-okoye"})
     assert stranger.status_code == 409
-    opened = browser.session.post(url, data=chosen, timeout=20)
+    opened = browser.press("choose", page, **chosen)
     assert "Home oxygen" in opened.text
 
 

@@ -1,9 +1,7 @@
 """What leaves the app when a form is done: signed where the form asks for it, and with what its answers refer to."""
 
-import re
 import shutil
 from datetime import UTC, datetime
-from urllib.parse import urljoin
 
 import pytest
 import requests  # noqa: TID251 an EHR that asks for the list
@@ -135,9 +133,7 @@ def test_a_response_is_sent_on_whole_and_another_form_is_a_response_of_its_own(b
         assert [one["answer"] for one in sent["item"]] == [one["answer"] for one in kept["item"]]
         (purpose,) = extensions(sent, INTENDED_USE)
         assert len(purpose["valueCodeableConcept"]["coding"]) == 1
-        token = re.search(r'name="csrf_token" value="([^"]+)"', browser.get("result").text)[1]
-        named = {"csrf_token": token, "form": f"{second['url']}|{second['version']}"}
-        page = browser.session.post(urljoin(browser.at, "another"), data=named, timeout=20)
+        page = browser.press("another", browser.get("result"), form=f"{second['url']}|{second['version']}")
         browser.post(
             "complete", {"item": [{"linkId": "more", "answer": [{"valueString": "x"}]}], "attested": True}, page
         )

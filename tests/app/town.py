@@ -93,7 +93,12 @@ class Browser:
         is_app_s = path.startswith(("launch", "callback", "2."))
         page = self.session.get(urljoin(self.app if is_app_s else self.at, path), timeout=20, **more)
         self.at = urljoin(page.url, ".") if "/dtr/desk/" in page.url else self.at
-        return page
+        return self.followed(page)
+
+    def followed(self, page):
+        """Return the page that this one goes on to by itself."""
+        further = re.search(r'<meta http-equiv="refresh" content="0; url=([^"]+)"', page.text)
+        return self.get(urljoin(page.url, further[1])) if further else page
 
     def state(self):
         return self.get("form.json").json()["state"]
@@ -112,4 +117,4 @@ class Browser:
     def press(self, path, page, **form):
         """Press a button of a page: a form is sent as browsers do."""
         token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
-        return self.session.post(urljoin(page.url, path), data={"csrf_token": token} | form, timeout=20)
+        return self.followed(self.session.post(urljoin(page.url, path), data={"csrf_token": token} | form, timeout=20))
