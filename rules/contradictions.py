@@ -11,11 +11,12 @@ from fhir_r4.path import PathError, compiled, tree
 from rules.build import fact_from
 from rules.codes import SYSTEMS, patterns
 from rules.comparisons import mismatches
+from rules.expression_faults import expression_findings
 from rules.fact_faults import fact_findings
 from rules.facts import Fact, FactType
 from rules.need import need_findings
 from rules.read_codes import ValueSets, code_findings, nearest
-from rules.row_faults import expression_findings, row_findings, when_findings
+from rules.row_faults import row_findings, when_findings
 from rules.yaml_lines import Document, Finding, Where
 
 _UNANSWERABLE = re.compile(r"\b(exists|empty|count|all|not)\s*\(\s*\)")

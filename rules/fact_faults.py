@@ -5,6 +5,7 @@ from typing import Any
 
 from cql.ucum import NotUcum, unit
 from fhir_r4.path import PathError, bounded
+from rules.expression_faults import clock_findings
 from rules.facts import PATHS, WORDS, FactType, Place
 from rules.periods import Span
 from rules.read_codes import ValueSets, code_findings, nearest
@@ -46,6 +47,7 @@ def _place(data: dict[str, Any], where: Where, kind: FactType, value_sets: Value
     elif place in PATHS and what not in WORDS.get(place, ()):
         hint = nearest(what, WORDS[place]) if place in WORDS and what.replace("-", "").isalpha() else ""
         yield from _tried(bounded, what, PathError, (*where, place), hint)
+        yield from clock_findings(what, (*where, place))
     for key, allowed in (("path", place is Place.RECORD), ("within", place in {Place.RECORD, Place.ON_FILE})):
         if key in data and not allowed:
             yield Finding((*where, key), f"'{key}' says nothing about a {place}", "leave it out")
@@ -59,6 +61,7 @@ def _place(data: dict[str, Any], where: Where, kind: FactType, value_sets: Value
 def _read_of_record(data: dict[str, Any], where: Where, kind: FactType) -> Iterator[Finding]:
     if "path" in data:
         yield from _tried(bounded, data["path"], PathError, (*where, "path"))
+        yield from clock_findings(data["path"], (*where, "path"))
     elif kind not in {FactType.BOOLEAN, FactType.NUMBER} or "unit" in data:
         yield Finding(where, f"a record without a path is no {kind}", "add 'path', the element that is meant: value")
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fhir_r4.path import PathError, bounded
-from rules.build import asked_about
 from rules.decisions import Answer
+from rules.expression_faults import expression_findings
 from rules.facts import Fact
 from rules.periods import Span
 from rules.read_codes import nearest
@@ -57,19 +56,6 @@ def _row(
             cell(facts[name], written)
         except ValueError as error:
             yield Finding(where, str(error), "write a value, '<= 88', '56..59', or several with |")
-
-
-def expression_findings(expression: str, where: Where, known: Sequence[str]) -> Iterator[Finding]:
-    """Yield where an expression does not compile, could run away, or asks about what is not there."""
-    try:
-        bounded(expression)
-    except PathError as error:
-        message = str(error)
-        run_away = "cannot be bounded" in message
-        yield Finding(where, message, "compare with = or startsWith() instead" if run_away else "")
-    for name in asked_about(expression):
-        if name not in known:
-            yield Finding(where, f"no fact is called '{name}'", nearest(name, list(known)))
 
 
 def _ends(rows: Sequence[dict[str, Any]]) -> Iterator[Finding]:

@@ -270,6 +270,8 @@ VISITS = "    rest: {to: therapists, say: More than twenty visits a year are loo
     ("from-to: [1, 400]", "from-to: [400, 1]", "the first bound is above the second", "exchange them"),
     ("within: 90 days", "within: a while", "not a length of time", "write it as '30 days'"),
     ("patient: sex", "patient: gander(", "not FHIRPath", ""),
+    ("priority = 'urgent'", "authoredOn = today()", "today() is another one each time", "compare with %received"),
+    ("path: onset", "path: onset.where($this < now())", "now() is another one each time", "compare with %received"),
     ("type: number, patient: age", "type: date, patient: age", "this place gives a number", "write 'type: number'"),
     (', among: {HCPCS: ["K0001-K0008"]}', "", "'has' needs codes", "add 'among'"),
     ('["K0001-K0008"]', '["K0001-K1"]', "is no range", ""),

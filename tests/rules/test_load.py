@@ -185,6 +185,37 @@ def test_a_slip_of_an_author_is_told_in_their_words(old, new, message, suggestio
     assert any(message in one.message and suggestion in one.suggestion for one in found), list(map(str, found))
 
 
+@pytest.mark.parametrize(("criterion", "message", "suggestion"), [
+    ("%spo2 <= 88 AND %at_rest", "not FHIRPath", "'and', 'or' and 'in' in small letters"),
+    ("%spo2 == 88", "not FHIRPath", "write one ="),
+    ("%spo2 => 88", "not FHIRPath", "<=, >= or !="),
+    ("%spo2 \u2264 88", "not FHIRPath", "<=, >= or !="),
+    ("%spo2 <= 88 && %at_rest", "not FHIRPath", "write 'and' or 'or'"),
+    ("%spo2 between 80 and 88", "not FHIRPath", "write both bounds"),
+    ("%tested within 30 days", "not FHIRPath", "compare days"),
+    ("not %at_rest", "not FHIRPath", "compare it with false"),
+    ("%edema = \u2018yes\u2019", "not FHIRPath", "straight quotes"),
+    ("spo2 <= 88", "'spo2' is no fact: facts begin with %", "write %spo2"),
+    ("%at_rest and edemas", "'edemas' is no fact", "did you mean '%edema'?"),
+    ("%spo2 is null", "'is' asks for a type", "let a row's 'when' ask for it"),
+    ("%tested >= today() - 30 days", "today() is another one each time", "compare with %received"),
+    ("%tested >= now() - 30 days", "now() is another one each time", "compare with %received"),
+    ("%tested >= %service - 0.5 years", "no length of time", "write a whole number"),
+])  # fmt: skip
+def test_a_criterion_that_asks_otherwise_than_meant_is_told_what_to_write(criterion, message, suggestion):
+    found = told('"%at_rest"', f'"{criterion}"')
+    assert any(message in one.message and suggestion in one.suggestion for one in found), list(map(str, found))
+    assert {one.line for one in found if message in one.message} == {line("at rest:  ")}
+
+
+@pytest.mark.parametrize("criterion", [
+    "%spo2 in (88 | 89)", "%tested > @2026-01-31 - 2 weeks", "(%spo2 <= 88 or %edema) xor %at_rest", "%spo2 mod 2 = 0",
+    "%edema = true implies %spo2 < 89", "'today() is no fact' = 'x' or %at_rest", "%pao2.abs() > 1",
+])  # fmt: skip
+def test_words_of_fhirpath_and_texts_are_no_names_of_facts(criterion):
+    load_policy(TEXT.replace('"%at_rest"', f'"{criterion}"', 1), FILE, cases=False)
+
+
 def test_a_key_that_stands_twice_is_not_quietly_the_last():
     ((where, said),) = faults("  recent test: ", "  recent order: 'true'\n  recent test: ")
     assert (where, said) == (line("recent test:"), "'recent order' stands here twice")
