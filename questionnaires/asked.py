@@ -76,13 +76,19 @@ def disabled(form: dict, response: dict, said: Mapping[str, bool] | None = None)
     Args:
         said: what each enableWhenExpression says, by its place; one that nobody has evaluated hides nothing.
     """
-    conditions = _Conditions(form, said or {})
-    off = conditions.off(response)
+    return _settled(form, response, said or {})[0]
+
+
+def _settled(form: dict, response: dict, said: Mapping[str, bool]) -> tuple[frozenset[Place], dict]:
+    """Return the places of what is not asked, and the response without it."""
+    conditions = _Conditions(form, said)
+    off, kept = frozenset[Place](), response
     for _ in range(ROUNDS):  # what is not asked counts as not answered, which may end other questions
-        before, off = off, conditions.off(without(form, response, off))
-        if off == before:
+        before, off = kept, conditions.off(kept)
+        kept = without(form, response, off)  # of all that was answered: what ends a question may itself not be asked
+        if kept == before:
             break
-    return off
+    return off, kept
 
 
 def without(form: dict, response: dict, off: Collection[Place]) -> dict:
@@ -99,10 +105,9 @@ def asked_answers(form: dict, response: dict) -> dict[str, list[Any]]:
 
     An item that does not stand in its group is known by its linkId.
     """
-    off = disabled(form, response)
-    links = {link_of(one.item) for one in asked(form, response, off)}
-    given = answers_by_question(without(form, response, off))
-    return {link: values for link, values in given.items() if link in links}
+    off, kept = _settled(form, response, {})
+    links = {link_of(one.item) for one in asked(form, kept, off)}
+    return {link: values for link, values in answers_by_question(kept).items() if link in links}
 
 
 def is_group(item: dict) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from questionnaires.asked import disabled
+from questionnaires.asked import asked_answers, disabled
 from questionnaires.comparing import compare, same
 
 
@@ -130,3 +130,16 @@ def test_of_several_conditions_one_is_enough_unless_the_form_says_all(behavior, 
 def test_what_is_not_answered_is_not_that_answer(answers, operator, asked):
     """R4: "no answer has a value that is equal"; there is none of an unanswered question."""
     assert is_asked(answers, when(operator, answerInteger=7)) is asked
+
+
+def test_what_was_ended_by_an_answer_that_is_not_asked_for_is_asked_and_counts():
+    no = {"enableWhen": [{"question": "b", "operator": "!=", "answerBoolean": True}]}
+    yes = {"enableWhen": [{"question": "a", "operator": "=", "answerBoolean": True}]}
+    form = {"item": [{"linkId": link, "type": "boolean"} | more for link, more in (("a", {}), ("b", yes), ("c", no))]}
+    given = [
+        {"linkId": link, "answer": [{"valueBoolean": value}]}
+        for link, value in (("a", False), ("b", True), ("c", True))
+    ]
+    assert disabled(form, {"item": given}) == {"b"}
+    assert asked_answers(form, {"item": given}) == {"a": [False], "c": [True]}
+    assert asked_answers(form, {"item": given[1:]}) == {"c": [True]}
