@@ -3,11 +3,12 @@
 Source: DTR 2.0.1 and 2.2.0, OperationDefinition questionnaire-package, profile dtr-qpackage-input-parameters.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from fhir_r4.bundle import local_part
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import as_dict, dicts, kind, reference, text_of
@@ -52,17 +53,25 @@ class PackageRequest:
 
 def subject_of(order: dict) -> str | None:
     """Return the patient of an order, which some kinds of order call by another name."""
-    named = (reference(order.get(name)) for name in ("subject", "patient"))
-    actors = (reference(one.get("actor")) for one in dicts(order.get("participant")))
-    return next((one for one in named if one), None) or next((one for one in actors if one and "Patient/" in one), None)
+    return next((target for _, target in _subjects(order)), None)
+
+
+def _subjects(order: dict) -> Iterator[tuple[str, str]]:
+    """Yield the element that names an order's patient, and whom it names."""
+    for name in ("subject", "patient"):
+        if target := reference(order.get(name)):
+            yield name, target
+    for index, one in enumerate(dicts(order.get("participant"))):
+        if (target := reference(one.get("actor"))) and "Patient/" in target:
+            yield f"participant[{index}].actor", target
 
 
 def read_parameters(body: dict, generation: Generation) -> PackageRequest:
     """Read the operation's Parameters.
 
     Raises:
-        InvalidRequest: not Parameters, no coverage, none of order, questionnaire and context (dtr-1), or a
-            parameter of the wrong kind; every fault at once. Or more parameters than are looked at.
+        InvalidRequest: not Parameters, no coverage, none of order, questionnaire and context (dtr-1), a parameter of
+            the wrong kind, or more patients than one; every fault at once. Or more parameters than are looked at.
     """
     if kind(body) != "Parameters":
         raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
@@ -77,6 +86,7 @@ def read_parameters(body: dict, generation: Generation) -> PackageRequest:
     contexts = tuple(_values(given, "context", ("valueString",), issues))
     since = tuple(_moments(given, issues))
     issues += _faults_of_coverages(given, coverages, generation)
+    issues += _other_patients(given)
     issues += _repeated(given)
     if coverages and not (_has_subject(coverages, orders)):
         issues.append(
@@ -104,6 +114,26 @@ def _faults_of_coverages(given: _Given, coverages: tuple[dict, ...], generation:
             yield Issue("required", "the Coverage's id", f"Parameters.parameter[{index}].resource.id")
     if generation is Generation.V2_2 and len(coverages) > 1:
         yield Issue("structure", "one Coverage; DTR 2.2 takes no more", "Parameters.parameter.where(name = 'coverage')")
+
+
+def _other_patients(given: _Given) -> Iterator[Issue]:
+    """Tell which coverage or order is for another patient than the first: a form is about one."""
+    held = [(index, one.get("name"), as_dict(one.get("resource"))) for index, one in given]
+    covered = [
+        (index, "beneficiary", reference(one.get("beneficiary"))) for index, name, one in held if name == "coverage"
+    ]
+    ordered = [(index, *next(_subjects(one), ("", None))) for index, name, one in held if name == "order"]
+    known = [(index, element, local) for index, element, target in (*covered, *ordered) if (local := _patient(target))]
+    for index, element, local in known[1:]:
+        if local != known[0][2]:
+            where = f"Parameters.parameter[{index}].resource.{element}"
+            yield Issue("invalid", "one patient: each order is for the coverage's beneficiary", where)
+
+
+def _patient(target: str | None) -> str | None:
+    """Return ``Patient/id``, wherever the patient is kept; None for one who is named otherwise."""
+    local = local_part(target)
+    return local if local and local.startswith("Patient/") else None
 
 
 def _repeated(given: _Given) -> Iterable[Issue]:

@@ -302,6 +302,44 @@ def test_two_orders_have_each_its_own_form_for_itself():
     assert context == [["DeviceRequest/home-oxygen"], ["ServiceRequest/lumbar-mri-baxter"]]
 
 
+OKOYE = {"reference": "Patient/bernard-okoye"}
+VISIT = {
+    "resourceType": "Appointment",
+    "participant": [{"actor": {"reference": "Practitioner/lindqvist"}}, {"actor": OKOYE}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "resource", "element"),
+    [
+        ("order", an_order(subject=OKOYE), "subject"),
+        ("order", an_order(subject={"reference": "https://ehr.example.org/fhir/Patient/bernard-okoye"}), "subject"),
+        ("order", {"resourceType": "VisionPrescription", "patient": OKOYE}, "patient"),
+        ("order", VISIT, "participant[1].actor"),
+        ("coverage", a_coverage(id="his", beneficiary=OKOYE), "beneficiary"),
+    ],
+    ids=["another order", "by its whole address", "a prescription", "an appointment", "another coverage"],
+)
+def test_an_order_or_coverage_of_another_patient_is_refused(name, resource, element):
+    """Its draft would be filled with what is known of the one, and be kept in the record of the other."""
+    asked = parameters({"name": name, "resource": resource})
+    assert faults(asked) == [("invalid", f"Parameters.parameter[2].resource.{element}")]
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"reference": "https://ehr.example.org/fhir/Patient/amy-baxter/_history/2"},
+        {"reference": "urn:uuid:9e1a7f5c-3c3b-4c8e-9d0f-0a4a0a6f3c11"},
+        {"reference": "#patient"},
+        {"display": "Amy Baxter"},
+    ],
+    ids=["elsewhere", "by a URN", "contained", "in words"],
+)
+def test_an_order_whose_patient_is_named_otherwise_is_taken(named):
+    assert read_parameters(parameters({"name": "order", "resource": an_order(subject=named)}), Generation.V2_0).orders
+
+
 def test_a_second_coverage_is_not_passed_over():
     """2.0.1 takes several: the draft is for all that are ours. 2.2 takes one."""
     second = {"name": "coverage", "resource": a_coverage(id="second")}
