@@ -1,6 +1,6 @@
 """What do the forms that were sent say to a policy about one item?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -36,13 +36,14 @@ def said_in(forms: Iterable[Form], policy: Policy, item: RequestedItem, catalog:
     counted = [response for response in responses if not _ahead(response, now)]
     if not counted:
         return Said(notes=("the form is dated ahead",))
-    answered = [_answers(response, catalog) for response in counted if finished(response)]
-    complete = [(answers, found) for answers in answered if (found := plain_facts(answers, policy.facts)[0])]
+    answered = [(response, _answers(response, catalog)) for response in counted if finished(response)]
+    complete = [(*one, found) for one in answered if (found := plain_facts(one[1], policy.facts)[0])]
     if not complete:
         return Said(notes=() if finished(counted[0]) else ("the form is not completed",))
-    answers, found = complete[0]
-    disagree = any(other != found for _, other in complete)
-    return Said(answers, (), ("Forms that were sent disagree.",) if disagree else ())
+    response, answers, found = complete[0]
+    disagree = any(other != found for *_, other in complete)
+    notes = tuple(_not_asked(response, answers, policy))
+    return Said(answers, notes, ("Forms that were sent disagree.",) if disagree else ())
 
 
 def _is_of(response: dict, wanted: dict, catalog: Catalog) -> bool:
@@ -58,6 +59,14 @@ def _answers(response: dict, catalog: Catalog) -> Answers:
     """
     form = catalog.form_of(response)
     return asked_answers(form, response) if form and not is_adaptive(form) else answers_by_question(response)
+
+
+def _not_asked(response: dict, answers: Answers, policy: Policy) -> Iterator[str]:
+    """Say which facts were answered although the form does not ask for them."""
+    given = answers_by_question(response)
+    for fact in policy.facts:
+        if fact.question in given and fact.question not in answers:
+            yield f"{fact.words}: the form does not ask for it, as its other answers stand"
 
 
 def _ahead(form: dict, now: datetime) -> bool:

@@ -277,8 +277,8 @@ def in_groups(form):
     return form | {"item": [{"linkId": link, "item": items} for link, items in groups.items()]}
 
 
-def facts_of(form):
-    return decided(a_submission_bundle(form=form)).items[0].decision.trace["facts"]
+def traced(form):
+    return decided(a_submission_bundle(form=form)).items[0].decision.trace
 
 
 EDEMA = {"3.2": {"valueBoolean": True}}
@@ -287,12 +287,16 @@ EDEMA = {"3.2": {"valueBoolean": True}}
 @pytest.mark.parametrize("written", [in_groups, lambda form: form])
 def test_an_answer_to_what_the_form_does_not_ask_does_not_count(written):
     """Signs are asked for above 88 percent only: what was left standing from before is not what the provider says."""
-    assert "edema" not in facts_of(written(a_form_response({"2.1": percent(88)} | EDEMA)))
-    assert facts_of(written(a_form_response({"2.1": percent(89)} | EDEMA)))["edema"] is True
+    ended = traced(written(a_form_response({"2.1": percent(88)} | EDEMA)))
+    assert "edema" not in ended["facts"]
+    assert ended["notes"] == ["edema: the form does not ask for it, as its other answers stand"]
+    asked = traced(written(a_form_response({"2.1": percent(89)} | EDEMA)))
+    assert (asked["facts"]["edema"], asked["notes"]) == (True, [])
 
 
 def test_an_adaptive_form_has_put_each_of_its_questions():
-    assert facts_of(contained_in() | {"item": a_form_response({"2.1": percent(88)} | EDEMA)["item"]})["edema"] is True
+    form = contained_in() | {"item": a_form_response({"2.1": percent(88)} | EDEMA)["item"]}
+    assert traced(form)["facts"]["edema"] is True
 
 
 def test_a_condition_of_the_form_holds_in_whatever_unit_the_answer_is():
