@@ -4,18 +4,18 @@ that cannot be asked.
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date
 from typing import Any
 
 from fhir_r4.path import PathError, compiled, tree
 from rules.build import fact_from
+from rules.case_faults import case_findings, is_day
 from rules.codes import SYSTEMS, patterns
 from rules.comparisons import mismatches
 from rules.expression_faults import expression_findings
 from rules.fact_faults import fact_findings
 from rules.facts import Fact, FactType
 from rules.need import need_findings
-from rules.read_codes import ValueSets, code_findings, nearest
+from rules.read_codes import ValueSets, code_findings
 from rules.row_faults import row_findings, when_findings
 from rules.yaml_lines import Document, Finding, Where
 
@@ -54,7 +54,7 @@ def contradictions(document: Document, value_sets: ValueSets) -> Found:
         for name, question in criteria.items():
             yield from _unaskable(question, facts, ("criteria", name))
         yield from row_findings(data["decisions"], criteria, facts, DAYS)
-    yield from _cases(data["cases"], [*written, *DAYS])
+    yield from case_findings(data["cases"], written, DAYS)
 
 
 def _name(name: str) -> Found:
@@ -64,16 +64,6 @@ def _name(name: str) -> Found:
         compiled(f"%{name}")
     except PathError:
         yield Finding(("facts", name), f"'{name}' is a word of FHIRPath", f"call it otherwise, such as care_{name}")
-
-
-def _cases(cases: list[dict[str, Any]], known: list[str]) -> Found:
-    for index, case in enumerate(cases):
-        for name, value in case["given"].items():
-            where = ("cases", index, "given", name)
-            if name not in known:
-                yield Finding(where, f"no fact is called '{name}'", nearest(name, known))
-            elif name in DAYS and not _is_day(value):
-                yield Finding(where, f"{name}: there is no such day", "write it as 2026-01-31")
 
 
 def _identity(data: dict, file: str) -> Found:
@@ -87,7 +77,7 @@ def _identity(data: dict, file: str) -> Found:
         value: Any = data
         for step in where:
             value = value[step]
-        if not _is_day(value):
+        if not is_day(value):
             yield Finding(where, f"{where[-1]}: there is no such day", "write it as 2026-01-31")
     if data.get("expires", data["effective"]) < data["effective"]:
         yield Finding(("expires",), "it expires before it is effective", "exchange the two days")
@@ -131,10 +121,3 @@ def _tried(question: str, facts: Mapping[str, Fact], where: Where) -> Found:
         return
     if said not in ([True], [False], []):
         yield Finding(where, "it answers neither yes nor no", "compare it with something: %weeks >= 6")
-
-
-def _is_day(value: Any) -> bool:
-    try:
-        return bool(date.fromisoformat(value).isoformat() == value)
-    except (TypeError, ValueError):
-        return False

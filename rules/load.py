@@ -15,6 +15,7 @@ from fhir_r4.path import tree
 from fhir_r4.wire import write_json
 from rules.book import PolicyBook
 from rules.build import policy_from
+from rules.case_faults import why_otherwise
 from rules.cold import keep_all
 from rules.contradictions import DAYS, Found, contradictions
 from rules.entry import Entry
@@ -205,8 +206,9 @@ def _failing_cases(policy: Policy) -> Found:
         outcome = run_case(policy, case)
         reached.add(outcome.row)
         if not outcome.meets(case.expect):
-            say = f"case '{case.name}' expects {case.expect}; row {outcome.row} says {outcome.said}"
-            yield Finding(("cases", index), say, "mend the case, or the row")
+            said = f"case '{case.name}' expects {case.expect}; row {outcome.row} says {outcome.said}"
+            why = why_otherwise(policy, case.expect, outcome)
+            yield Finding(("cases", index), f"{said}{why}", "mend the case, or the row")
     for number in unreached(policy, reached):
         yield Finding(("decisions", number - 1), f"no case reaches row {number}", "add one to 'cases'")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from rules.decisions import Then
 from rules.facts import Place
 from rules.read_codes import nearest
 from rules.yaml_lines import Finding
@@ -107,10 +108,17 @@ def _about_a_value(error: Any) -> Said | None:
         case "enum" if isinstance(given, bool) and "yes" in wanted:
             return f"'{str(given).lower()}' is no answer of a criterion", f"write {'yes' if given else 'no'}"
         case "enum" if isinstance(given, str):
-            return error.message, _INSTEAD.get((last, given)) or nearest(given, list(map(str, wanted)))
+            return error.message, outcome_meant(given) if last == "then" else nearest(given, list(map(str, wanted)))
         case "pattern":
             return _PATTERNS.get(wanted)
     return None
+
+
+def outcome_meant(word: str) -> str:
+    """Return what to write in place of a word that is no outcome of a row."""
+    if word.lower() in _REFUSALS:
+        return "no word here refuses care: write 'pend', and a clinician decides; 'not-covered' is of the plan"
+    return "did you mean 'certify'?" if word.lower() in _APPROVALS else nearest(word, list(Then))
 
 
 def _to_add(key: str) -> str:
@@ -124,15 +132,8 @@ _FOR_ROWS = {
     "for": "How long it is certified, 12 months",
     "rest": "What is asked beyond the quantity",
 }
-_REFUSALS = ("deny", "denied", "refuse", "reject", "decline", "not-certify")
-_INSTEAD = {
-    **dict.fromkeys(
-        [("then", word) for word in _REFUSALS],
-        "no word here refuses care: write 'pend', and a clinician decides; 'not-covered' is what the plan does not buy",
-    ),
-    **dict.fromkeys([("then", word) for word in ("approve", "approved", "authorize")], "did you mean 'certify'?"),
-    ("then", "review"): "did you mean 'pend'?",
-}
+_REFUSALS = frozenset({"deny", "denied", "refuse", "reject", "decline", "not-certify"})
+_APPROVALS = frozenset({"approve", "approved", "authorize"})
 _PATTERNS = {  # of the schema, in words
     "^\\d{4}-\\d{2}-\\d{2}$": ("that is no day", "write it as 2026-01-31"),
     "^https://": ("that is no address to read on", "write it as https://…"),

@@ -69,6 +69,40 @@ def test_a_case_that_does_not_hold_stops_the_policy():
     assert "expects certify for 3 months" in fault[1]
 
 
+def test_a_case_that_goes_otherwise_says_why_the_row_that_was_meant_did_not_hold():
+    (fault,) = faults("{at_rest: true, spo2: 88, tested: 2026-02-20}", "{at_rest: true, spo2: 88}")
+    assert fault == (
+        line("88 percent at rest"),
+        "case '88 percent at rest' expects certify for 12 months; row 2 says pend",
+    )
+    (fault,) = faults("{at_rest: true, spo2: 88, tested: 2026-02-20}", "{at_rest: true, spo2: 90, tested: 2026-02-20}")
+    assert fault[1].endswith("row 6 says pend: of row 4, “group I” is missing, and the row asks for yes")
+
+
+@pytest.mark.parametrize(("old", "new", "message", "suggestion"), [
+    ("at_rest: true", "at_rest: yes", "at_rest is a boolean", "write true or false"),
+    ("at_rest: true", "at_rest: 1", "at_rest is a boolean", "write true or false"),
+    ("spo2: 88", 'spo2: "88"', "spo2 is a number", "write it without quotes: 88"),
+    ("spo2: 88", "spo2: true", "spo2 is a number", "write it without quotes: 88"),
+    ("tested: 2026-02-20", "tested: 2026-02-30", "tested is a date", "write it as 2026-01-31"),
+    ("tested: 2026-02-20", "tested: 20", "tested is a date", "write it as 2026-01-31"),
+    ("expect: certify for 12 months", "expect: approve", "no row says 'approve'", "did you mean 'certify'?"),
+    ("expect: certify for 12 months", "expect: denied", "no row says 'denied'", "a clinician decides"),
+    ("expect: pend", "expect: pending", "no row says 'pending'", "did you mean 'pend'?"),
+    ("expect: pend", "expect: pend for nurses", "no row says 'pend for nurses'", "'pend to nurses'"),
+])  # fmt: skip
+def test_a_case_that_tries_nothing_is_told_what_to_write(old, new, message, suggestion):
+    """A value of another kind would be missing, and the case would go on to prove something else."""
+    found = told(old, new)
+    assert [(message in one.message, suggestion in one.suggestion) for one in found] == [(True, True)], list(
+        map(str, found)
+    )
+
+
+def test_a_case_may_try_a_number_that_cannot_be_and_a_fact_that_is_not_told():
+    load_policy(TEXT.replace("spo2: 0.95", "spo2: 0.5, pao2: null"), FILE)
+
+
 def test_a_row_that_no_case_reaches_does_not_ship():
     text = TEXT
     for name in ("89 percent with edema", "blood gas of 58 and thick blood"):
