@@ -5,6 +5,7 @@ that accepts while a connection is closed: a few clients that dawdle would keep 
 a thread for some seconds. Against thousands there is only a proxy that reads requests whole before it passes them on.
 """
 
+import select
 import socket
 import time
 from errno import ECONNRESET
@@ -77,7 +78,21 @@ class Timed:
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's worker with threads, whose connections are ``Timed``."""
+    """gunicorn's worker with threads, whose connections are ``Timed``, and that ends with nobody left at its door."""
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Let clients in, or no more of them; at the end those who wait come in and the door is shut for good.
+
+        gunicorn leaves it open while requests end: who came meanwhile would wait, and be dropped.
+        """
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            listener.setblocking(False)
+            while select.select([listener], [], [], 0)[0] and self.nr_conns < self.worker_connections:
+                self.accept(listener)
+            listener.close()
 
     def handle(self, conn: TConn) -> Any:
         """Serve one request, on a thread; tell whether the connection stays open."""

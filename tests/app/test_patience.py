@@ -79,6 +79,11 @@ def test_who_does_not_take_the_answer_is_gone(pair, monkeypatch):
     assert ours.is_over
 
 
+def _slow():
+    time.sleep(2)
+    return "done"
+
+
 class _Served(BaseApplication):
     """One process with two threads and little patience; it tells how long a body was."""
 
@@ -92,22 +97,28 @@ class _Served(BaseApplication):
 
     def load(self):
         app = Flask("patient")
+        app.add_url_rule("/slow", view_func=_slow)
         app.add_url_rule("/", view_func=lambda: str(len(request.get_data())), methods=["GET", "POST"])
         return app
 
 
 @pytest.fixture
-def address():
+def server():
     port = free_port()
-    server = subprocess.Popen([sys.executable, "-m", __name__, str(port)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-m", __name__, str(port)], cwd=ROOT, stderr=subprocess.DEVNULL)
     ends = time.monotonic() + 20
     while time.monotonic() < ends:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             break
         time.sleep(0.05)
-    yield "127.0.0.1", port
-    server.terminate()
-    server.wait(10)
+    yield process, ("127.0.0.1", port)
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture
+def address(server):
+    return server[1]
 
 
 def ask(connection, head="GET / HTTP/1.1", more="", body=b""):
@@ -162,6 +173,21 @@ def test_a_connection_stays_open_for_further_requests(address):
         connection.request("POST", "/", b"a" * size)
         assert connection.getresponse().read() == str(size).encode()
         assert connection.sock is first
+
+
+def test_at_the_end_who_is_served_is_served_who_waits_comes_in_and_nobody_else_is_let_in(server):
+    """Without that, who comes meanwhile waits for nothing until the last request has ended."""
+    process, address = server
+    with ExitStack() as stack:
+        inside = [stack.enter_context(socket.create_connection(address)) for _ in range(4)]
+        for one in inside:
+            ask(one, "GET /slow HTTP/1.1")  # two threads: the others wait
+        time.sleep(0.5)
+        process.terminate()
+        time.sleep(0.5)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(address)
+        assert [answer(one)[:12] for one in inside] == [b"HTTP/1.1 200"] * 4
 
 
 if __name__ == "__main__":
