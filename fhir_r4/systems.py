@@ -158,6 +158,15 @@ DIAGNOSES = frozenset(
 )
 """The systems of PAS's value set X12278DiagnosisCodes, to the letter."""
 
+SERVICES = frozenset(
+    {
+        *(HCPCS, CPT, ICD_10_PCS, NDC, DATA_ABSENT_REASON),
+        "http://terminology.hl7.org/CodeSystem/icd9cm",
+        "https://codesystem.x12.org/005010/1365",
+    }
+)
+"""The systems of PAS's value set X12278RequestedServiceType, to the letter."""
+
 BILLING = frozenset({HCPCS, CPT})
 """The systems in which a service is asked for; a code of another says nothing about coverage."""
 

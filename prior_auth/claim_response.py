@@ -9,7 +9,7 @@ from datetime import datetime
 
 from fhir_r4.bundle import Entry
 from fhir_r4.generations import Generation
-from fhir_r4.resource import dicts, extension, identifiers, text_of
+from fhir_r4.resource import dicts, extension, identifiers
 from fhir_r4.systems import (
     ABSENT,
     CLAIM_RESPONSE_REVIEWER,
@@ -28,6 +28,7 @@ from prior_auth.adjudication import SAID, header_adjudication
 from prior_auth.authorization import Authorization, Item
 from prior_auth.case import Case
 from prior_auth.decision import Basis
+from prior_auth.echo import once, whole
 from prior_auth.inquiry import Inquiry
 from prior_auth.item_response import granted_item, item_response
 from prior_auth.parties import BusinessError
@@ -97,7 +98,7 @@ def _head(submission: Submission | Inquiry, identity: str, profile: str, manner:
         "resourceType": "ClaimResponse",
         "id": identity,
         "meta": {"profile": [f"{PAS}/StructureDefinition/{profile}"]},
-        "identifier": [own, *map(_once, filter(_TOLD_AGAIN[manner.generation], dicts(claim.get("identifier"))))],
+        "identifier": [own, *map(once, filter(_TOLD_AGAIN[manner.generation], dicts(claim.get("identifier"))))],
         "status": "active",
         "type": claim["type"],
         "use": "preauthorization",
@@ -109,20 +110,7 @@ def _head(submission: Submission | Inquiry, identity: str, profile: str, manner:
     }
 
 
-def _is_whole(said: dict) -> bool:
-    """Tell whether an identifier has the system and the value that 2.2.1 wants of each."""
-    return bool(text_of(said.get("system")) and text_of(said.get("value")))
-
-
-def _once(said: dict) -> dict:
-    """Return an identifier with the first of each extension, which is what both generations have room for."""
-    first: dict[str | None, dict] = {}
-    for one in dicts(said.get("extension")):
-        first.setdefault(text_of(one.get("url")), one)
-    return said | {"extension": [*first.values()]} if first else said
-
-
-_TOLD_AGAIN: Mapping[Generation, Callable[[dict], bool]] = {Generation.V2_0: bool, Generation.V2_2: _is_whole}
+_TOLD_AGAIN: Mapping[Generation, Callable[[dict], bool]] = {Generation.V2_0: bool, Generation.V2_2: whole}
 
 
 def _requestor(provider: Entry) -> dict:

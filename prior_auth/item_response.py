@@ -15,6 +15,7 @@ from fhir_r4.resource import as_dict, as_list, codings, dicts, extension, extens
 from fhir_r4.systems import (
     ADMINISTRATION_REFERENCE_NUMBER,
     AUTHORIZATION_NUMBER,
+    BILLING,
     DIAGNOSES,
     ITEM_PREAUTH_ISSUE_DATE,
     ITEM_PREAUTH_PERIOD,
@@ -24,6 +25,7 @@ from fhir_r4.systems import (
     PAS,
     PAS_TEMP,
     REQUESTED_SERVICE,
+    SERVICES,
     X12_UNIT,
 )
 from prior_auth import authorized_providers
@@ -31,6 +33,7 @@ from prior_auth.adjudication import adjudication, granted_adjudication
 from prior_auth.authorization import Item
 from prior_auth.case import Case
 from prior_auth.decision import Decision, ReviewAction, Service
+from prior_auth.echo import NOT_CODED, coded, in_full
 
 _EXTENSIONS = f"{PAS}/StructureDefinition/extension-"
 _DETAIL, _SERVICE_DATE = f"{_EXTENSIONS}itemAuthorizedDetail", f"{_EXTENSIONS}itemRequestedServiceDate"
@@ -44,6 +47,8 @@ _ASKED_AGAIN = tuple(  # what addItem repeats of the Claim.item
         *("revenueUnitRateLimit", "requestedService", "serviceItemRequestType", "certificationType"),
     )
 )
+
+_MOST = {ITEM_TRACE_NUMBER: None}  # there is room for one of each other
 
 
 def item_response(item: Item, case: Case, note: int | None, generation: Generation, base: str) -> dict:
@@ -80,9 +85,9 @@ def item_response(item: Item, case: Case, note: int | None, generation: Generati
 def granted_item(item: Item, case: Case) -> dict:
     """Return the ClaimResponse.addItem that says what was granted in place of a modified item (2.2)."""
     granted, asked = item.decision.granted or Service(), item.asked
-    echoed = [_resolved(one, case) for url in _ASKED_AGAIN for one in extensions(asked, url)]
-    if asked.get("revenue"):
-        echoed.append({"url": f"{_EXTENSIONS}revenueCode", "valueCodeableConcept": _revenue(asked["revenue"])})
+    echoed = [_resolved(one, case) for url in _ASKED_AGAIN for one in extensions(asked, url)[: _MOST.get(url, 1)]]
+    if revenue := _revenue(as_dict(asked.get("revenue"))):
+        echoed.append({"url": f"{_EXTENSIONS}revenueCode", "valueCodeableConcept": revenue})
     providers = authorized_providers.of_added_item(item, case)
     certified = dict.fromkeys(("location", "servicedDate", "servicedPeriod"))
     kept = {name: value for name, value in asked.items() if name.startswith(tuple(certified))}
@@ -91,8 +96,8 @@ def granted_item(item: Item, case: Case) -> dict:
         {"extension": [*echoed, *_certification(item.decision, case), *_stay(item, case, Generation.V2_2)]}
         | {"itemSequence": [item.sequence]}
         | ({"provider": providers} if providers else {})
-        | {"productOrService": _concept(granted) or asked.get("productOrService")}
-        | ({"modifier": asked["modifier"]} if asked.get("modifier") else {})
+        | {"productOrService": _service(granted, asked) or NOT_CODED}
+        | ({"modifier": modifiers} if (modifiers := _modifiers(asked)) else {})
         | kept
         | ({"quantity": quantity} if quantity else {})
         | ({"unitPrice": asked["unitPrice"]} if asked.get("unitPrice") else {})
@@ -100,14 +105,13 @@ def granted_item(item: Item, case: Case) -> dict:
     )
 
 
-def _revenue(concept: dict) -> dict:
+def _revenue(concept: dict) -> dict | None:
     """Return a revenue code under the name that its code system has in 2.2; 2.0.1 calls it otherwise."""
-    return concept | {
-        "coding": [
-            one | {"system": NUBC_REVENUE} if one.get("system") == NUBC_REVENUE_2_0 else one
-            for one in dicts(concept.get("coding"))
-        ]
-    }
+    renamed = [
+        one | {"system": NUBC_REVENUE} if one.get("system") == NUBC_REVENUE_2_0 else one
+        for one in dicts(concept.get("coding"))
+    ]
+    return coded(concept | {"coding": renamed}, (NUBC_REVENUE,))
 
 
 def _certification(decision: Decision, case: Case) -> list[dict]:
@@ -142,15 +146,15 @@ def _detail(item: Item, generation: Generation) -> list[dict]:
     if item.decision.granted is None:
         return []
     parts = _DETAILS[generation](item.decision.granted, item.asked)
-    return [{"url": _DETAIL, "extension": [{"url": name} | value for name, value in parts]}]
+    return [{"url": _DETAIL, "extension": [{"url": name} | value for name, value in parts]}] if parts else []
 
 
 def _granted_detail(granted: Service, asked: dict) -> list[tuple[str, dict]]:
-    return _parts(_concept(granted) or asked.get("productOrService"), granted_quantity(granted, asked), asked)
+    return _parts(_service(granted, asked), granted_quantity(granted, asked), asked)
 
 
 def _asked_detail(_: Service, asked: dict) -> list[tuple[str, dict]]:
-    return _parts(asked.get("productOrService"), _requested_quantity(asked), asked)
+    return _parts(_service(Service(), asked), _requested_quantity(asked), asked)
 
 
 _DETAILS: Mapping[Generation, Callable[[Service, dict], list[tuple[str, dict]]]] = {
@@ -161,13 +165,19 @@ _DETAILS: Mapping[Generation, Callable[[Service, dict], list[tuple[str, dict]]]]
 
 def _parts(service: Any, quantity: Any, asked: dict) -> list[tuple[str, dict]]:
     found = [("productOrServiceCode", {"valueCodeableConcept": service})] if service else []
-    found += [("modifier", {"valueCodeableConcept": one}) for one in dicts(asked.get("modifier"))]
+    found += [("modifier", {"valueCodeableConcept": one}) for one in _modifiers(asked)]
     found += [("unitPrice", {"valueMoney": asked["unitPrice"]})] if asked.get("unitPrice") else []
     return found + ([("quantity", {"valueQuantity": quantity})] if quantity else [])
 
 
-def _concept(granted: Service) -> dict | None:
-    return {"coding": [one.to_fhir() for one in granted.codes]} if granted.codes else None
+def _service(granted: Service, asked: dict) -> dict | None:
+    """Return what is granted, which is what was asked for where nothing else is said."""
+    said = {"coding": [one.to_fhir() for one in granted.codes]} if granted.codes else asked.get("productOrService")
+    return coded(said, SERVICES)
+
+
+def _modifiers(asked: dict) -> list[dict]:
+    return [told for one in dicts(asked.get("modifier")) if (told := coded(one, BILLING))]
 
 
 def granted_quantity(granted: Service | None, asked: dict) -> dict | None:
@@ -182,8 +192,10 @@ def granted_quantity(granted: Service | None, asked: dict) -> dict | None:
 def _requested_quantity(asked: dict) -> dict | None:
     """Return what was asked for; a code that is none of X12's is told as a word (2.2.1 prof-3)."""
     quantity = as_dict(asked.get("quantity"))
+    if "value" not in quantity:
+        return None
     if "code" not in quantity or quantity.get("system") == X12_UNIT:
-        return quantity or None
+        return quantity
     word = quantity.get("unit") or quantity["code"]
     return {name: value for name, value in quantity.items() if name not in {"system", "code"}} | {"unit": word}
 
@@ -200,18 +212,11 @@ def _stay(item: Item, case: Case, generation: Generation) -> Iterator[dict]:
         named = {coding.code for coding in codings(one.get("category")) if coding.system == PAS_TEMP}
         if "admissionDates" in named:
             for name in ("timingDate", "timingPeriod"):
-                if _in_full(one.get(name)):
+                if in_full(one.get(name)):
                     said.setdefault(_ADMISSION, {"url": _ADMISSION, f"value{name[6:]}": one[name]})
-        if "dischargeDates" in named and _in_full(one.get("timingDate")):
+        if "dischargeDates" in named and in_full(one.get("timingDate")):
             said.setdefault(_DISCHARGE, {"url": _DISCHARGE, "valueDate": one["timingDate"]})
     yield from said.values()
-
-
-def _in_full(timing: Any) -> bool:
-    """Tell whether a day, or what a Period says of its days, is a full date (2.2.1, FullDateRule)."""
-    days = [timing.get("start"), timing.get("end")] if isinstance(timing, dict) else [timing]
-    said = [one for one in days if one is not None]
-    return bool(said) and all(isinstance(one, str) and len(one) == len("2026-03-01") for one in said)
 
 
 def _diagnoses(item: Item, case: Case) -> Iterator[dict]:
@@ -225,8 +230,8 @@ def diagnoses(item: Item, case: Case) -> list[dict]:
     """Return the diagnoses for which the item is asked, as far as PAS's answers have codes for them."""
     wanted = as_list(item.asked.get("diagnosisSequence"))
     listed = {one.get("sequence"): one for one in dicts(case.submission.claim.resource.get("diagnosis"))}
-    concepts = (as_dict(as_dict(listed.get(number)).get("diagnosisCodeableConcept")) for number in wanted)
-    return [one for one in concepts if any(coding.system in DIAGNOSES for coding in codings(one))]
+    concepts = (as_dict(listed.get(number)).get("diagnosisCodeableConcept") for number in wanted)
+    return [told for one in concepts if (told := coded(one, DIAGNOSES))]
 
 
 def _resolved(held: dict, case: Case) -> dict:

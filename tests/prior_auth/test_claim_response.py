@@ -339,6 +339,41 @@ def test_a_revenue_code_of_either_generation_is_told_under_the_name_of_2_2(syste
     ]
 
 
+WORDS = {"text": "As we spoke of"}
+FOREIGN = {"coding": [{"system": "http://snomed.info/sct", "code": "426854004"}]}
+
+
+@BOTH
+@pytest.mark.parametrize("concept", [WORDS, FOREIGN], ids=["words", "SNOMED CT"])
+@pytest.mark.parametrize("name", ["productOrService", "modifier", "revenue"])
+def test_what_the_request_says_in_no_code_of_the_answer_is_left_out(generation, name, concept):
+    case = modified(**{name: [concept] if name == "modifier" else concept})
+    bundle = writer(generation).response_bundle(case)
+    assert_profiled(bundle, generation, references="open")
+    assert "426854004" not in str(bundle["entry"][0])
+
+
+@BOTH
+def test_a_code_is_told_under_the_name_that_the_guide_has_of_its_system(generation):
+    asked = {"coding": [{"system": "urn:oid:2.16.840.1.113883.6.285", "code": "E0424"}]}
+    bundle = writer(generation).response_bundle(modified(productOrService=asked, modifier=[asked]))
+    assert_profiled(bundle, generation)
+    assert "urn:oid:2.16.840.1.113883.6.285" not in str(bundle["entry"][0])
+
+
+@BOTH
+def test_a_quantity_without_a_value_is_none(generation):
+    assert_profiled(writer(generation).response_bundle(modified(quantity={"unit": "Visits"})), generation)
+
+
+def test_what_stands_more_often_than_there_is_room_for_is_told_once():
+    case = modified()
+    (item,) = case.authorization.items
+    twice = item.asked | {"extension": [*item.asked["extension"], *item.asked["extension"]]}
+    again = Case(replace(case.authorization, items=(replace(item, asked=twice),)), case.submission, NEW_YORK)
+    assert_profiled(writer(Generation.V2_2).response_bundle(again), Generation.V2_2)
+
+
 @pytest.mark.parametrize("decision", [a_certification(), REFUSED, a_pend()], ids=["certified", "refused", "pended"])
 @pytest.mark.parametrize("items", [1, 2])
 def test_an_answer_of_2_2_stands_where_the_contexts_of_its_extensions_allow(decision, items):
