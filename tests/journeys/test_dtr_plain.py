@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from decimal import Decimal
 
 import pytest
 from playwright.sync_api import expect
@@ -153,6 +154,26 @@ def test_the_page_follows_what_is_answered_and_says_what_is_wrong(town):
         page.get_by_label("Cane").check()
         assert not page.get_by_label("None").is_checked()
         picture(page, "dtr-plain-2-wrong")
+
+
+def test_numbers_are_taken_as_people_write_them_and_a_comma_is_told_of(town):
+    """A comma may part decimals or thousands, which nobody but the writer knows."""
+    with a_browser() as context:
+        page = opened_form(context, town)
+        flow = page.get_by_label("Oxygen flow")
+        for written, meant in ((".5", "0.5"), ("2.", "2"), ("-.25", "-0.25"), ("1234567890.50", "1234567890.50")):
+            flow.fill(written)
+            assert [str(value) for link, value in saved(page, town) if link == "rate"] == [meant]
+        for written, words in (
+            ("1,5", "decimals follow a point"),
+            (".", "Give a number."),
+            ("9" * 19, "Give a number."),
+        ):
+            flow.fill(written)
+            page.locator("[data-link=rate] .fault").get_by_text(words).wait_for()
+        page.get_by_label("Weight", exact=True).fill(".75")
+        page.get_by_label("Unit of Weight").select_option(label="kg")
+        assert dict(saved(page, town))["weight"]["value"] == Decimal("0.75")
 
 
 def test_the_form_is_filled_by_keyboard_alone(town):

@@ -3,10 +3,11 @@
 "use strict";
 window.renderer = (function () {
   const box = document.getElementById("form");
-  const DECIMAL = /^[-+]?\d+(\.\d+)?$/;
+  const DECIMAL = /^([-+]?)(?=\.?\d)(\d{0,18})(?:\.(\d{0,18}))?$/;
   const NAME = /\b[qa]\d+(-c\d+)*/g; // how the server names what it draws; a copy gets a name of its own
-  const INTEGER = /^[-+]?\d+$/;
-  const VALUE = { integer: "valueInteger", decimal: "valueDecimal", string: "valueString", text: "valueString", date: "valueDate", moment: "valueDateTime", time: "valueTime", url: "valueUri" };
+  const INTEGER = /^[-+]?\d{1,18}$/;
+  const NUMBERS = ["integer", "decimal", "quantity"];
+  const VALUE = { integer: "valueInteger", string: "valueString", text: "valueString", date: "valueDate", moment: "valueDateTime", time: "valueTime", url: "valueUri" };
   let clones = 0;
   let tell = () => {};
 
@@ -39,6 +40,9 @@ window.renderer = (function () {
     return { valueQuantity: { value: number, ...unit } };
   }
 
+  // A number as JSON has it: .5 is 0.5, and 5. is 5.
+  const numeral = (text) => text.replace(DECIMAL, (_, sign, whole, part) => `${sign}${whole || 0}${part ? `.${part}` : ""}`);
+
   // The values of one answer: none, one, or of check boxes several. Numbers go as text, so that their digits stay.
   function valuesOf(control, answer) {
     const held = answer.dataset.held ? JSON.parse(answer.dataset.held) : null;
@@ -57,7 +61,8 @@ window.renderer = (function () {
     if (control === "file") return answer.dataset.file ? [JSON.parse(answer.dataset.file)] : [];
     const text = input(answer, ".value").value.trim();
     if (!text || fault(control, text)) return [];
-    if (control === "quantity") return [quantity(answer, text)];
+    if (control === "quantity") return [quantity(answer, numeral(text))];
+    if (control === "decimal") return [{ valueDecimal: numeral(text) }];
     if (control === "reference") return [{ valueReference: { reference: text } }];
     if (control === "moment" && /T\d\d:\d\d$/.test(text)) return [{ valueDateTime: `${text}:00${offset()}` }];
     if (control === "time" && text.length === 5) return [{ valueTime: `${text}:00` }];
@@ -65,6 +70,7 @@ window.renderer = (function () {
   }
 
   function fault(control, text) {
+    if (NUMBERS.includes(control) && text.includes(",")) return "Write the number without a comma; decimals follow a point, as in 1.5.";
     if (control === "integer" && !INTEGER.test(text)) return "Give a whole number.";
     if ((control === "decimal" || control === "quantity") && !DECIMAL.test(text)) return "Give a number.";
     return "";
@@ -111,7 +117,7 @@ window.renderer = (function () {
     if ("fixed" in element.dataset) return "";
     if (control === "file") return listOf(own(element, ".answers"), ".answer").map((one) => one.dataset.refused).find(Boolean) || "";
     const texts = (selector) => listOf(own(element, ".answers"), ".answer").map((one) => [one, input(one, selector).value.trim()]);
-    if (["integer", "decimal", "quantity"].includes(control)) return texts(".value").map(([, text]) => text && fault(control, text)).find(Boolean) || "";
+    if (NUMBERS.includes(control)) return texts(".value").map(([, text]) => text && fault(control, text)).find(Boolean) || "";
     if (control !== "search" || type === "open-choice") return "";
     const none = ([answer, text]) => text && !valuesOf(control, answer).length && document.activeElement !== input(answer, ".value");
     return texts(".value").some(none) ? "Choose one of the list." : "";
