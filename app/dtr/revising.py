@@ -37,7 +37,8 @@ def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) ->
 
     def item(one: dict, key: Key) -> dict:
         link = key[-1][0]
-        given = [answer(each, key) for each in dicts(one.get("answer")) if value_of(with_numbers(each)) is not None]
+        told = [each for each in dicts(one.get("answer")) if value_of(with_numbers(each)) is not None]
+        given = [answer(each, key, number) for number, each in enumerate(told, 1)]
         below = list(items(one, key))
         text = text_of(known[link].get("text"))
         return (
@@ -47,11 +48,11 @@ def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) ->
             | ({"item": below} if below else {})
         )
 
-    def answer(sent_one: dict, key: Key) -> dict:
+    def answer(sent_one: dict, key: Key, number: int) -> dict:
         one = with_numbers(sent_one)
         value = value_of(one)
         kept = next((old for old in (*before.get(key, []), *first.get(key, [])) if same(value_of(old), value)), None)
-        below = list(items(one, key))
+        below = list(items(one, below_answer(key, number)))
         by_record = any(origin_of(old) != "manual" for old in first.get(key, []))
         origin = information_origin("override" if by_record else "manual", author=author)
         said = kept or {"extension": [origin], **_value(one)}
@@ -117,8 +118,13 @@ def keyed(response: dict, above: Key = ()) -> Iterator[tuple[Key, dict]]:
         for one, key in numbered(response, above):
             yield key, one
             yield from keyed(one, key)
-            for each in dicts(one.get("answer")):
-                yield from keyed(each, key)
+            for number, each in enumerate(dicts(one.get("answer")), 1):
+                yield from keyed(each, below_answer(key, number))
+
+
+def below_answer(key: Key, number: int) -> Key:
+    """Return what the ways to all below the how-manyth answer of an item begin with."""
+    return (*key, ("", number))
 
 
 def _answers(response: dict) -> Iterator[tuple[Key, list[dict]]]:

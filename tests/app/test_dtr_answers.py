@@ -92,6 +92,22 @@ def test_the_digits_of_a_quantity_that_the_page_rewrote_stay_as_the_record_has_t
     assert str(answer_in(revised(FORM, filled, filled, sent, WHO), "b")["valueQuantity"]["value"]) == "87.0"
 
 
+def test_an_answer_below_one_of_several_answers_is_compared_with_what_stood_below_that_one():
+    form = {
+        "item": [{"linkId": "drug", "type": "string", "repeats": True, "item": [{"linkId": "dose", "type": "string"}]}]
+    }
+
+    def drugs(*doses, given=lambda **value: [value]):
+        below = [{"item": [{"linkId": "dose", "answer": given(valueString=dose)}]} for dose in doses]
+        names = [given(valueString=f"drug {number}")[0] for number in range(len(doses))]
+        return {"item": [{"linkId": "drug", "answer": [name | held for name, held in zip(names, below, strict=True)]}]}
+
+    filled = drugs("5 mg", "9 mg", given=auto)
+    made = revised(form, filled, filled, drugs("5 mg", "8 mg"), WHO)
+    doses = [answer["item"][0]["answer"][0] for answer in made["item"][0]["answer"]]
+    assert [origin_of(one) for one in doses] == ["auto", "override"]
+
+
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda below: st.lists(below, max_size=3) | st.dictionaries(
