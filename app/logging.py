@@ -1,7 +1,8 @@
 """What may be logged? Names of events and our own identifiers, never patient data.
 
 Allowed names beat masking, since masking fails open: what is not on the list is dropped. Of an exception its
-type and the lines it passed are kept, not its message, since messages quote data.
+type and the lines it passed are kept, and the code by which a database names it; not its message, since messages quote
+data.
 """
 
 import logging
@@ -18,7 +19,7 @@ import structlog
 LOGGABLE = frozenset(
     {"event", "level", "timestamp", "request_id", "endpoint", "method", "status", "ms", "client", "hook", "service"}
     | {"generation", "policy", "version", "row", "authorization", "assertion", "job", "attempt", "issue", "reason"}
-    | {"host", "count", "pid", "fault", "frames", "database", "address", "logger", "digest", "of"}
+    | {"host", "count", "pid", "fault", "frames", "database", "address", "logger", "digest", "of", "code"}
 )
 
 
@@ -99,8 +100,16 @@ def _fault(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     if isinstance(error, BaseException):
         event["fault"] = type(error).__name__
         frames = traceback.extract_tb(error.__traceback__)[-8:]
+        if code := _database_code(error):
+            event["code"] = code
         event["frames"] = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames]
     return event
+
+
+def _database_code(error: BaseException) -> str | None:
+    """Return how a database names what went wrong, such as SQLITE_FULL or 53100 (no room on PostgreSQL's disk)."""
+    cause = getattr(error, "orig", None)
+    return getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
 
 
 _use()  # a process that is not told where to write names nothing either that it may not

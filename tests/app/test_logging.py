@@ -8,9 +8,11 @@ from pathlib import Path
 
 import gunicorn.config
 import pytest
+from sqlalchemy.exc import DatabaseError
 
 from app.logging import configure, get_logger
 from app.server_log import ServerLog
+from app.storage.database import Database
 
 
 @pytest.fixture
@@ -36,6 +38,16 @@ def test_an_exception_keeps_its_type_and_its_lines_and_not_its_words(lines):
     (line,) = lines()
     assert line["fault"] == "ValueError"
     assert line["frames"][0].startswith("test_logging.py:")
+    assert "Ada" not in str(line)
+
+
+def test_what_is_wrong_with_a_database_is_told_by_its_code(lines, tmp_path):
+    (tmp_path / "priorauth.db").write_bytes(b"Ada Lovelace, born 1815" * 50)
+    with pytest.raises(DatabaseError) as error, Database(f"sqlite:///{tmp_path / 'priorauth.db'}").reading():
+        pass
+    get_logger().error("database.away", exc_info=error.value)
+    (line,) = lines()
+    assert (line["fault"], line["code"]) == ("DatabaseError", "SQLITE_NOTADB")
     assert "Ada" not in str(line)
 
 
