@@ -28,9 +28,9 @@ from app.storage.database import Database
 from app.storage.policies import Activation, Files
 from cql import CqlError
 from fhir_r4.problems import Problem
-from fhir_r4.wire import read_object
-from questionnaires.catalog import ELM, Catalog, load_catalog
+from questionnaires.catalog import Catalog, load_catalog
 from questionnaires.drift import drift
+from questionnaires.form_faults import form_file_faults
 from questionnaires.pages import faults_of_pages
 from questionnaires.policy_limits import with_policy_limits
 from questionnaires.policy_searches import with_policy_searches
@@ -272,23 +272,8 @@ def load_forms(folder: Path, completed: Callable[[dict], dict] = lambda form: fo
     try:
         return load_catalog(folder, completed)
     except (Problem, CqlError, OSError, KeyError, TypeError, ValueError) as error:
-        faults = [
-            Fault(file.name, 1, "not a form of FHIR JSON with url, id and version") for file in _unreadable(folder)
-        ]
+        faults = list(form_file_faults(folder))
         raise FaultyFile(faults or [Fault(folder.name, 1, f"cannot be read: {type(error).__name__}")]) from None
-
-
-def _unreadable(folder: Path) -> Iterator[Path]:
-    for file in sorted(folder.glob("*/*.json")):
-        if file.name.endswith(ELM):
-            continue
-        try:
-            form = read_object(file.read_bytes())
-        except Problem:
-            yield file
-            continue
-        if not {"url", "id", "version"} <= form.keys():
-            yield file
 
 
 def form_faults(book: PolicyBook, catalog: Catalog) -> list[Fault]:

@@ -83,7 +83,8 @@ def check(folder: Path | None, forms: Path | None) -> None:
     faults = sum(not fault.warning for fault in found)
     if not read and not faults:
         raise click.ClickException(f"there is no policy in {where}: they are its <id>/<version>.yaml")
-    said = f"{read:,} policies read: {faults} faults, {len(found) - faults} warnings"
+    counted = _many(faults, "fault"), _many(len(found) - faults, "warning")
+    said = f"{_many(read, 'policy', 'policies')} read: {', '.join(counted)}"
     out.print(f"[bold red]{said}[/]" if faults else f"[bold green]{said}[/]")
     if faults:
         raise SystemExit(1)
@@ -138,9 +139,9 @@ def test(names: tuple[str, ...], folder: Path | None) -> None:
         out.print(_cases(one))
     cases = [result for one in done for result in one.results]
     wrong, unreached = sum(not one.passed for one in cases), sum(len(one.unreached) for one in done)
-    said = f"{len(done)} policies, {len(cases)} cases: "
+    said = f"{_many(len(done), 'policy', 'policies')}, {_many(len(cases), 'case')}: "
     if wrong or unreached:
-        out.print(f"[bold red]{said}{wrong} not as expected, {unreached} rows that no case reaches[/]")
+        out.print(f"[bold red]{said}{wrong} not as expected, {_many(unreached, 'row')} that no case reaches[/]")
         raise SystemExit(1)
     out.print(f"[bold green]{said}all as expected, every row is reached[/]")
 
@@ -351,6 +352,10 @@ def _table(*columns: str) -> Table:
     for name in columns:
         table.add_column(name, overflow="fold", justify="right" if name == "Items" else "left")
     return table
+
+
+def _many(count: int, one: str, more: str = "") -> str:
+    return f"{count:,} {one if count == 1 else more or f'{one}s'}"
 
 
 def _console() -> Console:

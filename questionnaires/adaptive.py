@@ -22,7 +22,7 @@ _PROFILE = f"{DTR}/StructureDefinition/dtr-questionnaire-adapt"
 
 def twin(form: dict) -> dict:
     """Return the adaptive twin of a form; its questions are still in it, for us alone."""
-    marked = [*form["extension"], {"url": ADAPTIVE, "valueBoolean": True}]
+    marked = [*form.get("extension", ()), {"url": ADAPTIVE, "valueBoolean": True}]
     names = {"id": form["id"] + SUFFIX, "url": form["url"] + SUFFIX, "name": f"{form['name']}Adaptive"}
     return form | names | {"title": f"{form['title']}, a few questions at a time", "extension": marked}
 
@@ -51,7 +51,7 @@ def _plain(form: dict) -> tuple[str, str]:
 
 def searchable(form: dict, base: str) -> dict:
     """Return the twin as a package shows it: without questions, and with the address of the next ones."""
-    kept = [one for one in form["extension"] if one["url"] != ADAPTIVE]
+    kept = [one for one in form.get("extension", ()) if one["url"] != ADAPTIVE]
     return {key: value for key, value in form.items() if key != "item"} | {"extension": [*kept, _address(base)]}
 
 
@@ -62,7 +62,7 @@ def _address(base: str) -> dict:
 
 def contained_form(form: dict, generation: Generation, base: str, items: list[dict] | None = None) -> dict:
     """Return the elements of a response that carry an adaptive form with these questions so far."""
-    kept = [one for one in form["extension"] if one["url"] != ADAPTIVE]
+    kept = [one for one in form.get("extension", ()) if one["url"] != ADAPTIVE]
     held = {
         "resourceType": "Questionnaire",
         "id": CONTAINED,

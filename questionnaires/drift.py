@@ -4,10 +4,12 @@ from collections.abc import Iterable, Iterator
 
 from fhir_r4.resource import as_dict, extensions, text_of
 from fhir_r4.systems import UNIT_OPTION
+from questionnaires.adaptive import is_adaptive
 from questionnaires.catalog import Catalog, questions
 from rules.entry import Asks
 from rules.facts import Fact, FactType
 from rules.policy import Policy
+from rules.read_codes import nearest
 from rules.yaml_lines import Finding
 
 _KINDS = {  # of a question, by the fact's type
@@ -31,7 +33,8 @@ def drifted(policy: Policy, catalog: Catalog) -> Iterator[Finding]:
         form = catalog.named(name)
     except KeyError:
         where = ("coverage-information", "questionnaire")
-        yield Finding(where, f"there is no form {name}", "write its name and version as the folder of forms has them")
+        there = [f"{form['id']}|{form['version']}" for form in catalog if not is_adaptive(form)]
+        yield Finding(where, f"there is no form {name}", nearest(name, there))
         return
     for fact in asking:
         for say in drift([fact], form):

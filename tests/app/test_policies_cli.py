@@ -75,7 +75,7 @@ def test_every_fault_is_told_with_file_line_and_what_to_write(folder):
             "questionnaire: home-oxygen|2026.1",
             "questionnaire: home-oxygen|2031.1",
             "questionnaire",
-            "there is no form home-oxygen|2031.1",
+            "there is no form home-oxygen|2031.1\n    did you mean 'home-oxygen|2026.1'?",
         ),
         (
             "questionnaire: home-oxygen|2026.1",
@@ -106,8 +106,38 @@ def test_a_form_that_cannot_be_read_is_told_once(folder, tmp_path):
     (forms / "broken").mkdir(parents=True)
     (forms / "broken" / "1.json").write_text("{")
     out = run("check", "--folder", folder, "--forms", forms, fails=True)
-    assert "1.json:1: not a form of FHIR JSON" in out
-    assert "1 faults, 0 warnings" in out
+    assert "broken/1.json:1: not JSON at line 1" in out
+    assert "write a Questionnaire of FHIR R4 in JSON" in out
+    assert "1 fault, 0 warnings" in out
+
+
+LEAST = {
+    "resourceType": "Questionnaire",
+    "url": "https://acmehealth.example/Questionnaire/shower-chair",
+    "id": "shower-chair", "version": "2026.1", "name": "ShowerChair", "title": "Shower chair", "status": "active",
+    "item": [{"linkId": "1", "text": "Was a hip operated?", "type": "boolean"}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lacks", ["", "url", "id", "version", "name", "title"])
+def test_of_a_form_it_is_told_what_it_lacks_and_the_least_is_a_form(tmp_path, lacks):
+    policies, forms = tmp_path / "policies", tmp_path / "forms"
+    (forms / "shower-chair").mkdir(parents=True)
+    policies.mkdir()
+    held = {name: value for name, value in LEAST.items() if name != lacks}
+    (forms / "shower-chair" / "2026.1.json").write_text(json.dumps(held))
+    out = run("check", "--folder", policies, "--forms", forms, fails=True)
+    assert (f"shower-chair/2026.1.json:1: there is no '{lacks}'\n    add '{lacks}': " in out) is bool(lacks)
+    assert ("there is no policy in" in out) is not bool(lacks)
+
+
+def test_logic_that_was_not_compiled_is_told(folder, tmp_path):
+    forms = tmp_path / "forms"
+    (forms / "shower-chair").mkdir(parents=True)
+    (forms / "shower-chair" / "2026.1.json").write_text(json.dumps(LEAST | {"date": "2026-01-01"}))
+    (forms / "shower-chair" / "2026.1.cql").write_text("library ShowerChair")
+    out = run("check", "--folder", folder, "--forms", forms, fails=True)
+    assert "shower-chair/2026.1.cql:1: there is no 2026.1.elm.json beside it" in out
 
 
 def test_a_warning_refuses_nothing(folder):
@@ -115,7 +145,7 @@ def test_a_warning_refuses_nothing(folder):
     file.write_text(file.read_text().replace("owner:  ", "# owner:  "))
     out = run("check", "--folder", folder)
     assert "nobody owns it\n    add 'owner'" in out
-    assert "0 faults, 1 warnings" in out
+    assert "0 faults, 1 warning" in out
 
 
 def test_the_payer_s_lists_are_checked_too_and_policies_that_they_silence_are_told(tmp_path):
@@ -123,7 +153,7 @@ def test_the_payer_s_lists_are_checked_too_and_policies_that_they_silence_are_to
     (tmp_path / "no-authorization.csv").write_text(f"{head}HCPCS,E0424-E0431,2026-01-01,,Nothing is asked.\n")
     out = run("check", data=tmp_path)
     assert "no-authorization.csv:2: home-oxygen 2026.1 is for the same code, people and days, and is not heard" in out
-    assert "0 faults, 1 warnings" in out
+    assert "0 faults, 1 warning" in out
     shutil.copy(ROOT / "fixtures" / "payer" / "payer.yaml", tmp_path)
     line = f"{head.strip()},plans\nHCPCS,E0570,2026-01-01,,Nothing is asked.,ACME-PPO-*\n"
     (tmp_path / "no-authorization.csv").write_text(line)
@@ -153,7 +183,7 @@ def test_a_case_that_goes_otherwise_and_a_row_that_none_reaches_end_with_1(folde
     assert "✗  88 percent at rest" in out
     assert "certify for 12 months" in out
     assert "No case reaches row 5" in out
-    assert "1 not as expected, 1 rows that no case reaches" in out
+    assert "1 not as expected, 1 row that no case reaches" in out
 
 
 def test_a_policy_that_nobody_has_is_said_in_a_sentence():
