@@ -4,7 +4,7 @@ Source: DTR 2.0.1 and 2.2.0, "Launching the DTR app": fhirContext holds a Covera
 QuestionnaireResponse in progress, or a Task.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -28,6 +28,8 @@ ORDERS = (
     "CommunicationRequest",
 )
 _ASKED = ORDERS[:4]
+_VISITS = frozenset({"Appointment", "Encounter"})
+"""What documentation may be for, and where an order is only made."""
 _CODES = ("codeCodeableConcept", "code", "medicationCodeableConcept")
 _OPEN = "status=draft,active"
 
@@ -46,10 +48,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The launch does not say it all; the clinician chooses."""
+    """The launch does not say it all, or too much; the clinician chooses.
+
+    Attributes:
+        is_named: the launch names these orders, and which coverage is for one is known when it is chosen.
+    """
 
     orders: tuple[Candidate, ...]
     coverages: tuple[Candidate, ...]
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +72,10 @@ def resolve(launched: Launched, ehr: HttpEhr) -> Found | Choice:
     begun = _begun(launched, ehr)
     asked = _asked(launched, ehr)
     about = (*(_context_of(begun) if begun else ()), *_about(asked, ehr), *launched.about)
-    order = next((one for one in about if _type(one) in ORDERS), None)
+    orders = _orders(about, launched)
+    if len(orders) > 1 and not begun and not asked:
+        return Choice(tuple(_candidate(_theirs(ehr.read(one), launched)) for one in orders), (), is_named=True)
+    order = next(iter(orders), None)
     form = next((one for one in asked if one.wants_form), None)
     if order is None and form is None:
         return _choice(launched, ehr)
@@ -80,6 +90,17 @@ def resolve(launched: Launched, ehr: HttpEhr) -> Found | Choice:
     launch = as_launch(launched, order or "", coverages[0], form)
     earlier = responses_of(launched, ehr, order) if order else ()
     return Found(replace(launch, others=tuple(coverages[1:])), Earlier(begun, earlier))
+
+
+def with_order(launched: Launched, order: str) -> Launched:
+    """Return the launch as if it had named this order alone."""
+    return replace(launched, about=(order, *(one for one in launched.about if _type(one) not in ORDERS)))
+
+
+def _orders(about: Iterable[str], launched: Launched) -> tuple[str, ...]:
+    """Return the orders, each once; a visit is one where nothing else is."""
+    named = [one.removeprefix(f"{launched.iss}/") for one in about if _type(one) in ORDERS]
+    return tuple(dict.fromkeys([one for one in named if _type(one) not in _VISITS] or named))
 
 
 def as_launch(launched: Launched, order: str, coverage: str, asked: Asked | None = None) -> Launch:

@@ -7,7 +7,7 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.dtr.browser import DESK
-from app.dtr.context import Choice
+from app.dtr.context import Choice, Found
 from app.dtr.response_page import shown
 from app.dtr.sitting import Sitting
 from app.dtr.smart import Launched
@@ -53,15 +53,16 @@ def _opened(sitting: Sitting) -> str | None:
             desk = sitting.desk()
             sitting.keep_both(*sitting.app.forms.open_asked(desk, sitting.app.outcomes.wanted(desk, task)))
         case ["chosen", order, coverage]:
-            sitting.open(sitting.app.chosen(sitting.launched(), order, coverage))
+            launched = sitting.launched()
+            return _found(sitting, launched, sitting.app.chosen(launched, order, coverage))
         case _:
-            return _launched(sitting, sitting.launched())
+            launched = sitting.launched()
+            return _found(sitting, launched, sitting.app.resolve(launched))
     return None
 
 
-def _launched(sitting: Sitting, launched: Launched) -> str | None:
+def _found(sitting: Sitting, launched: Launched, found: Found | Choice) -> str | None:
     """Open the form of a launch; return a choice of what it is for, or a response that is complete."""
-    found = sitting.app.resolve(launched)
     if isinstance(found, Choice):
         return render_template("dtr/choose.html", choice=found)
     if (named := found.earlier.named) and finished(named):

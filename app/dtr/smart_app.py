@@ -11,7 +11,7 @@ from pathlib import Path
 from app.clients.outbound import Door
 from app.dtr import smart
 from app.dtr.choosing import Earlier
-from app.dtr.context import Choice, Found, WrongPatient, as_launch, resolve, responses_of
+from app.dtr.context import Choice, Found, WrongPatient, as_launch, resolve, responses_of, with_order
 from app.dtr.credentials import Credentials
 from app.dtr.desk import Desk
 from app.dtr.evaluator import warm_meanwhile
@@ -121,11 +121,18 @@ class SmartApp:
         except WrongPatient:
             raise Stopped("What the launch names belongs to another patient's record.") from None
 
-    def chosen(self, launched: smart.Launched, order: str, coverage: str) -> Found:
-        """Return what a clinician chose, with what was written down for that order before; Stopped."""
+    def chosen(self, launched: smart.Launched, order: str, coverage: str) -> Found | Choice:
+        """Return what a clinician chose, with what was written down for that order before.
+
+        Where the coverage of an order that was chosen is not known either, that is chosen next; Stopped.
+        """
         offered = self.resolve(launched)
         if not isinstance(offered, Choice) or order not in {one.reference for one in offered.orders}:
             raise Stopped("Choose an order.")
+        if offered.is_named:
+            offered = self.resolve(with_order(launched, order))
+            if isinstance(offered, Found) or not coverage:
+                return offered
         if coverage not in {one.reference for one in offered.coverages}:
             raise Stopped("Choose a coverage.")
         responses = responses_of(launched, self._record(launched).ehr(), order)

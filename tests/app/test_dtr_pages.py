@@ -164,6 +164,43 @@ def test_who_launches_without_an_order_chooses_one(browser):
     assert "Home oxygen" in opened.text
 
 
+MRI = "ServiceRequest/lumbar-mri-baxter"
+
+
+def test_who_launches_for_two_orders_is_told_and_chooses_one(browser):
+    """The first one was taken, and nobody heard of the other."""
+    both = ("Coverage/amy-baxter-acme", ORDER, MRI, f"{browser.town.ehr}/fhir/{ORDER}")
+    page = browser.launch(Context("amy-baxter", "Practitioner/lindqvist", both))
+    assert "launched this app for 2 orders" in page.text
+    assert page.text.count('type="radio"') == 2
+    assert "Choose an order." in browser.press("choose", page, order="DeviceRequest/bath-chair").text
+    assert "MRI" in browser.press("choose", page, order=MRI).text
+    assert browser.get("form.json").json()["form"]["title"].startswith("MRI")
+
+
+def test_of_two_orders_the_one_that_is_chosen_may_want_its_coverage_chosen_too(browser, monkeypatch):
+    records = browser.town.sandbox.extensions["ehr"].records
+    own = records.get(MRI)
+    records.put({name: value for name, value in own.items() if name != "insurance"})
+    records.put(records.get("Coverage/amy-baxter-acme") | {"id": "amy-baxter-second"})
+    page = browser.launch(Context("amy-baxter", "Practitioner/lindqvist", (ORDER, MRI)))
+    page = browser.press("choose", page, order=MRI)
+    assert "amy-baxter-second" in page.text
+    opened = browser.press("choose", page, order=MRI, coverage="Coverage/amy-baxter-acme")
+    records.put(own)
+    records.put(own)
+    records.put(records.get("Coverage/amy-baxter-second") | {"status": "cancelled"})
+    assert browser.get("form.json").json()["form"]["title"].startswith("MRI"), opened.text
+
+
+def test_an_order_that_is_launched_with_its_visit_is_what_the_form_is_for(browser):
+    records = browser.town.sandbox.extensions["ehr"].records
+    records.put({"resourceType": "Encounter", "id": "visit", "status": "in-progress",
+                 "subject": {"reference": "Patient/amy-baxter"}})  # fmt: skip
+    about = ("Encounter/visit", "Coverage/amy-baxter-acme", ORDER)
+    assert "Home oxygen" in browser.launch(Context("amy-baxter", "Practitioner/lindqvist", about)).text
+
+
 def test_a_standalone_launch_asks_the_ehr_for_the_patient(browser):
     welcome = browser.get("launch")
     link = re.search(r'href="(/dtr/launch\?iss=[^"]+)"', welcome.text)[1]
