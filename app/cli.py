@@ -40,8 +40,8 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=_PORT)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every one.")
+@click.option("--port", default=8000, show_default=True, type=_PORT, help="Port to listen on.")
 @DATA
 def serve(host: str, port: int, data: Path | None) -> None:
     """Run the service; SIGTERM lets requests in flight end."""
@@ -65,7 +65,7 @@ def serve(host: str, port: int, data: Path | None) -> None:
 @click.option("--concurrency", default=2, show_default=True, type=click.IntRange(min=1), help="Processes that do jobs.")
 @DATA
 def worker(concurrency: int, data: Path | None) -> None:
-    """Do jobs as a Celery worker on the broker of PRIORAUTH_BROKER_URL."""
+    """Do jobs as a Celery worker. It needs PRIORAUTH_BROKER_URL, which the web processes have, too."""
     config = Config.from_env(data=data)
     if not config.broker_url:
         raise click.ClickException("PRIORAUTH_BROKER_URL is not set: jobs run on threads of the web processes")
@@ -104,7 +104,7 @@ def directory() -> None:
 @directory.command("load")
 @DATA
 def directory_load(data: Path | None) -> None:
-    """Replace members and providers by members.csv and providers.csv of the data folder, all or nothing."""
+    """Replace members and providers, all or nothing. They are members.csv and providers.csv of the data folder."""
     from app.payers import load_payers
     from app.storage.database import Database
     from app.storage.directory import BadTable, load
@@ -126,12 +126,29 @@ def client() -> None:
 
 @client.command("add")
 @click.argument("name")
-@click.option("--organization", "organizations", multiple=True, metavar="SYSTEM|VALUE", help="Bare: an NPI.")
-@click.option("--jwks", metavar="FILE_OR_URL", help="Public keys for the token endpoint.")
-@click.option("--scope", "scopes", multiple=True, help="May be repeated, or hold several.")
-@click.option("--hook-issuer", metavar="URL", help="iss of its CDS Hooks JWT.")
-@click.option("--hook-jwks", metavar="FILE_OR_URL", help="Public keys for hooks.")
-@click.option("--ehr", "ehrs", multiple=True, metavar="BASE_URL", help="FHIR server to read with the hook's token.")
+@click.option(
+    "--organization",
+    "organizations",
+    multiple=True,
+    metavar="SYSTEM|VALUE",
+    help="In whose name it asks; bare: an NPI. May be repeated.",
+)
+@click.option("--jwks", metavar="FILE_OR_URL", help="Its public keys, for the token endpoint.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    help="What its tokens open, such as system/Claim.crus. May be repeated, or hold several.",
+)
+@click.option("--hook-issuer", metavar="URL", help="It fires hooks: the iss of their JWTs.")
+@click.option("--hook-jwks", metavar="FILE_OR_URL", help="Its public keys, for the JWTs of hooks.")
+@click.option(
+    "--ehr",
+    "ehrs",
+    multiple=True,
+    metavar="BASE_URL",
+    help="FHIR server to read with the hook's token. May be repeated.",
+)
 @click.option("--dtr/--no-dtr", "has_dtr", default=True, help="Without DTR, hooks ask for forms by a Task.")
 @click.option(
     "--strict/--lenient", default=False, help="Refuse what breaks its profile, or note it. [default: lenient]"
@@ -141,7 +158,7 @@ def client() -> None:
 )
 @DATA
 def client_add(scopes: tuple[str, ...], data: Path | None, **said: Any) -> None:
-    """Register a client, or replace what is registered under its name; NAME is its client_id."""
+    """Register a client, or replace what was registered so. NAME is its client_id."""
     from app.registration import BadRegistration, Registration, addresses, doubts, register
 
     every = tuple(scope for given in scopes for scope in given.split())
@@ -173,10 +190,10 @@ def client_list(data: Path | None) -> None:
 
 @client.command("token")
 @click.argument("name")
-@click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 1440))
+@click.option("--minutes", default=60, show_default=True, type=click.IntRange(1, 1440), help="How long it is good for.")
 @DATA
 def client_token(name: str, minutes: int, data: Path | None) -> None:
-    """Issue a bearer token for all of the client's scopes; it is shown once and not kept."""
+    """Issue a bearer token for all of the client's scopes. It is shown once, and not kept."""
     from app import registration
 
     try:
@@ -214,11 +231,11 @@ def _set_active(name: str, data: Path | None, *, active: bool) -> None:
 
 
 @main.command()
-@click.option("--port", default=8001, show_default=True, type=_PORT)
-@click.option("--payer", default="http://127.0.0.1:8000", show_default=True, help="The service to call.")
-@click.option("--records", type=_FOLDER, help="Folder of synthetic FHIR resources.")
+@click.option("--port", default=8001, show_default=True, type=_PORT, help="Port to listen on.")
+@click.option("--payer", default="http://127.0.0.1:8000", show_default=True, help="Address of the service to call.")
+@click.option("--records", type=_FOLDER, help="Folder of synthetic FHIR resources; else the sources' own.")
 def sandbox(port: int, payer: str, records: Path | None) -> None:
-    """Run the other side of the counter: an EHR with synthetic patients, for demos and tests."""
+    """Run an EHR with synthetic patients. It is the other side of the counter, for demos and tests."""
     from app.sandbox.records import BadRecords
     from app.sandbox.server import run
 
@@ -229,11 +246,11 @@ def sandbox(port: int, payer: str, records: Path | None) -> None:
 
 
 @main.command("sandbox-back-end")
-@click.option("--port", default=8002, show_default=True, type=_PORT)
-@click.option("--tables", required=True, type=_FOLDER, help="Folder of the CSV files.")
+@click.option("--port", default=8002, show_default=True, type=_PORT, help="Port to listen on.")
+@click.option("--tables", required=True, type=_FOLDER, help="Folder of members.csv and providers.csv.")
 @click.option("--token", required=True, help="Bearer token that callers send.")
 def sandbox_back_end(port: int, tables: Path, token: str) -> None:
-    """Run a payer's own systems, faked, for demos and tests of docs/back-end.md."""
+    """Run a payer's own systems, faked. They are for demos and tests of docs/back-end.md."""
     from app.sandbox.back_end import run
 
     run(port, tables, token)
@@ -247,7 +264,7 @@ def sandbox_back_end(port: int, tables: Path, token: str) -> None:
 @click.option("--showcase", is_flag=True, help="Bring out every must-support element of the answers, with a table.")
 @click.option("--keep", type=click.Path(path_type=Path), help="With --showcase: a folder for the answers as they came.")
 def demo(once: bool, port: int, showcase: bool, keep: Path | None) -> None:
-    """Start service and sandbox, and tell the whole story over HTTP."""
+    """Tell the whole story: service and sandbox, over HTTP."""
     if showcase:
         from app.demo.showcase_run import show
 

@@ -40,7 +40,7 @@ def list_(data: Path | None) -> None:
 @click.argument("job", type=int)
 @DATA
 def retry(job: int, data: Path | None) -> None:
-    """Take up a dead letter anew; a running service or worker does it within seconds."""
+    """Take up a dead letter anew. JOB is its number in 'deliveries list'; what is running does it within seconds."""
     from app.clock import now
     from app.deliveries import retry as take_up
     from app.storage.database import Database
@@ -59,7 +59,7 @@ def secrets() -> None:
 
 @secrets.command("new-key")
 def new_key_() -> None:
-    """Print a new key for PRIORAUTH_ENCRYPTION_KEYS; it is kept nowhere."""
+    """Print a new key for PRIORAUTH_ENCRYPTION_KEYS. It is kept nowhere."""
     from app.storage.sealing import new_key
 
     click.echo(new_key())
@@ -68,7 +68,7 @@ def new_key_() -> None:
 @secrets.command()
 @DATA
 def rotate(data: Path | None) -> None:
-    """Seal with the first key what another key has sealed; then the other keys can go."""
+    """Seal with the first key what another has sealed. Then the other keys can go."""
     from app.storage.database import Database
     from app.storage.sealing import NoKey, read_keys
     from app.storage.subscriptions import seal_anew

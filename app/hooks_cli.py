@@ -24,7 +24,7 @@ COLUMNS = (
 
 @click.group()
 def hooks() -> None:
-    """CRD: calls and answers that were kept, and their measures."""
+    """CRD: calls that were kept, and their measures."""
 
 
 @hooks.command("find")
@@ -36,7 +36,7 @@ def hooks() -> None:
 @click.option("--whole", is_flag=True, help="With request and answer.")
 @DATA
 def find(data: Path | None, who: str, whole: bool, **wanted: str | None) -> None:
-    """Show the calls that match, the newest first, as JSON lines; who looked is recorded."""
+    """Show the calls that match, the newest first, as JSON lines. Who looked is recorded."""
     from app.clock import now
     from app.storage import events, hook_records
     from app.storage.database import Database
@@ -64,12 +64,14 @@ def _plain(value: Any) -> Any:
 
 
 @hooks.command("metrics")
-@click.option("--format", "shape", type=click.Choice(["ndjson", "csv"]), default="ndjson", show_default=True)
+@click.option(
+    "--format", "shape", type=click.Choice(["ndjson", "csv"]), default="ndjson", show_default=True, help="How."
+)
 @click.option("--since", type=_DAY, default="2000-01-01", help="First day, in UTC.")
 @click.option("--until", type=_DAY, default="2999-01-01", help="The day after the last, in UTC.")
 @DATA
 def metrics(shape: str, since: datetime, until: datetime, data: Path | None) -> None:
-    """Write CRDMetricData, one record a call: NDJSON in the guide's shape, or CSV with a row for each order."""
+    """Write CRDMetricData, one record a call. It is NDJSON in the guide's shape, or CSV with a row for each order."""
     from app.storage import hook_records
     from app.storage.database import Database
 

@@ -52,8 +52,9 @@ def policies() -> None:
 @policies.command("check")
 @_FOLDER
 @_FORMS
-def check(folder: Path | None, forms: Path | None) -> None:
-    """Say everything that is wrong or doubtful, with file, line and what to write; exit code 1 where a fault is.
+@DATA
+def check(folder: Path | None, forms: Path | None, data: Path | None) -> None:
+    """Say all that is wrong or doubtful, where, and what to write. Exit code 1 where a fault is.
 
     Each policy is held to its form: what it weighs, the form asks, in its kind and unit. The payer's lists and gold
     cards in the data folder are read too. Warnings, such as a source that has expired, refuse nothing.
@@ -63,7 +64,7 @@ def check(folder: Path | None, forms: Path | None) -> None:
     from rules.check import check as found_in
     from rules.shelf import Shelf
 
-    config, out = Config.from_env(), _console()
+    config, out = Config.from_env(data=data), _console()
     where, read = folder or config.policies, 0
     with Console(stderr=True).status("reading policies") as status:
 
@@ -128,7 +129,7 @@ def _held_to(forms: Path) -> tuple[Beside, list[Fault]]:
 @click.argument("names", nargs=-1, metavar="[POLICY]…")
 @_FOLDER
 def test(names: tuple[str, ...], folder: Path | None) -> None:
-    """Run the policies' own cases; exit code 1 when one goes otherwise, or a row is reached by none.
+    """Run the policies' own cases. Exit code 1 when one goes otherwise, or a row is reached by none.
 
     POLICY is an id (all its versions) or ID@VERSION; without one, all policies are tested.
     """
@@ -155,7 +156,7 @@ def test(names: tuple[str, ...], folder: Path | None) -> None:
 def explain(
     name: str | None, case: Path | None, authorization: str | None, folder: Path | None, data: Path | None
 ) -> None:
-    """Say why a case is decided as it is: each fact, each criterion, each row, and what follows.
+    """Say why a case is decided as it is. Each fact, each criterion, each row is shown, and what follows.
 
     CASE.json holds facts by name, {"spo2": 88, "tested": "2026-02-20"}, as under 'given' of a policy's own cases.
     POLICY is an id (its newest version) or ID@VERSION. With --authorization a stored decision is explained instead;
@@ -178,7 +179,7 @@ def explain(
 @click.argument("new", required=False)
 @_FOLDER
 def diff(name: str, old: str | None, new: str | None, folder: Path | None) -> None:
-    """Say in sentences what is another between two versions, OLD and NEW; without them, the newest two."""
+    """Say in sentences what is another between two versions. They are OLD and NEW; without them, the newest two."""
     book = _book(folder)
     versions = _named(book, name)
     if bool(old) != bool(new):
@@ -209,7 +210,7 @@ def diff(name: str, old: str | None, new: str | None, folder: Path | None) -> No
 def simulate(
     folder: Path, forms: Path | None, since: datetime | None, as_if_in_force: bool, ids: bool, data: Path | None
 ) -> None:
-    """Weigh stored submissions by the policies of FOLDER: what would have been decided otherwise. Changes nothing."""
+    """Say what other policies would have decided. FOLDER has them. Stored requests are weighed; nothing is changed."""
     from dataclasses import replace
 
     from app import simulation

@@ -46,14 +46,22 @@ def compile_(packages: tuple[Path, ...], out: Path, *, reach: bool) -> None:
 @click.command()
 @click.argument("file", type=_FILE)
 @click.option("--profile", help="Canonical of the profile to check against, besides those the resource claims.")
-@click.option("--generation", type=click.Choice(["2.0", "2.2"]), default="2.2", show_default=True)
+@click.option(
+    "--generation", type=click.Choice(["2.0", "2.2"]), default="2.2", show_default=True, help="Of the guides."
+)
 @click.option("--packages", type=_DIRECTORY, help="A folder of packages to check against instead.")
-@click.option("--cache", type=_DIRECTORY, default=Path("data/profiles"), help="Where compiled packages are kept.")
+@click.option(
+    "--cache",
+    type=_DIRECTORY,
+    default=Path("data/profiles"),
+    show_default=True,
+    help="Where --packages are kept compiled.",
+)
 @click.option("--open", "open_", is_flag=True, help="References may lead out of the file.")
 def validate(
     file: Path, profile: str | None, generation: str, packages: Path | None, cache: Path, *, open_: bool
 ) -> None:
-    """Check FILE against its profiles; exit code 1 where it has errors."""
+    """Check FILE against its FHIR profiles. Exit code 1 where it has errors."""
     checker = _checker(generation, packages, cache)
     try:
         body = read_object(file.read_bytes())

@@ -16,7 +16,7 @@ from app.options import DATA
 @click.command()
 @DATA
 def purge(data: Path | None) -> None:
-    """Take away what has been kept for long enough; a running service does it once a day."""
+    """Take away what has been kept for long enough. A running service does it once a day."""
     from app.clock import now
     from app.retention import purge as take_away
     from app.storage.database import Database
@@ -68,16 +68,19 @@ def list_(data: Path | None) -> None:
     from app.storage.database import Database
 
     with Database(Config.from_env(data=data).database).reading() as connection:
-        for one in holds.standing(connection):
+        standing = holds.standing(connection)
+        for one in standing:
             what = f"case {one.authorization_id}" if one.reach == "case" else one.reach
             click.echo(f"{one.id}  {what}  {one.reason}  by {one.placed_by}, {one.placed_at:%F}")
+        if not standing:
+            click.echo("no hold stands")
 
 
 @hold.command()
 @click.argument("identity", type=int)
 @DATA
 def lift(identity: int, data: Path | None) -> None:
-    """Lift a hold; the next purge takes what it held."""
+    """Lift a hold; the next purge takes what it held. IDENTITY is its number in 'hold list'."""
     from app.clock import now
     from app.storage import events, holds
     from app.storage.database import Database

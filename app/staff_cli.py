@@ -19,7 +19,9 @@ def staff() -> None:
 
 @staff.command("add")
 @click.argument("name")
-@click.option("--role", required=True, type=click.Choice(["reviewer", "auditor", "admin"]))
+@click.option(
+    "--role", required=True, type=click.Choice(["reviewer", "auditor", "admin"]), help="What they may see and do."
+)
 @click.option("--licence", metavar="STATE/NUMBER", help="Of a clinician; without one nobody refuses care.")
 @click.option("--npi", help="Of a clinician; told with the decision in 2.2.")
 @click.option("--specialty", metavar="CODE", help="Of a clinician, NUCC taxonomy; told with the decision in 2.2.")
@@ -27,7 +29,7 @@ def staff() -> None:
 def staff_add(
     name: str, role: str, licence: str | None, npi: str | None, specialty: str | None, data: Path | None
 ) -> None:
-    """Add a person, or let one set a new password; prints a one-time link for that."""
+    """Add a person, or let one set a new password. It prints a link for that, good once and for a day."""
     from app.clock import now
     from app.security.staff import invite
     from app.storage.staff import Person
@@ -55,7 +57,7 @@ def list_(data: Path | None) -> None:
 @click.argument("name")
 @DATA
 def suspend(name: str, data: Path | None) -> None:
-    """Shut a person out from their next click on; 'staff add' lets them in again, with a new password."""
+    """Shut a person out from their next click on. 'staff add' lets them in again, with a new password."""
     from app.clock import now
     from app.security import staff as security
 

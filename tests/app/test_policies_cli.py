@@ -157,7 +157,7 @@ def test_the_payer_s_lists_are_checked_too_and_policies_that_they_silence_are_to
     shutil.copy(ROOT / "fixtures" / "payer" / "payer.yaml", tmp_path)
     line = f"{head.strip()},plans\nHCPCS,E0570,2026-01-01,,Nothing is asked.,ACME-PPO-*\n"
     (tmp_path / "no-authorization.csv").write_text(line)
-    assert "no-authorization.csv:2: no plan of payer.yaml is in its scope" in run("check", data=tmp_path)
+    assert "no-authorization.csv:2: no plan of payer.yaml is in its scope" in run("check", "--data", tmp_path)
     (tmp_path / "no-authorization.csv").write_text(f"{head}HCPCS,72148,2026-01-01,,Nothing is asked.\n")
     out = run("check", data=tmp_path, fails=True)
     assert "no-authorization.csv:2: '72148' is a CPT code\n    list it under CPT" in out

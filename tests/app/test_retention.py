@@ -222,6 +222,7 @@ def test_an_operator_holds_and_purges_at_the_command_line(house):
     def say(*words):
         return CliRunner().invoke(main, [*words, *data])
 
+    assert say("hold", "list").output == "no hold stands\n"
     assert say("hold", "place", "--reason", "x").exit_code == 2
     assert say("hold", "place", "--case", "PA-NOBODY", "--reason", "x").exit_code == 1
     assert say("hold", "place", "--case", number, "--reason", "matter 7").output == "hold 1 stands\n"
