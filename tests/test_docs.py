@@ -1,7 +1,8 @@
-"""The pages for people are true where that can be checked: their links lead somewhere, and their commands are there.
-And the command line says of itself what it does.
+"""The pages for people are true where that can be checked: their links lead somewhere, their commands are there, and
+what an operator may write in payer.yaml is told. And the command line says of itself what it does.
 """
 
+import json
 import re
 import shlex
 
@@ -13,6 +14,7 @@ from app.cli import main
 from tests.given import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+SCHEMA = json.loads((ROOT / "app" / "payer.schema.json").read_text("utf-8"))
 
 
 def named(pages):
@@ -83,6 +85,14 @@ def test_each_command_that_a_page_names_is_there(page):
 def test_a_command_that_is_not_there_is_noticed(words, fault):
     (said,) = faults(words.split())
     assert said == fault
+
+
+def test_each_key_of_payer_yaml_is_told_to_the_operator():
+    page = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    payer = SCHEMA["properties"]["payers"]["items"]["properties"]
+    parts = [payer, *(payer[name]["items"]["properties"] for name in ("plans", "documents", "decision-reasons"))]
+    for key in {key for part in parts for key in part}:
+        assert f"`{key}`" in page, key
 
 
 @pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS)
