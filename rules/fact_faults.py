@@ -1,10 +1,11 @@
 """What is wrong with a policy's facts that the schema cannot see? Searches, paths and units that lead nowhere."""
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cql.ucum import NotUcum, unit
-from fhir_r4.path import PathError, bounded
+from fhir_r4.path import PathError, bounded, elements
 from rules.expression_faults import clock_findings
 from rules.facts import PATHS, WORDS, FactType, Place
 from rules.periods import Span
@@ -17,6 +18,21 @@ _MADE_OF = {  # words whose value has one type
     "sex": FactType.CODE, "network": FactType.CODE, "npi": FactType.CODE, "place-of-service": FactType.CODE,
     "modifiers": FactType.CODE, "code": FactType.CODE, "gold-card": FactType.BOOLEAN, "authorized": FactType.BOOLEAN,
     "has": FactType.BOOLEAN, "diagnoses": FactType.BOOLEAN,
+}  # fmt: skip
+_FIRST = re.compile(r"(?:[A-Z]\w*\.)?([a-z]\w*)(?![\w(])")
+_RESOURCES = {
+    Place.COVERAGE: ("Coverage",),
+    Place.PATIENT: ("Patient",),
+    Place.ORDER: (
+        "DeviceRequest", "ServiceRequest", "MedicationRequest", "NutritionOrder", "VisionPrescription",
+        "CommunicationRequest", "Appointment", "Encounter",
+    ),
+}  # fmt: skip
+_DAYS_OF = {  # the day that a resource is about
+    "Condition": "onset", "AllergyIntolerance": "onset", "Procedure": "performed", "Encounter": "period.start",
+    "Immunization": "occurrence", "MedicationDispense": "whenHandedOver", "MedicationRequest": "authoredOn",
+    "ServiceRequest": "authoredOn", "DeviceRequest": "authoredOn", "Observation": "effective",
+    "DiagnosticReport": "effective", "MedicationAdministration": "effective", "MedicationStatement": "effective",
 }  # fmt: skip
 _NEEDS_CODES = frozenset({"has", "diagnoses"})
 
@@ -45,9 +61,10 @@ def _place(data: dict[str, Any], where: Where, kind: FactType, value_sets: Value
         yield from _tried(Search.parse, what, ValueError, (*where, place))
         yield from _read_of_record(data, where, kind)
     elif place in PATHS and what not in WORDS.get(place, ()):
-        hint = nearest(what, WORDS[place]) if place in WORDS and what.replace("-", "").isalpha() else ""
-        yield from _tried(bounded, what, PathError, (*where, place), hint)
+        words = WORDS.get(place, frozenset())
+        yield from _tried(bounded, what, PathError, (*where, place), nearest(what, words) if words else "")
         yield from clock_findings(what, (*where, place))
+        yield from _element(what, place, _RESOURCES[place], (*where, place), words)
     for key, allowed in (("path", place is Place.RECORD), ("within", place in {Place.RECORD, Place.ON_FILE})):
         if key in data and not allowed:
             yield Finding((*where, key), f"'{key}' says nothing about a {place}", "leave it out")
@@ -59,11 +76,28 @@ def _place(data: dict[str, Any], where: Where, kind: FactType, value_sets: Value
 
 
 def _read_of_record(data: dict[str, Any], where: Where, kind: FactType) -> Iterator[Finding]:
+    searched = data["record"].partition("?")[0]
     if "path" in data:
+        yield from _element(data["path"], searched, [searched], (*where, "path"))
         yield from _tried(bounded, data["path"], PathError, (*where, "path"))
         yield from clock_findings(data["path"], (*where, "path"))
     elif kind not in {FactType.BOOLEAN, FactType.NUMBER} or "unit" in data:
-        yield Finding(where, f"a record without a path is no {kind}", "add 'path', the element that is meant: value")
+        meant = _DAYS_OF.get(searched, "value") if kind is FactType.DATE else "value"
+        yield Finding(where, f"a record without a path is no {kind}", f"add 'path', the element that is meant: {meant}")
+
+
+def _element(
+    path: str, holder: str, types: Iterable[str], where: Where, words: Iterable[str] = ()
+) -> Iterator[Finding]:
+    """Yield where a path begins with what no such resource has: it would be missing for ever."""
+    known, found = frozenset().union(*map(elements, types)), _FIRST.match(path)
+    if known and found and not any(_is_called(found[1], one) for one in known):
+        yield Finding(where, f"{holder} has no element '{found[1]}'", nearest(path, [*known, *words]))
+
+
+def _is_called(name: str, element: str) -> bool:
+    """Tell whether a name is that of an element, or of one of a choice as JSON spells it: valueQuantity."""
+    return name == element or (name.startswith(element) and name[len(element)].isupper())
 
 
 def _type(data: dict[str, Any], where: Where, kind: FactType, word: str) -> Iterator[Finding]:
