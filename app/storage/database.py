@@ -69,10 +69,14 @@ class Database:
 
 
 class Pooled:
-    """A database server: SQLAlchemy's pool finds out which connections have outlived it."""
+    """A database server: SQLAlchemy's pool finds out which connections have outlived it.
+
+    There are as many connections as threads that want one at a time: nobody waits for another's.
+    """
 
     def __init__(self, url: str, **options: Any) -> None:
-        self.engine: Engine = create_engine(url, pool_pre_ping=True, pool_use_lifo=True, **options)
+        pool = {"pool_pre_ping": True, "pool_use_lifo": True, "pool_size": 0}
+        self.engine: Engine = create_engine(url, **pool, **options)
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def reading(self) -> AbstractContextManager[Connection]:

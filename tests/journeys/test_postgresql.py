@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -50,6 +51,19 @@ def house(opened, tmp_path, signer, postgres_server):
     service = replace(build(config), now=lambda: clock.now)
     yield House(config, service, create_app(config, service).test_client(), signer, clock)
     service.database.engine.dispose()
+
+
+def test_no_thread_waits_for_the_connection_of_another(house):
+    many = 30
+    together = threading.Barrier(many, timeout=10)
+
+    def read():
+        with house.service.database.reading():
+            together.wait()
+
+    with ThreadPoolExecutor(many) as pool:
+        for one in [pool.submit(read) for _ in range(many)]:
+            one.result()
 
 
 def test_a_case_is_told_asked_about_fed_held_and_purged(house):
