@@ -17,6 +17,7 @@ from app.dtr.desk import Desk
 from app.dtr.evaluator import warm_meanwhile
 from app.dtr.forms import Forms
 from app.dtr.launch import Launch
+from app.dtr.lhc_takes import lhc_takes
 from app.dtr.outcomes import Outcomes
 from app.dtr.payer_token import PayerTokens
 from app.dtr.record import Record
@@ -24,8 +25,6 @@ from app.dtr.registered import Registered
 from app.dtr.sessions import Desks
 from app.dtr.stopped import Stopped
 from app.dtr.told import nobody
-from fhir_r4.resource import dicts
-from questionnaires.catalog import questions
 from rules.ports import EhrUnavailable
 
 LHC_FORMS = ("zone.min.js", "lhc-forms.js", "lformsFHIR.min.js")
@@ -56,13 +55,9 @@ class SmartApp:
     def may_choose(self, desk: Desk) -> bool:
         """Tell whether a form can be drawn in both ways.
 
-        LHC-Forms sees neither the record nor CQL, on which a form's live logic may depend, and cannot search a payer's
-        list that did not come with the form; it opens no form that has references among its choices.
+        LHC-Forms sees neither the record nor CQL, on which a form's live logic may depend.
         """
-        asked = questions(desk.form).values()
-        is_searched = any(one.get("answerValueSet") for one in asked)
-        refers = any("valueReference" in option for one in asked for option in dicts(one.get("answerOption")))
-        return self.has_lhc_forms and not (desk.is_live or desk.said or is_searched or refers)
+        return self.has_lhc_forms and not (desk.is_live or desk.said) and lhc_takes(desk.form)
 
     def is_plain(self, desk: Desk) -> bool:
         """Tell whether a form is drawn with plain controls: by choice, by the operator's, or for want of others."""

@@ -280,6 +280,35 @@ def test_a_form_whose_logic_follows_the_answers_is_drawn_by_the_server(browser, 
 )
 def test_a_form_with_references_among_its_choices_is_drawn_with_plain_controls(option, may):
     """LHC-Forms opens no such form."""
-    form = a_form({"linkId": "1", "type": "choice", "answerOption": [option]})
-    asked, here = SimpleNamespace(is_live=False, said={}, form=form), SimpleNamespace(has_lhc_forms=True)
-    assert SmartApp.may_choose(here, asked) is may
+    assert may_choose({"linkId": "1", "type": "choice", "answerOption": [option]}) is may
+
+
+def may_choose(*items):
+    asked = SimpleNamespace(is_live=False, said={}, form=a_form(*items))
+    return SmartApp.may_choose(SimpleNamespace(has_lhc_forms=True), asked)
+
+
+KG = {"value": 100, "unit": "kg", "code": "kg"}
+
+
+@pytest.mark.parametrize(
+    ("units", "condition", "may"),
+    [
+        (["kg"], {"operator": ">", "answerQuantity": KG}, True),
+        (["kg", "g"], {"operator": ">", "answerQuantity": KG}, False),
+        (["g"], {"operator": ">", "answerQuantity": KG}, False),
+        ([], {"operator": ">", "answerQuantity": KG}, False),
+        (["kg", "g"], {"operator": "exists", "answerBoolean": True}, True),
+        ([], {"operator": ">", "answerInteger": 3}, True),
+        ([], {"operator": "=", "answerDate": "2026-03-01"}, False),
+        ([], {"operator": ">", "answerTime": "10:00:00"}, False),
+        ([], {"operator": ">", "answerDateTime": "2026-03-01T10:00:00Z"}, False),
+    ],
+)
+def test_a_form_whose_conditions_lhc_forms_does_not_follow_is_drawn_with_plain_controls(units, condition, may):
+    """It shows nothing that depends on a day or a time, and compares 500 g with 100 kg by their numbers."""
+    offered = [
+        {"url": UNIT_OPTION, "valueCoding": {"system": "http://unitsofmeasure.org", "code": one}} for one in units
+    ]
+    asked = {"linkId": "1", "type": "quantity"} | ({"extension": offered} if offered else {})
+    assert may_choose(asked, {"linkId": "2", "type": "string", "enableWhen": [{"question": "1"} | condition]}) is may
