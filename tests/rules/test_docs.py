@@ -6,6 +6,8 @@ import re
 import pytest
 from jsonschema import Draft202012Validator
 
+from questionnaires.catalog import load_catalog, questions
+from questionnaires.form_faults import form_file_faults
 from rules.load import load_policy
 from rules.schema_faults import row_faults
 from rules.value_sets import read_value_set
@@ -45,6 +47,15 @@ def test_an_example_is_right(file, text):
         assert [fault for name, one in data.items() for fault in faults(SCHEMA["properties"][name], one)] == []
     else:
         assert faults(SCHEMA["properties"]["facts"], data) == []
+
+
+def test_the_form_of_the_page_is_one(tmp_path):
+    (text,) = re.findall(r"<!-- form -->\n```json\n(.*?)```", PAGE, re.DOTALL)
+    file = tmp_path / "shower-chair" / "2026.1.json"
+    file.parent.mkdir()
+    file.write_text(text)
+    assert list(form_file_faults(tmp_path)) == []
+    assert questions(load_catalog(tmp_path).named("shower-chair|2026.1"))["1"]["type"] == "date"
 
 
 @pytest.mark.parametrize("key", sorted({*keys(SCHEMA)}))
