@@ -1,4 +1,4 @@
-"""Are these answers that the form allows? Known questions, the kind each asks for, offered choices, no gaps.
+"""Are these answers that the form allows? Known questions, the kind that each asks for, choices and limits, no gaps.
 
 Source: FHIR R4, QuestionnaireResponse ("validity of answers"); DTR 2.2.0 spec-147.
 """
@@ -13,6 +13,7 @@ from fhir_r4.resource import as_dict, dicts, link_of, text_of
 from questionnaires.adaptive import LAST, START
 from questionnaires.answering import answer_of, options
 from questionnaires.catalog import questions
+from questionnaires.limits import is_short_enough, is_within
 from questionnaires.value_sets import ValueSets
 
 _WORDS = {START["linkId"], LAST["linkId"]}
@@ -62,6 +63,8 @@ def _of_question(question: dict, given: list[dict], path: str, value_sets: Value
             yield Issue("value", f"an answer of type {question.get('type')}", where)
         elif not _offered(question, answer, value_sets):
             yield Issue("code-invalid", "one of the choices that the question offers", where)
+        elif not is_within(question, answer) or not is_short_enough(question, answer):
+            yield Issue("value", "an answer within the limits that the question has", where)
 
 
 def _fits(question: dict, answer: dict) -> bool:

@@ -1,16 +1,20 @@
-"""Between which values does a question take an answer? What its form says: of numbers, dates and quantities.
+"""Between which values does a question take an answer? What its form says: of numbers, dates, quantities and texts.
 
-Source: FHIR R4, extensions minValue and maxValue; SDC 4.0.0, minQuantity and maxQuantity. A quantity's limit in
-another unit is compared after conversion (UCUM); one that cannot be converted lets no quantity through. A moment is
-within the day that is its limit.
+A quantity's limit in another unit is compared after conversion (UCUM); one that cannot be converted lets no quantity
+through. A moment is within the day that is its limit.
+
+Source: FHIR R4, Questionnaire.item.maxLength, extensions minValue, maxValue, minLength and maxDecimalPlaces; SDC 4.0.0,
+minQuantity and maxQuantity.
 """
 
+from decimal import Decimal
 from typing import Any
 
 from fhir_r4.resource import extension, value_of
-from fhir_r4.systems import MAX_QUANTITY, MAX_VALUE, MIN_QUANTITY, MIN_VALUE
+from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_QUANTITY, MAX_VALUE, MIN_LENGTH, MIN_QUANTITY, MIN_VALUE
 from questionnaires.comparing import compare, in_unit_of, number_of
 
+_TEXTS = frozenset({"string", "text", "url", "open-choice"})
 _DATED = frozenset({"date", "dateTime", "time"})
 Limits = tuple[Any, Any]
 
@@ -44,6 +48,34 @@ def is_within(question: dict, answer: dict) -> bool:
     if any(is_in_other_unit(value, limit) for limit in (least, most) if limit is not None):
         return False
     return not is_below(value, least) and not is_above(value, most)
+
+
+def lengths_of(question: dict) -> tuple[int | None, int | None]:
+    """Return how many characters a text has at the least and at the most."""
+    least, most = value_of(extension(question, MIN_LENGTH)), question.get("maxLength")
+    return least if isinstance(least, int) else None, most if isinstance(most, int) else None
+
+
+def places_of(question: dict) -> int | None:
+    """Return how many decimal places a number has at the most."""
+    places = value_of(extension(question, MAX_DECIMAL_PLACES))
+    return places if isinstance(places, int) else None
+
+
+def decimal_places(number: Decimal) -> int:
+    """Return how many decimal places a number has, without zeros at its end."""
+    exponent = number.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def is_short_enough(question: dict, answer: dict) -> bool:
+    """Tell whether the question takes a text of this length, and a number of these decimal places."""
+    value = value_of(answer)
+    least, most, places = *lengths_of(question), places_of(question)
+    if isinstance(value, str) and question.get("type") in _TEXTS:
+        return (least is None or len(value) >= least) and (most is None or len(value) <= most)
+    number = number_of(value)
+    return places is None or number is None or decimal_places(number) <= places
 
 
 def _limit(question: dict, urls: tuple[str, str], value: Any) -> Any:

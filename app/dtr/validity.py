@@ -16,11 +16,11 @@ from typing import Any
 from app.dtr.offered import Offer, offer_of, offers
 from app.dtr.wording import kinds_of_file
 from fhir_r4.resource import as_dict, dicts, extension, link_of, text_of, value_of
-from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_OCCURS, MIN_LENGTH, MIN_OCCURS
+from fhir_r4.systems import MAX_OCCURS, MIN_OCCURS
 from questionnaires.answering import answer_of
 from questionnaires.asked import Occurrence, Place, asked
 from questionnaires.comparing import in_unit_of, number_of
-from questionnaires.limits import is_above, is_below, is_in_other_unit, limits_of
+from questionnaires.limits import decimal_places, is_above, is_below, is_in_other_unit, lengths_of, limits_of, places_of
 
 _WORDS = {
     "boolean": "yes or no",
@@ -107,17 +107,16 @@ def _of_answer(question: dict, answer: dict, offered: tuple[Offer, ...]) -> Iter
 
 
 def _of_text(question: dict, text: str) -> Iterator[str]:
-    most, least = question.get("maxLength"), value_of(extension(question, MIN_LENGTH))
-    if isinstance(most, int) and len(text) > most:
+    least, most = lengths_of(question)
+    if most is not None and len(text) > most:
         yield f"Use at most {most} characters."
-    if isinstance(least, int) and len(text) < least:
+    if least is not None and len(text) < least:
         yield f"Use at least {least} characters."
 
 
 def _of_places(question: dict, number: Decimal) -> Iterator[str]:
-    places = value_of(extension(question, MAX_DECIMAL_PLACES))
-    exponent = number.normalize().as_tuple().exponent
-    if isinstance(places, int) and isinstance(exponent, int) and -exponent > places:
+    places = places_of(question)
+    if places is not None and decimal_places(number) > places:
         yield f"Use at most {places} decimal places." if places else "Give a whole number."
 
 

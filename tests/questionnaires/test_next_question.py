@@ -7,6 +7,7 @@ import pytest
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import contained
+from fhir_r4.systems import MAX_VALUE, MIN_VALUE
 from questionnaires.catalog import Catalog, questions
 from questionnaires.next_question import next_questions, read_response
 from questionnaires.populate import information_origin
@@ -201,6 +202,36 @@ def test_an_answer_that_the_form_does_not_allow_is_refused_with_its_place(answer
         step(response, FLAGS | {"0.1": PAIN} | answers)
     assert fault in [(issue.code, issue.expression) for issue in refused.value.issues]
     assert "Oster" not in str(refused.value)
+
+
+def limited(link, **parts):
+    """Return the catalog with limits for one question of the lumbar MRI form."""
+
+    def made(item):
+        below = {"item": [made(one) for one in item["item"]]} if "item" in item else {}
+        return item | below | (parts if item["linkId"] == link else {})
+
+    form = CATALOG.named(f"{MRI}|2026.1")
+    return Catalog([form | {"item": [made(one) for one in form["item"]]}])
+
+
+@pytest.mark.requirement("dtr-2.2.0@spec-147")
+@pytest.mark.parametrize(
+    ("weeks", "refused"), [(520, False), (521, True), (-1, True)], ids=["the most", "more than that", "less than none"]
+)
+def test_an_answer_beyond_the_limits_of_its_question_is_refused(weeks, refused):
+    limits = [{"url": MIN_VALUE, "valueInteger": 0}, {"url": MAX_VALUE, "valueInteger": 520}]
+    catalog = limited("2.1", extension=limits)
+    response = step(step(opened(MRI)), FLAGS | {"0.1": PAIN})
+    sent = answering(response, {"2.1": {"valueInteger": weeks}, "2.2": NO})
+    if not refused:
+        assert next_questions(sent, catalog, BOOK, TODAY, Generation.V2_2, BASE)["status"] == "completed"
+        return
+    with pytest.raises(InvalidRequest) as found:
+        next_questions(sent, catalog, BOOK, TODAY, Generation.V2_2, BASE)
+    (issue,) = found.value.issues
+    assert (issue.code, issue.expression) == ("value", "QuestionnaireResponse.item[2].item[0].answer[0].value")
+    assert str(weeks) not in issue.diagnostics
 
 
 def test_a_question_that_must_be_answered_and_was_not_is_refused():
