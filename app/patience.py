@@ -34,31 +34,32 @@ class Gone(ClientDisconnected, ConnectionResetError):
 class Timed:
     """A client's connected socket: reading and writing have an end, after which the client is ``Gone``.
 
+    What counts is how long we wait for the client; how long it waits for us, for the database say, does not.
+
     Attributes:
         is_over: its time ran out; what may still come belongs to no request of its.
     """
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
-        self._ends = 0.0
+        self._left = 0.0
         self.is_over = False
 
     def begin(self, seconds: float) -> None:
-        """Give so much time to what is read next."""
-        self._ends = time.monotonic() + seconds
+        """Wait for so long, in all, for what is read next."""
+        self._left = seconds
 
     def recv(self, size: int, *flags: int) -> bytes:
         """Return what has come; Gone once the time is over."""
-        left = self._ends - time.monotonic()
-        if left <= 0 or self.is_over:
+        if self._left <= 0 or self.is_over:
             raise self._gone()
-        limit = self._socket.gettimeout()
-        self._socket.settimeout(left if limit is None else min(limit, left))
+        limit, began = self._socket.gettimeout(), time.monotonic()
+        self._socket.settimeout(self._left if limit is None else min(limit, self._left))
         try:
             received = self._socket.recv(size, *flags)
         except TimeoutError:
             raise self._gone() from None
-        self._ends += len(received) / RATE
+        self._left += len(received) / RATE - (time.monotonic() - began)
         return received
 
     def sendall(self, data: bytes, *flags: int) -> None:
