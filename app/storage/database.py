@@ -6,11 +6,21 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine
+from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, make_url
 from sqlalchemy.types import TypeDecorator
 
 from app.storage.sqlite import Sqlite
 from fhir_r4.wire import read_own, write_json
+
+_PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""Seconds, and the last in milliseconds: a server whose host or network is gone is given up after these, by libpq's
+names, and not after the quarter of an hour that the system waits. What the URL says goes before."""
 
 
 class Moment(TypeDecorator[datetime]):
@@ -76,7 +86,9 @@ class Pooled:
 
     def __init__(self, url: str, **options: Any) -> None:
         pool = {"pool_pre_ping": True, "pool_use_lifo": True, "pool_size": 0}
-        self.engine: Engine = create_engine(url, **pool, **options)
+        said = make_url(url).query
+        patience = {name: value for name, value in _PATIENCE.items() if name not in said}
+        self.engine: Engine = create_engine(url, connect_args=patience, **pool, **options)
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     def reading(self) -> AbstractContextManager[Connection]:

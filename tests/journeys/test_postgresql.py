@@ -66,6 +66,18 @@ def test_no_thread_waits_for_the_connection_of_another(house):
             one.result()
 
 
+def test_a_server_that_is_gone_without_a_word_is_given_up_soon_or_as_the_url_says(house):
+    def waits(database):
+        with database.reading() as connection:
+            said = connection.connection.dbapi_connection.info.get_parameters()
+        return said["connect_timeout"], said["keepalives_idle"], said["tcp_user_timeout"]
+
+    assert waits(house.service.database) == ("5", "10", "20000")
+    own = Database(f"{house.config.database}?tcp_user_timeout=7000&connect_timeout=2")
+    assert waits(own) == ("2", "10", "7000")
+    own.engine.dispose()
+
+
 def test_a_case_is_told_asked_about_fed_held_and_purged(house):
     with house.service.database.writing() as connection:
         scopes = "system/Claim.crus system/ClaimResponse.rs system/Subscription.cruds"
