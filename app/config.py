@@ -126,7 +126,8 @@ class Config:
     """Bearer token that is sent to the payer's own systems."""
 
     back_end_client: str = ""
-    """client_id that may bring decisions on cases that were handed over; empty: nobody may."""
+    """client_id that may bring decisions on cases that were handed over, and reads in the feed what was decided of all;
+    empty: nobody may."""
 
     back_end_timeout_seconds: float = 1.5
     """How long the payer's own systems may take to answer; then a request is pended and they are asked again."""

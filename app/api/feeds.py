@@ -1,4 +1,5 @@
 """What was decided since? A feed of a client's own decided cases, one JSON object a line, from wherever it was left.
+The payer's own back end reads everybody's: its claims are paid by them.
 
 The cursor is opaque. A case that changes after it was told comes again further on, so that whoever reads on knows the
 present state of all. What changed within the last seconds waits: on a database with many writers a change may show
@@ -34,16 +35,18 @@ Cursor = tuple[datetime, str]
 
 @door.get("/<generation:generation>/decided")
 def decided(generation: Generation) -> Response:
-    """Return the next of the client's decided cases; ``X-Next-Cursor`` is where to go on, also where nothing came.
+    """Return the next decided cases of the client, or of all to the back end.
 
+    ``X-Next-Cursor`` is where to go on, also where nothing came.
     ``after``: a cursor of before; without one from the beginning. ``limit``: at most so many lines.
     """
     service = the_service()
     client = bearer.require(service, request.headers.get("Authorization"), ("ClaimResponse", "s"))
     g.client_id = client.id
     after, limit = _cursor(request.args.get("after")), _limit(request.args.get("limit"))
+    whose = None if client.id == service.config.back_end_client else client.id
     with service.database.reading() as connection:
-        found = authorizations.decided(connection, client.id, after, service.now() - SETTLED, limit)
+        found = authorizations.decided(connection, whose, after, service.now() - SETTLED, limit)
         cases = [(at, one, stored_submission(authorizations.request_of(connection, one.id))) for at, one in found]
     writer = Writer(generation, service.fhir_base(generation), service.now())
     lines = b"".join(_line(writer, at, Case(one, sent, _zone(service, one))) for at, one, sent in cases)

@@ -183,13 +183,13 @@ def standing(connection: Connection, payer: str, member_id: str) -> tuple[Standi
 
 
 def decided(
-    connection: Connection, client_id: str, after: tuple[datetime, str] | None, until: datetime, limit: int
+    connection: Connection, client_id: str | None, after: tuple[datetime, str] | None, until: datetime, limit: int
 ) -> list[tuple[datetime, Authorization]]:
-    """Return the client's decided cases in the order of their last change, with its moment, from ``after`` on."""
+    """Return decided cases, of one client or of all, in the order of their last change, with its moment."""
     held = authorizations.c
-    query = select(held.id, held.changed_at).where(
-        held.client_id == client_id, held.open.is_(False), held.changed_at <= until
-    )
+    query = select(held.id, held.changed_at).where(held.open.is_(False), held.changed_at <= until)
+    if client_id is not None:
+        query = query.where(held.client_id == client_id)
     if after:
         at, identity = after
         query = query.where(or_(held.changed_at > at, and_(held.changed_at == at, held.id > identity)))

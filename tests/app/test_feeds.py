@@ -1,11 +1,14 @@
 """Whoever reads a feed on from its last cursor knows the present state of all its decided cases, each at least once."""
 
 import base64
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from app.web import create_app
 from fhir_r4.wire import read_json
+from tests.app.fixtures import House
 from tests.app.subscribers import a_pended_case, decide
 from tests.given import a_submission_bundle
 from tests.second_opinion import assert_profiled
@@ -69,6 +72,18 @@ def test_what_waits_or_has_only_just_changed_is_not_told_yet(house):
 def test_a_client_reads_its_own_only(house):
     decided_cases(house, 1)
     assert feed(house, client="other-ehr") == ([], None)
+
+
+def test_the_payer_s_own_back_end_reads_everybody_s(house):
+    wanted = decided_cases(house, 3)
+    config = replace(house.config, back_end_client="other-ehr")
+    service = replace(house.service, config=config)
+    core = House(config, service, create_app(config, service).test_client(), house.signer, house.clock)
+    lines, cursor = feed(core, "?limit=2", client="other-ehr")
+    assert [line["case"] for line in lines] == wanted[:2]
+    (last,), _ = feed(core, f"?after={cursor}", client="other-ehr")
+    assert last["case"] == wanted[2]
+    assert feed(core) == feed(house)
 
 
 BEYOND = "9999-12-31T23:59:59-01:00"  # in UTC of the year 10,000
