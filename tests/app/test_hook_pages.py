@@ -4,7 +4,6 @@ import pytest
 
 from app.clients.breaker import FAILURES
 from app.jobs import hook_measures
-from app.security import staff
 from app.storage import tables
 from app.storage.outbox import Job
 from fhir_r4.wire import read_json
@@ -12,12 +11,6 @@ from tests.app.browsing import Person
 from tests.app.test_hook_ehr import a_call, ehr, house_with  # noqa: F401 fixtures
 from tests.app.test_hook_records import feedback_of, tell
 from tests.given import a_hook, a_patient, an_order
-
-
-@pytest.fixture
-def house(house):
-    staff._tries.clear()
-    return house
 
 
 @pytest.fixture
