@@ -241,5 +241,21 @@ def test_a_fault_of_ours_is_nothing_for_the_operator_to_mend():
     assert mendable.said(ValueError("x")) is None
 
 
+def test_a_copy_of_sqlite_that_is_made_as_the_operator_is_told_is_whole_while_somebody_writes(tmp_path):
+    """What is not committed yet is not in it; where it is put instead, the service goes on with it."""
+    data, page = tmp_path / "data", (ROOT / "docs" / "operating.md").read_text()
+    run("migrate", data=data)
+    run("client", "add", "clinic", "--scope", "system/Claim.c", data=data)
+    (command,) = re.findall(r"^python3 -c '(.*VACUUM.*)'$", page, re.MULTILINE)
+    with Database(f"sqlite:///{data / 'priorauth.db'}").writing() as connection:
+        connection.execute(tables.clients.update().values(scopes="half done"))
+        subprocess.run([sys.executable, "-c", command], cwd=tmp_path, check=True)
+    for one in data.glob("priorauth.db*"):
+        one.unlink()
+    (tmp_path / "priorauth.backup").rename(data / "priorauth.db")
+    run("migrate", data=data)
+    assert run("client", "list", data=data).startswith("clinic  system/Claim.c ")
+
+
 def test_serve_says_what_to_do_when_the_database_is_older(tmp_path):
     assert "run 'priorauth migrate' first" in run("serve", data=tmp_path, ok=False)
