@@ -28,7 +28,7 @@ from rules.explain import Explanation
 from rules.load import load_book
 from rules.policy import Case, Policy
 from rules.scope import Enrolment
-from rules.yaml_lines import Fault, FaultyFile
+from rules.yaml_lines import Fault, FaultyFile, Finding
 
 _FOLDER = click.option(
     "--folder",
@@ -73,10 +73,12 @@ def check(folder: Path | None, forms: Path | None, data: Path | None) -> None:
             read = of
             status.update(f"{count:,} of {of:,} policies read")
 
-        beside, faulty_forms = _held_to(forms or config.forms)
+        plans, faulty_payers = _plans(config.data)
+        beside, faulty_forms = _held_to(forms or config.forms, plans)
         shelf = Shelf(config.data / SHELF) if config.data.is_dir() else None
-        lists, faulty_lists = _lists(config.data)
-        found = [*faulty_forms, *faulty_lists, *found_in(where, now().date(), shelf, tell, beside, lists)]
+        lists, faulty_lists = _lists(config.data, plans)
+        found = [*faulty_payers, *faulty_forms, *faulty_lists]
+        found += found_in(where, now().date(), shelf, tell, beside, lists)
     for fault in found:
         colour = "yellow" if fault.warning else "red"
         hint = f"\n    {escape(fault.suggestion)}" if fault.suggestion else ""
@@ -91,38 +93,56 @@ def check(folder: Path | None, forms: Path | None, data: Path | None) -> None:
         raise SystemExit(1)
 
 
-def _lists(data: Path) -> tuple[list[Entry], list[Fault]]:
-    """Return the lines of the payer's lists, or what is wrong with them."""
+def _plans(data: Path) -> tuple[list[Enrolment], list[Fault]]:
+    """Return who can be insured here, by payer.yaml, or what is wrong with it; nobody where there is none."""
     from app.payers import load_payers
+
+    try:
+        payers = load_payers(data / "payer.yaml") if (data / "payer.yaml").is_file() else ()
+    except FaultyFile as faulty:
+        return [], faulty.faults
+    return [payer.enrolment(plan.id) for payer in payers for plan in payer.plans], []
+
+
+def _lists(data: Path, plans: list[Enrolment]) -> tuple[list[Entry], list[Fault]]:
+    """Return the lines of the payer's lists, or what is wrong with them."""
     from app.policies import payers_lists
 
     try:
         lines = payers_lists(data)[0]
-        payers = load_payers(data / "payer.yaml") if lines and (data / "payer.yaml").is_file() else ()
     except FaultyFile as faulty:
         return [], faulty.faults
-    return lines, list(_for_nobody(lines, [payer.enrolment(plan.id) for payer in payers for plan in payer.plans]))
+    return lines, list(_for_nobody(lines, plans))
+
+
+_FOR_NOBODY = "no plan of payer.yaml is in its scope", "mend for whom it is, or payer.yaml"
 
 
 def _for_nobody(lines: list[Entry], plans: list[Enrolment]) -> Iterator[Fault]:
     """Yield a warning for each line that no plan of this installation is in."""
     for one in lines:
-        if plans and not any(one.scope.has(plan) for plan in plans):
+        if plans and not any(map(one.scope.has, plans)):
             file, _, line = (one.line or "").rpartition(":")
-            say = "no plan of payer.yaml is in its scope"
-            yield Fault(file, int(line), say, "mend for whom it is, or payer.yaml", warning=True)
+            yield Fault(file, int(line), *_FOR_NOBODY, warning=True)
 
 
-def _held_to(forms: Path) -> tuple[Beside, list[Fault]]:
-    """Return what is said of a policy and its form; nothing where the forms cannot be read, and their faults."""
+def _held_to(forms: Path, plans: list[Enrolment]) -> tuple[Beside, list[Fault]]:
+    """Return what is said of a policy beside its form and the plans; of forms that cannot be read, their faults."""
     from app.policies import load_forms
     from questionnaires.drift import drifted
+
+    def beside(policy: Policy) -> Iterator[Finding]:
+        if catalog is not None:
+            yield from drifted(policy, catalog)
+        if plans and not any(map(policy.scope.has, plans)):
+            yield Finding(("scope",), *_FOR_NOBODY, warning=True)
 
     try:
         catalog = load_forms(forms)
     except FaultyFile as faulty:
-        return lambda _: iter(()), faulty.faults
-    return lambda policy: drifted(policy, catalog), []
+        catalog = None
+        return beside, faulty.faults
+    return beside, []
 
 
 @policies.command("test")

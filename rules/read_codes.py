@@ -73,8 +73,9 @@ def code_findings(data: Mapping[str, Any], where: Where, value_sets: ValueSets) 
 
 def nearest(wrong: str, known: Mapping[str, Any] | list[str] | tuple[str, ...] | frozenset[str]) -> str:
     """Return "did you mean 'this'?", or what there is where nothing is near."""
-    if close := get_close_matches(wrong, list(known), 1):
-        return f"did you mean '{close[0]}'?"
+    spelt = {one.lower(): one for one in known}
+    if close := get_close_matches(wrong.lower(), list(spelt), 1):
+        return f"did you mean '{spelt[close[0]]}'?"
     return f"there is: {', '.join(sorted(known)[:12])}" if known else "there is none"
 
 

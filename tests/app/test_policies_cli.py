@@ -148,6 +148,20 @@ def test_a_warning_refuses_nothing(folder):
     assert "0 faults, 1 warning" in out
 
 
+def test_a_policy_that_is_for_nobody_of_this_installation_is_doubtful(folder, tmp_path):
+    """Its scope has a slip of the pen, mostly: it would be silent, and nobody would be told."""
+    file, data = folder / OXYGEN, tmp_path / "data"
+    file.write_text(file.read_text().replace("applies-to:", "scope: {plans: [ACNE-*]}\napplies-to:", 1))
+    data.mkdir()
+    assert "in its scope" not in run("check", "--folder", folder, data=data)
+    shutil.copy(ROOT / "fixtures" / "payer" / "payer.yaml", data)
+    number = next(n for n, one in enumerate(file.read_text().splitlines(), 1) if one.startswith("scope:"))
+    out = run("check", "--folder", folder, data=data)
+    assert f"home-oxygen/2026.1.yaml:{number}: no plan of payer.yaml is in its scope" in out
+    (data / "payer.yaml").write_text("payers: 3")
+    assert "payer.yaml:1: " in run("check", "--folder", folder, data=data, fails=True)
+
+
 def test_the_payer_s_lists_are_checked_too_and_policies_that_they_silence_are_told(tmp_path):
     head = "system,code,from,to,reason\n"
     (tmp_path / "no-authorization.csv").write_text(f"{head}HCPCS,E0424-E0431,2026-01-01,,Nothing is asked.\n")
@@ -158,6 +172,8 @@ def test_the_payer_s_lists_are_checked_too_and_policies_that_they_silence_are_to
     line = f"{head.strip()},plans\nHCPCS,E0570,2026-01-01,,Nothing is asked.,ACME-PPO-*\n"
     (tmp_path / "no-authorization.csv").write_text(line)
     assert "no-authorization.csv:2: no plan of payer.yaml is in its scope" in run("check", "--data", tmp_path)
+    (tmp_path / "no-authorization.csv").write_text(f"{head}cpt,72148,2026-01-01,,Nothing is asked.\n")
+    assert "did you mean 'CPT'?" in run("check", data=tmp_path, fails=True)
     (tmp_path / "no-authorization.csv").write_text(f"{head}HCPCS,72148,2026-01-01,,Nothing is asked.\n")
     out = run("check", data=tmp_path, fails=True)
     assert "no-authorization.csv:2: '72148' is a CPT code\n    list it under CPT" in out
