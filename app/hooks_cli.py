@@ -36,7 +36,7 @@ def hooks() -> None:
 @click.option("--whole", is_flag=True, help="With request and answer.")
 @DATA
 def find(data: Path | None, who: str, whole: bool, **wanted: str | None) -> None:
-    """Show the calls that match, the newest first, as JSON lines. Who looked is recorded."""
+    """Show the calls that match, the newest first, as JSON lines. At most 100 are shown, and who looked is recorded."""
     from app.clock import now
     from app.storage import events, hook_records
     from app.storage.database import Database
