@@ -39,7 +39,7 @@ def check(
         lists: lines of the payer's lists, which go before policies.
     """
     entries, faults = read_folder(folder, shelf, progress)
-    found = [*faults, *overlaps(entries), *_unheard(lists, entries)]
+    found = [*faults, *overlaps(entries), *_unheard(lists, entries), *_unread(folder)]
     for entry in entries:
         if entry.status is Status.RETIRED or (entry.expires is not None and entry.expires < today):
             continue
@@ -48,6 +48,14 @@ def check(
         if entry.status is Status.ACTIVE:
             found += _doubts(policy, document, today)
     return sorted(found, key=lambda fault: (fault.file, fault.line))
+
+
+def _unread(folder: Path) -> Iterator[Fault]:
+    """Yield a warning for each file that looks like a policy and stands where none is looked for."""
+    read = set(folder.glob("*/*.yaml"))
+    for file in sorted({*folder.rglob("*.yaml"), *folder.rglob("*.yml")} - read):
+        place = file.relative_to(folder).as_posix()
+        yield Fault(place, 1, "it is not read", "a policy is <id>/<version>.yaml in the folder", warning=True)
 
 
 def _unheard(lists: Iterable[Entry], policies: Iterable[Entry]) -> Iterator[Fault]:

@@ -52,6 +52,23 @@ def test_an_active_policy_that_nobody_approved_is_told_and_a_draft_is_not(tmp_pa
     assert checked(tmp_path, "expires: 2026-02-01") == []
 
 
+@pytest.mark.parametrize("place", ["b.yaml", "b/1.yml", "a/old/1.yaml"])
+def test_a_policy_that_stands_where_none_is_read_is_told(tmp_path, place):
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_text("policy: b")
+    (fault,) = checked(tmp_path, OWNED)
+    assert (fault.file, fault.message, fault.warning) == (place, "it is not read", True)
+
+
+def test_tables_and_value_sets_beside_policies_are_no_strays(tmp_path):
+    (tmp_path / "value-sets").mkdir()
+    (tmp_path / "value-sets" / "chairs.yaml").write_text(
+        'value-set: chairs\ntitle: Chairs\ncodes: {HCPCS: ["E0240"]}\n'
+    )
+    (tmp_path / "README.md").write_text("Ours.")
+    assert checked(tmp_path, OWNED) == []
+
+
 def test_faults_and_warnings_of_all_files_are_told_in_order(tmp_path):
     found = checked(tmp_path, b2=b"policy: [", c3=b"\xff")
     assert [(one.file, one.warning) for one in found] == [
