@@ -75,6 +75,7 @@ class Desk:
         is_live: the form has logic that follows the answers; ``said`` is what its conditions say in each place,
             ``calculated`` the linkIds of what it calculates, ``begins`` of what it says at the start.
         saved_at: when it was last saved to the EHR, ISO; ``completed_at`` when it was sent.
+        is_unsaved: a person has answered since then, which the EHR does not have.
         plain: whether it is drawn with plain controls; None where nobody chose.
     """
 
@@ -97,6 +98,7 @@ class Desk:
     begins: tuple[str, ...] = ()
     saved_at: str | None = None
     completed_at: str | None = None
+    is_unsaved: bool = False
     plain: bool | None = None
     patient: str = ""
 
@@ -137,7 +139,8 @@ class Desk:
         """Return the desk with the answers that the page sent; a changed one may ask for other questions."""
         response = revised(self.form, self.filled, self.response, sent, self.launch.user)
         changed = answers_by_question(response) != answers_by_question(self.response)
-        return replace(self, response=response, more="next" if self.more and changed else self.more)
+        more = "next" if self.more and changed else self.more
+        return replace(self, response=response, more=more, is_unsaved=self.is_unsaved or changed)
 
     def off(self) -> frozenset[Place]:
         """Return the places of what is not asked as things stand."""
@@ -188,6 +191,7 @@ class Desk:
             "calculated": self._calculated(),
             "more": self.more,
             "saved": self.saved_at,
+            "unsaved": self.is_unsaved,
         }
 
     def _calculated(self) -> dict[str, dict[str, str]]:

@@ -123,7 +123,13 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
         return response
 
     @made.post(f"{DESK}/close")
-    def close() -> AnyResponse:
+    def close() -> AnyResponse | str:
+        """Forget the form; what the EHR does not have is asked about first."""
+        desk, how = sitting.desk_or_none(), request.form.get("how")
+        if desk and desk.is_unsaved and how not in {"save", "drop"}:
+            return render_template("dtr/close.html", desk=desk)
+        if desk and how == "save":
+            sitting.app.outcomes.save(sitting.desk(), "in-progress")
         sitting.app.desks.clear(browser.key())
         return sitting.browser.without_key(redirect(url_for("dtr.welcome"), 303))
 

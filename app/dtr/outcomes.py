@@ -64,7 +64,8 @@ class Outcomes:
         identity = text_of(kept.get("id"))
         if completed and desk.launch.task and identity:
             self._finish_task(desk.launch, f"QuestionnaireResponse/{identity}")
-        return replace(desk, response=as_saved(response, kept), saved_at=now.isoformat(), completed_at=completed)
+        saved = as_saved(response, kept)
+        return replace(desk, response=saved, saved_at=now.isoformat(), completed_at=completed, is_unsaved=False)
 
     def bundle(self, desk: Desk) -> dict:
         """Return the completed response with all that its answers refer to, to be sent on; Stopped."""

@@ -66,6 +66,30 @@ def test_a_form_that_was_sent_from_another_window_stays_as_it_was_sent(visitor, 
     assert visitor.get("form.json").json()["response"]["status"] == "completed"
 
 
+def test_the_page_is_told_whether_the_ehr_has_what_was_entered_and_closing_asks_where_it_has_not(visitor, stranger):
+    it = Opened(visitor, stranger, a_form(item("1")))
+    assert it.state["unsaved"] is False
+    it.types(**{"1": {"valueString": "so far"}})
+    assert it.state["unsaved"] is True
+    asked = visitor.press("close", it.page)
+    assert "not in the EHR" in asked.text
+    assert it.look().value("1") == "so far"
+    it.types("save", **{"1": {"valueString": "so far"}})
+    assert it.state["unsaved"] is False
+    it.types(**{"1": {"valueString": "other"}})
+    assert "Open this from a patient" in visitor.press("close", asked, how="drop").text
+    assert kept(visitor)["item"][0]["answer"][0]["valueString"] == "so far"
+
+
+def test_a_form_that_the_ehr_does_not_take_is_not_closed(visitor, stranger):
+    it = Opened(visitor, stranger, a_form(item("1")))
+    it.types(**{"1": {"valueString": "so far"}})
+    visitor.town.closed = frozenset({"/fhir/QuestionnaireResponse"})
+    told = visitor.press("close", it.page, how="save")
+    assert (told.status_code, "did not take the form" in told.text) == (409, True)
+    assert it.look().value("1") == "so far"
+
+
 @pytest.mark.requirement("dtr-2.0.1@209")
 def test_whoever_fills_in_or_changes_an_answer_is_its_author(visitor, stranger):
     it = Opened(visitor, stranger, a_clinical_form(item("1", initial=cql("Words")), item("2")), [

@@ -75,6 +75,7 @@ def opened_form(context, town):
         Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER))
     )
     page = context.new_page()
+    page.on("dialog", lambda asked: asked.accept())  # whether to leave what the EHR does not have yet
     page.goto(f"{town.payer}/dtr/launch?iss={town.ehr}/fhir&launch={handle}")
     page.wait_for_selector("#form[data-ready]")
     return page

@@ -11,7 +11,9 @@
   let busy = Promise.resolve();
   let underWay = 0;
   let isActing = false;
+  let isKept = true;
   let isLeaving = false;
+  let mayLeave = false;
 
   async function call(url, body) {
     const reply = await fetch(url, body === undefined ? {} : posted(JSON.stringify(body)));
@@ -53,6 +55,16 @@
     renderer.flag(faults());
   }
 
+  // Said aloud each time that it is written, so that it is written where it changes alone.
+  function told(words) {
+    if (byId("saved").textContent !== words) byId("saved").textContent = words;
+  }
+
+  function whereItIs() {
+    if (!state.saved) return state.unsaved ? "Not saved in the EHR yet" : "";
+    return `Saved in the EHR at ${new Date(state.saved).toLocaleTimeString()}${state.unsaved ? "; what you entered since is not" : ""}`;
+  }
+
   function show(next) {
     const before = state ? Object.keys(state.marks) : [];
     state = next;
@@ -64,7 +76,7 @@
     byId("bar").max = Math.max(state.asked, 1);
     byId("bar").value = state.answered;
     byId("todo").replaceChildren(...todo());
-    if (state.saved) byId("saved").textContent = `Saved in the EHR at ${new Date(state.saved).toLocaleTimeString()}`;
+    told(whereItIs());
     const ready = !state.missing.length && !Object.keys(faults()).length;
     byId("complete").disabled = !ready || state.more === "next" || !byId("attested").checked;
     if (byId("next")) {
@@ -78,12 +90,14 @@
     clearTimeout(waiting);
     waiting = null;
     const values = renderer.values();
+    isKept = false;
     if (!values) { problem("An answer is not what its question asks for. Correct it: until then nothing more is kept or sent."); return false; }
     underWay += 1;
     const { ok, status, answer } = await call(url, { ...values, ...more }).finally(() => { underWay -= 1; });
     if (answer.next) { isLeaving = true; location.assign(answer.next); return true; }
     if (answer.new) await redrawn(answer);
     if (answer.marks) show(answer);
+    isKept = Boolean(answer.marks);
     problem(ok ? "" : answer.error || (status === 422 ? "Something is still missing." : "The app does not answer. Try again."));
     return ok;
   }
@@ -99,14 +113,15 @@
   async function act(words, url, more) {
     if (isActing) return;
     isActing = true;
-    byId("saved").textContent = words;
+    told(words);
     await send(url, more);
     if (isLeaving) return;
     isActing = false;
-    if (byId("saved").textContent === words) byId("saved").textContent = "";
+    if (byId("saved").textContent === words) told(whereItIs());
   }
 
   function changed(soon) {
+    mayLeave = false;
     clearTimeout(waiting);
     waiting = setTimeout(() => send(box.dataset.draft), soon ? 0 : 400);
   }
@@ -114,21 +129,22 @@
   // What was typed last is kept before one of the app's own buttons or links leads elsewhere; where it cannot be, and
   // the page has said so before, it is left all the same.
   function keptFirst(event) {
-    if (waiting === null || isLeaving) return;
+    if (waiting === null && !underWay) { mayLeave = true; return; }
     event.preventDefault();
     const { currentTarget, submitter } = event;
     const isTold = !byId("problem").hidden;
-    send(box.dataset.draft).then((isKept) => {
-      if (isLeaving || !(isKept || isTold)) return;
+    (waiting === null ? busy : send(box.dataset.draft)).then((isTaken) => {
+      if (isLeaving || !(isTaken || isTold)) return;
       // not while the first press is still being told of: a form is then not sent
       setTimeout(() => (submitter ? currentTarget.requestSubmit(submitter) : currentTarget.click()), 0);
     });
   }
 
-  // It is sent before the page goes in any other way; while that is under way the browser asks whether to leave.
+  // It is sent before the page goes in any other way; the browser asks first where the EHR does not have it all.
   function leaving(event) {
-    if (waiting !== null && !isLeaving) inTurn(exchange(box.dataset.draft));
-    if (underWay && event.type === "beforeunload") event.preventDefault();
+    if (isLeaving || mayLeave) return;
+    if (waiting !== null) inTurn(exchange(box.dataset.draft));
+    if (event.type === "beforeunload" && (underWay || !isKept || state?.unsaved)) event.preventDefault();
   }
 
   // The next questions of an adaptive form: drawn around the answers that there are, and the first one is gone to.
@@ -153,7 +169,7 @@
   byId("complete").addEventListener("click", () => act("Sending…", box.dataset.complete, { attested: byId("attested").checked }));
   if (byId("next")) byId("next").addEventListener("click", () => act("Asking the payer…", box.dataset.next));
   byId("attested").addEventListener("change", () => state && show(state));
-  for (const one of document.querySelectorAll("form:not(.leave)")) one.addEventListener("submit", keptFirst);
+  for (const one of document.querySelectorAll("form")) one.addEventListener("submit", keptFirst);
   for (const one of document.querySelectorAll("aside a")) one.addEventListener("click", keptFirst);
   for (const kind of ["beforeunload", "pagehide"]) addEventListener(kind, leaving);
   document.addEventListener("visibilitychange", (event) => document.visibilityState === "hidden" && leaving(event));
