@@ -10,7 +10,7 @@ Source: The Unified Code for Units of Measure, version 2.1, sections 2 to 4 (uni
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from functools import lru_cache
 
@@ -78,6 +78,7 @@ _TOKEN = re.compile(
     r"|(?P<unit>(?:10[*^]|(?:\[[^\[\]]+\]|[^\s\d\[\]{}().+\-/])+))(?P<exponent>[+-]?\d+)?"
 )
 _MAX_LENGTH = 200
+_DIGITS = Context(prec=100)
 
 
 class NotUcum(ValueError):
@@ -140,6 +141,9 @@ def unit(text: str) -> Unit:
 def converted(value: Decimal, source: str, target: str) -> Decimal | None:
     """Return ``value`` of one unit in another, or None where the units measure different things.
 
+    A number of more than a hundred digits is rounded, and one beyond ten to the hundredth is none that is measured: an
+    exact fraction of 400,000 digits took eight seconds.
+
     Raises:
         NotUcum: a unit is not known and the two are not spelt alike.
 
@@ -149,9 +153,9 @@ def converted(value: Decimal, source: str, target: str) -> Decimal | None:
     if source == target:
         return value
     mine, yours = unit(source), unit(target)
-    if mine.bases != yours.bases:
+    if mine.bases != yours.bases or not value.is_finite() or abs(value.adjusted()) > _DIGITS.prec:
         return None
-    exact = (Fraction(value) * mine.factor + mine.zero - yours.zero) / yours.factor
+    exact = (Fraction(_DIGITS.plus(value)) * mine.factor + mine.zero - yours.zero) / yours.factor
     return as_decimal(exact)
 
 

@@ -15,8 +15,6 @@ from typing import Any
 from cql.ucum import NotUcum, converted
 from fhir_r4.resource import text_of
 
-_MOST_DIGITS = 24
-"""Of a number that is told in another unit; exact fractions of longer ones take for ever."""
 _HOUR = r"\d\d:\d\d(?::\d\d(?:\.\d+)?)?"
 _ZONE = r"Z|[-+]\d\d:\d\d"
 _WRITTEN = re.compile(rf"(?P<local>{_HOUR}|\d{{4}}(?:-\d\d(?:-\d\d(?:T{_HOUR})?)?)?)(?P<zone>{_ZONE})?", re.ASCII)
@@ -85,8 +83,6 @@ def in_unit_of(value: Any, other: Any) -> Decimal | None:
     if number is None or not any(mine) or not any(theirs) or _alike(mine, theirs):
         return number
     source, target = mine[0], theirs[0]
-    if abs(number.adjusted()) > _MOST_DIGITS:
-        return None
     try:
         return converted(number, source, target) if source and target else None
     except NotUcum:
