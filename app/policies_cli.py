@@ -171,10 +171,16 @@ def test(names: tuple[str, ...], folder: Path | None) -> None:
 @click.argument("name", required=False, metavar="POLICY")
 @click.argument("case", required=False, type=click.Path(path_type=Path, dir_okay=False), metavar="CASE.json")
 @click.option("--authorization", metavar="ID", help="Explain a stored case's decisions, by its id or number.")
+@click.option("--who", help="With --authorization: who looks; it is recorded.")
 @_FOLDER
 @DATA
 def explain(
-    name: str | None, case: Path | None, authorization: str | None, folder: Path | None, data: Path | None
+    name: str | None,
+    case: Path | None,
+    authorization: str | None,
+    who: str | None,
+    folder: Path | None,
+    data: Path | None,
 ) -> None:
     """Say why a case is decided as it is. Each fact, each criterion, each row is shown, and what follows.
 
@@ -183,8 +189,10 @@ def explain(
     what it shows is the patient's.
     """
     out = _console()
-    if authorization:
-        for told in _stored(Config.from_env(data=data), authorization):
+    if authorization and not who:
+        raise click.UsageError("say --who looks: what is shown is the patient's, and the look is recorded")
+    if authorization and who:
+        for told in _stored(Config.from_env(data=data), authorization, who):
             out.print(told if isinstance(told, str) else explanation(told))
         return
     if not name or not case:
@@ -314,17 +322,21 @@ def _tell_simulation(out: Console, report: Any, *, every_id: bool) -> None:
     )
 
 
-def _stored(config: Config, identity: str) -> list[Explanation | str]:
-    """Return how a policy last weighed each item, whoever decided after it, or what there is to say where none did."""
+def _stored(config: Config, identity: str, who: str) -> list[Explanation | str]:
+    """Return how a policy last weighed each item, whoever decided after it, or what there is to say where none did.
+
+    That ``who`` looked is recorded, or nothing is returned.
+    """
     from app.explained import explained
-    from app.storage import authorizations, worklist
+    from app.storage import authorizations, events, worklist
     from app.wiring import build
 
     service = build(config)
-    with service.database.reading() as connection:
+    with service.database.writing() as connection:
         found = authorizations.find(connection, worklist.called(connection, identity) or identity)
         if found is None:
             raise click.ClickException("no authorization has this id or number")
+        events.record(connection, "case.read", actor=who, at=service.now(), authorization_id=found.id)
         told: list[Explanation | str] = []
         weighed = authorizations.weighed(connection, found.id)
         for item in found.items:

@@ -249,21 +249,34 @@ def test_a_case_that_a_person_decided_is_explained_as_the_policy_weighed_it(hous
     house.submit(a_submission_bundle(form=a_form_response({"2.1": None})))
     row = house.rows(tables.authorizations)[0]
     Person(house).comes_in().decides(f"/authorizations/{row['id']}", action="A3", reason="Not shown.")
-    out = run("explain", "--authorization", row["reference"], data=house.config.data)
+    out = run("explain", "--authorization", row["reference"], "--who", "counsel", data=house.config.data)
     assert "by dr-silva" in out
     assert "holds: " in out
     assert "No policy weighed it" not in out
+
+
+def test_who_has_a_stored_decision_explained_is_recorded(house):
+    house.submit(a_submission_bundle())
+    row = house.rows(tables.authorizations)[0]
+    told = run("explain", "--authorization", row["id"], data=house.config.data, fails=True)
+    assert "--who" in told
+    assert "case.read" not in [one["kind"] for one in house.rows(tables.events)]
+    run("explain", "--authorization", row["id"], "--who", "counsel", data=house.config.data)
+    look = house.rows(tables.events)[-1]
+    assert (look["kind"], look["actor"], look["authorization_id"]) == ("case.read", "counsel", row["id"])
 
 
 def test_a_stored_decision_is_explained_by_its_id_or_number(house):
     house.submit(a_submission_bundle())
     row = house.rows(tables.authorizations)[0]
     for name in (row["id"], row["reference"], row["number"]):
-        out = run("explain", "--authorization", name, data=house.config.data)
+        out = run("explain", "--authorization", name, "--who", "counsel", data=house.config.data)
         assert "by policy home-oxygen 2026.1, row 4" in out
         assert "88 %" in out
         assert "Row 4 holds: certify for 12 months." in out
-    assert "no authorization" in run("explain", "--authorization", "PA0", data=house.config.data, fails=True)
+    assert "no authorization" in run(
+        "explain", "--authorization", "PA0", "--who", "counsel", data=house.config.data, fails=True
+    )
 
 
 def test_two_versions_are_compared_in_sentences(folder):

@@ -48,7 +48,7 @@ def test_web_processes_and_workers_take_a_new_version_and_refuse_a_faulty_one(bu
     assert before not in digests
 
     _, reference = a_pended_case(town)
-    explained = town.here.operate("policies", "explain", "--authorization", reference)
+    explained = town.here.operate("policies", "explain", "--authorization", reference, "--who", "policy staff")
     assert "lumbar-mri 2026.2" in explained
 
     (folder / MRI).write_text("policy: [")
