@@ -21,12 +21,12 @@ from app.storage import events, staff
 from app.storage.database import Database
 from app.storage.staff import Person
 from app.wiring import Service
+from fhir_r4.npi import is_npi
 from fhir_r4.problems import Forbidden, Issue, NotAuthenticated, Unavailable, Unknown, Unprocessable
 
 LINK_LIFE = timedelta(hours=24)
 SHORTEST = 12
 TRIES = 5
-_NPI = re.compile(r"[0-9]{10}")
 _LICENCE = re.compile(r"[A-Z]{2}/[A-Za-z0-9-]{2,32}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _hasher = PasswordHasher()
@@ -49,8 +49,8 @@ def invite(config: Config, person: Person, now: datetime) -> str:
         raise ValueError("a name is made of letters, digits, '.', '_' and '-'")
     if person.licence is not None and not _LICENCE.fullmatch(person.licence):
         raise ValueError("a licence is STATE/NUMBER, such as NY/123456")
-    if person.npi is not None and not _NPI.fullmatch(person.npi):
-        raise ValueError("an NPI has ten digits")
+    if person.npi is not None and not is_npi(person.npi):
+        raise ValueError(f"{person.npi}: no NPI, ten digits of which the last checks the others")
     secret = secrets.token_urlsafe(32)
     with Database(config.database).writing() as connection:
         staff.add(connection, person, secret, now + LINK_LIFE, now)

@@ -512,6 +512,12 @@ def test_a_name_or_licence_that_is_none_is_refused(house, name, licence):
         invite(house.config, Staff(name, "reviewer", licence), house.clock.now)
 
 
+@pytest.mark.parametrize("npi", ["1234567890", "123456789", "x"])
+def test_an_npi_that_is_none_is_refused(house, npi):
+    with pytest.raises(ValueError, match="no NPI"):
+        invite(house.config, Staff("x", "reviewer", "NY/123456", npi), house.clock.now)
+
+
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
