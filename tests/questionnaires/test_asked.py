@@ -1,9 +1,12 @@
 """Which questions a form asks depends on its answers; what they are compared with may be written otherwise."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from questionnaires.asked import asked_answers, disabled
 from questionnaires.comparing import compare, same
+from tests.given import CATALOG
 
 
 def quantity(value, unit, **changes):
@@ -143,3 +146,22 @@ def test_what_was_ended_by_an_answer_that_is_not_asked_for_is_asked_and_counts()
     assert disabled(form, {"item": given}) == {"b"}
     assert asked_answers(form, {"item": given}) == {"a": [False], "c": [True]}
     assert asked_answers(form, {"item": given[1:]}) == {"c": [True]}
+
+
+WORDS = ["a", "b", "group", "string", "=", "!=", ">", "exists", "all", "<", "kPa", "mm[Hg]", "2026-01-01", "10:00", ""]
+KEYS = ["item", "answer", "linkId", "type", "repeats", "enableWhen", "question", "operator", "enableBehavior", "code",
+        "answerQuantity", "answerInteger", "valueQuantity", "valueInteger", "value", "unit", "comparator"]  # fmt: skip
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.decimals() | st.sampled_from(WORDS),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=6),
+    max_leaves=30,
+)
+
+
+@given(ODD, ODD)
+def test_no_shape_of_form_or_response_breaks_what_is_asked(items, asks):
+    """Both come from others."""
+    response = {"resourceType": "QuestionnaireResponse", "item": items}
+    asked_answers(CATALOG.named("home-oxygen|2026.1"), response)
+    asked_answers({"resourceType": "Questionnaire", "item": asks}, response)
+    compare(items, asks)
