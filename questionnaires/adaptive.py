@@ -8,7 +8,7 @@ Source: DTR 2.0.1 @37, @40, @42; DTR 2.2.0 spec-23 to spec-25, spec-39; profiles
 """
 
 from fhir_r4.generations import Generation
-from fhir_r4.resource import extension
+from fhir_r4.resource import as_list, contained, extension, text_of
 from fhir_r4.systems import ADAPTIVE, DTR
 from questionnaires.dialects import written
 
@@ -47,6 +47,18 @@ def asks_the_same(one: dict, other: dict) -> bool:
 
 def _plain(form: dict) -> tuple[str, str]:
     return form["url"].removesuffix(SUFFIX), form["version"]
+
+
+def canonical_said(response: dict) -> str:
+    """Return the form that a response is of, ``url|version``; of an adaptive one that from which it is derived.
+
+    What a response contains is somebody else's: its own questions, and its own url, are not taken for the form's.
+    """
+    said = text_of(response.get("questionnaire")) or ""
+    if not said.startswith("#"):
+        return said
+    derived = as_list(contained(response, said).get("derivedFrom"))
+    return next((one for one in derived if isinstance(one, str)), "")
 
 
 def searchable(form: dict, base: str) -> dict:

@@ -7,10 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from fhir_r4.problems import Issue
-from fhir_r4.resource import as_dict, as_list, contained, dicts, extensions, kind, text_of
+from fhir_r4.resource import as_dict, dicts, extensions, kind, text_of
 from fhir_r4.systems import CQF_LIBRARY, UNIT_VALUE_SET
 from fhir_r4.wire import read_object
-from questionnaires.adaptive import is_adaptive, twin
+from questionnaires.adaptive import canonical_said, is_adaptive, twin
 from questionnaires.libraries import library_resource, needed_by
 from questionnaires.logic import Logic, logic_of
 from questionnaires.value_sets import ValueSets
@@ -49,17 +49,11 @@ class Catalog:
         return next((form for form in versions if in_force(form, on)), None)
 
     def form_of(self, response: dict) -> dict | None:
-        """Return the form that a response answers: the version that it names, or the adaptive one that it contains.
-
-        What is contained is known by ``derivedFrom``: its own questions, and its own url, are not taken for ours.
-        """
-        target = text_of(response.get("questionnaire")) or ""
-        if not target.startswith("#"):
-            return self.find(target, date.max) if "|" in target else None
-        derived = as_list(contained(response, target).get("derivedFrom"))
-        named = next((one for one in derived if isinstance(one, str) and "|" in one), "|")
-        form = self.find(named, date.max)
-        return form if form and is_adaptive(form) else None
+        """Return the form that a response answers: the version that it names, or the adaptive one that it contains."""
+        canonical = canonical_said(response)
+        form = self.find(canonical, date.max) if "|" in canonical else None
+        is_named = response.get("questionnaire") == canonical
+        return form if form and (is_named or is_adaptive(form)) else None
 
     def knows(self, canonical: str) -> bool:
         """Tell whether any version of ours has this url."""

@@ -6,7 +6,7 @@ says beside its questions (libraries, launch context, title) holds for all of th
 Source: SDC 4.0.0, adaptive forms; DTR 2.0.1 @36 to @42, DTR 2.2.0 spec-16, spec-23 to spec-25, spec-35.
 """
 
-from fhir_r4.resource import as_list, contained, dicts, extension, text_of, value_of
+from fhir_r4.resource import contained, dicts, extension, text_of, value_of
 from fhir_r4.systems import ADAPTIVE
 
 OPERATION = "$next-question"
@@ -32,15 +32,6 @@ def address_of(form: dict, base: str) -> str | None:
 
 def is_adaptive(form: dict) -> bool:
     return value_of(extension(form, ADAPTIVE)) not in {None, False}
-
-
-def canonical_said(response: dict | None) -> str:
-    """Return the form that a response is of, ``url|version``; of an adaptive one that from which it is derived."""
-    said = text_of((response or {}).get("questionnaire")) or ""
-    if not said.startswith("#"):
-        return said
-    derived = as_list(contained(response or {}, said).get("derivedFrom"))
-    return next((one for one in derived if isinstance(one, str)), "")
 
 
 def holding(form: dict) -> dict:

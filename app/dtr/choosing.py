@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from app.dtr.adaptive import canonical_said
 from app.dtr.payer import NoForm, Packaged
 from fhir_r4.resource import as_dict, text_of
+from questionnaires.adaptive import canonical_said
 from questionnaires.answers import finished
 from questionnaires.catalog import in_force
 

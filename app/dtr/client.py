@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from app.clients.outbound import Door
-from app.dtr.adaptive import address_of, canonical_said, holding, is_adaptive, whole
+from app.dtr.adaptive import address_of, holding, is_adaptive, whole
 from app.dtr.carrying import Carried, all_of_them, begun, by_people, carried
 from app.dtr.choosing import Earlier, HasExpired, Opening, canonical, choose
 from app.dtr.credentials import Credentials
@@ -30,6 +30,7 @@ from app.dtr.told import Teller
 from fhir_r4.generations import Generation
 from fhir_r4.resource import as_dict, dicts, reference, text_of
 from fhir_r4.systems import ORIGINAL_URN
+from questionnaires.adaptive import canonical_said
 from questionnaires.beginning import blank
 from questionnaires.catalog import in_force, questions
 from questionnaires.dialects import CLIENT_ORIGIN, PAYER_ORIGIN

@@ -6,12 +6,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.dtr.adaptive import address_of, canonical_said
+from app.dtr.adaptive import address_of
 from fhir_r4.generations import Generation
 from fhir_r4.resource import contained
 from fhir_r4.systems import ADAPTIVE, COVERAGE_INFORMATION_CODES, INITIAL_EXPRESSION, INTENDED_USE
+from questionnaires.adaptive import canonical_said
 from tests.app.other_payer import OtherPayer, a_draft, a_form
 from tests.app.town import Browser, Context, Town
+from tests.given import CATALOG
 from tests.second_opinion import assert_profiled
 
 URL = "https://payer.example.org/Questionnaire/few"
@@ -241,6 +243,7 @@ def test_an_adaptive_form_of_this_payer_is_answered_from_the_record_until_it_is_
     browser.post("complete", fill_in(held) | {"attested": True}, page)
     (sent,) = ehr.records.search("QuestionnaireResponse", "status=completed")
     assert_profiled(sent, Generation.V2_2, references="open")
+    assert CATALOG.form_of(sent)["id"] == "home-oxygen-adaptive"
 
 
 def fill_in(held):

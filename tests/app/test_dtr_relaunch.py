@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from app.dtr.adaptive import canonical_said
 from app.dtr.choosing import EXPIRED, GOES_ON, NEWER_ONLY
 from app.dtr.client import CHANGED
 from app.sandbox.smart import Context
+from questionnaires.adaptive import canonical_said
 from tests.app.other_payer import OtherPayer, a_form
 from tests.app.town import ORDER, Browser, Town
 
