@@ -80,9 +80,14 @@ def performing(order: Order, providers: Mapping[str, Provider], known: Known) ->
     Any of them may do it (FHIR R4, ServiceRequest.performer): nothing holds of one alone. Who has no number is none of
     the directory's, such as an appointment's device.
     """
-    numbered = [one for one in order.performers if known.find(one) is None or _npis(one, known)]
-    found = [providers.get(one) for one in numbered]
+    found = [providers.get(one) for one in order.performers if not _is_without_number(one, known)]
     return tuple(one for one in found if one) if None not in found else ()
+
+
+def _is_without_number(target: str, known: Known) -> bool:
+    """Tell whether somebody is known, with all whom a role stands for, and nobody of them has an NPI."""
+    held = known.find(target)
+    return held is not None and all(map(known.find, _behind(held))) and not _npis(target, known)
 
 
 def is_identified(performer: str, known: Known) -> bool:

@@ -117,6 +117,12 @@ def test_of_a_performer_who_could_not_be_read_nothing_is_known():
     )
 
 
+def test_of_a_role_whose_practitioner_could_not_be_read_nothing_is_known():
+    away = ROLE | {"id": "away", "practitioner": {"reference": "Practitioner/away"}, "organization": None}
+    named = "Organization/riverside", "PractitionerRole/away"
+    assert by_network(*named, providers=(CLINIC,), records=[away])[0]["pa-needed"] == "conditional"
+
+
 def test_no_more_performers_are_read_than_an_order_has_in_earnest():
     crowd = [f"Practitioner/{number}" for number in range(30)]
     said, ehr = by_network("Organization/riverside", *crowd, providers=(CLINIC,))
