@@ -61,7 +61,7 @@ def _form(sitting: Sitting, desk: Desk) -> str:
     g.lhc_forms = not sitting.app.is_plain(desk)
     shown = () if g.lhc_forms else _drawn(desk)
     said = {"desk": desk, "may_choose": sitting.app.may_choose(desk), "signed": list(signed_parts(desk.form))}
-    return render_template("dtr/form.html", lhc=g.lhc_forms, drawn=shown, **said)
+    return render_template("dtr/form.html", lhc=g.lhc_forms, drawn=shown, turn=sitting.next_turn(), **said)
 
 
 def _drawn(desk: Desk) -> tuple[Any, ...]:

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from fhir_r4.wire import read_object, write_json
 
 LIFE = timedelta(hours=8)
-DESK, KIT = "desk", "kit"
-"""What changes with every answer, and what came with the form."""
+DESK, KIT, TURN = "desk", "kit", "turn"
+"""What changes with every answer, what came with the form, and which window goes on with it."""
 _NONCE = 12
 _KEY = 32
 
@@ -72,7 +72,7 @@ class Desks:
     def clear(self, secret: str | None) -> None:
         """Forget the desk."""
         if key := _key(secret):
-            for part in (DESK, KIT):
+            for part in (DESK, KIT, TURN):
                 self.safe.drop(_name(key, part))
 
 

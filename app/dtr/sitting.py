@@ -6,11 +6,15 @@ from app.dtr import browser
 from app.dtr.context import Found
 from app.dtr.desk import Desk
 from app.dtr.kit import Kit
-from app.dtr.sessions import KIT
+from app.dtr.sessions import KIT, TURN
 from app.dtr.smart import Launched, Started
 from app.dtr.smart_app import SmartApp
 from app.dtr.stopped import AlreadySent, Stopped
 
+ELSEWHERE = (
+    "This form is open in another window by now, and goes on there: what you enter here is not kept. Close this "
+    "window, or load it again to go on here."
+)
 CLOSED = "This form is no longer open here. Launch it again from the EHR."
 
 
@@ -89,11 +93,22 @@ class Sitting:
             raise Stopped(CLOSED)
         return Kit.from_json(held)
 
+    def next_turn(self) -> int:
+        """Let the window that is opened now go on with the form, and no earlier one; return what it says of itself."""
+        turn = self._turn() + 1
+        self.app.desks.write(browser.key() or "", {"turn": turn}, TURN)
+        return turn
+
+    def _turn(self) -> int:
+        return int(self.app.desks.read(browser.key(), TURN).get("turn", 0))
+
     def answered(self, sent: dict) -> Desk:
-        """Take what stands on the page to the desk, with all that follows from it; AlreadySent."""
+        """Take what stands on the page to the desk, with all that follows from it; AlreadySent, Stopped."""
         desk = self.desk()
         if desk.completed_at:
             raise AlreadySent
+        if sent.get("turn") not in (None, self._turn()):
+            raise Stopped(ELSEWHERE)
         desk = desk.answered(sent)
         return self.keep(self.app.forms.followed(desk, self.kit()) if desk.is_live else desk)
 

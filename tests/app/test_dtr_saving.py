@@ -66,6 +66,18 @@ def test_a_form_that_was_sent_from_another_window_stays_as_it_was_sent(visitor, 
     assert visitor.get("form.json").json()["response"]["status"] == "completed"
 
 
+@pytest.mark.parametrize("action", ["draft", "save", "complete"])
+def test_an_earlier_window_takes_away_nothing_that_was_entered_in_a_later_one(visitor, stranger, action):
+    it = Opened(visitor, stranger, a_form(item("1")))
+    turn = re.search(r'data-turn="(\d+)"', it.page.text)[1]
+    later = visitor.get("")
+    visitor.post("draft", {"item": [{"linkId": "1", "answer": [{"valueString": "later"}]}]}, later)
+    told = visitor.post(action, {"item": [], "turn": int(turn), "attested": True}, it.page)
+    assert told.status_code == 409
+    assert "another window" in told.json()["error"]
+    assert it.look().value("1") == "later"
+
+
 def test_the_page_is_told_whether_the_ehr_has_what_was_entered_and_closing_asks_where_it_has_not(visitor, stranger):
     it = Opened(visitor, stranger, a_form(item("1")))
     assert it.state["unsaved"] is False

@@ -132,3 +132,15 @@ def test_what_was_typed_last_is_kept_when_another_window_covers_the_page(town):
                 Object.defineProperty(document, 'visibilityState', { value: 'hidden' });
                 document.dispatchEvent(new Event('visibilitychange'));
             }""")
+
+
+def test_of_two_windows_with_one_form_the_later_goes_on_and_the_earlier_is_told(town):
+    """The earlier one sent all of its page, and with it took away what was entered in the later."""
+    with a_browser(expected="409") as context:
+        earlier = opened_form(context, town)
+        later = again(context, earlier.url)
+        field(later, "Why?").press_sequentially("Because of the pain")
+        later.get_by_text("1 of 2 questions answered").wait_for()
+        field(earlier, "How?").press_sequentially("So")
+        earlier.get_by_role("alert").get_by_text("open in another window").wait_for()
+        assert field(again(context, earlier.url), "Why?").input_value() == "Because of the pain"

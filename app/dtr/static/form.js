@@ -93,7 +93,7 @@
     isKept = false;
     if (!values) { problem("An answer is not what its question asks for. Correct it: until then nothing more is kept or sent."); return false; }
     underWay += 1;
-    const { ok, status, answer } = await call(url, { ...values, ...more }).finally(() => { underWay -= 1; });
+    const { ok, status, answer } = await call(url, { ...values, ...more, turn: Number(box.dataset.turn) }).finally(() => { underWay -= 1; });
     if (answer.next) { isLeaving = true; location.assign(answer.next); return true; }
     if (answer.new) await redrawn(answer);
     if (answer.marks) show(answer);
