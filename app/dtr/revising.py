@@ -6,7 +6,8 @@ is an override, anything else is manual (DTR 2.0.1 and 2.2, information-origin; 
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 
 from app.dtr.resuming import PEOPLE, origin_of
@@ -34,6 +35,7 @@ def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) ->
     """
     known = questions(form)
     before, first = dict(_answers(current)), dict(_answers(filled))
+    elsewhere = _shifted(before, dict(_answers(sent)))
 
     def item(one: dict, key: Key) -> dict:
         link = key[-1][0]
@@ -51,7 +53,8 @@ def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) ->
     def answer(sent_one: dict, key: Key, number: int) -> dict:
         one = with_numbers(sent_one)
         value = value_of(one)
-        kept = next((old for old in (*before.get(key, []), *first.get(key, [])) if same(value_of(old), value)), None)
+        stood = (*before.get(key, []), *first.get(key, []), *elsewhere.get(_links(key), []))
+        kept = next((old for old in stood if same(value_of(old), value)), None)
         below = list(items(one, below_answer(key, number)))
         by_record = any(origin_of(old) != "manual" for old in first.get(key, []))
         origin = information_origin("override" if by_record else "manual", author=author)
@@ -120,6 +123,23 @@ def keyed(response: dict, above: Key = ()) -> Iterator[tuple[Key, dict]]:
             yield from keyed(one, key)
             for number, each in enumerate(dicts(one.get("answer")), 1):
                 yield from keyed(each, below_answer(key, number))
+
+
+def _shifted(before: Mapping[Key, list[dict]], after: Mapping[Key, list[dict]]) -> dict[tuple[str, ...], list[dict]]:
+    """Return, by linkIds from the top, the answers of questions that are answered in fewer places than before.
+
+    Where an entry of a group was taken away, those after it have moved up.
+    """
+    held, times = dict[tuple[str, ...], list[dict]](), Counter[tuple[str, ...]]()
+    for key, given in before.items():
+        held.setdefault(_links(key), []).extend(given)
+        times[_links(key)] += bool(given)
+    times.subtract(_links(key) for key, given in after.items() if given)
+    return {links: given for links, given in held.items() if times[links] > 0}
+
+
+def _links(key: Key) -> tuple[str, ...]:
+    return tuple(link for link, _ in key)
 
 
 def below_answer(key: Key, number: int) -> Key:

@@ -108,6 +108,21 @@ def test_an_answer_below_one_of_several_answers_is_compared_with_what_stood_belo
     assert [origin_of(one) for one in doses] == ["auto", "override"]
 
 
+def test_what_stays_when_an_entry_of_a_group_is_taken_away_keeps_its_origin():
+    form = {"item": [{"linkId": "g", "type": "group", "repeats": True, "item": [{"linkId": "day", "type": "string"}]}]}
+
+    def days(*answers):
+        return {"item": [{"linkId": "g", "item": [{"linkId": "day", "answer": one}]} for one in answers]}
+
+    filled = days(auto(valueString="Monday"), auto(valueString="Friday"))
+    first = revised(form, filled, filled, days([{"valueString": "Friday"}]), WHO)
+    again = revised(form, filled, first, days([{"valueString": "Friday"}]), WHO)
+    assert [answer_in(one, "day") for one in (first, again)] == auto(valueString="Friday") * 2
+    one = days(auto(valueString="Friday"))
+    more = revised(form, one, one, days([{"valueString": "Friday"}], [{"valueString": "Friday"}]), WHO)
+    assert [origin_of(entry["item"][0]["answer"][0]) for entry in more["item"]] == ["auto", "manual"]
+
+
 @given(st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda below: st.lists(below, max_size=3) | st.dictionaries(
