@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from rules.entry import Entry
+from rules.facts import Place, Whence
 from rules.load import Progress, read_folder
 from rules.overlaps import overlaps, shared
 from rules.policy import Policy, Status
@@ -70,6 +71,22 @@ def _unheard(lists: Iterable[Entry], policies: Iterable[Entry]) -> Iterator[Faul
             yield Fault(file, int(number), say, "end the line, or the policy, where that is not meant", warning=True)
 
 
+def _never_no(policy: Policy, document: Document) -> Iterator[Fault]:
+    """Yield a warning where a row asks for the no of what only a record tells: finding nothing there says nothing."""
+    found = {f"%{fact.name}" for fact in policy.facts if all(map(_is_there_or_not_known, fact.whence))}
+    asked = {one.name: one.question.strip() for one in policy.criteria}
+    for index, row in enumerate(document.data["decisions"]):
+        for name, allowed in row.get("when", {}).items():
+            if allowed in ("no", ["no"]) and asked[name] in found:
+                say = f"'{name}' is never no: what a record does not have is missing"
+                instead = "let the row ask for [no, missing], or a question of the form be asked first"
+                yield document.fault(("decisions", index, "when", name), say, instead, warning=True)
+
+
+def _is_there_or_not_known(whence: Whence) -> bool:
+    return whence.place is Place.RECORD and whence.path is None
+
+
 def _doubts(policy: Policy, document: Document, today: date) -> Iterator[Fault]:
     for index, source in enumerate(policy.sources):
         where = ("sources", index)
@@ -79,6 +96,7 @@ def _doubts(policy: Policy, document: Document, today: date) -> Iterator[Fault]:
         elif source.dated and source.dated + STALE < today:
             say = f"the edition of '{source.cite}' that was read is more than three years old"
             yield document.fault((*where, "dated"), say, "read it again, and date it anew", warning=True)
+    yield from _never_no(policy, document)
     if not policy.identity.owner:
         yield document.fault(("policy",), "nobody owns it", "add 'owner'", warning=True)
     if not policy.identity.approved:

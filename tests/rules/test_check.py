@@ -60,6 +60,34 @@ def test_a_policy_that_stands_where_none_is_read_is_told(tmp_path, place):
     assert (fault.file, fault.message, fault.warning) == (place, "it is not read", True)
 
 
+RECORD = 'record: "Condition?clinical-status=active", among: {ICD-10-CM: ["E11.*"]}'
+
+
+@pytest.mark.parametrize(("fact", "criterion", "asks", "doubtful"), [
+    (f"{{type: boolean, {RECORD}}}", "%diabetes", "no", True),
+    (f"{{type: boolean, {RECORD}}}", "%diabetes", "[no]", True),
+    (f"{{type: boolean, {RECORD}}}", "%diabetes", "[no, missing]", False),
+    (f"{{type: boolean, {RECORD}}}", "%diabetes", "yes", False),
+    (f'{{type: boolean, from: [{{question: "1"}}, {{{RECORD}}}]}}', "%diabetes", "no", False),
+    (f"{{type: boolean, {RECORD}, path: recorder.exists()}}", "%diabetes", "no", False),
+    (f"{{type: number, {RECORD}}}", "%diabetes > 1", "no", False),
+], ids=str)  # fmt: skip
+def test_a_row_that_waits_for_the_no_of_a_record_is_doubtful(tmp_path, fact, criterion, asks, doubtful):
+    """What a record does not have is missing: in life the row never holds, whatever its case says."""
+    decisions = f"[{{when: {{sugar: {asks}}}, then: pend, say: A nurse looks.}}, {{then: pend, say: Another looks.}}]"
+    text = CHAIR.format(id="a", codes='{HCPCS: ["E0240"]}', more=OWNED)
+    text = text.replace("[{then: not-covered, say: Excluded by the plan.}]", decisions)
+    facts = f"facts: {{diabetes: {fact}}}\ncriteria: {{sugar: '{criterion}'}}\n"
+    values = ("true", "false", "null") if "boolean" in fact else ("3", "0", "null")
+    given = [f"{{name: n{i}, given: {{diabetes: {one}}}, expect: pend}}" for i, one in enumerate(values)]
+    text = text.replace("cases: [{name: always, given: {}, expect: not-covered}]", f"cases: [{', '.join(given)}]")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.yaml").write_text(text + facts)
+    found = [one for one in check(tmp_path, TODAY) if "is never no" in one.message]
+    assert bool(found) is doubtful
+    assert all(one.warning for one in check(tmp_path, TODAY))
+
+
 def test_tables_and_value_sets_beside_policies_are_no_strays(tmp_path):
     (tmp_path / "value-sets").mkdir()
     (tmp_path / "value-sets" / "chairs.yaml").write_text(
