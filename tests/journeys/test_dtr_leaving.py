@@ -144,3 +144,20 @@ def test_of_two_windows_with_one_form_the_later_goes_on_and_the_earlier_is_told(
         field(earlier, "How?").press_sequentially("So")
         earlier.get_by_role("alert").get_by_text("open in another window").wait_for()
         assert field(again(context, earlier.url), "Why?").input_value() == "Because of the pain"
+
+
+def test_what_could_not_be_sent_is_sent_when_the_network_is_back(town):
+    """And whoever types at the top of a long form on a phone sees that something is wrong."""
+    with a_browser(expected="ERR_INTERNET_DISCONNECTED") as context:
+        page = opened_form(context, town)
+        page.set_viewport_size({"width": 360, "height": 300})
+        context.set_offline(True)
+        field(page, "Why?").press_sequentially("Because of the pain")
+        told = page.get_by_role("alert").get_by_text("kept as soon as it answers")
+        told.wait_for()
+        field(page, "Why?").scroll_into_view_if_needed()
+        box = told.bounding_box()
+        assert 0 <= box["y"] <= 300 - box["height"]
+        context.set_offline(False)
+        told.wait_for(state="hidden")
+        assert field(again(context, page.url), "Why?").input_value() == "Because of the pain"

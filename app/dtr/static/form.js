@@ -6,6 +6,7 @@
   const token = document.querySelector("meta[name=csrf-token]").content;
   const byId = (id) => document.getElementById(id);
   const made = (tag, said) => Object.assign(document.createElement(tag), said);
+  const AGAIN = 3000; // ms until what could not be sent is sent again
   let state = null;
   let waiting = null;
   let busy = Promise.resolve();
@@ -17,6 +18,7 @@
 
   async function call(url, body) {
     const reply = await fetch(url, body === undefined ? {} : posted(JSON.stringify(body)));
+    if (reply.status >= 500) throw new Error("no answer");
     const answer = await reply.json().catch(() => ({ error: "The app does not answer. Try again." }));
     return { ok: reply.ok, status: reply.status, answer };
   }
@@ -103,7 +105,12 @@
   }
 
   function inTurn(turn) {
-    busy = turn.catch(() => { problem("The app does not answer. What you entered is still on this page; try again."); return false; });
+    busy = turn.catch(() => {
+      problem("The app does not answer. What you entered is still on this page, and is kept as soon as it answers.");
+      clearTimeout(waiting);
+      waiting = setTimeout(() => send(box.dataset.draft), AGAIN);
+      return false;
+    });
     return busy;
   }
 
