@@ -215,8 +215,10 @@ class ActivePolicies:
         while not self._ending.is_set():
             try:
                 self.look()
+            except SQLAlchemyError as error:  # what is active stays active
+                log.warning("database.away", exc_info=error)
             except Exception as error:
-                log.exception("policies.fault", exc_info=error)  # what is active stays active
+                log.exception("policies.fault", exc_info=error)
             self._ending.wait(self._poll)
 
 

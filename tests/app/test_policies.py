@@ -4,9 +4,11 @@ import base64
 import io
 import json
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from app.explained import explained
 from app.logging import configure
@@ -310,3 +312,22 @@ def test_a_changed_book_is_simulated_with_the_payer_s_lists(house, folder):
     book = house.service.book
     for other in (with_drafts(book), as_if_in_force(book), as_if_in_force(with_drafts(book))):
         assert other.lists == book.lists
+
+
+def test_who_watches_the_policies_says_that_the_database_is_away_and_goes_on(house, monkeypatch):
+    policies, stream = house.service.policies, io.StringIO()
+
+    def away():
+        policies.stop()
+        raise OperationalError("SELECT 1", {}, Exception("gone"))
+
+    monkeypatch.setattr(policies, "look", away)
+    configure(stream)
+    policies.start()
+    for _ in range(100):
+        if "away" in stream.getvalue():
+            break
+        time.sleep(0.02)
+    configure()
+    line = json.loads(stream.getvalue().splitlines()[-1])
+    assert (line["event"], line["level"]) == ("database.away", "warning")
