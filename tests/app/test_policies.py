@@ -175,7 +175,7 @@ def test_a_policy_whose_form_is_not_there_is_refused(house, folder):
 def test_a_form_that_cannot_be_read_is_named(house, folder):
     (house.config.forms / "home-oxygen" / "2026.2.json").write_text('{"resourceType": ')
     looks(house)
-    assert "2026.2.json:1: not a form" in str(house.service.policies.refusal.faults[0])
+    assert "2026.2.json:1: not JSON at line 1" in str(house.service.policies.refusal.faults[0])
 
 
 @pytest.mark.requirement("dtr-2.2.0@spec-160")
