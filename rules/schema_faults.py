@@ -22,7 +22,14 @@ def schema_findings(data: Any) -> Iterator[Finding]:
         yield Finding((), "the file is empty", "write a policy, or take the file away")
         return
     for error in _own(_schema().iter_errors(data)):
-        yield Finding(tuple(error.absolute_path), *plainly(error))
+        yield Finding((*error.absolute_path, *_key_meant(error)), *plainly(error))
+
+
+def _key_meant(error: Any) -> list[str]:
+    """Return the key that is wrong itself, whose line is told: a stray one, or one with no name."""
+    if error.validator in {"additionalProperties", "unevaluatedProperties"} and isinstance(error.instance, dict):
+        return sorted(set(error.instance) - _keys(error.schema))[:1]
+    return [error.instance] if "propertyNames" in error.absolute_schema_path else []
 
 
 def row_faults(row: dict[str, Any]) -> Iterator[str]:
@@ -60,7 +67,8 @@ def _row_schema() -> Draft202012Validator:
 def plainly(error: Any) -> Said:
     """Return the fault that a validator found, and a suggestion; jsonschema's own words where they are plain enough."""
     where = ".".join(str(step) for step in error.absolute_path) or "the file"
-    say, suggestion = _about_keys(error) or _about_a_type(error) or _about_a_value(error) or (error.message, "")
+    told = (about(error) for about in (_about_keys, _about_a_type, _about_a_length, _about_a_value))
+    say, suggestion = next(filter(None, told), (error.message, ""))
     return f"{where}: {say}", suggestion
 
 
@@ -87,30 +95,50 @@ def _about_a_type(error: Any) -> Said | None:
     if error.validator != "type":
         return None
     wanted = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-    given = error.instance
+    given, last = error.instance, next(reversed(error.absolute_path), "")
     if "string" in wanted and isinstance(given, int | float) and not isinstance(given, bool):
-        spelt = "as '12 months'" if error.absolute_path[-1] in _SPANS else f'in quotes, "{given}"'
+        spelt = "as '12 months'" if last in _SPANS else f'in quotes, "{given}"'
         return f"unquoted, {given} is a number", f"write it {spelt}"
+    if "array" in wanted and isinstance(given, str) and _has_keys(error.schema.get("items", {})):
+        return "a list is wanted here", f"write [{_spelt(error.schema['items'])}]"
     if "array" in wanted and isinstance(given, str):
         return "one value stands where a list is wanted", f'write it in brackets, ["{given}"]'
     if "object" in wanted:
-        keys = ", ".join(f"{name}: …" for name in error.schema.get("required", ["key"]))
-        return "keys and values are wanted here", f"write {{{keys}}}"
-    return None
+        return "keys and values are wanted here", f"write {_MAPPINGS.get(last) or _spelt(error.schema)}"
+    return next((said for kind, said in _TYPES.items() if kind in wanted), None)
+
+
+def _has_keys(schema: Mapping[str, Any]) -> bool:
+    return schema.get("type") == "object" or "if" in schema  # a decision row, or a table
+
+
+def _spelt(schema: Mapping[str, Any]) -> str:
+    """Return what an object of a schema looks like, with the keys that it needs."""
+    return "{" + ", ".join(f"{name}: …" for name in schema.get("required", ["key"])) + "}"
+
+
+def _about_a_length(error: Any) -> Said | None:
+    if error.validator == "minItems" and list(error.absolute_path) == ["approved"]:
+        return "two different people approve a policy", "name another person who read it"
+    if error.validator not in _LENGTHS:
+        return None
+    say, instead = _LENGTHS[error.validator]
+    return say.format(len(error.instance)), instead.format(error.validator_value)
 
 
 def _about_a_value(error: Any) -> Said | None:
     given, wanted = error.instance, error.validator_value
     last = next(reversed(error.absolute_path), "")
     match error.validator:
-        case "minItems" if last == "approved":
-            return "two different people approve a policy", "name another person who read it"
         case "enum" if isinstance(given, bool) and "yes" in wanted:
             return f"'{str(given).lower()}' is no answer of a criterion", f"write {'yes' if given else 'no'}"
         case "enum" if isinstance(given, str):
             return error.message, outcome_meant(given) if last == "then" else nearest(given, list(map(str, wanted)))
-        case "pattern":
-            return _PATTERNS.get(wanted)
+        case "const" if wanted in _GOES_WITH:
+            return _GOES_WITH[wanted], "leave it out, or let them agree"
+        case "pattern" if wanted in _PATTERNS:
+            what, instead = _PATTERNS[wanted]
+            return f"'{given}' is no {what}", instead
     return None
 
 
@@ -134,11 +162,33 @@ _FOR_ROWS = {
 }
 _REFUSALS = frozenset({"deny", "denied", "refuse", "reject", "decline", "not-certify"})
 _APPROVALS = frozenset({"approve", "approved", "authorize"})
+_MAPPINGS = {"when": "{a criterion: yes}", "given": "{a_fact: true}", "code": '{HCPCS: "E1390"}'}
+_TYPES = {  # what is wanted, and how it is spelt
+    "string": ("a text is wanted here", "write one, in quotes where it begins with %"),
+    "array": ("a list is wanted here", "write it in brackets, [50, 100], or each entry behind a dash"),
+    "integer": ("a whole number is wanted here", "write it without quotes: 1"),
+    "number": ("a number is wanted here", "write it without quotes: 50"),
+}
+_LENGTHS = {
+    "minItems": ("there are {} here", "write at least {}"),
+    "minProperties": ("there are {} here", "write at least {}"),
+    "minLength": ("that are {} characters", "write at least {}"),
+    "maxLength": ("that are {} characters", "write at most {}"),
+}
+_GOES_WITH = {  # what is said where a key asks for another value beside it
+    "pend": "'to' goes with 'then: pend'",
+    "not-covered": "'because' goes with 'then: not-covered'",
+    "certify": "'pa-needed: satisfied' goes with 'then: certify'",
+    "alternative": "'required' goes with 'card: alternative'",
+}
 _PATTERNS = {  # of the schema, in words
-    "^\\d{4}-\\d{2}-\\d{2}$": ("that is no day", "write it as 2026-01-31"),
-    "^https://": ("that is no address to read on", "write it as https://…"),
-    "^[a-z0-9]+(-[a-z0-9]+)*$": ("that is no name", "write small letters and digits with dashes, such as home-oxygen"),
-    "^[a-z][a-z0-9_]*$": ("that is no name of a fact", "write small letters and digits with _, such as care_weeks"),
+    "^\\d{4}-\\d{2}-\\d{2}$": ("day", "write it as 2026-01-31"),
+    "^https://": ("address to read on", "write it as https://…"),
+    "^[a-z0-9]+(-[a-z0-9]+)*$": ("name", "write small letters and digits with dashes, such as home-oxygen"),
+    "^[a-z][a-z0-9_]*$": ("name of a fact", "write small letters and digits with _, such as care_weeks"),
+    "^[A-Z]{2}$": ("state", "write two letters, as in an address: NY"),
+    "^\\d{1,7}-\\d$": ("LOINC code", "write it as 59408-5"),
+    "^[A-Za-z0-9][A-Za-z0-9._-]*\\.csv$": ("file beside the policy", "write its name alone, 2026.1.drugs.csv"),
 }
 
 

@@ -204,14 +204,25 @@ def test_a_misspelt_name_is_told_with_the_one_that_was_meant():
     ("at_rest: true, spo2: 88, tested", "at_rest: true, spo2: 88 tested", "not YAML", "part entries by commas"),
     ("title:", "titel:", "there is no 'title'", "add 'title': our own plain title"),
     ("    say:  Send an order", "    to: x #", "there is no 'say'", "add 'say': a sentence for the provider"),
-    ("effective: 2026-01-01", "effective: 01/01/2026", "effective: that is no day", "write it as 2026-01-31"),
+    ("effective: 2026-01-01", "effective: 01/01/2026", "'01/01/2026' is no day", "write it as 2026-01-31"),
     ('HCPCS: ["E0424"]', 'HCPCS: "E0424"', "one value stands where a list is wanted", 'in brackets, ["E0424"]'),
     ("sources:", "sources:\n  - LCD L33797\n", "keys and values are wanted here", "write {cite: …, url: …}"),
-    ("https://www.cms.gov", "http://www.cms.gov", "that is no address", "write it as https://…"),
-    ("policy:    home-oxygen", "policy:    Home Oxygen", "that is no name", "such as home-oxygen"),
+    ("https://www.cms.gov", "http://www.cms.gov", "is no address to read on", "write it as https://…"),
+    ("policy:    home-oxygen", "policy:    Home Oxygen", "'Home Oxygen' is no name", "such as home-oxygen"),
     ("for:  12 months", "for:  360", "unquoted, 360 is a number", "write it as '12 months'"),
     ("when: {group I: yes}", "when: {group I: true}", "'true' is no answer of a criterion", "write yes"),
     ("then: certify", "then: approve", "'approve' is not one of", "did you mean 'certify'?"),
+    ("  spo2: ", "  SpO2: ", "'SpO2' is no name of a fact", "such as care_weeks"),
+    ("from-to: [50, 100]", "from-to: 50", "a list is wanted here", "in brackets, [50, 100]"),
+    ("from-to: [50, 100]", 'from-to: ["50", 100]', "a number is wanted here", "without quotes"),
+    ('at rest:        "%at_rest"', "at rest: true", "a text is wanted here", "in quotes where it begins with %"),
+    ("when: {group I: yes}", "when: [group I]", "keys and values are wanted here", "write {a criterion: yes}"),
+    ("approved:", "approved: Ada Lin\nx:", "a list is wanted here", "write [{by: …, on: …}]"),
+    ("    for:  3 months", "    for:  3 months\n    to: nurses", "'to' goes with 'then: pend'", "leave it out"),
+    ('HCPCS: ["E0424"]', "HCPCS: []", "there are 0 here", "write at least 1"),
+    ("title:     Home oxygen, stationary system", "title: O2", "that are 2 characters", "write at least 3"),
+    ("  summary: ", '  summary: "' + 150 * "x" + '" #', "that are 150 characters", "write at most 139"),
+    ("applies-to:", "scope: {states: [New York]}\napplies-to:", "'New York' is no state", "two letters"),
     ("then: pend", "then: deny", "'deny' is not one of", "write 'pend', and a clinician decides"),
 ], ids=str)  # fmt: skip
 def test_a_slip_of_an_author_is_told_in_their_words(old, new, message, suggestion):
@@ -248,6 +259,11 @@ def test_a_criterion_that_asks_otherwise_than_meant_is_told_what_to_write(criter
 ])  # fmt: skip
 def test_words_of_fhirpath_and_texts_are_no_names_of_facts(criterion):
     load_policy(TEXT.replace('"%at_rest"', f'"{criterion}"', 1), FILE, cases=False)
+
+
+@pytest.mark.parametrize(("old", "new"), [("owner: ", "department: "), ("  edema: ", "  EDEMA: ")])
+def test_a_key_that_is_none_is_told_with_its_own_line(old, new):
+    assert line(old) in {one.line for one in told(old, new)}
 
 
 def test_a_key_that_stands_twice_is_not_quietly_the_last():
