@@ -8,7 +8,7 @@ from fhir_r4.generations import Generation
 from fhir_r4.resource import as_dict, dicts
 from questionnaires.catalog import canonical_of
 from questionnaires.populate import information_origin
-from tests.given import NOW
+from tests.given import NOW, a_coverage
 from tests.questionnaires.given import answered, held
 from tests.questionnaires.test_library import EACH, ORDERS, RECORDS, form_of, searched
 
@@ -73,7 +73,11 @@ def test_what_the_launch_gives_came_from_who_ordered_or_from_the_order(read, whe
 def test_every_answer_of_the_library_s_forms_says_where_it_came_from(name):
     order = RECORDS.get(ORDERS[name][0])
     named = {"name": "questionnaire", "valueCanonical": canonical_of(form_of(name))}
-    package = answered(Generation.V2_2, named, {"name": "order", "resource": order}, order=False)
+    given = [
+        {"name": "coverage", "resource": a_coverage(beneficiary=order["subject"])},
+        {"name": "order", "resource": order},
+    ]
+    package = answered(Generation.V2_2, named, *given, order=False, coverage=False)
     (form,), (draft,) = held(package, "Questionnaire"), held(package, "QuestionnaireResponse")
     expressions = Expressions(form, [*held(package, "Library"), *held(package, "ValueSet")])
     patient, requester = (RECORDS.get(order[element]["reference"]) for element in ("subject", "requester"))
