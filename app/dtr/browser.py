@@ -39,21 +39,27 @@ class Browser:
     is_secure: bool
     frames: tuple[str, ...]
 
-    def launching(self, response: AnyResponse, secret: str) -> AnyResponse:
-        """Give the browser the key of a launch that is on its way, for when it comes back."""
-        return self._with(response, secret, _CALLBACK)
+    def launching(self, response: AnyResponse, secret: str, state: str) -> AnyResponse:
+        """Give the browser the key of a launch that is on its way, for when it comes back: several may be."""
+        return self._with(response, secret, _CALLBACK, _launch_s(state))
+
+    def launched(self, response: AnyResponse, state: str) -> AnyResponse:
+        """Take the key of a launch back."""
+        return self._without(response, _CALLBACK, _launch_s(state))
 
     def with_key(self, response: AnyResponse, secret: str) -> AnyResponse:
         """Give the browser the key of its desk: not for scripts, and not without TLS."""
         return self._with(response, secret, f"{_PATH}{place_of(secret)}/")
 
     def without_key(self, response: AnyResponse) -> AnyResponse:
-        path = f"{_PATH}{g.place}/"
-        response.delete_cookie(COOKIE, httponly=True, path=path, secure=self.is_secure, **self._site())
+        return self._without(response, f"{_PATH}{g.place}/")
+
+    def _with(self, response: AnyResponse, secret: str, path: str, name: str = COOKIE) -> AnyResponse:
+        response.set_cookie(name, secret, httponly=True, path=path, secure=self.is_secure, **self._site())
         return response
 
-    def _with(self, response: AnyResponse, secret: str, path: str) -> AnyResponse:
-        response.set_cookie(COOKIE, secret, httponly=True, path=path, secure=self.is_secure, **self._site())
+    def _without(self, response: AnyResponse, path: str, name: str = COOKIE) -> AnyResponse:
+        response.delete_cookie(name, httponly=True, path=path, secure=self.is_secure, **self._site())
         return response
 
     def headers(self, *, inline_styles: bool) -> dict[str, str]:
@@ -78,10 +84,16 @@ def place_of(secret: str) -> str:
     return hashlib.sha256(f"dtr place {secret}".encode()).hexdigest()[:16]
 
 
+def _launch_s(state: str) -> str:
+    """Return the name of the cookie that a launch has while it is on its way."""
+    return f"{COOKIE}_{place_of(state)}"
+
+
 def key() -> str | None:
-    """Return the key that came with the request, where it is the one of the place that is asked for."""
-    secret = request.cookies.get(COOKIE)
-    return secret if secret and g.get("place") in {None, place_of(secret)} else None
+    """Return the key of the place that is asked for, or of the launch that comes back."""
+    place = g.get("place")
+    secret = request.cookies.get(COOKIE if place else _launch_s(request.args.get("state", "")))
+    return secret if secret and place in {None, place_of(secret)} else None
 
 
 def token() -> str:

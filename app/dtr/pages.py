@@ -65,7 +65,7 @@ def _launch_pages(made: Blueprint, sitting: Sitting) -> None:
         started, where = app.begin(request.args["iss"], request.args.get("launch"))
         secret = app.desks.new()
         app.desks.write(secret, {"started": started.to_json()})
-        return sitting.browser.launching(redirect(where), secret)
+        return sitting.browser.launching(redirect(where), secret, started.state)
 
     @made.get("/callback")
     def callback() -> AnyResponse:
@@ -80,7 +80,8 @@ def _launch_pages(made: Blueprint, sitting: Sitting) -> None:
         app.desks.clear(browser.key())  # what a stranger may have put in the cookie is worth nothing from here on
         secret = app.desks.new()
         sitting.let_in(secret, started, request.args["code"])
-        return sitting.browser.with_key(redirect(url_for("dtr.form", place=place_of(secret)), 303), secret)
+        opened = redirect(url_for("dtr.form", place=place_of(secret)), 303)
+        return sitting.browser.launched(sitting.browser.with_key(opened, secret), started.state)
 
 
 def _welcome(app: SmartApp) -> str:

@@ -97,6 +97,26 @@ def test_another_browser_cannot_finish_a_launch(browser):
     assert Browser(browser.town).get(f"callback?code=x&state={state}").status_code == 409
 
 
+def test_two_launches_that_are_on_their_way_at_once_both_open_their_form(browser):
+    """The EHR may take its time to log somebody in; the later launch was the only one that came through."""
+    ehr = browser.town.sandbox.extensions["ehr"]
+    contexts = [
+        Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER)),
+        Context(
+            "bernard-okoye",
+            "Practitioner/lindqvist",
+            ("Coverage/bernard-okoye-acme", "DeviceRequest/home-oxygen-okoye"),
+        ),
+    ]
+    asked = [{"iss": f"{browser.town.ehr}/fhir", "launch": ehr.authorization.launch(one)} for one in contexts]
+    begun = [browser.get("launch", params=one, allow_redirects=False) for one in asked]
+    for started, name in zip(begun, ("Amy Baxter", "Bernard Okoye"), strict=True):
+        page = browser.get(started.headers["Location"])
+        assert page.status_code == 200
+        assert name in page.text
+    assert [one for one in browser.session.cookies if one.path == "/dtr/callback"] == []
+
+
 @pytest.mark.requirement("dtr-2.0.1@336")
 def test_a_code_is_worth_nothing_the_second_time(browser):
     browser.launch()
