@@ -81,14 +81,14 @@ SERVICES = {
             "encounter-start-crd",
             "encounter-start",
             "Coverage at admission",
-            "Says whether the encounter is covered, and what has changed in the coverage",
+            "Says whether an encounter that names a service is covered, and what has changed in the coverage",
             (*_COVERAGE, *ADVICE, INSURANCE, MAX_CARDS),
         ),
         Service(
             "encounter-discharge-crd",
             "encounter-discharge",
             "Coverage at discharge",
-            "Says whether the encounter is covered",
+            "Says whether an encounter that names a service is covered",
             (*_COVERAGE, *ADVICE, MAX_CARDS),
         ),
         Service(
