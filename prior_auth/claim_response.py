@@ -28,7 +28,7 @@ from prior_auth.adjudication import SAID, header_adjudication
 from prior_auth.authorization import Authorization, Item
 from prior_auth.case import Case
 from prior_auth.decision import Basis
-from prior_auth.echo import once, whole
+from prior_auth.echo import named, whole
 from prior_auth.inquiry import Inquiry
 from prior_auth.item_response import granted_item, item_response
 from prior_auth.parties import BusinessError
@@ -94,11 +94,12 @@ _NO_CLAIM = {"extension": [{"url": ABSENT, "valueCode": "not-applicable"}]}
 def _head(submission: Submission | Inquiry, identity: str, profile: str, manner: Manner) -> dict:
     claim = submission.claim.resource
     own = {"system": f"{manner.base}/ClaimResponse", "value": identity}
+    kept = filter(_TOLD_AGAIN[manner.generation], dicts(claim.get("identifier")))
     return {
         "resourceType": "ClaimResponse",
         "id": identity,
         "meta": {"profile": [f"{PAS}/StructureDefinition/{profile}"]},
-        "identifier": [own, *map(once, filter(_TOLD_AGAIN[manner.generation], dicts(claim.get("identifier"))))],
+        "identifier": [own, *(named(one, submission.entries) for one in kept)],
         "status": "active",
         "type": claim["type"],
         "use": "preauthorization",

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from typing import Any
 
-from fhir_r4.resource import as_dict, dicts, text_of
+from fhir_r4.bundle import Entries
+from fhir_r4.resource import as_dict, dicts, reference, text_of
 from fhir_r4.systems import DATA_ABSENT_REASON, canonical_system
 
 NOT_CODED = {"coding": [{"system": DATA_ABSENT_REASON, "code": "not-applicable"}]}
@@ -25,12 +26,22 @@ def _named(coding: dict) -> dict:
     return coding | {"system": canonical_system(system)} if system else coding
 
 
-def once(said: dict) -> dict:
-    """Return an identifier with the first of each extension, which is what both generations have room for."""
+def named(said: dict, entries: Entries) -> dict:
+    """Return an identifier as an answer tells it again.
+
+    It has the first of each extension, which is what both generations have room for, and refers to its assigner by
+    fullUrl, as the answer stands elsewhere.
+    """
     first: dict[str | None, dict] = {}
     for one in dicts(said.get("extension")):
         first.setdefault(text_of(one.get("url")), one)
-    return said | {"extension": [*first.values()]} if first else said
+    return anchored(said, "assigner", entries) | ({"extension": [*first.values()]} if first else {})
+
+
+def anchored(held: dict, name: str, entries: Entries) -> dict:
+    """Return an element of the Claim with its reference ``name`` as the fullUrl of the entry that it means."""
+    found = entries.resolve(reference(held.get(name)), entries[0])
+    return held | {name: held[name] | {"reference": found.full_url}} if found else held
 
 
 def whole(said: dict) -> bool:

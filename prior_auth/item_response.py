@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from fhir_r4.generations import Generation
-from fhir_r4.resource import as_dict, as_list, codings, dicts, extension, extensions, reference
+from fhir_r4.resource import as_dict, as_list, codings, dicts, extension, extensions
 from fhir_r4.systems import (
     ADMINISTRATION_REFERENCE_NUMBER,
     AUTHORIZATION_NUMBER,
@@ -24,7 +24,6 @@ from fhir_r4.systems import (
     NUBC_REVENUE_2_0,
     PAS,
     PAS_TEMP,
-    REQUESTED_SERVICE,
     SERVICES,
     X12_UNIT,
 )
@@ -33,7 +32,7 @@ from prior_auth.adjudication import adjudication, granted_adjudication
 from prior_auth.authorization import Item
 from prior_auth.case import Case
 from prior_auth.decision import Decision, ReviewAction, Service
-from prior_auth.echo import NOT_CODED, coded, in_full
+from prior_auth.echo import NOT_CODED, anchored, coded, in_full, named
 
 _EXTENSIONS = f"{PAS}/StructureDefinition/extension-"
 _DETAIL, _SERVICE_DATE = f"{_EXTENSIONS}itemAuthorizedDetail", f"{_EXTENSIONS}itemRequestedServiceDate"
@@ -58,7 +57,7 @@ def item_response(item: Item, case: Case, note: int | None, generation: Generati
     """
     forms = [ask for ask in case.asks if ask.sequence == item.sequence and ask.questionnaire]
     written = [
-        *extensions(item.asked, ITEM_TRACE_NUMBER),
+        *(_resolved(one, case) for one in extensions(item.asked, ITEM_TRACE_NUMBER)),
         *(
             {
                 "url": ITEM_TRACE_NUMBER,
@@ -235,8 +234,8 @@ def diagnoses(item: Item, case: Case) -> list[dict]:
 
 
 def _resolved(held: dict, case: Case) -> dict:
-    """Return an extension of the Claim with its reference as the fullUrl of the entry that it means."""
-    if held.get("url") != REQUESTED_SERVICE:
-        return held
-    found = case.submission.entries.resolve(reference(held.get("valueReference")), case.submission.claim)
-    return held | {"valueReference": {"reference": found.full_url}} if found else held
+    """Return an extension of the Claim.item with its references as the fullUrls of the entries that they mean."""
+    entries = case.submission.entries
+    if isinstance(said := held.get("valueIdentifier"), dict):
+        return held | {"valueIdentifier": named(said, entries)}
+    return anchored(held, "valueReference", entries)

@@ -5,8 +5,8 @@ An answer repeats entries of the request as they came, whatever they lack: what 
 
 import pytest
 
-from fhir_r4.resource import extension
-from fhir_r4.systems import CODE_END, HCPCS, NPI, PAS, PAS_TEMP
+from fhir_r4.resource import extension, references
+from fhir_r4.systems import CODE_END, HCPCS, ITEM_TRACE_NUMBER, NPI, PAS, PAS_TEMP
 from fhir_r4.wire import read_json, write_json
 from tests.app.test_admission import refused
 from tests.app.test_updates import actions
@@ -245,3 +245,15 @@ def test_a_moment_at_the_edge_of_this_age_is_a_day_as_well(house, edge):
     entry(bundle, "Claim")["created"] = edge
     entry(bundle, "DeviceRequest")["authoredOn"] = edge
     submit(house, bundle, "2.0")
+
+
+@BOTH
+def test_who_assigned_a_number_is_referred_to_by_full_url(house, version):
+    bundle = pending()
+    claim = entry(bundle, "Claim")
+    number = {"system": "urn:oid:1.2.3", "value": "1", "assigner": {"reference": "Organization/riverside"}}
+    claim["identifier"] = [number]
+    claim["item"][0]["extension"].append({"url": ITEM_TRACE_NUMBER, "valueIdentifier": number})
+    (response,) = submit(house, bundle, version)["ClaimResponse"]
+    told = [target for target, where in references(response) if where.endswith(".assigner")]
+    assert told == [f"{EHR}/Organization/riverside"] * 2
