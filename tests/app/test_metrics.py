@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from app import current
 from app.demo.parties import loopback_door, parties, running
+from app.metrics import ROOM, Roomy
 from app.storage import outbox, tables
 from tests.app.fixtures import ROOT
 from tests.given import a_hook, a_submission_bundle
@@ -161,3 +162,21 @@ def test_refusals_of_nobody_fill_no_disk_and_are_counted(house):
     assert value(scraped(house), "priorauth_refusals_unrecorded_total") - before == 5
     house.submit(b"[]", token=token)
     assert len(house.refusals()) == most + 1
+
+
+def test_room_for_what_a_process_counts_is_taken_before_it_counts(tmp_path):
+    """A process that writes where none is left is killed, and would be as often as it is started again."""
+    counts = Roomy(str(tmp_path / "counter_1.db"))
+    counts.write_value("a", 1.0, 0.0)
+    assert (tmp_path / "counter_1.db").stat().st_blocks * 512 >= ROOM
+
+
+def test_where_there_is_no_room_for_counts_the_service_counts_for_itself_and_goes_on(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("app.metrics.os.posix_fallocate", full)
+    counts = Roomy(str(tmp_path / "counter_1.db"))
+    counts.write_value("a", 1.0, 0.0)
+    assert counts.read_value("a") == (1.0, 0.0)
+    assert list(tmp_path.iterdir()) == []
