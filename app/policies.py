@@ -173,7 +173,13 @@ class ActivePolicies:
             return None
 
     def _loaded_here(self, digest: str) -> Edition:
-        return load_edition(digest, self._folders["policies"], self._folders["forms"], self._data, self._shelf)
+        """Return the folders' edition; one without any policy is a wrong name, and would ask for no authorization."""
+        policies = self._folders["policies"]
+        edition = load_edition(digest, policies, self._folders["forms"], self._data, self._shelf)
+        if all(one.line for one in edition.book.entries):  # of the payer's lists alone
+            hint = "they are its <id>/<version>.yaml; look at PRIORAUTH_POLICIES"
+            raise FaultyFile([Fault(str(policies), 1, "there is no policy in this folder", hint)])
+        return edition
 
     def _stored(self, digest: str) -> Edition | None:
         """Return an edition from the database; None where this version of priorauth cannot read it any more."""

@@ -261,6 +261,20 @@ def test_where_nothing_was_ever_active_a_faulty_folder_stops_the_start(house, fo
         another(house)
 
 
+@pytest.mark.parametrize("lists", [False, True], ids=["nothing", "lists alone"])
+def test_a_folder_without_a_policy_is_a_wrong_name_and_stops_the_start(house, folder, tmp_path, lists):
+    """Else every code would be answered by what the plan says where no policy has it: no authorization."""
+    if lists:
+        (house.config.data / "plan-exclusions.csv").write_text(EXCLUDED)
+    with house.service.database.writing() as connection:
+        connection.execute(tables.policy_activations.delete())
+    for name in ("nowhere", "empty"):
+        house.config = replace(house.config, policies=tmp_path / name)
+        with pytest.raises(FaultyFile, match=f"{name}:1: there is no policy in this folder; .*PRIORAUTH_POLICIES"):
+            another(house)
+        (tmp_path / "empty").mkdir(exist_ok=True)
+
+
 def test_a_book_is_activated_once_however_many_processes_see_it(house, folder):
     others = [another(house) for _ in range(2)]
     add_version(folder)
