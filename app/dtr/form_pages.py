@@ -77,7 +77,7 @@ def _done(made: Blueprint, sitting: Sitting) -> None:
     @made.post(f"{DESK}/save")
     def save() -> Response:
         """Save the form to the EHR, as far as it is."""
-        desk = sitting.answered(_sent())
+        desk = sitting.with_token(sitting.answered(_sent()))
         return as_json(sitting.keep(sitting.app.outcomes.save(desk, "in-progress")).shown())
 
     @made.post(f"{DESK}/next")
@@ -87,7 +87,7 @@ def _done(made: Blueprint, sitting: Sitting) -> None:
         if not desk.is_ready or not desk.more:
             return as_json(desk.shown(), 422)
         before = set(questions_of(desk.form))
-        desk = sitting.keep_both(*sitting.app.forms.next(desk, sitting.kit()))
+        desk = sitting.keep_both(*sitting.app.forms.next(sitting.with_token(desk), sitting.kit()))
         new = [link for link in questions_of(desk.form) if link not in before]
         return as_json(desk.shown() | {"new": new})
 
@@ -98,14 +98,14 @@ def _done(made: Blueprint, sitting: Sitting) -> None:
         desk = sitting.answered(sent)
         if sent.get("attested") is not True or not desk.is_whole:
             return as_json(desk.shown(), 422)
-        sitting.keep(sitting.app.outcomes.save(desk, "completed"))
+        sitting.keep(sitting.app.outcomes.save(sitting.with_token(desk), "completed"))
         return as_json({"next": url_for("dtr.result")})
 
 
 def last_pages(made: Blueprint, sitting: Sitting) -> None:
     @made.get(f"{DESK}/result")
     def result() -> AnyResponse | tuple[str, int, dict[str, str]] | str:
-        desk = sitting.desk()
+        desk = sitting.with_token(sitting.desk())
         if not desk.completed_at:
             return redirect(url_for("dtr.form"))
         answer = sitting.app.outcomes.answer(desk)
@@ -118,7 +118,7 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
     @made.get(f"{DESK}/response-bundle.json")
     def response_bundle() -> Response:
         """The response with what its answers refer to, for who sends it on (DTR-QRBundle)."""
-        response = as_json(sitting.app.outcomes.bundle(sitting.desk()))
+        response = as_json(sitting.app.outcomes.bundle(sitting.with_token(sitting.desk())))
         response.headers["Content-Disposition"] = 'attachment; filename="response-bundle.json"'
         return response
 
@@ -129,7 +129,7 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
         if desk and desk.is_unsaved and how not in {"save", "drop"}:
             return render_template("dtr/close.html", desk=desk)
         if desk and how == "save":
-            sitting.app.outcomes.save(sitting.desk(), "in-progress")
+            sitting.app.outcomes.save(sitting.with_token(desk), "in-progress")
         sitting.app.desks.clear(browser.key())
         return sitting.browser.without_key(redirect(url_for("dtr.welcome"), 303))
 

@@ -48,9 +48,9 @@ def _opened(sitting: Sitting) -> str | None:
     """Open what was asked for, or the form of a launch; return another page where one is to be seen before; Stopped."""
     match sitting.taken_up():
         case ["another", form]:
-            sitting.keep_both(*sitting.app.forms.open_another(sitting.desk(), form))
+            sitting.keep_both(*sitting.app.forms.open_another(sitting.with_token(sitting.desk()), form))
         case ["asked", task]:
-            desk = sitting.desk()
+            desk = sitting.with_token(sitting.desk())
             sitting.keep_both(*sitting.app.forms.open_asked(desk, sitting.app.outcomes.wanted(desk, task)))
         case ["chosen", order, coverage]:
             launched = sitting.launched()

@@ -15,7 +15,7 @@ from rules.ports import EhrUnavailable
 def response_page(made: Blueprint, sitting: Sitting) -> None:
     @made.get(f"{DESK}/response")
     def response() -> str:
-        desk = sitting.desk()
+        desk = sitting.with_token(sitting.desk())
         said = desk.as_asked()
         if desk.saved_at is None:  # what the EHR has yet to be told
             said = said | {"author": {"reference": desk.launch.user}}

@@ -67,9 +67,13 @@ class Sitting:
     def desk(self) -> Desk:
         """Return the form that is open here; Stopped where there is none."""
         if found := self.desk_or_none():
-            current = self.app.current(found)
-            return found if current is found else self.keep(current)
+            return found
         raise Stopped(CLOSED)
+
+    def with_token(self, desk: Desk) -> Desk:
+        """Return the desk as it may go to the EHR: with a further token where this one has ended."""
+        current = self.app.current(desk)
+        return desk if current is desk else self.keep(current)
 
     def desk_or_none(self) -> Desk | None:
         held = self._held()

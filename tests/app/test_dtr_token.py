@@ -59,6 +59,14 @@ def test_a_token_that_ends_while_a_form_is_filled_is_renewed_where_the_ehr_allow
     assert len(kept(visitor)) == 1
 
 
+def test_who_types_does_not_wait_for_an_ehr_that_gives_no_further_token(visitor, says):
+    says.change, says.renews = {"expires_in": 1, "refresh_token": "first"}, False
+    page = launched(visitor)
+    assert visitor.post("draft", ANSWER, page).status_code == 200
+    assert visitor.get("form.json").status_code == 200
+    assert [one["grant_type"] for one in says.asked] == ["authorization_code"]
+
+
 @pytest.mark.parametrize("change", [{}, {"expires_in": 1, "refresh_token": "first"}], ids=["never could", "refused"])
 def test_a_token_that_ended_for_good_is_told_of_and_what_to_do(visitor, says, change):
     says.change, says.renews = change, False
