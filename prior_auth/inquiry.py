@@ -4,8 +4,9 @@ What the example does not say, it does not ask for. Each of its items is an exam
 is only the trace of the inquiry itself and never a search key (PAS, "Prior Authorization Inquiries"; pas.md §3.4).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, tzinfo
 
 from fhir_r4.bundle import Entries, Entry
 from fhir_r4.problems import InvalidRequest, Issue
@@ -126,8 +127,11 @@ class Inquiry:
         return bool(self.numbers) or any(one.numbers for one in self.examples)
 
 
-def read_inquiry(body: dict, *, lenient: bool = False) -> Inquiry:
+def read_inquiry(body: dict, *, lenient: bool = False, zone_of: Callable[[Insurer], tzinfo] = lambda _: UTC) -> Inquiry:
     """Read a PAS inquiry Bundle; ``lenient`` as in ``read_bundle``.
+
+    Args:
+        zone_of: tells in which zone moments in UTC are of a day.
 
     Raises:
         InvalidRequest: with every structural fault; also where there is nothing to find a patient by.
@@ -137,19 +141,21 @@ def read_inquiry(body: dict, *, lenient: bool = False) -> Inquiry:
     party = {name: _party(entries, claim, name) for name in ("patient", "provider")}
     coverage = entries.resolve(reference(focal(claim.resource)[1].get("coverage")), claim)
     listed = dicts(claim.resource.get("diagnosis"))
+    insurer = read_insurer(entries)
+    zone = zone_of(insurer)
     return Inquiry(
         entries=entries,
         **party,
-        insurer=read_insurer(entries),
+        insurer=insurer,
         member_ids=member_ids(party["patient"].resource, coverage.resource if coverage else {}),
         birth_date=text_of(party["patient"].resource.get("birthDate")),
         npis=frozenset(provider_npis(entries)),
         care_team=frozenset(care_team_npis(entries)),
         numbers=frozenset(_numbers(claim.resource)),
-        days=Span(*service_days({"servicedPeriod": as_dict(claim.resource.get("billablePeriod"))})),
+        days=Span(*service_days({"servicedPeriod": as_dict(claim.resource.get("billablePeriod"))}, zone)),
         diagnoses=frozenset(key(code) for one in listed for code in codings(one.get("diagnosisCodeableConcept"))),
         certification=_certification(claim.resource),
-        examples=tuple(map(_example, dicts(claim.resource.get("item")))),
+        examples=tuple(_example(item, zone) for item in dicts(claim.resource.get("item"))),
     )
 
 
@@ -158,7 +164,7 @@ def key(code: Coding) -> tuple[str, str]:
     return code_key(code.system, code.code)
 
 
-def _example(item: dict) -> Example:
+def _example(item: dict, zone: tzinfo) -> Example:
     codes = [key(code) for code in codings(item.get("productOrService"))]
     absent = any(system == DATA_ABSENT_REASON for system, _ in codes)  # not-applicable: no code (spec-43)
     ends = codings(extension(item, CODE_END).get("valueCodeableConcept"))
@@ -166,10 +172,10 @@ def _example(item: dict) -> Example:
     return Example(
         codes=frozenset() if absent else frozenset(codes),
         code_end=key(ends[0]) if ends and not absent else None,
-        days=Span(*service_days(item)),
-        issued=_span(item, "IssueDate"),
-        effective=_span(item, "EffectiveDate"),
-        expires=_span(item, "ExpirationDate"),
+        days=Span(*service_days(item, zone)),
+        issued=_span(item, "IssueDate", zone),
+        effective=_span(item, "EffectiveDate", zone),
+        expires=_span(item, "ExpirationDate", zone),
         actions=frozenset(code.code for code in said if code.system == X12_REVIEW_ACTION),
         certification=_certification(item),
         numbers=frozenset(_numbers(item)),
@@ -183,11 +189,11 @@ def _certification(element: dict) -> frozenset[str]:
     return frozenset(certification_types(element) - {"I"})
 
 
-def _span(item: dict, name: str) -> Span:
+def _span(item: dict, name: str, zone: tzinfo) -> Span:
     asked = extension(item, f"{_CERTIFIED}{name}")
     period = as_dict(asked.get("valuePeriod"))
-    single = day(asked.get("valueDate"))
-    return Span(single or day(period.get("start")), single or day(period.get("end")))
+    single = day(asked.get("valueDate"), zone)
+    return Span(single or day(period.get("start"), zone), single or day(period.get("end"), zone))
 
 
 def _party(entries: Entries, claim: Entry, name: str) -> Entry:

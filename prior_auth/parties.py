@@ -5,7 +5,7 @@ Found in the payer's directory, or said as a business error that the submitter c
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import islice
 
 from fhir_r4.bundle import Entry
@@ -99,9 +99,14 @@ def kept_for(submission: Submission, requestors: Iterable[str]) -> Submission:
 
 
 def dated(submission: Submission, directory: Directory) -> Submission:
-    """Return the submission with its moments as days of its payer's zone; as it was where the payer is not known."""
-    payer = directory.payer(submission.insurer.identifiers)
-    return replace(submission, zone=payer.time_zone) if payer else submission
+    """Return the submission with its moments as days of its payer's zone."""
+    return replace(submission, zone=zone_of(submission.insurer, directory))
+
+
+def zone_of(insurer: Insurer, directory: Directory) -> tzinfo:
+    """Return the zone in which the days of a payer begin; UTC where the payer is not known."""
+    payer = directory.payer(insurer.identifiers)
+    return payer.time_zone if payer else UTC
 
 
 def _coverage_error(submission: Submission, payer: Payer, directory: Directory) -> BusinessError | None:

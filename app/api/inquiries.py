@@ -18,7 +18,7 @@ from prior_auth.authorization import Authorization
 from prior_auth.case import Case
 from prior_auth.inquire import Answer, Asker, OnFile, answers, asked_about
 from prior_auth.inquiry import Inquiry, read_inquiry
-from prior_auth.parties import BusinessError
+from prior_auth.parties import BusinessError, zone_of
 from prior_auth.submission import stored_submission
 from rules.directory import Payer
 
@@ -34,7 +34,8 @@ def inquire(generation: Generation) -> Response:
     client = bearer.require(service, request.headers.get("Authorization"), *INQUIRE)
     g.client_id = client.id
     body = read_body(service.config.fhir_limit_bytes)
-    inquiry = read_inquiry(body, lenient=not client.strict)
+    zone = partial(zone_of, directory=service.directory)
+    inquiry = read_inquiry(body, lenient=not client.strict, zone_of=zone)
     admission.admit(body, admission.INQUIRE, generation, strict=client.strict)
     writer = Writer(generation, service.fhir_base(generation), service.now())
     known = asked_about(inquiry, service.directory)

@@ -72,6 +72,17 @@ def test_the_day_of_an_issue_is_the_one_that_was_told_to_the_submitter(day, foun
     assert found(asked, authorization=issued) == found_it
 
 
+def test_a_moment_in_utc_is_of_the_payer_s_day():
+    bundle = an_inquiry_bundle()
+    claim = entry(bundle, "Claim")
+    claim["billablePeriod"] = {"start": "2026-03-01T05:00:00Z", "end": "2026-04-01T03:59:59Z"}
+    effective = {"start": "2026-03-02T02:00:00Z", "end": "2026-03-02"}
+    claim["item"][0]["extension"] = extending("itemCertificationEffectiveDate", valuePeriod=effective)
+    inquiry = read_inquiry(bundle, zone_of=lambda _: ACME.time_zone)
+    assert inquiry.days == Span(date(2026, 3, 1), date(2026, 3, 31))
+    assert inquiry.examples[0].effective == Span(date(2026, 3, 1), date(2026, 3, 2))
+
+
 def extending(name, **value):
     return [{"url": f"{PAS}/StructureDefinition/extension-{name}", **value}]
 
