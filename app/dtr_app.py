@@ -5,19 +5,23 @@ a safe that it alone can open.
 """
 
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from app.config import BadSettings
 from app.current import service_of
 from app.dtr.credentials import Credentials
-from app.dtr.pages import pages
+from app.dtr.pages import not_now, pages
 from app.dtr.registered import load_registered
 from app.dtr.sessions import Desks
 from app.dtr.smart_app import SmartApp
+from app.logging import get_logger
 from app.storage.dtr_desks import StoredDesks
 from app.wiring import way_out
 
+log = get_logger()
 RENDERER = Path(__file__).parent / "dtr" / "renderer"
 
 
@@ -47,4 +51,11 @@ def init_app(app: Flask) -> None:
         renderer=RENDERER,
         now=service.now,
     )
-    app.register_blueprint(pages(made))
+    doors = pages(made)
+    doors.register_error_handler(OperationalError, _database_away)
+    app.register_blueprint(doors)
+
+
+def _database_away(error: OperationalError) -> tuple[Any, int, dict[str, str]]:
+    log.error("database.away", exc_info=error)
+    return not_now(), 503, {"Retry-After": "2"}

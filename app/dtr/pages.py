@@ -156,6 +156,11 @@ def _too_large(_: RequestEntityTooLarge) -> tuple[Any, int]:
     return _told(f"The form holds too much: its files may have {most} together. Take one out, and go on."), 413
 
 
+def not_now() -> Any:
+    """Return what is told where the app cannot get at what it keeps."""
+    return _told("The app cannot get at what it keeps just now. Nothing is lost; try again in a moment.")
+
+
 def _told(words: str) -> Any:
     if request.is_json:
         return Response(write_json({"error": words}), content_type="application/json")

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from joserfc import jwt
+from sqlalchemy.exc import OperationalError
 from werkzeug.serving import make_server
 
 from app.registration import Registration, register
@@ -15,6 +16,7 @@ from app.sandbox.grants import Grant
 from app.sandbox.keys import Keys
 from app.sandbox.smart import Context
 from app.storage import tables
+from app.storage.dtr_desks import StoredDesks
 from tests.app.town import ORDER, Browser, Town
 
 
@@ -47,6 +49,20 @@ def test_a_launch_from_the_ehr_opens_the_form(browser):
     state = browser.get("form.json").json()["state"]
     assert (state["asked"], state["answered"]) == (8, 6)
     assert state["marks"]["1.3"] == {"kind": "record", "words": "Practitioner's entry"}
+
+
+def test_while_the_database_is_away_a_clinician_is_told_so_on_a_page_and_goes_on_afterwards(browser, monkeypatch):
+    page = browser.launch()
+
+    def away(*_):
+        raise OperationalError("SELECT", {}, Exception("Amy Baxter"))
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(StoredDesks, "get", away)
+        told = browser.get(page.url)
+        assert (told.status_code, "try again in a moment" in told.text, "Amy" in told.text) == (503, True, False)
+        assert "error" in browser.get("form.json", headers={"Content-Type": "application/json"}).json()
+    assert browser.get(page.url).status_code == 200
 
 
 @pytest.mark.requirement("dtr-2.0.1@202", "dtr-2.2.0@spec-82")
