@@ -165,7 +165,7 @@ def client_add(scopes: tuple[str, ...], data: Path | None, **said: Any) -> None:
     config = Config.from_env(data=data)
     try:
         wanted = Registration(scopes=every, **said)
-        register(config, wanted)
+        active = register(config, wanted)
     except BadRegistration as bad:
         raise click.ClickException(str(bad)) from None
     click.echo(f"client {said['name']} is registered; tell its operator:")
@@ -173,6 +173,8 @@ def client_add(scopes: tuple[str, ...], data: Path | None, **said: Any) -> None:
         click.echo(f"  {what:<8} {where}")
     for doubt in doubts(wanted):
         click.echo(f"warning: {doubt}", err=True)
+    if not active:
+        click.echo(f"warning: it is suspended still; 'priorauth client resume {said['name']}' lets it in", err=True)
 
 
 @client.command("list")

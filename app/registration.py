@@ -46,8 +46,8 @@ class Registration:
     repeats_identifiers: bool = False
 
 
-def register(config: Config, said: Registration) -> None:
-    """Register a client under its name, or replace what was registered.
+def register(config: Config, said: Registration) -> bool:
+    """Register a client under its name, or replace what was registered; return False where it is suspended still.
 
     Raises:
         BadRegistration: a name, key set, scope, organization or URL that cannot be used.
@@ -80,11 +80,12 @@ def register(config: Config, said: Registration) -> None:
     moment, scopes = now(), list(said.scopes)
     try:
         with Database(config.database).writing() as connection:
-            clients.add(connection, client, moment)
+            active = clients.add(connection, client, moment)
             kind = "client.registered"
             events.record(connection, kind, actor="operator", at=moment, client=said.name, scopes=scopes)
     except IntegrityError:
         raise BadRegistration("another client has this --hook-issuer") from None
+    return active
 
 
 def doubts(said: Registration) -> Iterator[str]:

@@ -45,8 +45,11 @@ class Client:
     repeats_identifiers: bool = False
 
 
-def add(connection: Connection, client: Client, now: datetime) -> None:
-    """Register a client, or replace what was registered under its id; tokens of before are void."""
+def add(connection: Connection, client: Client, now: datetime) -> bool:
+    """Register a client, or replace what was registered under its id; tokens of before are void.
+
+    Return whether it may call: one that is suspended stays so.
+    """
     connection.execute(delete(access_tokens).where(access_tokens.c.client_id == client.id))
     connection.execute(delete(client_organizations).where(client_organizations.c.client_id == client.id))
     connection.execute(delete(client_ehrs).where(client_ehrs.c.client_id == client.id))
@@ -58,17 +61,17 @@ def add(connection: Connection, client: Client, now: datetime) -> None:
         "hook_jwks": client.hook_jwks,
         "hook_jwks_url": client.hook_jwks_url,
         "has_dtr": client.has_dtr,
-        "active": client.active,
         "strict": client.strict,
         "repeats_identifiers": client.repeats_identifiers,
     }
     changed = connection.execute(clients.update().where(clients.c.id == client.id).values(values))
     if changed.rowcount == 0:
-        connection.execute(insert(clients).values(id=client.id, created_at=now, **values))
+        connection.execute(insert(clients).values(id=client.id, created_at=now, active=client.active, **values))
     for one in client.organizations:
         connection.execute(insert(client_organizations).values(client_id=client.id, system=one.system, value=one.value))
     for base_url in client.ehrs:
         connection.execute(insert(client_ehrs).values(client_id=client.id, base_url=base_url))
+    return find(connection, client.id) is not None
 
 
 def set_active(connection: Connection, client_id: str, *, active: bool) -> bool:

@@ -147,7 +147,10 @@ def test_an_operator_migrates_loads_registers_lists_and_issues(tmp_path):
     run("client", "add", "clinic", "--organization", "1234567893", "--scope", "system/Claim.c", data=tmp_path)
     assert "clinic  system/Claim.c" in run("client", "list", data=tmp_path)
     assert run("client", "suspend", "clinic", data=tmp_path) == "client clinic is suspended\n"
-    assert "clinic (suspended)" in run("client", "list", data=tmp_path)
+    told = run("client", "add", "clinic", "--scope", "system/Claim.cu", data=tmp_path)
+    assert "it is suspended still; 'priorauth client resume clinic' lets it in" in told
+    assert "clinic (suspended)  system/Claim.cu" in run("client", "list", data=tmp_path)
+    assert "no active client" in run("client", "token", "clinic", data=tmp_path, ok=False)
     assert run("client", "resume", "clinic", data=tmp_path) == "client clinic may call again\n"
     assert "no client" in run("client", "resume", "other", data=tmp_path, ok=False)
     token = run("client", "token", "clinic", "--minutes", "5", data=tmp_path).strip()
