@@ -5,12 +5,13 @@
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from app.storage.database import Database
 from app.storage.prepared import Prepared
@@ -71,7 +72,7 @@ def load(connection: Connection, folder: Path, payers: Iterable[Payer]) -> dict[
     """Replace both tables by the CSV files of ``folder`` and return how many rows each has.
 
     Raises:
-        BadTable: a row is not usable; nothing is changed then.
+        BadTable: a row is not usable, or there is none; nothing is changed then.
     """
     plans = {(payer.id, plan.id) for payer in payers for plan in payer.plans}
 
@@ -124,14 +125,41 @@ def _replace(
             raise BadTable(f"{file.name}:{line}: {unknown.args[0]} is not in payer.yaml") from None
         count += 1
         if len(batch) == BATCH:
-            connection.execute(insert(table), batch)
+            _insert(connection, table, file, batch)
             batch = []
+    if not count:
+        raise BadTable(f"{file.name}: there is no row in it")
     if batch:
-        connection.execute(insert(table), batch)
+        _insert(connection, table, file, batch)
     return count
 
 
+def _insert(connection: Connection, table: Table, file: Path, batch: list[dict]) -> None:
+    try:
+        connection.execute(insert(table), batch)
+    except IntegrityError:  # what it says has the rows in it
+        raise BadTable(_twice(file, table.primary_key.columns.keys())) from None
+
+
+def _twice(file: Path, names: Sequence[str]) -> str:
+    """Return which row is there for the second time; the file is read once more for it, so that no load pays for it."""
+    seen = set()
+    for line, row in _rows(file, dict.fromkeys(names, str)):
+        key = tuple(row.values())
+        if key in seen:
+            return f"{file.name}:{line}: {' and '.join(names)} were in a line before"
+        seen.add(key)
+    return f"{file.name}: a row is in it twice"
+
+
 def _rows(file: Path, columns: Mapping[str, Callable[[str], Any]]) -> Iterator[tuple[int, dict]]:
+    try:
+        yield from _read(file, columns)
+    except (UnicodeDecodeError, csv.Error):
+        raise BadTable(f"{file.name}: not a table in UTF-8; save it as CSV UTF-8") from None
+
+
+def _read(file: Path, columns: Mapping[str, Callable[[str], Any]]) -> Iterator[tuple[int, dict]]:
     with file.open(newline="", encoding="utf-8-sig") as opened:  # spreadsheets put a mark first
         reader = csv.DictReader(opened)
         missing = columns.keys() - set(reader.fieldnames or ())

@@ -85,7 +85,9 @@ def test_a_faulty_payer_file_is_told_with_its_line(tmp_path, old, new):
         ("members.csv", "other,X1,ACME-MA-HMO-2026,1950-01-01,2026-01-01,"),
         ("members.csv", "acme,X1,ACME-MA-HMO-2026,01/02/1950,2026-01-01,"),
         ("members.csv", "acme,,ACME-MA-HMO-2026,1950-01-01,2026-01-01,"),
+        ("members.csv", "acme,ACME0001234,ACME-MA-HMO-2026,1950-02-01,2026-01-01,"),
         ("providers.csv", ",Nobody,in"),
+        ("providers.csv", "1234567893,Twice,in"),
     ],
 )
 def test_a_row_that_cannot_be_read_changes_nothing_and_is_named_without_its_values(house, name, row):
@@ -96,6 +98,23 @@ def test_a_row_that_cannot_be_read_changes_nothing_and_is_named_without_its_valu
         load(connection, house.config.data, house.service.payers)
     assert re.match(rf"{name}:\d+: ", str(bad.value))
     assert "1950" not in str(bad.value)
+    assert house.rows(tables.members) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"payer,member_id,plan,birth_date,covered_from,covered_to\n", "there is no row in it"),
+        (b"payer,member_id,plan,birth_date,covered_from,covered_to\nacme,J\xfcrgen", "not a table in UTF-8"),
+        (b"\xff\xfep\x00", "not a table in UTF-8"),
+    ],
+)
+def test_a_table_that_is_none_changes_nothing(house, content, said):
+    """An export that failed would else make every member one that nobody knows."""
+    (house.config.data / "members.csv").write_bytes(content)
+    before = house.rows(tables.members)
+    with pytest.raises(BadTable, match=f"members.csv: {said}"), house.service.database.writing() as connection:
+        load(connection, house.config.data, house.service.payers)
     assert house.rows(tables.members) == before
 
 
