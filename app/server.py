@@ -2,7 +2,9 @@
 
 import ctypes
 import gc
+import mmap
 import os
+import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -16,12 +18,15 @@ from app.config import Config
 from app.counts import Counts
 from app.jobs import standing
 from app.jobs.runner import ThreadRunner
+from app.logging import get_logger
 from app.patience import Worker
 from app.server_log import ServerLog
 from app.wiring import Service, build
 
 DRAIN_SECONDS = 30
+AGAIN_SECONDS = 2
 _M_ARENA_MAX = -8  # mallopt(3)
+log = get_logger()
 _SELDOM = 10_000, 20, 20  # a request makes thousands of objects, and nearly all go as it ends: no need to look for them
 
 
@@ -32,6 +37,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._config, self._address = config, f"{host}:{port}"
         self._jobs: ThreadRunner | None = None  # of this web process, once it has loaded
         self._service: Service | None = None
+        self._is_up = mmap.mmap(-1, 1)  # shared by all processes: whether a web process has ever begun
         self._counts = Counts()
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self._counts.folder)  # noqa: TID251 where prometheus-client looks
         super().__init__()
@@ -74,11 +80,20 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         admission.prepare()
 
     def load(self) -> Flask:
-        """Return the application of a web process; what the operator can mend ends the start with a sentence."""
+        """Return the application of a web process; what the operator can mend ends the start with a sentence.
+
+        Where the service is up already, and a web process that takes the place of another cannot begin, those that are
+        left go on, and a next one tries.
+        """
         try:
             return self._load()
         except Exception as error:
-            if said := mendable.said(error):
+            said = mendable.said(error)
+            if self._is_up[0]:
+                log.exception("server.again", reason=said, exc_info=error)
+                time.sleep(AGAIN_SECONDS)
+                raise SystemExit(1) from None
+            if said:
                 raise AppImportError(f"Error: {said}") from None
             raise
 
@@ -95,6 +110,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_SELDOM)
+        self._is_up[0] = 1
         if self._service:
             self._service.policies.start()
             standing.begin(self._service)

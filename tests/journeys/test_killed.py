@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,13 @@ def family(pid):
     for one in found:
         found += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
     return found
+
+
+def until(holds, seconds=20):
+    ends = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.1)
 
 
 def kill_web(town):
@@ -197,3 +205,30 @@ def test_postgresql_killed_is_503_and_the_work_goes_on(build_town, tmp_path_fact
         own.start()
         refuse(a_reviewer(town), reference)
         assert events_told(stage, 2) == [1]
+
+
+def test_a_web_process_that_is_killed_while_payer_yaml_has_a_fault_takes_no_other_with_it(build_town):
+    town = build_town()
+    payers, parent = town.here.data / "payer.yaml", town.here.service_process.pid
+    right = payers.read_text()
+
+    def web_processes():
+        return set(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
+
+    def is_live():
+        url = f"{town.here.service}/health/live"
+        with suppress(OutboundFailed):
+            return loopback_door().send("GET", url, allowed=[url]).status == 200
+
+    def has_begun():
+        return '"policies.read"' in town.log("service").rpartition('"server.again"')[2]
+
+    first, second = web_processes()
+    payers.write_text("payers: 5\n")
+    os.kill(first, signal.SIGKILL)
+    until(lambda: '"server.again"' in town.log("service"))
+    assert is_live()
+    payers.write_text(right)
+    until(has_begun)
+    os.kill(second, signal.SIGKILL)
+    until(is_live)
