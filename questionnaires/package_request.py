@@ -11,7 +11,7 @@ from typing import Any
 from fhir_r4.bundle import local_part
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import as_dict, dicts, kind, reference, text_of
+from fhir_r4.resource import as_dict, dicts, kind, local_reference, reference, text_of
 
 ORDERS = frozenset(
     {"Appointment", "Encounter", "CommunicationRequest", "DeviceRequest", "ImmunizationRecommendation"}
@@ -117,17 +117,26 @@ def _faults_of_coverages(given: _Given, coverages: tuple[dict, ...], generation:
 
 
 def _other_patients(given: _Given) -> Iterator[Issue]:
-    """Tell which coverage or order is for another patient than the first: a form is about one."""
+    """Tell which coverage, order or Patient is another patient's than the first coverage: a form is about one."""
     held = [(index, one.get("name"), as_dict(one.get("resource"))) for index, one in given]
     covered = [
         (index, "beneficiary", reference(one.get("beneficiary"))) for index, name, one in held if name == "coverage"
     ]
     ordered = [(index, *next(_subjects(one), ("", None))) for index, name, one in held if name == "order"]
-    known = [(index, element, local) for index, element, target in (*covered, *ordered) if (local := _patient(target))]
+    brought = [
+        (index, "id", local_reference(one))
+        for index, name, one in held
+        if name == "referenced" and kind(one) == "Patient" and one.get("id")
+    ]
+    known = [
+        (index, element, local)
+        for index, element, target in (*covered, *ordered, *brought)
+        if (local := _patient(target))
+    ]
     for index, element, local in known[1:]:
         if local != known[0][2]:
             where = f"Parameters.parameter[{index}].resource.{element}"
-            yield Issue("invalid", "one patient: each order is for the coverage's beneficiary", where)
+            yield Issue("invalid", "one patient: the coverage's beneficiary, for whom each order is", where)
 
 
 def _patient(target: str | None) -> str | None:

@@ -317,10 +317,11 @@ VISIT = {
         ("order", {"resourceType": "VisionPrescription", "patient": OKOYE}, "patient"),
         ("order", VISIT, "participant[1].actor"),
         ("coverage", a_coverage(id="his", beneficiary=OKOYE), "beneficiary"),
+        ("referenced", {"resourceType": "Patient", "id": "bernard-okoye"}, "id"),
     ],
-    ids=["another order", "by its whole address", "a prescription", "an appointment", "another coverage"],
+    ids=["another order", "by its whole address", "a prescription", "an appointment", "another coverage", "himself"],
 )
-def test_an_order_or_coverage_of_another_patient_is_refused(name, resource, element):
+def test_what_is_of_another_patient_is_refused(name, resource, element):
     """Its draft would be filled with what is known of the one, and be kept in the record of the other."""
     asked = parameters({"name": name, "resource": resource})
     assert faults(asked) == [("invalid", f"Parameters.parameter[2].resource.{element}")]
