@@ -13,7 +13,7 @@ from app.dtr.desk import Desk
 from app.dtr.launch import Launch
 from app.dtr.record import Record
 from app.dtr.result import answer_since, asked_since
-from app.dtr.saving import ChangedMeanwhile, NoLongerAllowed, as_saved
+from app.dtr.saving import ChangedMeanwhile, NoLongerAllowed, NotTaken, as_saved
 from app.dtr.sending import named_by_answers, qr_bundle
 from app.dtr.sheet import titled
 from app.dtr.signing import signed
@@ -58,6 +58,8 @@ class Outcomes:
             raise Stopped(NOT_ALLOWED) from None
         except ChangedMeanwhile:
             raise Stopped(CHANGED_MEANWHILE) from None
+        except NotTaken as refused:
+            raise Stopped(_not_taken(str(refused))) from None
         except EhrUnavailable:
             raise Stopped("The EHR did not take the form. What you entered is still here; try again.") from None
         completed = now.isoformat() if status == "completed" else None
@@ -106,3 +108,8 @@ class Outcomes:
 
     def _record(self, launch: Launch) -> Record:
         return Record(self.door, launch.iss, launch.access_token, nobody)
+
+
+def _not_taken(words: str) -> str:
+    said = f'. It says: "{words}"' if words else ""
+    return f"The EHR refuses the form{said}. What you entered is still here; ask the EHR's operator if it goes on so."

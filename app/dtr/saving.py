@@ -10,7 +10,7 @@ Source: FHIR R4, RESTful API: create, conditional create, update, managing resou
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -18,13 +18,16 @@ from app.clients.ehr import HttpEhr
 from app.clients.outbound import Door, OutboundFailed, OutboundRefused, Reply
 from app.dtr.told import Teller, timed
 from fhir_r4.problems import InvalidRequest
-from fhir_r4.resource import as_dict, kind, local_reference, reference, text_of
+from fhir_r4.resource import as_dict, dicts, kind, local_reference, reference, text_of
 from fhir_r4.wire import read_object, write_json
 from questionnaires.answers import answers_by_question
 from rules.ports import EhrUnavailable
 
 OK, CREATED, UNAUTHORIZED, METHOD_NOT_ALLOWED = 200, 201, 401, 405
 CONFLICTS = frozenset({409, 412})
+_LATER = frozenset({408, 425, 429})
+"""What may be taken when it is tried again."""
+MOST_WORDS = 400
 _ETAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
@@ -34,6 +37,10 @@ class NoLongerAllowed(EhrUnavailable):
 
 class ChangedMeanwhile(EhrUnavailable):
     """The EHR has a later version than the one that was changed here; it stays."""
+
+
+class NotTaken(EhrUnavailable):
+    """The EHR refuses what was sent; the message is its own word on it, "" where it says nothing."""
 
 
 class _NoWord(EhrUnavailable):
@@ -60,7 +67,7 @@ class Saving:
         """Create or update a resource and return it as the EHR keeps it, with its id and version where those are known.
 
         Raises:
-            NoLongerAllowed, ChangedMeanwhile.
+            NoLongerAllowed, ChangedMeanwhile, NotTaken.
             EhrUnavailable: it was not taken, or nobody knows.
         """
         return self._updated(resource) if resource.get("id") else self._created(resource)
@@ -127,16 +134,20 @@ class Saving:
 
         try:
             reply = timed(self.tell, "EHR", method, url, self.what, call)
-            answer = read_object(reply.body) if reply.body.strip() else {}
         except OutboundRefused as error:
             raise EhrUnavailable(str(error)) from None
-        except (OutboundFailed, InvalidRequest) as error:
+        except OutboundFailed as error:
             raise _NoWord(str(error)) from None
-        if reply.status >= 500:
-            raise _NoWord(f"status {reply.status}")
         if reply.status == UNAUTHORIZED:
             raise NoLongerAllowed("status 401")
-        return reply, answer
+        if reply.status >= 500:
+            raise _NoWord(f"status {reply.status}")
+        try:
+            return reply, read_object(reply.body) if reply.body.strip() else {}
+        except InvalidRequest:
+            if reply.status < 400:
+                raise _NoWord("not JSON") from None
+            return reply, {}
 
     def _held(self, resource: dict) -> dict | None:
         """Return what the EHR has under the resource's identifier: of one patient, for not every EHR searches by it."""
@@ -160,12 +171,22 @@ class Saving:
             return None
 
 
+def _words(outcome: dict) -> Iterator[str]:
+    """Yield what an OperationOutcome says for people."""
+    for issue in dicts(outcome.get("issue")):
+        words = text_of(as_dict(issue.get("details")).get("text")) or text_of(issue.get("diagnostics"))
+        if words:
+            yield words.rstrip(".")
+
+
 def as_saved(resource: dict, kept: dict) -> dict:
     """Return what was saved under the id and the version that the EHR gave it."""
     return _named(resource, text_of(kept.get("id")) or "", _version(kept))
 
 
 def _check(reply: Reply, answer: dict, resource: dict) -> None:
+    if 400 <= reply.status < 500 and reply.status not in _LATER:
+        raise NotTaken("; ".join(_words(answer))[:MOST_WORDS])
     if reply.status not in {OK, CREATED} or kind(answer) not in {kind(resource), "OperationOutcome", ""}:
         raise EhrUnavailable(f"status {reply.status}")
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.clients.outbound import OutboundFailed, Reply
 from app.dtr.record import Record
-from app.dtr.saving import ChangedMeanwhile
+from app.dtr.saving import ChangedMeanwhile, NotTaken
 from app.dtr.told import nobody
 from fhir_r4.wire import read_object, write_json
 from rules.ports import EhrUnavailable
@@ -160,6 +160,39 @@ def test_an_ehr_that_answers_what_nobody_can_read_is_looked_into():
     ehr.told = lambda *asked: Reply(502, {}, b"<html>Bad gateway</html>") if told(*asked) else None
     assert ehr.record.save(SENT, "save")["id"] == "1"
     assert ehr.writes == ["POST"]
+
+
+OUTCOME = (
+    b'{"resourceType": "OperationOutcome", "issue": [{"diagnostics": "no such practitioner."}, {"code": "invalid"}]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (422, OUTCOME, "no such practitioner"),
+        (403, b"<html>No</html>", ""),
+        (400, b"", ""),
+        (412, OUTCOME, "no such practitioner"),
+    ],
+)
+def test_what_an_ehr_refuses_it_is_not_asked_about_again_and_its_words_are_told(status, body, words):
+    ehr = AnEhr()
+    ehr.written = lambda *_: Reply(status, {}, body)
+    with pytest.raises(NotTaken) as refused:
+        ehr.record.save(SENT, "save")
+    assert (str(refused.value), ehr.writes) == (words, ["POST"])
+
+
+def test_who_saves_is_told_what_the_ehr_says(visitor, stranger, monkeypatch):
+    def save(*_):
+        raise NotTaken("no such practitioner")
+
+    it = Opened(visitor, stranger, a_form(item("1")))
+    monkeypatch.setattr(Record, "save", save)
+    told = it.types("save", **{"1": {"valueString": "so far"}})
+    assert told.status_code == 409
+    assert 'It says: "no such practitioner"' in told.json()["error"]
 
 
 def test_each_form_has_an_identifier_of_its_own_that_it_keeps(visitor, stranger):

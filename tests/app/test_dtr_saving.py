@@ -98,7 +98,7 @@ def test_a_form_that_the_ehr_does_not_take_is_not_closed(visitor, stranger):
     it.types(**{"1": {"valueString": "so far"}})
     visitor.town.closed = frozenset({"/fhir/QuestionnaireResponse"})
     told = visitor.press("close", it.page, how="save")
-    assert (told.status_code, "did not take the form" in told.text) == (409, True)
+    assert (told.status_code, "refuses the form" in told.text) == (409, True)
     assert it.look().value("1") == "so far"
 
 

@@ -179,6 +179,6 @@
   for (const one of document.querySelectorAll("form")) one.addEventListener("submit", keptFirst);
   for (const one of document.querySelectorAll("aside a")) one.addEventListener("click", keptFirst);
   for (const kind of ["beforeunload", "pagehide"]) addEventListener(kind, leaving);
-  document.addEventListener("visibilitychange", (event) => document.visibilityState === "hidden" && leaving(event));
+  document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && waiting !== null && send(box.dataset.draft));
   open().then(() => renderer.listen(changed, remark)).catch(() => problem("The form cannot be shown. The payer's form authors should know."));
 })();
