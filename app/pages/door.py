@@ -1,5 +1,6 @@
 """What do all pages share? A session, CSRF, headers, and errors as pages."""
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -136,7 +137,8 @@ def _refused(error: HTTPException) -> tuple[str, int]:
 def _database_away(error: OperationalError) -> tuple[str, int, dict[str, str]]:
     log.error("database.away", exc_info=error)
     words = "The database does not answer just now, and nothing was changed. Try again in a moment."
-    return *_page(503, words=[words]), {"Retry-After": "2"}
+    again = [] if request.endpoint in OPEN else list(request.form.items(multi=True))  # no password is written anywhere
+    return *_page(503, words=[words], again=again), {"Retry-After": "2"}
 
 
 @pages.before_app_request
@@ -145,7 +147,8 @@ def _no_page() -> Response | None:
     programs = request.path.startswith((*_MACHINES, "/dtr/")) or request.accept_mimetypes.best != "text/html"
     if programs or not isinstance(request.routing_exception, NotFound):
         return None
-    g.person = staff.whoever(the_service(), request.cookies.get(COOKIE))
+    with suppress(OperationalError):
+        g.person = staff.whoever(the_service(), request.cookies.get(COOKIE))
     page, status = _page(404, words=["There is no page at this address."])
     return Response(page, status, headers=_HEADERS)
 

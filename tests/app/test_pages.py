@@ -438,6 +438,24 @@ def test_a_session_ends_when_idle_and_on_logging_out(house, silva):
     assert again.browser.get("/worklist").status_code == 302
 
 
+def test_a_verdict_that_finds_the_database_away_is_sent_again_from_the_page_that_says_so(
+    silva, case, house, monkeypatch
+):
+    def away(*_):
+        raise OperationalError("SELECT", {}, Exception("Ada Lovelace"))
+
+    form = silva.form(case) | {"action": "A3", "reason": WRITTEN}
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(house.service.database, "writing", away)
+        told = silva.browser.post(f"{case}/verdict", data=form)
+        assert (told.status_code, "Send it again" in told.text) == (503, True)
+        password = silva.browser.post("/login", data=form | {"name": "dr-silva", "password": PASSWORD})
+        assert (password.status_code, PASSWORD in password.text) == (503, False)
+        assert silva.browser.get("/nowhere", headers={"Accept": "text/html"}).status_code == 404
+    assert silva.browser.post(f"{case}/verdict", data=hidden(told.text)).status_code == 303
+    assert house.rows(tables.decisions)[-1]["reason"] == WRITTEN
+
+
 WRITTEN = 'Four weeks of the six.\nAsk for the "rest" & a test.'
 
 
