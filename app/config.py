@@ -13,7 +13,8 @@ _HOUSE = Path(__file__).resolve().parent.parent
 _SECRET = 32
 _ALGORITHMS = frozenset({"ES384", "RS384", "ES256", "RS256"})
 _PREFETCH = frozenset({"portable", "crd-2.0", "crd-2.2"})
-_DATABASES = ("sqlite:///", "postgresql:", "postgresql+")
+_DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+_BROKERS = ("redis://", "rediss://")
 _KINDS = {int: "a whole number", float: "a number", bool: "0 or 1"}
 _MAY_BE_ZERO = frozenset(
     {"anonymous_refusals_per_minute", "job_threads", "delivery_threads"}
@@ -40,7 +41,7 @@ class Config:
     the service has a host name of its own."""
 
     database_url: str = ""
-    """SQLAlchemy URL; empty means SQLite, the file priorauth.db in the data folder."""
+    """Of PostgreSQL or SQLite; empty means SQLite, the file priorauth.db in the data folder."""
 
     broker_url: str = ""
     """Redis URL for Celery workers; empty means that jobs run on threads of the web processes."""
@@ -193,8 +194,10 @@ class Config:
     def _contradictions(self) -> list[str]:
         loopback, kept = is_loopback(self.base_url), self.authorization_retention_days
         rules = self._bounds() | {
-            "PRIORAUTH_DATABASE_URL has to begin with sqlite:/// or postgresql": not self.database_url
+            "PRIORAUTH_DATABASE_URL has to begin with sqlite:/// or postgresql://": not self.database_url
             or self.database_url.startswith(_DATABASES),
+            "PRIORAUTH_BROKER_URL has to begin with redis:// or rediss://": not self.broker_url
+            or self.broker_url.startswith(_BROKERS),
             "PRIORAUTH_BASE_URL has to be https unless it is loopback": loopback
             or self.base_url.startswith("https://"),
             "PRIORAUTH_BASE_URL may have no path, and no slash at its end": is_origin(self.base_url),

@@ -80,7 +80,7 @@ def test_a_name_is_not_loopback(url):
         ("BASE_URL", "https://pa.example.org:99999", "no path, and no slash at its end"),
         ("BASE_URL", "https://[pa", "no path, and no slash at its end"),
         ("BASE_URL", "https://", "no path, and no slash at its end"),
-        ("DATABASE_URL", "mysql://db/priorauth", "begin with sqlite:/// or postgresql"),
+        ("DATABASE_URL", "mysql://db/priorauth", "begin with sqlite:/// or postgresql://"),
     ],
 )
 def test_a_value_that_nothing_can_be_done_with_stops_the_start(name, value, words):
