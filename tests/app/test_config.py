@@ -81,6 +81,8 @@ def test_a_name_is_not_loopback(url):
         ("BASE_URL", "https://[pa", "no path, and no slash at its end"),
         ("BASE_URL", "https://", "no path, and no slash at its end"),
         ("DATABASE_URL", "mysql://db/priorauth", "begin with sqlite:/// or postgresql://"),
+        ("DATABASE_URL", "postgresql+asyncpg://db/priorauth", "begin with sqlite:/// or postgresql://"),
+        ("BROKER_URL", "127.0.0.1:6379", "begin with redis:// or rediss://"),
     ],
 )
 def test_a_value_that_nothing_can_be_done_with_stops_the_start(name, value, words):
