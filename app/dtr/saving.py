@@ -25,6 +25,8 @@ from rules.ports import EhrUnavailable
 
 OK, CREATED, UNAUTHORIZED, METHOD_NOT_ALLOWED = 200, 201, 401, 405
 CONFLICTS = frozenset({409, 412})
+_UNKNOWN = frozenset({400, 501})
+"""How an EHR may answer that creates nothing on a condition; CapabilityStatement.rest.resource.conditionalCreate."""
 _LATER = frozenset({408, 425, 429})
 """What may be taken when it is tried again."""
 MOST_WORDS = 400
@@ -72,10 +74,10 @@ class Saving:
         """
         return self._updated(resource) if resource.get("id") else self._created(resource)
 
-    def _created(self, resource: dict) -> dict:
+    def _created(self, resource: dict, *, knows_conditions: bool = True) -> dict:
         identifier = as_dict(resource.get("identifier"))
         named = f"{text_of(identifier.get('system')) or ''}|{text_of(identifier.get('value')) or ''}"
-        once = {"If-None-Exist": f"identifier={quote(named, safe=':|/')}"} if identifier else {}
+        once = {"If-None-Exist": f"identifier={quote(named, safe=':|/')}"} if identifier and knows_conditions else {}
         try:
             reply, answer = self._sent("POST", resource, once)
         except _NoWord:
@@ -86,6 +88,8 @@ class Saving:
             told = _kept(reply, answer, {"resourceType": kind(resource)})
             if held := told if told.get("id") else self._held(resource):
                 return self._brought_up(held, resource)
+        if once and reply.status in _UNKNOWN:
+            return self._created(resource, knows_conditions=False)
         _check(reply, answer, resource)
         kept = _kept(reply, answer, resource)
         held = None if kept.get("id") else self._held(resource)
@@ -140,7 +144,7 @@ class Saving:
             raise _NoWord(str(error)) from None
         if reply.status == UNAUTHORIZED:
             raise NoLongerAllowed("status 401")
-        if reply.status >= 500:
+        if reply.status >= 500 and reply.status not in _UNKNOWN:
             raise _NoWord(f"status {reply.status}")
         try:
             return reply, read_object(reply.body) if reply.body.strip() else {}
