@@ -13,7 +13,7 @@ from app.dtr.resuming import PEOPLE, origin_of
 from fhir_r4.resource import dicts, link_of, text_of, value_of
 from questionnaires.answering import answer_of
 from questionnaires.answers import every_item
-from questionnaires.asked import DEEPEST
+from questionnaires.asked import DEEPEST, is_apart
 from questionnaires.catalog import questions
 
 _KEPT = ("id", "meta", "extension", "identifier", "subject", "encounter", "source")
@@ -93,7 +93,10 @@ def _placed(items: Iterable[dict]) -> set[tuple[str, str]]:
 
 
 def _items(items: list[dict], drafts: list[dict], earlier: list[dict], wanted: Wanted, depth: int) -> list[dict]:
-    """Return a place for each item; ``drafts`` and ``earlier`` are the items of both around them."""
+    """Return a place for each item; ``drafts`` and ``earlier`` are the items of both around them.
+
+    What is below one of several answers goes with it; of one answer, it is beside.
+    """
     made: list[dict] = []
     for item in items if depth < DEEPEST else []:
         link = link_of(item)
@@ -105,11 +108,22 @@ def _items(items: list[dict], drafts: list[dict], earlier: list[dict], wanted: W
             rows = _rows(item, theirs, mine)
             made += [bare | _below(_items(below, draft, held, wanted, depth + 1)) for draft, held in rows]
         else:
-            given = _given(item, theirs, mine, wanted)
-            around = [answer for one in mine for answer in dicts(one.get("answer"))]
-            inside = _items(below, theirs, [*mine, *around], wanted, depth + 1)
-            made.append(bare | ({"answer": given} if given else {}) | _below(inside))
+            given, is_kept = _given(item, theirs, mine, wanted)
+            if given and below and is_apart(item):
+                around = [([] if is_kept else [one], [one] if is_kept else []) for one in given]
+                around[0] = ([*around[0][0], *theirs], [*around[0][1], *mine])  # what is beside goes with the first
+                inner = [_items(below, draft, held, wanted, depth + 1) for draft, held in around]
+            else:
+                inner = [[] for _ in given]
+            answers = [_bare(one) | _below(held) for one, held in zip(given, inner, strict=True)]
+            beside = [] if any(inner) else _items(below, _all_of(theirs), _all_of(mine), wanted, depth + 1)
+            made.append(bare | ({"answer": answers} if answers else {}) | _below(beside))
     return made
+
+
+def _all_of(held: list[dict]) -> list[dict]:
+    """Return items of a question and their answers: below either there may be others."""
+    return [*held, *(answer for one in held for answer in dicts(one.get("answer")))]
 
 
 def _rows(item: dict, drafts: list[dict], earlier: list[dict]) -> list[tuple[list[dict], list[dict]]]:
@@ -120,13 +134,13 @@ def _rows(item: dict, drafts: list[dict], earlier: list[dict]) -> list[tuple[lis
     return [(drafts[n : n + 1], earlier[n : n + 1]) for n in range(count)]
 
 
-def _given(item: dict, drafts: list[dict], earlier: list[dict], wanted: Wanted) -> list[dict]:
-    """Return the answers of a question: the wanted ones that fit, else the payer's own."""
+def _given(item: dict, drafts: list[dict], earlier: list[dict], wanted: Wanted) -> tuple[list[dict], bool]:
+    """Return the answers of a question, and whether they are the wanted ones that fit, or else the payer's own."""
     held = [answer for one in earlier for answer in dicts(one.get("answer"))]
-    kept = [_bare(one) for one in held if wanted(one) and _fits(item, one)]
+    kept = [one for one in held if wanted(one) and _fits(item, one)]
     if kept:
-        return kept if item.get("repeats") is True else kept[:1]
-    return [_bare(answer) for one in drafts for answer in dicts(one.get("answer"))]
+        return kept if item.get("repeats") is True else kept[:1], True
+    return [answer for one in drafts for answer in dicts(one.get("answer"))], False
 
 
 def _fits(item: dict, answer: dict) -> bool:

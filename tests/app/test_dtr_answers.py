@@ -160,6 +160,45 @@ def test_what_a_person_answered_stands_when_the_form_is_opened_again_and_the_res
     assert "answer" not in made.response["item"][0]["item"][0]
 
 
+def drugs(*doses, given=manual):
+    """A response to DRUGS: each drug with its dose below; None where it has none."""
+    below = [{"item": [{"linkId": "dose", "answer": given(valueString=one)}]} if one else {} for one in doses]
+    names = [given(valueString=f"drug {number}")[0] for number in range(len(doses))]
+    return {"item": [{"linkId": "drug", "answer": [name | held for name, held in zip(names, below, strict=True)]}]}
+
+
+DRUGS = {
+    "item": [{"linkId": "drug", "type": "string", "repeats": True, "item": [{"linkId": "dose", "type": "string"}]}]
+}
+
+
+def doses_in(found):
+    every = [one.get("item", [{}])[0] for one in found["item"][0]["answer"]]
+    return [one["answer"][0]["valueString"] if "answer" in one else None for one in every]
+
+
+def test_what_is_below_each_of_several_answers_stays_there_when_the_form_is_opened_again():
+    made = carried(DRUGS, begun(DRUGS, {}), drugs("5 mg", None, "9 mg"), by_people)
+    assert (doses_in(made.response), made.lost) == (["5 mg", None, "9 mg"], ())
+
+
+def test_what_the_payer_says_below_each_of_several_answers_stays_there():
+    assert doses_in(begun(DRUGS, drugs("5 mg", "9 mg", given=auto))) == ["5 mg", "9 mg"]
+
+
+def test_what_was_beside_a_question_goes_below_its_first_answer():
+    """As it is before anybody has answered: there was no answer yet that it could be below."""
+    kept = drugs(None, None)
+    kept["item"][0]["item"] = drugs("5 mg")["item"][0]["answer"][0]["item"]
+    assert doses_in(carried(DRUGS, begun(DRUGS, {}), kept, by_people).response) == ["5 mg", None]
+
+
+def test_of_an_answer_that_stays_only_what_is_wanted_below_it_stays():
+    kept = drugs("5 mg", "9 mg")
+    kept["item"][0]["answer"][1]["item"][0]["answer"] = auto(valueString="9 mg")
+    assert doses_in(carried(DRUGS, begun(DRUGS, {}), kept, by_people).response) == ["5 mg", None]
+
+
 def test_repetitions_of_a_group_stay_apart_when_the_form_is_opened_again():
     form = {"item": [{"linkId": "g", "type": "group", "repeats": True, "item": [{"linkId": "a", "type": "string"}]}]}
     rows = [{"linkId": "g", "item": [{"linkId": "a", "answer": manual(valueString=one)}]} for one in ("x", "y")]
