@@ -95,6 +95,16 @@ def test_each_key_of_payer_yaml_is_told_to_the_operator():
         assert f"`{key}`" in page, key
 
 
+def test_each_event_of_the_log_is_told_to_the_operator():
+    page = (ROOT / "docs" / "operating.md").read_text("utf-8")
+    told = re.compile(r"log\.(?:info|warning|error|exception)\(\s*\"([a-z.-]+)\"")
+    sources = [file.read_text("utf-8") for file in (ROOT / "app").rglob("*.py")]
+    events = {event for text in sources for event in told.findall(text)}
+    assert {"request", "job.dead"} <= events
+    for event in events:
+        assert f"`{event}`" in page, event
+
+
 @pytest.mark.parametrize("group", GROUPS.values(), ids=GROUPS)
 def test_a_list_of_commands_says_of_each_what_it_does_in_a_whole_sentence(group):
     shown = CliRunner().invoke(group, ["--help"], terminal_width=80).output
