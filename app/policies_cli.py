@@ -8,18 +8,17 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.console import Console, Group
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from app.config import Config
 from app.options import DATA
+from app.policies_at_terminal import cases, console, explanation, many, tell_simulation
 from rules.book import PolicyBook
-from rules.casework import Casework, casework, explain_case
+from rules.casework import casework, explain_case
 from rules.check import Beside
 from rules.contradictions import DAYS
 from rules.difference import difference
@@ -40,8 +39,6 @@ _FORMS = click.option(
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Forms that go with them; else PRIORAUTH_FORMS.",
 )
-_ANSWERS = {"yes": "[green]yes[/]", "no": "[red]no[/]", "missing": "[yellow]missing[/]"}
-_SHOWN_IDS = 20
 
 
 @click.group()
@@ -64,7 +61,7 @@ def check(folder: Path | None, forms: Path | None, data: Path | None) -> None:
     from rules.check import check as found_in
     from rules.shelf import Shelf
 
-    config, out = Config.from_env(data=data), _console()
+    config, out = Config.from_env(data=data), console()
     where, read = folder or config.policies, 0
     with Console(stderr=True).status("reading policies") as status:
 
@@ -86,8 +83,8 @@ def check(folder: Path | None, forms: Path | None, data: Path | None) -> None:
     faults = sum(not fault.warning for fault in found)
     if not read and not faults:
         raise click.ClickException(f"there is no policy in {where}: they are its <id>/<version>.yaml")
-    counted = _many(faults, "fault"), _many(len(found) - faults, "warning")
-    said = f"{_many(read, 'policy', 'policies')} read: {', '.join(counted)}"
+    counted = many(faults, "fault"), many(len(found) - faults, "warning")
+    said = f"{many(read, 'policy', 'policies')} read: {', '.join(counted)}"
     out.print(f"[bold red]{said}[/]" if faults else f"[bold green]{said}[/]")
     if faults:
         raise SystemExit(1)
@@ -153,16 +150,16 @@ def test(names: tuple[str, ...], folder: Path | None) -> None:
 
     POLICY is an id (all its versions) or ID@VERSION; without one, all policies are tested.
     """
-    out, book = _console(), _book(folder)
+    out, book = console(), _book(folder)
     chosen = [policy for name in names for policy in _named(book, name)] if names else list(book)
     done = [casework(policy) for policy in chosen]
     for one in done:
-        out.print(_cases(one))
-    cases = [result for one in done for result in one.results]
-    wrong, unreached = sum(not one.passed for one in cases), sum(len(one.unreached) for one in done)
-    said = f"{_many(len(done), 'policy', 'policies')}, {_many(len(cases), 'case')}: "
+        out.print(cases(one))
+    results = [result for one in done for result in one.results]
+    wrong, unreached = sum(not one.passed for one in results), sum(len(one.unreached) for one in done)
+    said = f"{many(len(done), 'policy', 'policies')}, {many(len(results), 'case')}: "
     if wrong or unreached:
-        out.print(f"[bold red]{said}{wrong} not as expected, {_many(unreached, 'row')} that no case reaches[/]")
+        out.print(f"[bold red]{said}{wrong} not as expected, {many(unreached, 'row')} that no case reaches[/]")
         raise SystemExit(1)
     out.print(f"[bold green]{said}all as expected, every row is reached[/]")
 
@@ -188,7 +185,7 @@ def explain(
     POLICY is an id (its newest version) or ID@VERSION. With --authorization a stored decision is explained instead;
     what it shows is the patient's.
     """
-    out = _console()
+    out = console()
     if authorization and not who:
         raise click.UsageError("say --who looks: what is shown is the patient's, and the look is recorded")
     if authorization and who:
@@ -218,7 +215,7 @@ def diff(name: str, old: str | None, new: str | None, folder: Path | None) -> No
         before, after = versions[-2:]
     else:
         raise click.ClickException(f"{name} has one version only")
-    out, told = _console(), difference(before, after)
+    out, told = console(), difference(before, after)
     out.print(f"[bold]{escape(after.title)}[/]: {escape(str(before))} → {escape(after.version)}")
     for changes in told:
         out.print(f"\n[bold]{escape(changes.section)}[/]")
@@ -246,7 +243,7 @@ def simulate(
     from app.wiring import build
 
     config = Config.from_env(data=data)
-    service, out, report = build(config), _console(), simulation.Report()
+    service, out, report = build(config), console(), simulation.Report()
     edition = load_edition("simulated", folder, forms or config.forms, config.data)
     book = simulation.with_drafts(edition.book)
     edition = replace(edition, book=simulation.as_if_in_force(book) if as_if_in_force else book)
@@ -258,68 +255,7 @@ def simulate(
         task = progress.add_task("weighing", total=total)
         for done in simulation.simulate(service, edition, start, report):
             progress.update(task, completed=done)
-    _tell_simulation(out, report, every_id=ids)
-
-
-def explanation(told: Explanation) -> Group:
-    """Return an explanation as it is read at a terminal."""
-    facts = _table("Fact", "Value", "From")
-    for line in told.facts:
-        value = "[yellow]missing[/]" if line.value is None else escape(line.value)
-        facts.add_row(escape(line.name), value, escape(line.source))
-    criteria = _table("Criterion", "Answer", "In words")
-    for criterion in told.criteria:
-        criteria.add_row(escape(criterion.name), _ANSWERS[criterion.answer], escape(criterion.words))
-    rows = _table("Row", "Then", "Why")
-    for row in told.rows:
-        style = {"won": "bold green", "passed": "dim", "below": "dim"}[row.state]
-        rows.add_row(
-            f"{'→ ' if row.state == 'won' else '  '}{row.number}", escape(row.then), escape(row.because), style=style
-        )
-    words: list[Any] = [f"[bold]{escape(told.title)}[/] ({escape(told.policy)} {escape(told.version)})", ""]
-    words += [
-        part for table, lines in ((facts, told.facts), (criteria, told.criteria)) if lines for part in (table, "")
-    ]
-    words += [rows, "", f"[bold]{escape(told.follows)}[/]"]
-    say = told.rows[told.row - 1].say
-    words += [escape(say)] if say else []
-    words += [f"Asked for: {escape(one)}" for one in told.asked]
-    words += [f"[yellow]Note:[/] {escape(note)}" for note in told.notes]
-    words += [f"Pinned to this version by promise {escape(told.promise)}"] if told.promise else []
-    return Group(*words, "")
-
-
-def _cases(done: Casework) -> Group:
-    table = _table("", "Case", "Expected", "Decided", "Row")
-    for one in done.results:
-        mark, style = ("[green]✓[/]", "") if one.passed else ("[red]✗[/]", "bold red")
-        decided = "" if one.passed else escape(one.said)
-        table.add_row(
-            mark, escape(one.case.name), escape(str(one.case.expect)), decided, str(one.outcome.row), style=style
-        )
-    unreached = [f"[red]No case reaches row {row}: add one to 'cases'.[/]" for row in done.unreached]
-    return Group(f"[bold]{escape(str(done.policy))}[/]  {escape(done.policy.title)}", table, *unreached, "")
-
-
-def _tell_simulation(out: Console, report: Any, *, every_id: bool) -> None:
-    if report.changes:
-        table = _table("Policy", "Was decided", "Would be decided", "Items")
-        for (policy, then, now), count in report.changes.most_common():
-            table.add_row(escape(policy), escape(str(then)), escape(str(now)), str(count))
-        out.print(table)
-    for change, cases in report.cases.items():
-        shown = cases if every_id else cases[:_SHOWN_IDS]
-        more = f" and {len(cases) - len(shown)} more (--ids shows them)" if len(cases) > len(shown) else ""
-        out.print(f"{escape(change[0])}, {change[1].action} → {change[2].action}: {' '.join(shown)}{more}", style="dim")
-    for words, count in report.reworded.most_common():
-        out.print(f"{count} decided the same by another row: {escape(words)}")
-    for reason, count in report.unreadable.most_common():
-        out.print(f"{count} submissions were not weighed: {escape(reason)}", style="yellow")
-    changed = sum(report.changes.values())
-    out.print(
-        f"[bold]{report.submissions} submissions, {report.items} items weighed; {changed} would have been decided"
-        f" otherwise.[/] Nothing was changed."
-    )
+    tell_simulation(out, report, every_id=ids)
 
 
 def _stored(config: Config, identity: str, who: str) -> list[Explanation | str]:
@@ -378,18 +314,3 @@ def _case(file: Path, policy: Policy) -> Case:
     if unknown := sorted(given.keys() - known):
         raise click.ClickException(f"no fact is called {', '.join(unknown)}; there are {', '.join(sorted(known))}")
     return Case(file.stem, given, "")
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in columns:
-        table.add_column(name, overflow="fold", justify="right" if name == "Items" else "left")
-    return table
-
-
-def _many(count: int, one: str, more: str = "") -> str:
-    return f"{count:,} {one if count == 1 else more or f'{one}s'}"
-
-
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=False)
