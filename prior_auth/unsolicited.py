@@ -13,6 +13,7 @@ from typing import Any
 from fhir_r4.resource import Identifier, local_reference, references
 from fhir_r4.systems import (
     CERTIFICATION_TYPE,
+    DATA_ABSENT_REASON,
     IDENTIFIER_TYPE,
     MEMBER_NUMBER,
     PAS_TEMP,
@@ -21,12 +22,13 @@ from fhir_r4.systems import (
     REQUESTED_SERVICE,
     X12_CERTIFICATION_TYPE,
 )
+from prior_auth.echo import NOT_CODED
 from rules.directory import Member, Payer
 from rules.evidence import Evidence
 
 _MOST = 100
 """Resources of the EHR that go along, at most."""
-_NOT_CODED = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "unknown"}]}
+_OF_NO_CATEGORY = {"coding": [{"system": DATA_ABSENT_REASON, "code": "unknown"}]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +116,8 @@ def _item(asked: Unsolicited, order: dict) -> dict:
             {"url": REQUESTED_SERVICE, "valueReference": _to(asked.ehr, local_reference(order))},
         ],
         "sequence": 1,
-        "category": _NOT_CODED,
-        "productOrService": {"coding": [evidence.code.to_fhir()]} if evidence.code else _NOT_CODED,
+        "category": _OF_NO_CATEGORY,
+        "productOrService": {"coding": [evidence.code.to_fhir()]} if evidence.code else NOT_CODED,
     }
     if evidence.service and evidence.service != evidence.authored:
         item["servicedDate"] = evidence.service.isoformat()
