@@ -116,14 +116,17 @@
 
   const send = (url, more) => inTurn(busy.then(() => exchange(url, more)));
 
-  // What was pressed is said at once, and pressing again meanwhile does nothing.
-  async function act(words, url, more) {
+  // What was pressed is said at once, and pressing again meanwhile does nothing. Where the answers go away with it, none
+  // is taken until it is over: it would be neither in what went nor on the page that comes.
+  async function act(words, url, { goes = false, ...more } = {}) {
     if (isActing) return;
     isActing = true;
     told(words);
-    await send(url, more);
+    const sent = send(url, more);
+    box.inert = goes;
+    await sent;
     if (isLeaving) return;
-    isActing = false;
+    box.inert = isActing = false;
     if (byId("saved").textContent === words) told(whereItIs());
   }
 
@@ -173,8 +176,8 @@
   }
 
   byId("save").addEventListener("click", () => act("Saving…", box.dataset.save));
-  byId("complete").addEventListener("click", () => act("Sending…", box.dataset.complete, { attested: byId("attested").checked }));
-  if (byId("next")) byId("next").addEventListener("click", () => act("Asking the payer…", box.dataset.next));
+  byId("complete").addEventListener("click", () => act("Sending…", box.dataset.complete, { goes: true, attested: byId("attested").checked }));
+  if (byId("next")) byId("next").addEventListener("click", () => act("Asking the payer…", box.dataset.next, { goes: true }));
   byId("attested").addEventListener("change", () => state && show(state));
   for (const one of document.querySelectorAll("form")) one.addEventListener("submit", keptFirst);
   for (const one of document.querySelectorAll("aside a")) one.addEventListener("click", keptFirst);
