@@ -73,7 +73,13 @@ def init_app(app: Flask) -> None:
 
 @pages.app_context_processor
 def _navigation() -> dict[str, Any]:
-    return {"navigation": lambda: [one for one in NAVIGATION if g.get("person") or one[0] in _open()]}
+    return {"navigation": lambda: [one for one in NAVIGATION if _is_open(one[0])], "is_open": _is_open}
+
+
+def _is_open(endpoint: str) -> bool:
+    """Tell whether whoever is here reaches this page of the navigation."""
+    person = g.get("person")
+    return endpoint in _open() or (person is not None and (person.role in READERS or endpoint != "pages.inbox"))
 
 
 @pages.before_request

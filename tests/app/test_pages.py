@@ -488,6 +488,15 @@ def test_what_was_written_when_the_session_ended_is_there_after_logging_in(silva
     assert silva.post(f"{case}/{door}", written, page=case).status_code == 303
 
 
+@pytest.mark.parametrize(("role", "reaches"), [("reviewer", True), ("auditor", True), ("admin", False)])
+def test_who_may_see_no_patient_is_shown_no_way_to_one(house, role, reaches):
+    somebody = Person(house, "somebody", role, None).comes_in()
+    for page in ("/", "/deliveries", "/policies"):
+        shown = somebody.browser.get(page).text
+        assert ('href="/inbox"' in shown) is reaches
+        assert 'href="/worklist"' in shown
+
+
 def test_who_logs_in_again_comes_back_to_the_case_and_an_admin_to_none(silva, case, house):
     house.clock.now += staff.staff.IDLE
     sent = silva.browser.get(case)
