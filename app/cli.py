@@ -185,9 +185,12 @@ def client_list(data: Path | None) -> None:
     from app.storage.database import Database
 
     with Database(Config.from_env(data=data).database).reading() as connection:
-        for one in clients.everyone(connection):
-            state = (" (strict)" if one.strict else "") + ("" if one.active else " (suspended)")
-            click.echo(f"{one.id}{state}  {' '.join(one.scopes) or 'no scopes'}  {one.hook_issuer or 'fires no hooks'}")
+        registered = clients.everyone(connection)
+    for one in registered:
+        state = (" (strict)" if one.strict else "") + ("" if one.active else " (suspended)")
+        click.echo(f"{one.id}{state}  {' '.join(one.scopes) or 'no scopes'}  {one.hook_issuer or 'fires no hooks'}")
+    if not registered:
+        click.echo("no client is registered")
 
 
 @client.command("token")

@@ -49,8 +49,11 @@ def list_(data: Path | None) -> None:
     from app.storage.staff import everyone
 
     with Database(Config.from_env(data=data).database).reading() as connection:
-        for person, state in everyone(connection):
-            click.echo(f"{person.name} ({state})  {person.role}  {person.licence or 'no licence'}")
+        added = everyone(connection)
+    for person, state in added:
+        click.echo(f"{person.name} ({state})  {person.role}  {person.licence or 'no licence'}")
+    if not added:
+        click.echo("nobody was added")
 
 
 @staff.command()

@@ -163,6 +163,8 @@ def test_an_operator_migrates_loads_registers_lists_and_issues(tmp_path):
     assert newest() in run("migrate", data=tmp_path)
     assert run("migrate", data=tmp_path)
     assert run("directory", "load", data=tmp_path) == "21 members, 17 providers\n"
+    assert run("client", "list", data=tmp_path) == "no client is registered\n"
+    assert run("staff", "list", data=tmp_path) == "nobody was added\n"
     run("client", "add", "clinic", "--organization", "1234567893", "--scope", "system/Claim.c", data=tmp_path)
     assert "clinic  system/Claim.c" in run("client", "list", data=tmp_path)
     assert run("client", "suspend", "clinic", data=tmp_path) == "client clinic is suspended\n"
