@@ -4,7 +4,7 @@ The response is somebody else's: an answer of the wrong type, in another unit, g
 form is no answer, with a note that says so and never quotes it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from fhir_r4.resource import as_dict, dicts, link_of, text_of, value_of
@@ -75,6 +75,16 @@ def every_item(response: dict) -> Iterator[dict]:
         yield item
         below = [one for answer in dicts(item.get("answer")) for one in dicts(answer.get("item"))]
         waiting += reversed([*dicts(item.get("item")), *below])
+
+
+def with_answers(item: dict, made: Callable[[dict, int], dict]) -> dict:
+    """Return an item with its answers as they are made over, each by its number; an item without answers as it is.
+
+    >>> with_answers({"linkId": "1", "answer": [{}, {}]}, lambda answer, number: answer | {"valueInteger": number})
+    {'linkId': '1', 'answer': [{'valueInteger': 1}, {'valueInteger': 2}]}
+    """
+    given = dicts(item.get("answer"))
+    return item | {"answer": [made(one, number) for number, one in enumerate(given, 1)]} if given else item
 
 
 def responses_in(resources: Iterable[dict]) -> Iterator[dict]:

@@ -20,6 +20,7 @@ from fhir_r4.systems import (
     VARIABLE,
 )
 from questionnaires.answering import answer_of, answers
+from questionnaires.answers import every_item, with_answers
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
 from questionnaires.repeating import members, repeated
@@ -167,6 +168,9 @@ class _Population:
         rows = self._rows(items, known, adds=asked is self.asks.at_once)
         return [self._filled(one, around, asked) for one, around in rows]
 
+    def _with_below(self, parent: dict, known: Variables, asked: Mapping[str, dict]) -> dict:
+        return parent | {"item": self._below(parent, known, asked)} if parent.get("item") else parent
+
     def _filled(self, item: dict, known: Variables, asked: Mapping[str, dict]) -> dict:
         """Return an item with what is found for it.
 
@@ -179,8 +183,7 @@ class _Population:
         if link in self.asks.scoped:
             question = self.asks.questions[link]
             known = inside(question, {**known, "qitem": question, **in_context(item)}, self.clinical)
-        if item.get("item"):
-            item = item | {"item": self._below(item, known, asked)}
+        item = with_answers(self._with_below(item, known, asked), lambda one, _: self._with_below(one, known, asked))
         expression = asked.get(link)
         if expression is None or not _is_ours(item):
             return item
@@ -242,15 +245,18 @@ class _Population:
             restless |= {link for link, answer in before.items() if after.get(link) != answer}
             last = again
 
+        def below(parent: dict) -> dict:
+            return parent | ({"item": [kept(one) for one in dicts(parent.get("item"))]} if parent.get("item") else {})
+
         def kept(item: dict) -> dict:
-            below = {"item": [kept(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
+            item = with_answers(below(item), lambda one, _: below(one))
             if item.get("linkId") not in restless:
-                return item | below
+                return item
             why = "the calculation runs in a circle and never comes to rest"
             self._note(item["linkId"], Empty(item["linkId"], why, failed=True))
-            return {name: part for name, part in item.items() if name != "answer"} | below
+            return {name: part for name, part in item.items() if name != "answer"}
 
-        return response | {"item": [kept(item) for item in dicts(response.get("item"))]}
+        return below(response)
 
 
 def _expression(question: dict, url: str) -> dict:
@@ -271,13 +277,7 @@ def _is_ours(item: dict) -> bool:
 
 
 def _by_link(response: dict) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    waiting = dicts(response.get("item"))
-    while waiting:
-        item = waiting.pop()
-        found[link_of(item)] = item.get("answer")
-        waiting += dicts(item.get("item"))
-    return found
+    return {link_of(item): item.get("answer") for item in every_item(response)}
 
 
 def information_origin(source: str, *, author: str | None = None) -> dict:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app.dtr.revising import keyed
+from app.dtr.revising import below_answer, keyed
 from fhir_r4.resource import as_dict, dicts, extension, link_of, text_of
 from fhir_r4.systems import CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION
+from questionnaires.answers import with_answers
 from questionnaires.asked import ROUNDS, Key, Place, disabled, is_group, numbered, without
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
@@ -89,6 +90,12 @@ def with_places(form: dict, response: dict, wanted: Collection[str]) -> dict:
     def needs(item: dict) -> bool:
         return item.get("linkId") in wanted or (is_group(item) and any(map(needs, dicts(item.get("item")))))
 
+    def placed_in(item: dict, held: dict) -> dict:
+        below = dicts(item.get("item"))
+        if is_group(item):
+            return placed(below, held) if below else held
+        return with_answers(held, lambda answer, _: placed(below, answer)) if any(map(needs, below)) else held
+
     def placed(items: list[dict], parent: dict) -> dict:
         held = dicts(parent.get("item"))
         made: list[dict] = []
@@ -96,8 +103,7 @@ def with_places(form: dict, response: dict, wanted: Collection[str]) -> dict:
             link, text = item.get("linkId"), text_of(item.get("text"))
             mine = [one for one in held if one.get("linkId") == link]
             new = [{"linkId": link} | ({"text": text} if text else {})] if not mine and needs(item) else []
-            below = dicts(item.get("item")) if is_group(item) else []
-            made += [placed(below, one) if below else one for one in (*mine, *new)]
+            made += [placed_in(item, one) for one in (*mine, *new)]
         others = [one for one in held if one.get("linkId") not in {item.get("linkId") for item in items}]
         return parent | ({"item": [*made, *others]} if made or others else {})
 
@@ -105,30 +111,34 @@ def with_places(form: dict, response: dict, wanted: Collection[str]) -> dict:
 
 
 def without_answers(response: dict, links: set[str]) -> dict:
-    def kept(item: dict) -> dict:
-        below = {"item": [kept(one) for one in dicts(item.get("item"))]} if item.get("item") else {}
-        dropped = {"answer"} if item.get("linkId") in links else set()
-        return {name: value for name, value in item.items() if name not in dropped} | below
+    def below(parent: dict) -> dict:
+        return parent | ({"item": [kept(one) for one in dicts(parent.get("item"))]} if parent.get("item") else {})
 
-    return kept(response) if links else response
+    def kept(item: dict) -> dict:
+        dropped = {"answer"} if item.get("linkId") in links else set()
+        bare = {name: value for name, value in item.items() if name not in dropped}
+        return with_answers(below(bare), lambda answer, _: below(answer))
+
+    return below(response) if links else response
 
 
 def _with_calculated(response: dict, made: dict, calculated: Mapping[str, dict]) -> dict:
     """Return the response with the calculated answers of ``made``, which lacks what is not asked."""
     answers = {key: item.get("answer") for key, item in keyed(made) if key[-1][0] in calculated}
 
-    def items(parent: dict, above: Key) -> list[dict]:
-        return [item(one, key) for one, key in numbered(parent, above)]
+    def below(parent: dict, key: Key) -> dict:
+        items = [item(one, inner) for one, inner in numbered(parent, key)]
+        return parent | ({"item": items} if items else {})
 
     def item(one: dict, key: Key) -> dict:
-        below = {"item": items(one, key)} if one.get("item") else {}
+        made = below(one, key)
         if key not in answers:
-            return one | below
+            return with_answers(made, lambda answer, number: below(answer, below_answer(key, number)))
         given = answers[key]
-        bare = {name: value for name, value in one.items() if name != "answer"}
-        return bare | ({"answer": given} if given else {}) | below
+        bare = {name: value for name, value in made.items() if name != "answer"}
+        return bare | ({"answer": given} if given else {})
 
-    return response | {"item": items(response, ())}
+    return below(response, ())
 
 
 def _conditions(

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from app.dtr.resuming import PEOPLE, origin_of
 from fhir_r4.resource import dicts, text_of, value_of
+from questionnaires.answers import with_answers
 from questionnaires.asked import DEEPEST, Key, numbered
 from questionnaires.catalog import questions
 from questionnaires.comparing import same
@@ -81,16 +82,17 @@ def overridden(settled: dict, current: dict, calculated: Collection[str]) -> dic
         if key[-1][0] in calculated and any(origin_of(one) in PEOPLE for one in given)
     }
 
-    def items(parent: dict, above: Key) -> list[dict]:
-        return [item(one, key) for one, key in numbered(parent, above)]
+    def below(parent: dict, key: Key) -> dict:
+        items = [item(one, inner) for one, inner in numbered(parent, key)]
+        return parent | ({"item": items} if items else {})
 
     def item(one: dict, key: Key) -> dict:
-        below = {"item": items(one, key)} if one.get("item") else {}
+        made = with_answers(below(one, key), lambda answer, number: below(answer, below_answer(key, number)))
         mine, said = dicts(one.get("answer")), theirs.get(key, [])
         alike = len(said) == len(mine) and all(same(value_of(a), value_of(b)) for a, b in zip(said, mine, strict=True))
-        return one | ({"answer": said} if said and not alike else {}) | below
+        return made | ({"answer": said} if said and not alike else {})
 
-    return settled | {"item": items(settled, ())}
+    return below(settled, ())
 
 
 def with_numbers(answer: dict) -> dict:

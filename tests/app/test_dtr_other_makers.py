@@ -179,6 +179,22 @@ def test_what_is_calculated_finds_its_place_although_a_page_sends_answers_alone(
     assert it.look().value("b") == 8
 
 
+def test_what_is_calculated_below_an_answer_follows_the_answers(sees):
+    doubled = item("c", "integer", expression(CALCULATED_EXPRESSION, f"{answer_of('a')} * 2"))
+    it = sees(item("a", "integer"), item("b", "boolean") | {"item": [doubled]})
+
+    def sends(number, *below):
+        given = {"valueBoolean": True} | ({"item": list(below)} if below else {})
+        items = [{"linkId": "a", "answer": [{"valueInteger": number}]}, {"linkId": "b", "answer": [given]}]
+        body = {"resourceType": "QuestionnaireResponse", "item": items}
+        assert it.visitor.post("draft", body, it.page).status_code == 200
+        (answer,) = it.look().response["item"][1]["answer"]
+        return [one["answer"][0]["valueInteger"] for one in answer["item"]]
+
+    assert sends(4) == [8]
+    assert sends(5, {"linkId": "c", "answer": [{"valueInteger": 8}]}) == [10]
+
+
 def test_a_condition_sees_the_variables_of_its_form_and_of_the_group_around_it(sees):
     smokes = expression(VARIABLE, answer_of("smokes"), name="smokes")
     asked = item("years", "integer", expression(ENABLE_WHEN_EXPRESSION, "%smokes and %inner = 'x'"))
