@@ -46,6 +46,7 @@ def main() -> None:
 def serve(host: str, port: int, data: Path | None) -> None:
     """Run the service; SIGTERM lets requests in flight end."""
     from app.payers import load_payers
+    from app.security.staff import secret_key
     from app.server import Server
     from app.storage import revision
     from app.storage.database import Database
@@ -58,6 +59,7 @@ def serve(host: str, port: int, data: Path | None) -> None:
         raise click.ClickException("the database is not at this version: run 'priorauth migrate' first")
     load_payers(config.data / "payer.yaml")  # what is wrong there is said once, before there are web processes
     read_keys(config.encryption_keys, config.encryption_key_file)
+    secret_key(config)
     Server(config, host, port).run()
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 _HOUSE = Path(__file__).resolve().parent.parent
-_SECRET = 32
+SHORTEST_KEY = 32
+"""Characters of the key that signs cookies."""
 _ALGORITHMS = frozenset({"ES384", "RS384", "ES256", "RS256"})
 _PREFETCH = frozenset({"portable", "crd-2.0", "crd-2.2"})
 _DATABASES = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
@@ -212,7 +213,7 @@ class Config:
             "PRIORAUTH_CRD_PREFETCH_FACTS has to be always or any": self.crd_prefetch_facts in {"always", "any"},
             "PRIORAUTH_HOOK_ALGORITHMS have to be of ES384, RS384, ES256 and RS256": bool(self.algorithms_of_hooks)
             and self.algorithms_of_hooks <= _ALGORITHMS,
-            f"PRIORAUTH_SECRET_KEY needs at least {_SECRET} characters": len(self.secret_key) >= _SECRET
+            f"PRIORAUTH_SECRET_KEY needs at least {SHORTEST_KEY} characters": len(self.secret_key) >= SHORTEST_KEY
             or not self.secret_key,
             "PRIORAUTH_CORS_ORIGINS have to be origins, and never *": all(map(is_origin, self.cors_origins.split())),
         }

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
-from gunicorn.errors import AppImportError
+from gunicorn.errors import AppImportError, HaltServer
 
 from app import mendable
 from app.config import Config
@@ -71,7 +71,10 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self.prepare()
         gc.collect()
         gc.freeze()
-        super().run()
+        try:
+            super().run()
+        except HaltServer as halted:  # a second web process that could not begin, while gunicorn ends for the first
+            raise SystemExit(halted.exit_status) from None
 
     def prepare(self) -> None:
         """Import the application and compile the profiles, neither of which opens anything."""

@@ -19,7 +19,13 @@ _WHOLE = (
     "Can't connect to",
 )
 """How gunicorn's sentences begin that speak of our own processes and addresses."""
-_BEGUN = ("Invalid request", "Error handling request", "Socket error processing request", "Exception in worker process")
+_BEGUN = (
+    "Invalid request",
+    "Error handling request",
+    "Socket error processing request",
+    "Exception in worker process",
+    "Exception during worker exit",
+)
 """How those begin of which no more than this is told."""
 
 

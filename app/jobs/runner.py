@@ -167,7 +167,7 @@ class _Crew:
             self._woken.release()
 
     def join(self, ends: float) -> None:
-        for thread in self._threads:
+        for thread in filter(threading.Thread.is_alive, self._threads):  # a start that failed begins none
             thread.join(max(0.0, ends - time.monotonic()))
 
     def _run(self) -> None:

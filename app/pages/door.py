@@ -56,10 +56,9 @@ class _PagesOnly(SecureCookieSessionInterface):
 def init_app(app: Flask) -> None:
     service = service_of(app)
     config = service.config
-    key = config.secret_key_file
     secure = urlsplit(config.base_url).scheme == "https"
     app.config.update(
-        SECRET_KEY=config.secret_key or (key.read_text() if key.exists() else None),
+        SECRET_KEY=staff.secret_key(config),
         SESSION_COOKIE_SECURE=secure,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",

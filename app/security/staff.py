@@ -15,7 +15,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from app.config import Config
+from app.config import SHORTEST_KEY, BadSettings, Config
 from app.once import write_once
 from app.storage import events, staff
 from app.storage.database import Database
@@ -37,6 +37,20 @@ _weighing = threading.BoundedSemaphore(2)  # a password costs 64 MB and two core
 def make_secret_key(file: Path) -> None:
     """Make the key of the signed cookies, once, readable by the service alone."""
     write_once(file, secrets.token_hex(32).encode())
+
+
+def secret_key(config: Config) -> str:
+    """Return the key of the signed cookies, from the setting or its file.
+
+    Raises:
+        BadSettings: there is none, or one that is too short to guard anything.
+    """
+    file = config.secret_key_file
+    found = config.secret_key or (file.read_text().strip() if file.exists() else "")
+    if len(found) < SHORTEST_KEY:
+        said = "set PRIORAUTH_SECRET_KEY, or let 'priorauth migrate' make one where there is none"
+        raise BadSettings(f"there is no key for the staff pages' cookies in {file}: {said}")
+    return found
 
 
 def invite(config: Config, person: Person, now: datetime) -> str:
