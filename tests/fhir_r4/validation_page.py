@@ -20,19 +20,30 @@ OPENING = """# Validation
 
 Written by `python -m tests.fhir_r4.validation_page`; do not edit.
 
+```sh
+priorauth validate claim.json                                # against all that it claims, by the guides of 2.2
+priorauth validate claim.json --generation 2.0 --profile http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-claim
+priorauth validate order.json --open                         # its references may lead out of the file
+priorauth validate patient.json --packages packages          # by the packages (.tgz) of a folder
+```
+
+A line a fault: how bad, where by FHIRPath, what was expected, FHIR's code. Exit code 1 where one is an error. The last
+lines are a second opinion, on the shape alone, where `fhir.resources` is installed (`make setup` does that).
+
 `fhir_r4.profiles` compiles the snapshots of published StructureDefinitions to facts (`priorauth profiles compile`),
 and reads the facts twice: as a JSON Schema 2020-12 that accepts most good resources in microseconds, and as a walk
 that names every fault of the rest by its FHIRPath. The schema is a sufficient condition: what is rare it refuses,
 and the walk decides. Both are held against each other on every example and on every kind of fault.
 
 * What our operations reach is committed for both generations of the guides (2.0 and 2.2); other packages compile
-  from a folder at start and are cached by content.
+  from the folder of `--packages` and are cached by content (`--cache`).
 * Checked: cardinality, types, primitives with their siblings, choices, fixed values and patterns, slices by value,
   pattern, type, profile and existence, re-slices, closed and ordered ones, contained resources, references within the
   body, required bindings (an error), extensible ones (a warning), codes of every complete code system at hand,
   unknown modifier extensions, contexts of extensions, fullUrls, and the invariants below.
-* Not checked: displays, units against UCUM, codes of SNOMED CT, LOINC, X12 and VSAC (no package holds them), narrative,
-  FHIRPath contexts and invariants other than those below, and versions of what a canonical in an instance names.
+* Not checked: displays, units against UCUM, codes of SNOMED CT, LOINC, X12 and VSAC (no package holds them), narrative
+  (the service's doors refuse what is active in it), FHIRPath contexts and invariants other than those below, and
+  versions of what a canonical in an instance names.
 * A reference that is relative, or a URN, must lead to something in the body; an absolute one may lead out of it.
   `references="open"` lets relative ones lead out as well, for single resources such as an order in a hook.
 * A body is refused with one issue where it is nested deeper than any message, or where looking closely takes more
