@@ -32,8 +32,9 @@ def require(service: Service, authorization: str | None, *any_of: tuple[str, str
         )
     client, scopes = found
     if not rights(scopes) & rights(client.scopes) & set(any_of):
+        wanted = [f"system/{kind}.{letter}" for kind, letter in any_of]
         raise Forbidden(
-            "the token's scopes do not reach here",
-            headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+            f"the token's scopes do not reach here: it takes {' or '.join(wanted)}",
+            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{wanted[0]}"'},
         )
     return client

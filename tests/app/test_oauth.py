@@ -227,7 +227,10 @@ def test_without_a_token_no_door_opens(house, header):
 def test_a_token_opens_no_door_beyond_its_scopes(house):
     answer = house.package({}, token=house.token("system/Claim.c"))
     assert (answer.status_code, answer.json["issue"][0]["code"]) == (403, "forbidden")
-    assert house.submit({}, token=house.token("system/Claim.rs")).status_code == 403
+    refused = house.submit({}, token=house.token("system/Claim.rs"))
+    assert refused.status_code == 403
+    assert refused.json["issue"][0]["diagnostics"].endswith("it takes system/Claim.c or system/Claim.u")
+    assert refused.headers["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="system/Claim.c"'
 
 
 def test_an_operator_s_token_works_and_is_shown_once(house):
