@@ -68,8 +68,7 @@ def test_what_was_typed_last_is_kept_when_the_page_is_closed(town):
 
 def test_what_was_typed_last_is_on_the_page_when_it_is_loaded_again(town):
     with a_browser() as context:
-        page = opened_form(context, town)
-        page.on("dialog", lambda _: page.wait_for_timeout(300))  # who is asked takes a moment
+        page = opened_form(context, town, lambda asked: (asked.page.wait_for_timeout(500), asked.accept()))
         field(page, "Why?").press_sequentially("Because of the pain")
         page.reload()
         page.wait_for_selector("#form[data-ready]")
@@ -161,3 +160,21 @@ def test_what_could_not_be_sent_is_sent_when_the_network_is_back(town):
         context.set_offline(False)
         told.wait_for(state="hidden")
         assert field(again(context, page.url), "Why?").input_value() == "Because of the pain"
+
+
+@pytest.mark.parametrize("status", [None, 503])
+def test_a_form_that_did_not_come_to_the_page_is_neither_blamed_nor_saved(town, status):
+    """What was not drawn would be saved as not answered."""
+    with a_browser(expected="Failed to load resource") as context:
+        page = opened_form(context, town)
+        saved = []
+        page.on("request", lambda asked: saved.append(asked.url) if asked.method == "POST" else None)
+        page.route("**/form.json", lambda route: route.fulfill(status=status) if status else route.abort())
+        page.reload()
+        page.get_by_role("alert").get_by_text("The app does not answer. Load the page again.").wait_for()
+        page.get_by_role("button", name="Save to the EHR").click()
+        page.wait_for_timeout(300)
+        assert saved == []
+        page.unroute("**/form.json")
+        page.reload()
+        page.wait_for_selector("#form[data-ready]")

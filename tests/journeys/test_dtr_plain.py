@@ -70,12 +70,13 @@ def town(opened, tmp_path, payer):
     made.close()
 
 
-def opened_form(context, town):
+def opened_form(context, town, asked=lambda dialog: dialog.accept()):
+    """Open the form; ``asked`` whether to leave what the EHR does not have yet, one does."""
     handle = town.sandbox.extensions["ehr"].authorization.launch(
         Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER))
     )
     page = context.new_page()
-    page.on("dialog", lambda asked: asked.accept())  # whether to leave what the EHR does not have yet
+    page.on("dialog", asked)
     page.goto(f"{town.payer}/dtr/launch?iss={town.ehr}/fhir&launch={handle}")
     page.wait_for_selector("#form[data-ready]")
     return page

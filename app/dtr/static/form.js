@@ -91,6 +91,7 @@
   async function exchange(url, more) {
     clearTimeout(waiting);
     waiting = null;
+    if (!state) return false; // what is not drawn is not answered with nothing
     const values = renderer.values();
     isKept = false;
     if (!values) { problem("An answer is not what its question asks for. Correct it: until then nothing more is kept or sent."); return false; }
@@ -127,7 +128,7 @@
     await sent;
     if (isLeaving) return;
     box.inert = isActing = false;
-    if (byId("saved").textContent === words) told(whereItIs());
+    if (byId("saved").textContent === words) told(state ? whereItIs() : "");
   }
 
   function changed(soon) {
@@ -168,7 +169,7 @@
   }
 
   async function open() {
-    const { ok, answer } = await call(box.dataset.form);
+    const { ok, answer } = await call(box.dataset.form).catch(() => ({ answer: { error: "The app does not answer. Load the page again." } }));
     if (!ok) { problem(answer.error); return; }
     await renderer.open(answer);
     show(answer.state);
