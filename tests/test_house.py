@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,19 @@ def test_every_setting_is_told_to_the_operator():
     page = (ROOT / "docs" / "operating.md").read_text()
     for setting in dataclasses.fields(Config):
         assert f"`PRIORAUTH_{setting.name.upper()}`" in page
+
+
+def test_every_setting_is_told_with_its_default():
+    """Where the default is nothing there are words, which are for people to check."""
+    page = (ROOT / "docs" / "operating.md").read_text()
+    told = dict(re.findall(r"^\| `PRIORAUTH_([A-Z_]+)` \| ([^|]*) \|", page, re.MULTILINE))
+    read = {bool: lambda word: bool(int(word)), int: int, float: float, str: str}
+    for setting in dataclasses.fields(Config):
+        usual, said = setting.default, told[setting.name.upper()].strip("`")
+        if isinstance(usual, Path):
+            assert ROOT / said == ROOT / usual, setting.name
+        elif usual != "":
+            assert read[type(usual)](said) == usual, setting.name
 
 
 def test_every_setting_says_what_it_means():
