@@ -58,7 +58,7 @@ def serve(host: str, port: int, data: Path | None) -> None:
     if revision.current(Database(config.database)) != revision.newest():
         raise click.ClickException("the database is not at this version: run 'priorauth migrate' first")
     load_payers(config.data / "payer.yaml")  # what is wrong there is said once, before there are web processes
-    read_keys(config.encryption_keys, config.encryption_key_file)
+    read_keys(config.encryption_keys, config.encryption_key_file).seal(b"", "start")  # or says that there is no key
     secret_key(config)
     Server(config, host, port).run()
 

@@ -227,6 +227,7 @@ def test_a_port_is_one_that_there_is(words, port):
         (lambda data: (data / "payer.yaml").unlink(), "there is no file"),
         (lambda data: (data / "payer.yaml").write_text("payers: 5\n"), "payer.yaml:1: "),
         (lambda data: (data / "payer.yaml").write_bytes(b"payers: \xff"), "payer.yaml:1: not a text in UTF-8"),
+        (lambda data: (data / "encryption.key").unlink(), "set PRIORAUTH_ENCRYPTION_KEYS, or let 'priorauth migrate'"),
         (lambda data: (data / "secret.key").unlink(), "there is no key for the staff pages' cookies"),
         (lambda data: (data / "secret.key").write_text(""), "there is no key for the staff pages' cookies"),
         (lambda data: (data / "encryption.key").write_text("short"), "an encryption key is the base64 of 32 bytes"),
