@@ -186,7 +186,7 @@ def test_an_organization_without_a_right_npi_is_not_registered(tmp_path, wrong):
     run("migrate", data=tmp_path)
     said = run("client", "add", "clinic", "--organization", wrong, "--scope", "system/Claim.c", data=tmp_path, ok=False)
     assert f"--organization {wrong}: no NPI" in said
-    assert run("client", "list", data=tmp_path) == ""
+    assert run("client", "list", data=tmp_path) == "no client is registered\n"
 
 
 def test_a_client_that_can_do_nothing_is_told_so(tmp_path):
