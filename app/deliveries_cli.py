@@ -33,7 +33,7 @@ def list_(data: Path | None) -> None:
         held = lag.subscription
         click.echo(f"subscription {held.id} of {held.client_id}: {held.status}, {lag.waiting} events wait{since}")
     if not (found.dead or found.lagging):
-        click.echo("everything was delivered")
+        click.echo("nothing was given up, and no subscription lags behind")
 
 
 @deliveries.command()

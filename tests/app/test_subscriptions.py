@@ -535,6 +535,10 @@ def test_an_operator_does_the_same_at_the_command_line(house, endpoint):
     assert again.exit_code == 1
     with pytest.raises(Unknown):
         retry(house.service.database, dead.id, "x", house.clock.now)
+    endpoint.answers = []
+    run_all(house)
+    said = CliRunner().invoke(main, ["deliveries", "list", *data]).output
+    assert said == "nothing was given up, and no subscription lags behind\n"
 
 
 # Secrets
