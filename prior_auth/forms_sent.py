@@ -58,7 +58,11 @@ def _answers(response: dict, catalog: Catalog) -> Answers:
     An adaptive form has put each of its questions.
     """
     form = catalog.form_of(response)
-    return asked_answers(form, response) if form and not is_adaptive(form) else answers_by_question(response)
+    return (
+        asked_answers(catalog.outline(form), response)
+        if form and not is_adaptive(form)
+        else answers_by_question(response)
+    )
 
 
 def _not_asked(response: dict, answers: Answers, policy: Policy) -> Iterator[str]:

@@ -16,7 +16,6 @@ from typing import Any
 from fhir_r4.resource import as_dict, dicts, link_of, text_of
 from fhir_r4.wire import MAX_DEPTH
 from questionnaires.answers import answers_by_question
-from questionnaires.catalog import questions
 from questionnaires.comparing import compare, same
 
 Place = str
@@ -56,6 +55,33 @@ class Occurrence:
         return is_group(self.item)
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What of a form is the same for all of its responses, worked out once; the form is changed by nobody.
+
+    Attributes:
+        links: by id of the form, or of an item of it: its linkId and those of all that is below.
+        apart: linkIds of the questions of which each answer has its own items below.
+    """
+
+    form: dict
+    links: Mapping[int, frozenset[str]]
+    apart: frozenset[str]
+
+
+def outline(form: dict) -> Outline:
+    links, apart = dict[int, frozenset[str]](), set[str]()
+
+    def learn(holder: dict) -> frozenset[str]:
+        link = link_of(holder)
+        apart.update({link} if is_apart(holder) else ())
+        links[id(holder)] = found = frozenset({link}).union(*map(learn, dicts(holder.get("item"))))
+        return found
+
+    learn(form)
+    return Outline(form, links, frozenset(apart))
+
+
 def asked(
     form: dict, response: dict, off: Collection[Place], skips: Callable[[dict], bool] = lambda _: False
 ) -> Iterator[Occurrence]:
@@ -76,16 +102,18 @@ def disabled(form: dict, response: dict, said: Mapping[str, bool] | None = None)
     Args:
         said: what each enableWhenExpression says, by its place; one that nobody has evaluated hides nothing.
     """
-    return _settled(form, response, said or {})[0]
+    return _settled(outline(form), response, said or {})[0]
 
 
-def _settled(form: dict, response: dict, said: Mapping[str, bool]) -> tuple[frozenset[Place], dict]:
+def _settled(form: "Outline", response: dict, said: Mapping[str, bool]) -> tuple[frozenset[Place], dict]:
     """Return the places of what is not asked, and the response without it."""
     conditions = _Conditions(form, said)
     off, kept = frozenset[Place](), response
     for _ in range(ROUNDS):  # what is not asked counts as not answered, which may end other questions
         before, off = kept, conditions.off(kept)
-        kept = without(form, response, off)  # of all that was answered: what ends a question may itself not be asked
+        kept = _kept(
+            response, "", off, form.apart
+        )  # of all that was answered: what ends a question may itself not be asked
         if kept == before:
             break
     return off, kept
@@ -96,17 +124,16 @@ def without(form: dict, response: dict, off: Collection[Place]) -> dict:
 
     Of one linkId in one group either all are kept or none, so that what is kept keeps its place.
     """
-    apart = {link for link, item in questions(form).items() if is_apart(item)}
-    return _kept(response, "", off, apart)
+    return _kept(response, "", off, outline(form).apart)
 
 
-def asked_answers(form: dict, response: dict) -> dict[str, list[Any]]:
+def asked_answers(form: "Outline", response: dict) -> dict[str, list[Any]]:
     """Return the answers by linkId to what the form asks as they stand; what it does not ask is no answer.
 
     An item that does not stand in its group is known by its linkId.
     """
     off, kept = _settled(form, response, {})
-    links = {link_of(one.item) for one in asked(form, kept, off)}
+    links = {link_of(one.item) for one in asked(form.form, kept, off)}
     return {link: values for link, values in answers_by_question(kept).items() if link in links}
 
 
@@ -145,16 +172,8 @@ class _Scope:
 class _Conditions:
     """The conditions of one form."""
 
-    def __init__(self, form: dict, said: Mapping[str, bool]) -> None:
-        self._form, self._said = form, said
-        self._links: dict[int, frozenset[str]] = {}
-        self._learn(form)
-
-    def _learn(self, holder: dict) -> frozenset[str]:
-        """Keep the linkIds of the form, or of an item of it, and of all that is below."""
-        below = (self._learn(one) for one in dicts(holder.get("item")))
-        self._links[id(holder)] = found = frozenset({link_of(holder)}).union(*below)
-        return found
+    def __init__(self, form: Outline, said: Mapping[str, bool]) -> None:
+        self._form, self._links, self._said = form.form, form.links, said
 
     def off(self, response: dict) -> frozenset[Place]:
         return frozenset(self._off(self._form, response, "", (_Scope(self._links[id(self._form)], response),)))

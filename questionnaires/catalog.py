@@ -11,6 +11,7 @@ from fhir_r4.resource import as_dict, dicts, extensions, kind, text_of
 from fhir_r4.systems import CQF_LIBRARY, UNIT_VALUE_SET
 from fhir_r4.wire import read_object
 from questionnaires.adaptive import canonical_said, is_adaptive, twin
+from questionnaires.asked import Outline, outline
 from questionnaires.libraries import library_resource, needed_by
 from questionnaires.logic import Logic, logic_of
 from questionnaires.value_sets import ValueSets
@@ -25,6 +26,7 @@ class Catalog:
         self._libraries = {f"{one['url']}|{one['version']}": one for one in libraries}
         self.value_sets = ValueSets(value_sets)
         self._logic: dict[str, Logic] = {}
+        self._outlines: dict[str, Outline] = {}
         for form in sorted(_with_twins(forms), key=lambda form: form["version"], reverse=True):
             self._by_url.setdefault(form["url"], []).append(form)
             self._by_name[f"{form['id']}|{form['version']}"] = form
@@ -85,6 +87,13 @@ class Catalog:
             for one in missing
         ]
         return list(libraries.values()), list(value_sets.values()), issues
+
+    def outline(self, form: dict) -> Outline:
+        """Return which of the form's items stand below which, worked out when it is first asked for and kept."""
+        name = canonical_of(form)
+        if name not in self._outlines:
+            self._outlines[name] = outline(form)
+        return self._outlines[name]
 
     def logic(self, form: dict) -> Logic:
         """Return the form's CQL, compiled when it is first asked for and kept."""
