@@ -50,7 +50,7 @@ serve: $(VENV)/.built  ## run the service on sample data in ./data
 	@test -f data/payer.yaml || { mkdir -p data && cp -r fixtures/payer/. data/; }
 	$(BIN)/priorauth migrate --data data
 	$(BIN)/priorauth directory load --data data
-	$(BIN)/priorauth serve --data data
+	PRIORAUTH_ALLOW_LOOPBACK_HTTP=1 $(BIN)/priorauth serve --data data
 
 test: setup  ## lint, types, import contracts and every test
 	$(MAKE) --no-print-directory lint types house

@@ -10,11 +10,11 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.exc import OperationalError
 
-from app.config import BadSettings
+from app.config import BadSettings, Config, is_loopback
 from app.current import service_of
 from app.dtr.credentials import Credentials
 from app.dtr.pages import not_now, pages
-from app.dtr.registered import load_registered
+from app.dtr.registered import Registered, load_registered
 from app.dtr.sessions import Desks
 from app.dtr.smart_app import SmartApp
 from app.logging import get_logger
@@ -30,13 +30,14 @@ def init_app(app: Flask) -> None:
 
     Raises:
         FaultyFile: dtr.yaml cannot be used.
-        BadSettings: the app has no key, and none can be written.
+        BadSettings: an address is not https; or the app has no key, and none can be written.
     """
     service = service_of(app)
     file = service.config.data / "dtr.yaml"
     if not file.exists():
         return
     registered = load_registered(file)
+    _refuse_plain(registered, service.config)
     try:
         credentials = Credentials.in_folder(service.config.data / "dtr", registered.client)
     except OSError:
@@ -54,6 +55,15 @@ def init_app(app: Flask) -> None:
     doors = pages(made)
     doors.register_error_handler(OperationalError, _database_away)
     app.register_blueprint(doors)
+
+
+def _refuse_plain(registered: Registered, config: Config) -> None:
+    """Refuse addresses that the app's door to the network would refuse at each launch."""
+    named = [*(one.iss for one in registered.ehrs), *(one.base for one in registered.payers)]
+    here = config.allow_loopback_http
+    if plain := [url for url in named if not (url.startswith("https://") or (here and is_loopback(url)))]:
+        hint = "plain http is for this machine alone, with PRIORAUTH_ALLOW_LOOPBACK_HTTP=1"
+        raise BadSettings(f"dtr.yaml: {', '.join(dict.fromkeys(plain))}: not https; {hint}")
 
 
 def _database_away(error: OperationalError) -> tuple[Any, int, dict[str, str]]:

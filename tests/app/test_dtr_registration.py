@@ -1,11 +1,14 @@
 """A DTR app is let in by the payer's operator: then it is trusted, knows where to ask, and proves itself by its key."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from app.cli import main
+from app.config import BadSettings
+from app.web import create_app
 from fhir_r4.wire import read_json, write_json
 from tests.app.fixtures import BASE, Signer
 from tests.app.test_questionnaires_door import parameters
@@ -60,3 +63,10 @@ def test_whoever_registers_an_app_is_told_where_it_asks_and_that_is_all_it_needs
     assert found["token_endpoint"] in told
     granted = house.ask_for_token(SCOPES, client_assertion=house.assertion("new-app"))
     assert asked(house, base, granted.json["access_token"]).status_code == 200
+
+
+def test_addresses_of_dtr_yaml_that_nobody_would_be_let_call_stop_the_start(house):
+    """A folder that was copied from the sandbox's is one; each launch would fail."""
+    config = replace(house.config, base_url="https://pa.example.org", allow_loopback_http=False)
+    with pytest.raises(BadSettings, match=r"dtr.yaml: http://127.0.0.1:\d+/fhir, .*: not https; "):
+        create_app(config, replace(house.service, config=config))
