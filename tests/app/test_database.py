@@ -4,13 +4,14 @@ import sqlite3
 import stat
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import event, insert, inspect, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.storage import sqlite
 from app.storage.database import Database
 from app.storage.migrate import migrate
 from app.storage.prepared import Prepared
+from app.storage.revision import newest
 from app.storage.tables import metadata, providers
 
 AMY = {"npi": "1234567893", "name": "Amy", "network": "in"}
@@ -113,4 +114,21 @@ def test_nobody_else_on_the_host_reads_the_file(tmp_path, before):
         modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
     expected = 0o660 if before == 0o660 else 0o640 if before else 0o600
     assert modes == dict.fromkeys(["priorauth.db", "priorauth.db-wal", "priorauth.db-shm"], expected)
+    database.engine.dispose()
+
+
+def test_migrations_are_kept_all_together_or_not_at_all(tmp_path):
+    """Who is killed on the way finds the schema as it was, and not half of the next."""
+    database = Database(f"sqlite:///{tmp_path / 'new.db'}")
+
+    def ends_here(_, __, statement, *___):
+        if "staff_tries" in statement:
+            raise InterruptedError
+
+    event.listen(database.engine, "before_cursor_execute", ends_here)
+    with pytest.raises(InterruptedError):
+        migrate(database)
+    assert inspect(database.engine).get_table_names() == []
+    event.remove(database.engine, "before_cursor_execute", ends_here)
+    assert migrate(database) == newest()
     database.engine.dispose()

@@ -1,5 +1,6 @@
 """What an operator relies on: health, metadata, the directory's tables, the command line."""
 
+import os
 import re
 import subprocess
 import sys
@@ -282,6 +283,20 @@ def test_a_copy_of_sqlite_that_is_made_as_the_operator_is_told_is_whole_while_so
     (tmp_path / "priorauth.backup").rename(data / "priorauth.db")
     run("migrate", data=data)
     assert run("client", "list", data=data).startswith("clinic  system/Claim.c ")
+
+
+def at_once(times, data, **environment):
+    """Return what ``migrate`` says where it is run so often at the same moment."""
+    command = [sys.executable, "-m", "app.cli", "migrate", "--data", str(data)]
+    settings = os.environ | environment  # noqa: TID251 handed on to the command
+    running = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=settings) for _ in range(times)
+    ]
+    return [one.communicate(timeout=60)[0] for one in running]
+
+
+def test_hosts_that_migrate_at_once_wait_for_each_other(tmp_path):
+    assert at_once(3, tmp_path) == [f"the database is at {newest()}\n"] * 3
 
 
 def test_serve_says_what_to_do_when_the_database_is_older(tmp_path):

@@ -21,12 +21,14 @@ from app.storage import policies as kept
 from app.storage.database import Database
 from app.storage.directory import load
 from app.storage.migrate import migrate
+from app.storage.revision import newest
 from app.web import create_app
 from app.wiring import build
 from tests.app.browsing import Person
 from tests.app.fixtures import BASE, House
 from tests.app.subscribers import Endpoint, a_pended_case, decide, may_subscribe, run_all, subscribe
 from tests.app.test_feeds import feed
+from tests.app.test_operations import at_once
 from tests.given import a_hook, an_inquiry_bundle
 
 pytestmark = pytest.mark.journey
@@ -51,6 +53,11 @@ def house(opened, tmp_path, signer, postgres_server):
     service = replace(build(config), now=lambda: clock.now)
     yield House(config, service, create_app(config, service).test_client(), signer, clock)
     service.database.engine.dispose()
+
+
+def test_hosts_that_migrate_at_once_wait_for_each_other(tmp_path, postgres_server):
+    said = at_once(3, tmp_path, PRIORAUTH_DATABASE_URL=postgres_server.new_database())
+    assert said == [f"the database is at {newest()}\n"] * 3
 
 
 def test_no_thread_waits_for_the_connection_of_another(house):
