@@ -76,6 +76,7 @@ class Desk:
             ``calculated`` the linkIds of what it calculates, ``begins`` of what it says at the start.
         saved_at: when it was last saved to the EHR, ISO; ``completed_at`` when it was sent.
         is_unsaved: a person has answered since then, which the EHR does not have.
+        tried: when it was sent to the EHR since then, ISO.
         plain: whether it is drawn with plain controls; None where nobody chose.
     """
 
@@ -99,6 +100,7 @@ class Desk:
     saved_at: str | None = None
     completed_at: str | None = None
     is_unsaved: bool = False
+    tried: tuple[str, ...] = ()
     plain: bool | None = None
     patient: str = ""
 
@@ -131,7 +133,8 @@ class Desk:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Desk":
-        lists: dict[str, Any] = {name: tuple(data[name]) for name in ("notes", "done", "calculated", "begins")}
+        several = ("notes", "done", "calculated", "begins", "tried")
+        lists: dict[str, Any] = {name: tuple(data.get(name, ())) for name in several}
         pile = tuple(Stage(**one) for one in data["pile"])
         return cls(**{**data, **lists, "pile": pile, "launch": Launch.from_json(data["launch"])})
 

@@ -77,8 +77,7 @@ def _done(made: Blueprint, sitting: Sitting) -> None:
     @made.post(f"{DESK}/save")
     def save() -> Response:
         """Save the form to the EHR, as far as it is."""
-        desk = sitting.with_token(sitting.answered(_sent()))
-        return as_json(sitting.keep(sitting.app.outcomes.save(desk, "in-progress")).shown())
+        return as_json(sitting.saved(sitting.answered(_sent()), "in-progress").shown())
 
     @made.post(f"{DESK}/next")
     def following() -> Response:
@@ -98,7 +97,7 @@ def _done(made: Blueprint, sitting: Sitting) -> None:
         desk = sitting.answered(sent)
         if sent.get("attested") is not True or not desk.is_whole:
             return as_json(desk.shown(), 422)
-        sitting.keep(sitting.app.outcomes.save(sitting.with_token(desk), "completed"))
+        sitting.saved(desk, "completed")
         return as_json({"next": url_for("dtr.result")})
 
 
@@ -129,7 +128,7 @@ def last_pages(made: Blueprint, sitting: Sitting) -> None:
         if desk and desk.is_unsaved and how not in {"save", "drop"}:
             return render_template("dtr/close.html", desk=desk)
         if desk and how == "save":
-            sitting.app.outcomes.save(sitting.with_token(desk), "in-progress")
+            sitting.saved(desk, "in-progress")
         sitting.app.desks.clear(browser.key())
         return sitting.browser.without_key(redirect(url_for("dtr.welcome"), 303))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from app.clients.outbound import Door
 from app.dtr.desk import Desk
@@ -25,6 +26,7 @@ from fhir_r4.resource import text_of
 from questionnaires.asked import without
 from rules.ports import EhrUnavailable
 
+MOST_TRIED = 20
 NOT_ALLOWED = (
     "Your EHR no longer lets this app in: the time that it gave has run out. What you entered since the form was last "
     "saved is only on this page. Leave it open, launch the app again from the EHR, and enter it there."
@@ -44,16 +46,20 @@ class Outcomes:
     door: Door
     now: Callable[[], datetime]
 
+    def trying(self, desk: Desk) -> Desk:
+        """Return the desk as it is about to be saved; it remembers when, should the EHR's answer be lost."""
+        return replace(desk, tried=(*desk.tried, self.now().isoformat(timespec="seconds"))[-MOST_TRIED:])
+
     def save(self, desk: Desk, status: str) -> Desk:
-        """Save the response to the EHR and return the desk as it is then; Stopped."""
+        """Save the response of a desk that is ``trying`` to the EHR and return the desk as it is then; Stopped."""
         now = self.now()
-        said = {"status": status, "authored": now.isoformat(timespec="seconds")}
+        said = {"status": status, "authored": desk.tried[-1]}
         held = desk.as_asked() if status == "completed" else without(desk.form, desk.response, ())
         response = held | said | {"author": {"reference": desk.launch.user}} | titled(desk.form)
         if status == "completed":
             response = signed(desk.form, response, desk.launch.user, now)
         try:
-            kept = self._record(desk.launch).save(response, f"save the {status} form")
+            kept = self._saved(desk, response, f"save the {status} form")
         except NoLongerAllowed:
             raise Stopped(NOT_ALLOWED) from None
         except ChangedMeanwhile:
@@ -67,7 +73,19 @@ class Outcomes:
         if completed and desk.launch.task and identity:
             self._finish_task(desk.launch, f"QuestionnaireResponse/{identity}")
         saved = as_saved(response, kept)
-        return replace(desk, response=saved, saved_at=now.isoformat(), completed_at=completed, is_unsaved=False)
+        at = now.isoformat()
+        return replace(desk, response=saved, saved_at=at, completed_at=completed, is_unsaved=False, tried=())
+
+    def _saved(self, desk: Desk, response: dict, what: str) -> dict:
+        """Save the response, also over what an earlier try left there whose answer was lost; EhrUnavailable."""
+        record = self._record(desk.launch)
+        try:
+            return record.save(response, what)
+        except ChangedMeanwhile as changed:
+            earlier = {datetime.fromisoformat(one) for one in desk.tried[:-1]}
+            if _moment(changed.held.get("authored")) not in earlier:
+                raise
+            return record.save(as_saved(response, changed.held), what)
 
     def bundle(self, desk: Desk) -> dict:
         """Return the completed response with all that its answers refer to, to be sent on; Stopped."""
@@ -108,6 +126,13 @@ class Outcomes:
 
     def _record(self, launch: Launch) -> Record:
         return Record(self.door, launch.iss, launch.access_token, nobody)
+
+
+def _moment(authored: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(authored)
+    except (TypeError, ValueError):
+        return None
 
 
 def _not_taken(words: str) -> str:

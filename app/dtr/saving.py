@@ -38,7 +38,15 @@ class NoLongerAllowed(EhrUnavailable):
 
 
 class ChangedMeanwhile(EhrUnavailable):
-    """The EHR has a later version than the one that was changed here; it stays."""
+    """The EHR has a later version than the one that was changed here; it stays.
+
+    Attributes:
+        held: that version, {} where it cannot be read.
+    """
+
+    def __init__(self, held: dict) -> None:
+        super().__init__("a later version")
+        self.held = held
 
 
 class NotTaken(EhrUnavailable):
@@ -108,7 +116,7 @@ class Saving:
         if version and reply.status in CONFLICTS:
             if (held := self._read(resource)) and _says_the_same(held, resource):
                 return held
-            raise ChangedMeanwhile(f"status {reply.status}")
+            raise ChangedMeanwhile(held or {})
         _check(reply, answer, resource)
         return _kept(reply, answer, resource)
 

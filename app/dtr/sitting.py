@@ -83,6 +83,11 @@ class Sitting:
         self.app.desks.write(browser.key() or "", {"desk": desk.to_json()})
         return desk
 
+    def saved(self, desk: Desk, status: str) -> Desk:
+        """Save the form to the EHR and put it back as it is then; Stopped."""
+        trying = self.keep(self.app.outcomes.trying(self.with_token(desk)))
+        return self.keep(self.app.outcomes.save(trying, status))
+
     def open(self, found: Found) -> Desk:
         return self.keep_both(*self.app.forms.open(found))
 

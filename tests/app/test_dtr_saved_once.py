@@ -220,3 +220,20 @@ def test_what_a_colleague_saved_meanwhile_stays_and_who_saves_later_is_told(visi
     assert kept(visitor)["item"][0]["answer"][0]["valueString"] == "the colleague's"
     assert mine.look().value("1") == "mine"
     assert completes(theirs, **{"1": {"valueString": "both"}}).status_code == 200
+
+
+def test_a_form_that_the_ehr_took_late_and_without_a_word_is_no_colleague_s(visitor, stranger, monkeypatch):
+    """It answers neither the update nor the look at what it has; what was changed since goes over it."""
+    it = Opened(visitor, stranger, a_form(item("1")))
+    it.types("save", **{"1": {"valueString": "first"}})
+    save = Record.save
+
+    def unheard(record, resource, what):
+        save(record, resource, what)
+        raise EhrUnavailable("too slow")
+
+    monkeypatch.setattr(Record, "save", unheard)
+    assert it.types("save", **{"1": {"valueString": "second"}}).status_code == 409
+    monkeypatch.setattr(Record, "save", save)
+    assert it.types("save", **{"1": {"valueString": "third"}}).status_code == 200
+    assert kept(visitor)["item"][0]["answer"][0]["valueString"] == "third"
