@@ -34,7 +34,8 @@ def init_app(app: Flask) -> None:
 
 def _look_at_address() -> None:
     if request.view_args is not None:  # else there is no such door
-        _refuse_nul(*map(str, request.view_args.values()), *request.args)
+        asked = request.args if request.query_string else ()
+        _refuse_nul(*map(str, request.view_args.values()), *asked)
 
 
 def _refuse_nul(*texts: str) -> None:

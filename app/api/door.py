@@ -69,7 +69,7 @@ def read_bytes(limit: int) -> bytes:
 
 def _wanted() -> str:
     """Return in which formats the answer may come; ``_format`` goes before Accept (FHIR R4, "HTTP")."""
-    said = request.args.get("_format", "").replace(" ", "+")  # an unescaped plus
+    said = request.args.get("_format", "").replace(" ", "+") if request.query_string else ""  # an unescaped plus
     return JSON if said == "json" else said or request.headers.get("Accept", "")
 
 
