@@ -77,6 +77,10 @@ class Database:
         """Give a connection whose changes are all kept, durably, or none of them."""
         return self._kept.writing()
 
+    def migrating(self) -> AbstractContextManager[Connection]:
+        """Give a transaction in which tables are changed; references among them hold at its end."""
+        return self._kept.migrating()
+
 
 class Pooled:
     """A database server: SQLAlchemy's pool finds out which connections have outlived it.
@@ -100,6 +104,8 @@ class Pooled:
 
     def writing(self) -> AbstractContextManager[Connection]:
         return self.engine.begin()
+
+    migrating = writing
 
 
 def _to_json(value: Any) -> str:

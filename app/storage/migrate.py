@@ -18,7 +18,7 @@ def migrate(database: Database) -> str:
     """Bring the schema to the newest revision and return its name; all in one transaction, and one at a time."""
     config = _config()
     database.make_private()
-    with database.writing() as connection:
+    with database.migrating() as connection:
         if connection.dialect.name == "postgresql":  # SQLite has one writer anyway
             connection.execute(select(func.pg_advisory_xact_lock(_ONE_AT_A_TIME)))
         config.attributes["connection"] = connection

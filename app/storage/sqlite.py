@@ -66,6 +66,22 @@ class Sqlite:
         finally:
             self._rest(connection, driver)
 
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """Give a transaction in which a table that others refer to is made anew; they have to hold at its end.
+
+        SQLite takes away no such table while it minds references, and whether it does is said before a transaction.
+        """
+        with self.engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            _run(connection, driver.execute, "PRAGMA foreign_keys=OFF")
+            _run(connection, driver.execute, "BEGIN IMMEDIATE")
+            yield connection
+            _run(connection, _mind_references, driver)
+            if connection.in_transaction():
+                connection.commit()
+            _run(connection, driver.commit)
+
     def _begun(self, begin: str) -> tuple[Connection, sqlite3.Connection]:
         try:
             connection = self._idle.pop()
@@ -103,7 +119,12 @@ def configure(connection: Any, _: Any = None) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _run(connection: Connection, step: Any, *words: str) -> None:
+def _mind_references(driver: sqlite3.Connection) -> None:
+    if driver.execute("PRAGMA foreign_key_check").fetchone():
+        raise sqlite3.IntegrityError("FOREIGN KEY constraint failed")
+
+
+def _run(connection: Connection, step: Any, *words: Any) -> None:
     try:
         step(*words)
     except sqlite3.Error as error:

@@ -2,9 +2,10 @@
 
 import sqlite3
 import stat
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import event, insert, inspect, select
+from sqlalchemy import delete, event, insert, inspect, select
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.storage import sqlite
@@ -12,8 +13,9 @@ from app.storage.database import Database
 from app.storage.migrate import migrate
 from app.storage.prepared import Prepared
 from app.storage.revision import newest
-from app.storage.tables import metadata, providers
+from app.storage.tables import metadata, providers, staff, staff_sessions
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 AMY = {"npi": "1234567893", "name": "Amy", "network": "in"}
 ADD, ALL = Prepared(insert(providers)), Prepared(select(providers.c.npi))
 
@@ -132,3 +134,31 @@ def test_migrations_are_kept_all_together_or_not_at_all(tmp_path):
     event.remove(database.engine, "before_cursor_execute", ends_here)
     assert migrate(database) == newest()
     database.engine.dispose()
+
+
+@pytest.fixture
+def referred(database):
+    """A row that another one refers to."""
+    with database.writing() as connection:
+        connection.execute(insert(staff).values(name="dr-silva", role="reviewer", active=True, created_at=NOW))
+        session = {"digest": "x", "name": "dr-silva", "started_at": NOW, "seen_at": NOW}
+        connection.execute(insert(staff_sessions).values(session))
+    return database
+
+
+def test_a_migration_makes_a_table_anew_that_others_refer_to(referred):
+    with referred.migrating() as connection:
+        made = str(connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = 'staff'").scalar_one())
+        connection.exec_driver_sql(made.replace("TABLE staff", "TABLE new_staff"))
+        connection.exec_driver_sql("INSERT INTO new_staff SELECT * FROM staff")
+        connection.exec_driver_sql("DROP TABLE staff")
+        connection.exec_driver_sql("ALTER TABLE new_staff RENAME TO staff")
+    with pytest.raises(IntegrityError), referred.writing() as connection:
+        connection.execute(delete(staff))
+
+
+def test_a_migration_that_leaves_a_reference_to_nothing_is_not_kept(referred):
+    with pytest.raises(IntegrityError), referred.migrating() as connection:
+        connection.execute(delete(staff))
+    with referred.reading() as connection:
+        assert connection.execute(select(staff.c.name)).scalar_one() == "dr-silva"
