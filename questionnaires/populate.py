@@ -188,7 +188,8 @@ class _Population:
         if expression is None or not _is_ours(item):
             return item
         question = self.asks.questions[link]
-        around = {**known, "qitem": question, **in_context(item)}
+        is_cql = expression.get("language") in LANGUAGES  # which sees the record alone
+        around = known if is_cql else {**known, "qitem": question, **in_context(item)}
         found, why = self._answers(link, question, expression, around)
         if not found and item.get("answer") and link not in self.asks.calculated:
             return item
