@@ -12,11 +12,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from celery import Celery
 from celery.signals import worker_process_init, worker_process_shutdown
-from kombu.exceptions import OperationalError
 
 from app.config import Config
 from app.jobs import standing
@@ -56,18 +57,33 @@ def celery_app(broker_url: str) -> Celery:
 
 
 class CeleryRunner:
-    """Wakes the workers; a broker that is away is said in the log and costs the time until the sweep."""
+    """Wakes the workers; a broker that is away is said in the log and costs the time until the sweep.
+
+    A thread of its own tells the broker: one that is away takes seconds to be so, and no request waits for that.
+    """
 
     def __init__(self, broker_url: str) -> None:
         self._app = celery_app(broker_url)
+        self._untold: SimpleQueue[int] = SimpleQueue()
+        threading.Thread(target=self._tell, name="broker", daemon=True).start()
 
     def wake(self, job_ids: Iterable[int]) -> None:
         for job_id in job_ids:
+            self._untold.put(job_id)
+
+    def _tell(self) -> None:
+        while True:
+            job_id = self._untold.get()
             try:
                 self._app.send_task(TASK, args=[job_id], retry=False)
-            except (OperationalError, OSError) as error:
-                log.warning("broker.away", reason=type(error).__name__)
-                return
+            except Exception as error:
+                log.warning("broker.away", exc_info=error)
+                self._leave_to_the_sweep()
+
+    def _leave_to_the_sweep(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._untold.get_nowait()
 
 
 def run(config: Config, concurrency: int) -> None:

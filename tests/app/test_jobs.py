@@ -4,11 +4,12 @@ import threading
 from datetime import timedelta
 
 import pytest
+from kombu.exceptions import OperationalError
 
 from app.jobs.handlers import HANDLERS
 from app.jobs.notify import DELIVER, HANDSHAKE, changed
 from app.jobs.runner import ATTEMPTS, BACK_OFF, LEASE, LEFT_ALONE, ThreadRunner
-from app.jobs.worker import do
+from app.jobs.worker import CeleryRunner, do
 from app.storage import authorizations, notices, outbox, tables
 from prior_auth.decision import ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
@@ -259,6 +260,28 @@ def test_a_celery_worker_leaves_a_delivery_to_its_threads_and_is_free_for_the_ne
     assert status(house, identity) == "requested"
     slow.let.set()
     assert eventually(lambda: status(house, identity) == "active")
+
+
+def test_a_broker_that_does_not_answer_keeps_no_request_waiting(
+    monkeypatch,
+):
+    broker, sent, let = CeleryRunner("redis://127.0.0.1:1/0"), [], threading.Event()
+
+    def send(_, args, **__):
+        if not let.is_set():
+            let.wait(20)
+            raise OperationalError
+        sent.extend(args)
+
+    monkeypatch.setattr(broker._app, "send_task", send)
+    broker.wake([1])
+    assert eventually(broker._untold.empty)  # it is being told
+    broker.wake([2, 3])
+    assert sent == []
+    let.set()
+    assert eventually(broker._untold.empty)
+    broker.wake([4])
+    assert eventually(lambda: sent == [4])
 
 
 # Two decide at once
