@@ -10,10 +10,11 @@ minQuantity and maxQuantity.
 from decimal import Decimal
 from typing import Any
 
-from fhir_r4.resource import extension, value_of
+from fhir_r4.resource import dicts, extension, text_of, value_of
 from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_QUANTITY, MAX_VALUE, MIN_LENGTH, MIN_QUANTITY, MIN_VALUE
 from questionnaires.comparing import compare, in_unit_of, number_of
 
+_LEAST, _MOST = (MIN_QUANTITY, MIN_VALUE), (MAX_QUANTITY, MAX_VALUE)
 _TEXTS = frozenset({"string", "text", "url", "open-choice"})
 _DATED = frozenset({"date", "dateTime", "time"})
 Limits = tuple[Any, Any]
@@ -25,7 +26,11 @@ def limits_of(question: dict, value: Any) -> Limits:
     >>> limits_of({"type": "integer", "extension": [{"url": MIN_VALUE, "valueInteger": 1}]}, 7)
     (1, None)
     """
-    return _limit(question, (MIN_QUANTITY, MIN_VALUE), value), _limit(question, (MAX_QUANTITY, MAX_VALUE), value)
+    if not isinstance(value, str) and number_of(value) is None:
+        return None, None  # a choice has no size
+    said = {text_of(one.get("url")): value_of(one) for one in reversed(dicts(question.get("extension")))}
+    least, most = (next((said[url] for url in urls if said.get(url) is not None), None) for urls in (_LEAST, _MOST))
+    return _comparable(question, least, value), _comparable(question, most, value)
 
 
 def is_below(value: Any, least: Any) -> bool:
@@ -45,6 +50,8 @@ def is_within(question: dict, answer: dict) -> bool:
     """Tell whether the question takes the size of an answer, ``{"valueInteger": 7}``."""
     value = value_of(answer)
     least, most = limits_of(question, value)
+    if least is None and most is None:
+        return True
     if any(is_in_other_unit(value, limit) for limit in (least, most) if limit is not None):
         return False
     return not is_below(value, least) and not is_above(value, most)
@@ -78,8 +85,7 @@ def is_short_enough(question: dict, answer: dict) -> bool:
     return places is None or number is None or decimal_places(number) <= places
 
 
-def _limit(question: dict, urls: tuple[str, str], value: Any) -> Any:
-    limit = next((found for url in urls if (found := value_of(extension(question, url))) is not None), None)
+def _comparable(question: dict, limit: Any, value: Any) -> Any:
     if isinstance(value, str):
         return limit if isinstance(limit, str) and question.get("type") in _DATED else None
-    return limit if number_of(value) is not None and number_of(limit) is not None else None
+    return limit if number_of(limit) is not None else None
