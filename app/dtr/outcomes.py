@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from app.clients.outbound import Door
 from app.dtr.desk import Desk
@@ -22,7 +21,7 @@ from app.dtr.stopped import Stopped
 from app.dtr.tasks import Asked, done
 from app.dtr.told import nobody
 from fhir_r4.payer_answer import PayerAnswer
-from fhir_r4.resource import text_of
+from fhir_r4.resource import instant_of, text_of
 from questionnaires.asked import without
 from rules.ports import EhrUnavailable
 
@@ -82,8 +81,8 @@ class Outcomes:
         try:
             return record.save(response, what)
         except ChangedMeanwhile as changed:
-            earlier = {datetime.fromisoformat(one) for one in desk.tried[:-1]}
-            if _moment(changed.held.get("authored")) not in earlier:
+            at = instant_of(changed.held.get("authored"))
+            if at is None or at not in map(instant_of, desk.tried[:-1]):
                 raise
             return record.save(as_saved(response, changed.held), what)
 
@@ -126,13 +125,6 @@ class Outcomes:
 
     def _record(self, launch: Launch) -> Record:
         return Record(self.door, launch.iss, launch.access_token, nobody)
-
-
-def _moment(authored: Any) -> datetime | None:
-    try:
-        return datetime.fromisoformat(authored)
-    except (TypeError, ValueError):
-        return None
 
 
 def _not_taken(words: str) -> str:
