@@ -1,6 +1,5 @@
 """What leaves the app when a form is done: signed where the form asks for it, and with what its answers refer to."""
 
-import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +11,7 @@ from fhir_r4.generations import Generation
 from fhir_r4.resource import extension, extensions
 from fhir_r4.systems import CANDIDATE_EXPRESSION, INTENDED_USE, SIGNATURE, SIGNATURE_REQUIRED
 from tests.app.other_payer import OtherPayer, a_form
-from tests.app.town import Browser, Town, paid_by
+from tests.app.town import Browser, a_town, paid_by
 from tests.second_opinion import assert_fhir, assert_profiled
 
 WHEN = datetime(2026, 3, 1, 17, tzinfo=UTC)
@@ -66,11 +65,8 @@ def payer():
 
 @pytest.fixture
 def browser(opened, tmp_path, payer):
-    data = tmp_path / "data"
-    shutil.copytree(opened, data)
-    town = Town(data, paid_by(payer))
-    yield Browser(town)
-    town.close()
+    with a_town(opened, tmp_path, paid_by(payer)) as town:
+        yield Browser(town)
 
 
 ANSWERS = {"item": [

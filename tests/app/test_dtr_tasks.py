@@ -1,6 +1,5 @@
 """A payer asks for more by a Task: read, opened with its context, answered and done; every answer is shown in words."""
 
-import shutil
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -12,7 +11,7 @@ from app.sandbox.smart import Context
 from fhir_r4.resource import local_reference
 from fhir_r4.systems import PAS_TEMP
 from tests.app.other_payer import OtherPayer, a_form
-from tests.app.town import ORDER, Browser, Town, paid_by
+from tests.app.town import ORDER, Browser, a_town, paid_by
 from tests.second_opinion import assert_fhir
 
 AMY, WHO = "amy-baxter", "Practitioner/lindqvist"
@@ -89,11 +88,8 @@ def payer():
 @pytest.fixture
 def browser(opened, tmp_path, payer):
     payer.calls.clear()
-    data = tmp_path / "data"
-    shutil.copytree(opened, data)
-    town = Town(data, paid_by(payer))
-    yield Browser(town)
-    town.close()
+    with a_town(opened, tmp_path, paid_by(payer)) as town:
+        yield Browser(town)
 
 
 def launch_from(browser, task):

@@ -1,7 +1,9 @@
 """A payer and an EHR behind sockets, and a browser that launches the DTR app: for tests of the app's pages."""
 
 import re
+import shutil
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -67,10 +69,28 @@ class Town:
             return [b"{}"]
         return self.sandbox(environ, start)
 
+    def launch(self, context=None):
+        """Return the address to which the EHR sends a browser that launches the app, of an order for home oxygen."""
+        context = context or Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER))
+        handle = self.sandbox.extensions["ehr"].authorization.launch(context)
+        return f"{self.payer}/dtr/launch?iss={self.ehr}/fhir&launch={handle}"
+
     def close(self):
         for server in (self.ehr_server, self.payer_server):
             server.shutdown()
         self.service.database.engine.dispose()
+
+
+@contextmanager
+def a_town(opened, folder, change=lambda registered: registered):
+    """Give a town whose payer has a copy of the data folder ``opened`` for itself."""
+    data = folder / "data"
+    shutil.copytree(opened, data)
+    made = Town(data, change)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 @dataclass
@@ -105,9 +125,7 @@ class Browser:
 
     def launch(self, context=None):
         """Launch from the EHR and return the page that the clinician then sees."""
-        ehr = self.town.sandbox.extensions["ehr"]
-        context = context or Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER))
-        return self.get("launch", params={"iss": f"{self.town.ehr}/fhir", "launch": ehr.authorization.launch(context)})
+        return self.get(self.town.launch(context).removeprefix(self.app))
 
     def post(self, path, body, page, **headers):
         token = re.search(r'name="(?:csrf-token|csrf_token)" (?:content|value)="([^"]+)"', page.text)[1]

@@ -5,8 +5,7 @@ import shutil
 import pytest
 from flask import Response
 
-from app.sandbox.smart import Context
-from tests.app.town import ORDER, Town
+from tests.app.town import Town
 from tests.journeys.browser import a_browser, picture
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -14,10 +13,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.slow]
 
 def framed(town):
     """Give the EHR a page that launches the app in a frame; return its address."""
-    handle = town.sandbox.extensions["ehr"].authorization.launch(
-        Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER))
-    )
-    source = f"{town.payer}/dtr/launch?iss={town.ehr}/fhir&amp;launch={handle}"
+    source = town.launch().replace("&", "&amp;")
     head = '<!doctype html><link rel="icon" href="data:,"><title>Chart</title>'
     page = f'{head}<iframe title="Form" width="1200" height="900" src="{source}"></iframe>'
     town.sandbox.add_url_rule("/framed", "framed", lambda: Response(page, content_type="text/html"))

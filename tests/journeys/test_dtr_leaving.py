@@ -1,11 +1,9 @@
 """Who leaves a form finds it as it was left: by a link, by closing or reloading the page, right after the last key."""
 
-import shutil
-
 import pytest
 
 from tests.app.other_payer import OtherPayer, a_form
-from tests.app.town import Town, paid_by
+from tests.app.town import a_town, paid_by
 from tests.journeys.browser import a_browser, picture
 from tests.journeys.test_dtr_plain import opened_form
 
@@ -16,13 +14,10 @@ FORM = a_form({"linkId": "why", "type": "string", "text": "Why?"}, {"linkId": "h
 
 @pytest.fixture(params=["plain", "lhc-forms"])
 def town(request, opened, tmp_path):
-    data = tmp_path / "data"
-    shutil.copytree(opened, data)
     payer = OtherPayer()
     payer.packages = [(FORM, None, [])]
-    made = Town(data, lambda registered: paid_by(payer)(registered) | {"renderer": request.param})
-    yield made
-    made.close()
+    with a_town(opened, tmp_path, lambda one: paid_by(payer)(one) | {"renderer": request.param}) as made:
+        yield made
     payer.close()
 
 

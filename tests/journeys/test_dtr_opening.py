@@ -1,14 +1,12 @@
 """Who launches the app sees at once that the form is on its way, however slow EHR and payer are."""
 
 import json
-import shutil
 import time
 
 import pytest
 
-from app.sandbox.smart import Context
 from tests.app.other_payer import OtherPayer, a_form
-from tests.app.town import ORDER, Town, paid_by
+from tests.app.town import a_town, paid_by
 from tests.journeys.browser import a_browser
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -25,18 +23,12 @@ def payer():
 
 @pytest.fixture
 def town(opened, tmp_path, payer):
-    data = tmp_path / "data"
-    shutil.copytree(opened, data)
-    made = Town(data, paid_by(payer))
-    yield made
-    made.close()
+    with a_town(opened, tmp_path, paid_by(payer)) as made:
+        yield made
 
 
 def launches(page, town):
-    handle = town.sandbox.extensions["ehr"].authorization.launch(
-        Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER))
-    )
-    page.goto(f"{town.payer}/dtr/launch?iss={town.ehr}/fhir&launch={handle}", wait_until="commit")
+    page.goto(town.launch(), wait_until="commit")
 
 
 def slow(town, path):

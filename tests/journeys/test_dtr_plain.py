@@ -7,10 +7,9 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import expect
 
-from app.sandbox.smart import Context
 from fhir_r4.systems import INITIAL_EXPRESSION, ITEM_CONTROL, OPTION_EXCLUSIVE, UNIT, UNIT_OPTION
 from tests.app.other_payer import OtherPayer, a_form
-from tests.app.town import ORDER, Town, paid_by
+from tests.app.town import Town, a_town, paid_by
 from tests.journeys.browser import a_browser, picture
 
 pytestmark = [pytest.mark.journey, pytest.mark.slow]
@@ -63,21 +62,15 @@ def payer():
 
 @pytest.fixture
 def town(opened, tmp_path, payer):
-    data = tmp_path / "data"
-    shutil.copytree(opened, data)
-    made = Town(data, paid_by(payer))
-    yield made
-    made.close()
+    with a_town(opened, tmp_path, paid_by(payer)) as made:
+        yield made
 
 
 def opened_form(context, town, asked=lambda dialog: dialog.accept()):
     """Open the form; ``asked`` whether to leave what the EHR does not have yet, one does."""
-    handle = town.sandbox.extensions["ehr"].authorization.launch(
-        Context("amy-baxter", "Practitioner/lindqvist", ("Coverage/amy-baxter-acme", ORDER))
-    )
     page = context.new_page()
     page.on("dialog", asked)
-    page.goto(f"{town.payer}/dtr/launch?iss={town.ehr}/fhir&launch={handle}")
+    page.goto(town.launch())
     page.wait_for_selector("#form[data-ready]")
     return page
 
