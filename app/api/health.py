@@ -20,13 +20,18 @@ def live() -> Response:
 
 @door.get("/ready")
 def ready() -> Response:
-    """Say ready when the database answers and has the schema that this code knows; a broker may be away."""
+    """Say ready when the database has the schema that this code knows and takes writes; a broker may be away."""
+    database = the_service().database
     try:
-        revision = current(the_service().database)
+        revision = current(database)
     except SQLAlchemyError:
         return plain({"status": "unready", "database": "away"}, 503)
     if revision != newest():
         return plain({"status": "unready", "database": "run priorauth migrate"}, 503)
+    try:
+        database.try_writing()
+    except (SQLAlchemyError, OSError):
+        return plain({"status": "unready", "database": "takes no writes"}, 503)
     said: dict = {"status": "ready", "database": "ok"}
     if url := the_service().config.broker_url:
         said["broker"] = "ok" if broker.answers(url) else "degraded"

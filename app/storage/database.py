@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.types import TypeDecorator
 
 from app.storage.sqlite import Sqlite
@@ -21,6 +22,8 @@ _PATIENCE = {
 }
 """Seconds, and the last in milliseconds: a server whose host or network is gone is given up after these, by libpq's
 names, and not after the quarter of an hour that the system waits. What the URL says goes before."""
+_READS_ONLY = frozenset({"25006", "0A000"})
+"""PostgreSQL's codes of a write in a transaction that only reads, and of BEGIN READ WRITE on a standby."""
 
 
 class Moment(TypeDecorator[datetime]):
@@ -81,6 +84,13 @@ class Database:
         """Give a transaction in which tables are changed; references among them hold at its end."""
         return self._kept.migrating()
 
+    def try_writing(self) -> None:
+        """Raise where a write would fail (SQLAlchemyError, OSError); change nothing, and wait for no disk.
+
+        A database server that has no room says so only when it is written to.
+        """
+        self._kept.try_writing()
+
 
 class Pooled:
     """A database server: SQLAlchemy's pool finds out which connections have outlived it.
@@ -102,10 +112,26 @@ class Pooled:
     def make_private(self) -> None:
         """Leave it to the server, which keeps its files itself."""
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        return self.engine.begin()
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a transaction; a server that only reads, as after a fail-over, is as good as away.
+
+        No connection to it is used again: new ones find the server that writes by then.
+        """
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except DatabaseError as error:
+            if getattr(error.orig, "sqlstate", None) not in _READS_ONLY:
+                raise
+            self.engine.dispose()
+            raise OperationalError(error.statement, None, error.orig, hide_parameters=True) from None
 
     migrating = writing
+
+    def try_writing(self) -> None:
+        with self.writing() as connection:
+            connection.exec_driver_sql("DELETE FROM alembic_version WHERE false")
 
 
 def _to_json(value: Any) -> str:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
@@ -19,6 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.storage.prepared import as_sqlalchemy_says
 
 BUSY_SECONDS = 10
+ROOM = 1_000_000
+"""Bytes that the disk has to have left for the service to be of use."""
 CACHE_KB = 512  # of each connection; whatever another one writes empties it, and the system keeps the file's pages
 
 
@@ -81,6 +84,13 @@ class Sqlite:
             if connection.in_transaction():
                 connection.commit()
             _run(connection, driver.commit)
+
+    def try_writing(self) -> None:
+        """Take the turn to write, then room beside the file, and give both back."""
+        with self.writing():
+            pass
+        with TemporaryFile(dir=Path(str(self.engine.url.database)).parent) as room:
+            room.write(bytes(ROOM))
 
     def _begun(self, begin: str) -> tuple[Connection, sqlite3.Connection]:
         try:

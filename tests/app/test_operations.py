@@ -2,8 +2,10 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from app.storage.directory import BadTable, load
 from app.storage.revision import newest
 from rules.yaml_lines import FaultyFile
 from tests.app.fixtures import ROOT
+from tests.given import a_hook
 from tests.journeys.servers import free_port
 
 PAYER = (ROOT / "fixtures" / "payer" / "payer.yaml").read_text()
@@ -37,6 +40,26 @@ def test_a_database_without_its_schema_is_not_ready(house):
         connection.exec_driver_sql("DROP TABLE alembic_version")
     answer = house.web.get("/health/ready")
     assert (answer.status_code, answer.json["database"]) == (503, "run priorauth migrate")
+
+
+@contextmanager
+def a_full_disk():
+    """Let no file of this process grow, as on a disk without room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_service_whose_disk_is_full_is_not_ready_until_there_is_room(house):
+    with a_full_disk():
+        full, refused = house.web.get("/health/ready"), house.call(a_hook())
+    assert (full.status_code, full.json) == (503, {"status": "unready", "database": "takes no writes"})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    assert house.web.get("/health/ready").status_code == 200
+    assert house.call(a_hook()).status_code == 200
 
 
 def test_the_smart_configuration_tells_where_tokens_are_had(house):

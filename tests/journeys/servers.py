@@ -93,6 +93,15 @@ class Postgres:
         """End it as a power cut would."""
         self._run("pg_ctl", "-D", str(self.data / "cluster"), "-m", "immediate", "stop")
 
+    def demote(self):
+        """Start it anew as a standby, which only reads."""
+        self.kill()
+        shutil.copy(self.data / "cluster" / "PG_VERSION", self.data / "cluster" / "standby.signal")
+        self.start()
+
+    def promote(self):
+        self._run("pg_ctl", "-D", str(self.data / "cluster"), "-w", "promote")
+
     def new_database(self):
         name = f"t{uuid4().hex[:12]}"
         with psycopg.connect(f"{self._dsn}/postgres", autocommit=True) as connection:

@@ -1,10 +1,12 @@
 """What the schema itself promises holds on PostgreSQL as on SQLite: append-only tables, purges, holds, jobs."""
 
 import shutil
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -30,6 +32,7 @@ from tests.app.subscribers import Endpoint, a_pended_case, decide, may_subscribe
 from tests.app.test_feeds import feed
 from tests.app.test_operations import at_once
 from tests.given import a_hook, an_inquiry_bundle
+from tests.journeys.servers import a_postgres
 
 pytestmark = pytest.mark.journey
 
@@ -37,6 +40,10 @@ pytestmark = pytest.mark.journey
 @pytest.fixture
 def house(opened, tmp_path, signer, postgres_server):
     """A service of its own on a new database of the one PostgreSQL."""
+    yield from houses(opened, tmp_path, signer, postgres_server)
+
+
+def houses(opened, tmp_path, signer, postgres_server):
     data = tmp_path / "data"
     shutil.copytree(opened, data)
     config = Config(data=data, base_url=BASE, allow_loopback_http=True, database_url=postgres_server.new_database())
@@ -178,3 +185,18 @@ def test_a_reading_sees_one_state_of_things_and_changes_nothing(house):
         assert count(connection) == before + 1
     with database.writing() as connection:  # on the connection that a reading gave back
         put(connection)
+
+
+def test_a_server_that_only_reads_is_away_until_another_writes(opened, tmp_path, signer):
+    """After a fail-over a name may lead to a server that has lost its place."""
+    with tempfile.TemporaryDirectory(prefix="priorauth-pg-") as folder, a_postgres(Path(folder) / "pg") as own:
+        for house in houses(opened, tmp_path, signer, own):
+            assert house.call(a_hook()).status_code == 200
+            own.demote()
+            refused = house.call(a_hook())
+            assert (refused.status_code, refused.data, refused.headers["Retry-After"]) == (503, b"", "2")
+            unready = house.web.get("/health/ready")
+            assert (unready.status_code, unready.json["database"]) == (503, "takes no writes")
+            own.promote()
+            assert house.web.get("/health/ready").status_code == 200
+            assert house.call(a_hook()).status_code == 200
