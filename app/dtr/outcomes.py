@@ -77,12 +77,12 @@ class Outcomes:
 
     def _saved(self, desk: Desk, response: dict, what: str) -> dict:
         """Save the response, also over what an earlier try left there whose answer was lost; EhrUnavailable."""
-        record = self._record(desk.launch)
+        record, before = self._record(desk.launch), desk.tried[:-1]
         try:
-            return record.save(response, what)
+            return record.save(response, what, again=bool(before))
         except ChangedMeanwhile as changed:
             at = instant_of(changed.held.get("authored"))
-            if at is None or at not in map(instant_of, desk.tried[:-1]):
+            if at is None or at not in map(instant_of, before):
                 raise
             return record.save(as_saved(response, changed.held), what)
 

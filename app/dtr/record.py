@@ -59,13 +59,14 @@ class Record:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return dict(zip(wanted, pool.map(searched, wanted), strict=True)), refused
 
-    def save(self, resource: dict, what: str) -> dict:
+    def save(self, resource: dict, what: str, *, again: bool = False) -> dict:
         """Create or update a resource and return it as the EHR keeps it.
 
         Args:
             what: for whoever tells the story, ``save the completed form``.
+            again: an earlier try may have come through unheard.
 
         Raises:
             EhrUnavailable: and what it is more closely, ``saving.NoLongerAllowed`` or ``saving.ChangedMeanwhile``.
         """
-        return Saving(self.door, self.iss, self.token, self.tell, self.ehr, what).save(resource)
+        return Saving(self.door, self.iss, self.token, self.tell, self.ehr, what, again).save(resource)

@@ -2,7 +2,8 @@
 
 ::
 
-    new       created unless the EHR has one of this identifier (If-None-Exist); that one is then updated
+    new       created unless the EHR has one of this identifier (If-None-Exist); that one is what is saved, or
+              ChangedMeanwhile
     known     updated in place of the version that it was made from (If-Match), or ChangedMeanwhile
     no word   whether it was taken or not: what the EHR has is looked at before it is tried again
 
@@ -64,6 +65,7 @@ class Saving:
     Attributes:
         reader: makes a reader of the same record, for a look at what the EHR has.
         what: for whoever tells the story, ``save the completed form``.
+        again: an earlier try may have come through unheard.
     """
 
     door: Door
@@ -72,6 +74,7 @@ class Saving:
     tell: Teller
     reader: Callable[[], HttpEhr]
     what: str
+    again: bool = False
 
     def save(self, resource: dict) -> dict:
         """Create or update a resource and return it as the EHR keeps it, with its id and version where those are known.
@@ -83,6 +86,8 @@ class Saving:
         return self._updated(resource) if resource.get("id") else self._created(resource)
 
     def _created(self, resource: dict, *, knows_conditions: bool = True) -> dict:
+        if self.again and (held := self._held(resource)):
+            return _as_left(held, resource)
         identifier = as_dict(resource.get("identifier"))
         named = f"{text_of(identifier.get('system')) or ''}|{text_of(identifier.get('value')) or ''}"
         once = {"If-None-Exist": f"identifier={quote(named, safe=':|/')}"} if identifier and knows_conditions else {}
@@ -90,12 +95,12 @@ class Saving:
             reply, answer = self._sent("POST", resource, once)
         except _NoWord:
             if held := self._held(resource):
-                return self._brought_up(held, resource)
+                return _as_left(held, resource)
             raise
         if once and reply.status in {OK, *CONFLICTS}:  # an earlier try came through
             told = _kept(reply, answer, {"resourceType": kind(resource)})
             if held := told if told.get("id") else self._held(resource):
-                return self._brought_up(held, resource)
+                return _as_left(held, resource)
         if once and reply.status in _UNKNOWN:
             return self._created(resource, knows_conditions=False)
         _check(reply, answer, resource)
@@ -114,9 +119,7 @@ class Saving:
         if reply.status == METHOD_NOT_ALLOWED:  # it updates nothing: it is given a new one each time
             return self._anew({name: value for name, value in resource.items() if name != "id"})
         if version and reply.status in CONFLICTS:
-            if (held := self._read(resource)) and _says_the_same(held, resource):
-                return held
-            raise ChangedMeanwhile(held or {})
+            return _as_left(self._read(resource) or {}, resource)
         _check(reply, answer, resource)
         return _kept(reply, answer, resource)
 
@@ -124,10 +127,6 @@ class Saving:
         reply, answer = self._sent("POST", resource, {})
         _check(reply, answer, resource)
         return _kept(reply, answer, resource)
-
-    def _brought_up(self, held: dict, resource: dict) -> dict:
-        """Return what an earlier try left in the EHR, made to say what is to be saved now."""
-        return held if _says_the_same(held, resource) else self._updated(_named(resource, held["id"], _version(held)))
 
     def _sent(self, method: str, resource: dict, conditions: Mapping[str, str]) -> tuple[Reply, dict]:
         """Send the resource and return the reply, and its body; _NoWord, NoLongerAllowed, EhrUnavailable."""
@@ -227,6 +226,13 @@ def _named(resource: dict, identity: str, version: str) -> dict:
     meta |= {"versionId": version} if version else {}
     bare = {name: value for name, value in resource.items() if name not in {"id", "meta"}}
     return bare | ({"id": identity} if identity else {}) | ({"meta": meta} if meta else {})
+
+
+def _as_left(held: dict, resource: dict) -> dict:
+    """Return what the EHR has, where that is what was to be saved; ChangedMeanwhile."""
+    if _says_the_same(held, resource):
+        return held
+    raise ChangedMeanwhile(held)
 
 
 def _says_the_same(one: dict, other: dict) -> bool:

@@ -118,12 +118,14 @@ def test_a_form_that_was_saved_once_is_updated_from_then_on(ehr):
     assert (ehr.only(), ehr.writes) == ("otherwise", ["POST", "PUT", "PUT"])
 
 
-def test_a_form_that_came_to_the_ehr_late_is_what_a_further_try_goes_on_with():
-    """The first try was not there yet when it was looked for; the second is told of it and brings it up to date."""
+def test_what_a_lost_first_try_has_become_since_is_not_written_over():
+    """Whoever saves is told what the EHR has: it may be the first try, or what a colleague made of it."""
     ehr = AnEhr()
-    ehr.written("POST", "", SENT, {})
-    assert ehr.record.save(OTHERWISE, "save")["id"] == "1"
-    assert (ehr.only(), ehr.writes) == ("otherwise", ["POST", "PUT"])
+    ehr.written("POST", "", OTHERWISE, {})
+    with pytest.raises(ChangedMeanwhile) as changed:
+        ehr.record.save(SENT, "save")
+    assert changed.value.held["item"] == OTHERWISE["item"]
+    assert ehr.only() == "otherwise"
 
 
 def test_a_form_that_did_not_come_to_the_ehr_is_told_so():
@@ -186,7 +188,7 @@ def test_what_an_ehr_refuses_it_is_not_asked_about_again_and_its_words_are_told(
 
 
 def test_who_saves_is_told_what_the_ehr_says(visitor, stranger, monkeypatch):
-    def save(*_):
+    def save(*_, **__):
         raise NotTaken("no such practitioner")
 
     it = Opened(visitor, stranger, a_form(item("1")))
@@ -226,14 +228,39 @@ def test_a_form_that_the_ehr_took_late_and_without_a_word_is_no_colleague_s(visi
     """It answers neither the update nor the look at what it has; what was changed since goes over it."""
     it = Opened(visitor, stranger, a_form(item("1")))
     it.types("save", **{"1": {"valueString": "first"}})
-    save = Record.save
-
-    def unheard(record, resource, what):
-        save(record, resource, what)
-        raise EhrUnavailable("too slow")
-
-    monkeypatch.setattr(Record, "save", unheard)
-    assert it.types("save", **{"1": {"valueString": "second"}}).status_code == 409
-    monkeypatch.setattr(Record, "save", save)
+    unheard(it, monkeypatch)
     assert it.types("save", **{"1": {"valueString": "third"}}).status_code == 200
     assert kept(visitor)["item"][0]["answer"][0]["valueString"] == "third"
+
+
+def unheard(it, monkeypatch):
+    """Save what the EHR takes without a word."""
+    save = Record.save
+
+    def taken(record, resource, what, **more):
+        save(record, resource, what, **more)
+        raise EhrUnavailable("too slow")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Record, "save", taken)
+        assert it.types("save", **{"1": {"valueString": "mine"}}).status_code == 409
+
+
+def test_a_form_whose_first_saving_was_not_answered_goes_on_without_a_second_one(visitor, stranger, monkeypatch):
+    """The EHR of the tests knows no condition for what it creates."""
+    mine = Opened(visitor, stranger, a_form(item("1")))
+    unheard(mine, monkeypatch)
+    unheard(mine, monkeypatch)
+    assert mine.types("save", **{"1": {"valueString": "mine still"}}).status_code == 200
+    assert kept(visitor)["item"][0]["answer"][0]["valueString"] == "mine still"
+
+
+def test_what_a_colleague_made_of_a_form_whose_first_saving_was_not_answered_stays(visitor, stranger, monkeypatch):
+    mine = Opened(visitor, stranger, a_form(item("1")))
+    unheard(mine, monkeypatch)
+    theirs = {"linkId": "1", "answer": [{"valueString": "the colleague's"}]}
+    records = visitor.town.sandbox.extensions["ehr"].records
+    records.put(kept(visitor) | {"item": [theirs], "authored": "2026-01-05T10:00:00Z"})
+    told = mine.types("save", **{"1": {"valueString": "mine still"}})
+    assert "was saved in the EHR from elsewhere" in told.json()["error"]
+    assert kept(visitor)["item"][0]["answer"][0]["valueString"] == "the colleague's"

@@ -223,7 +223,7 @@ def test_an_ehr_that_updates_nothing_is_given_a_new_response_each_time():
 
 def test_a_form_that_the_ehr_gave_no_id_can_be_saved_and_completed_all_the_same(visitor, stranger, monkeypatch):
     it = Opened(visitor, stranger, a_form(item("1")))
-    monkeypatch.setattr(Record, "save", lambda _record, resource, _what: resource)
+    monkeypatch.setattr(Record, "save", lambda _record, resource, _what, **_: resource)
     assert it.types("save", **{"1": {"valueString": "so far"}}).status_code == 200
     assert completes(it, **{"1": {"valueString": "so"}}).status_code == 200
 
