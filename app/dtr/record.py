@@ -1,7 +1,7 @@
 """How does the app read the EHR's record, and write the form back into it? With the launch's token, in parallel."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -37,6 +37,19 @@ class Record:
         ehr = self.ehr()
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return dict(zip(wanted, pool.map(ehr.read, wanted.values()), strict=True))
+
+    def given(self, references: Iterable[str]) -> dict[str, dict]:
+        """Return by reference what the EHR gives of these, read in parallel; what it does not give is left out."""
+        ehr, wanted = self.ehr(), dict.fromkeys(references)
+
+        def held(target: str) -> dict:
+            try:
+                return ehr.read(target)
+            except EhrUnavailable:
+                return {}
+
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return {target: one for target, one in zip(wanted, pool.map(held, wanted), strict=True) if one}
 
     def search(self, wanted: Mapping[str, str]) -> tuple[dict[str, dict], dict[str, str]]:
         """Return what the searches found, each as a searchset, and by name those that were not answered whole."""

@@ -6,13 +6,11 @@ Source: DTR 2.0.1, operation questionnaire-package, parameter ``referenced``; DT
 Questionnaire Packages".
 """
 
-from collections.abc import Iterator
-
 from app.dtr.record import Record
 from fhir_r4.resource import kind, reference
-from rules.ports import EhrUnavailable
 
 MOST = 12
+"""Of what an order names, and once more of what the roles name in it."""
 _OF_AN_ORDER = ("requester", "orderer", "prescriber", "performer", "locationReference")
 _OF_WHAT = ("codeReference", "medicationReference", "itemReference")
 _OF_A_ROLE = ("practitioner", "organization")
@@ -20,29 +18,13 @@ _OF_A_ROLE = ("practitioner", "organization")
 
 def referred_to(record: Record, order: dict) -> dict[str, dict]:
     """Return the resources by reference; one that the EHR does not give is left out."""
-    found: dict[str, dict] = {}
-    waiting = list(dict.fromkeys(_targets(order, (*_OF_AN_ORDER, *_OF_WHAT))))
-    while waiting and len(found) < MOST:
-        target = waiting.pop(0)
-        held = _read(record, target)
-        if held is None or target in found:
-            continue
-        found[target] = held
-        waiting += _targets(held, _OF_A_ROLE) if kind(held) == "PractitionerRole" else ()
-    return found
+    named = record.given(_targets([order], (*_OF_AN_ORDER, *_OF_WHAT)))
+    roles = [one for one in named.values() if kind(one) == "PractitionerRole"]
+    return named | record.given(one for one in _targets(roles, _OF_A_ROLE) if one not in named)
 
 
-def _targets(resource: dict, names: tuple[str, ...]) -> Iterator[str]:
-    for name in names:
-        held = resource.get(name)
-        for one in held if isinstance(held, list) else [held]:
-            target = reference(one)
-            if target and not target.startswith(("#", "Patient/", "RelatedPerson/")):
-                yield target
-
-
-def _read(record: Record, target: str) -> dict | None:
-    try:
-        return record.ehr().read(target)
-    except EhrUnavailable:
-        return None
+def _targets(resources: list[dict], names: tuple[str, ...]) -> list[str]:
+    held = [one.get(name) for one in resources for name in names]
+    each = [one for value in held for one in (value if isinstance(value, list) else [value])]
+    found = dict.fromkeys(target for one in each if (target := reference(one)))
+    return [one for one in found if not one.startswith(("#", "Patient/", "RelatedPerson/"))][:MOST]

@@ -9,7 +9,6 @@ from app.dtr.sitting import Sitting
 from app.dtr.smart_app import SmartApp
 from app.dtr.told import nobody
 from fhir_r4.resource import text_of
-from rules.ports import EhrUnavailable
 
 
 def response_page(made: Blueprint, sitting: Sitting) -> None:
@@ -29,11 +28,6 @@ def shown(response: dict, title: str | None, app: SmartApp, iss: str, token: str
     Args:
         title: of the form that is open here; None for a response that is complete and only read.
     """
-    ehr = Record(app.door, iss, token, nobody).ehr()
-    names: dict[str, str] = {}
-    for target in people_of(response):
-        try:
-            names[target] = named(ehr.read(target))
-        except EhrUnavailable:
-            continue
+    people = Record(app.door, iss, token, nobody).given(people_of(response))
+    names = {target: named(one) for target, one in people.items()}
     return render_template("dtr/response.html", sheet=sheet(response, title, names), is_open=title is not None)

@@ -1,11 +1,16 @@
 """What the app asks of an EHR: which rights at its launch, and which resources with them."""
 
 import re
+import threading
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from app.clients.outbound import Reply
+from app.dtr.record import Record
+from app.dtr.told import nobody
 from app.sandbox.smart import Context
+from fhir_r4.wire import write_json
 from tests.app.other_payer import a_form
 from tests.app.town import ORDER
 
@@ -203,3 +208,21 @@ def test_a_resource_with_all_that_us_core_marks_is_read_without_error(visitor):
     answer, mark = filled_with(visitor, full)
     assert answer[0]["valueDecimal"] == 120
     assert mark["kind"] == "record"
+
+
+class Together:
+    """An EHR that answers nothing before two have asked; one of what they ask for is not there."""
+
+    def __init__(self):
+        self.asked = threading.Barrier(2, timeout=5)
+
+    def send(self, _method, url, **_):
+        self.asked.wait()
+        kind, identity = url.split("/")[-2:]
+        return Reply(404 if identity == "gone" else 200, {}, write_json({"resourceType": kind, "id": identity}))
+
+
+def test_people_are_read_together_and_each_once_and_one_that_the_ehr_does_not_give_keeps_no_other_away():
+    record = Record(Together(), "https://ehr.example.org/fhir", "token", nobody)
+    wanted = ("Practitioner/a", "Practitioner/gone", "Practitioner/a")
+    assert record.given(wanted) == {"Practitioner/a": {"resourceType": "Practitioner", "id": "a"}}
