@@ -122,10 +122,11 @@ class Pooled:
             with self.engine.begin() as connection:
                 yield connection
         except DatabaseError as error:
-            if getattr(error.orig, "sqlstate", None) not in _READS_ONLY:
+            said: Any = error.orig
+            if said.sqlstate not in _READS_ONLY:
                 raise
             self.engine.dispose()
-            raise OperationalError(error.statement, None, error.orig, hide_parameters=True) from None
+            raise OperationalError(error.statement, None, said, hide_parameters=True) from None
 
     migrating = writing
 
