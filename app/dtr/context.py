@@ -6,7 +6,7 @@ QuestionnaireResponse in progress, or a Task.
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from app.clients.ehr import HttpEhr
 from app.dtr.choosing import Earlier
@@ -15,6 +15,7 @@ from app.dtr.smart import Launched
 from app.dtr.tasks import Asked, about_claim, read_task
 from fhir_r4.resource import as_dict, codings, dicts, extensions, kind, local_reference, reference, text_of
 from fhir_r4.systems import QR_CONTEXT, QR_COVERAGE
+from questionnaires.answers import finished
 from rules.ports import EhrUnavailable
 
 ORDERS = (
@@ -67,34 +68,34 @@ class Found:
     earlier: Earlier
 
 
-def resolve(launched: Launched, ehr: HttpEhr) -> Found | Choice:
-    """Return what the form is for, or between what to choose; EhrUnavailable, WrongPatient."""
+def resolve(launched: Launched, ehr: HttpEhr, order: str = "", coverage: str = "") -> Found | Choice:
+    """Return what the form is for, or between what to choose; EhrUnavailable, WrongPatient.
+
+    Args:
+        order, coverage: what was chosen, of what was offered before.
+    """
     begun = _begun(launched, ehr)
     asked = _asked(launched, ehr)
     about = (*(_context_of(begun) if begun else ()), *_about(asked, ehr), *launched.about)
-    orders = _orders(about, launched)
+    orders = (order,) if order else _orders(about, launched)
     if len(orders) > 1 and not begun and not asked:
-        return Choice(tuple(_candidate(_theirs(ehr.read(one), launched)) for one in orders), (), is_named=True)
-    order = next(iter(orders), None)
+        named = [_theirs(ehr.read(one), launched) for one in orders]
+        return Choice(_candidates(named, launched, ehr), (), is_named=True)
+    order = next(iter(orders), "")
     form = next((one for one in asked if one.wants_form), None)
-    if order is None and form is None:
+    if not order and form is None:
         return _choice(launched, ehr)
     held = _theirs(ehr.read(order), launched) if order else {}
     named = (*about, *(found for one in dicts(held.get("insurance")) if (found := reference(one))))
-    coverages = list(dict.fromkeys(one for one in named if _type(one) == "Coverage"))
+    coverages = [coverage] if coverage else list(dict.fromkeys(one for one in named if _type(one) == "Coverage"))
     if not coverages:
         offered = _coverages(launched, ehr)
         if len(offered) != 1:
-            return Choice((_candidate(held),) if held else (), offered)
+            return Choice(_candidates([held] if held else [], launched, ehr), offered)
         coverages = [offered[0].reference]
-    launch = as_launch(launched, order or "", coverages[0], form)
+    launch = _as_launch(launched, order, coverages[0], form)
     earlier = responses_of(launched, ehr, order) if order else ()
     return Found(replace(launch, others=tuple(coverages[1:])), Earlier(begun, earlier))
-
-
-def with_order(launched: Launched, order: str) -> Launched:
-    """Return the launch as if it had named this order alone."""
-    return replace(launched, about=(order, *(one for one in launched.about if _type(one) not in ORDERS)))
 
 
 def _orders(about: Iterable[str], launched: Launched) -> tuple[str, ...]:
@@ -103,12 +104,14 @@ def _orders(about: Iterable[str], launched: Launched) -> tuple[str, ...]:
     return tuple(dict.fromkeys([one for one in named if _type(one) not in _VISITS] or named))
 
 
-def as_launch(launched: Launched, order: str, coverage: str, asked: Asked | None = None) -> Launch:
+def as_launched(launch: Launch) -> Launched:
+    """Return the launch as it was before an order was chosen."""
+    return Launched(**{one.name: getattr(launch, one.name) for one in fields(Launched)})
+
+
+def _as_launch(launched: Launched, order: str, coverage: str, asked: Asked | None) -> Launch:
     """Return the launch for one order and coverage, with what a Task asked for."""
-    made = Launch(
-        launched.iss, launched.access_token, launched.patient, launched.user, order, coverage,
-        may_save=launched.may_save, refresh_token=launched.refresh_token, until=launched.until,
-    )  # fmt: skip
+    made = Launch(order=order, coverage=coverage, **{one.name: getattr(launched, one.name) for one in fields(launched)})
     return replace(made, context=asked.context, canonicals=asked.canonicals, task=asked.reference) if asked else made
 
 
@@ -119,11 +122,14 @@ def _begun(launched: Launched, ehr: HttpEhr) -> dict | None:
 
 def responses_of(launched: Launched | Launch, ehr: HttpEhr, order: str) -> tuple[dict, ...]:
     """Return the responses of an order, newest first; a record that cannot be searched offers none."""
+    return tuple(one for one in _responses(launched, ehr) if order in _context_of(one))
+
+
+def _responses(launched: Launched | Launch, ehr: HttpEhr) -> tuple[dict, ...]:
     try:
-        found = ehr.search(f"QuestionnaireResponse?patient={launched.patient}&_sort=-authored")
+        return ehr.search(f"QuestionnaireResponse?patient={launched.patient}&_sort=-authored")
     except EhrUnavailable:
         return ()
-    return tuple(one for one in found if order in _context_of(one))
 
 
 def _asked(launched: Launched, ehr: HttpEhr) -> list[Asked]:
@@ -154,13 +160,11 @@ def _theirs(resource: dict, launched: Launched) -> dict:
 
 
 def _choice(launched: Launched, ehr: HttpEhr) -> Choice:
-    orders: list[Candidate] = []
+    orders: list[dict] = []
     for one in _ASKED:
-        try:
-            orders += map(_candidate, ehr.search(f"{one}?patient={launched.patient}&{_OPEN}"))
-        except EhrUnavailable:
-            continue
-    return Choice(tuple(orders), _coverages(launched, ehr))
+        with suppress(EhrUnavailable):
+            orders += ehr.search(f"{one}?patient={launched.patient}&{_OPEN}")
+    return Choice(_candidates(orders, launched, ehr), _coverages(launched, ehr))
 
 
 def _coverages(launched: Launched, ehr: HttpEhr) -> tuple[Candidate, ...]:
@@ -168,12 +172,18 @@ def _coverages(launched: Launched, ehr: HttpEhr) -> tuple[Candidate, ...]:
     return tuple(_coverage(one) for one in found if kind(one) == "Coverage")
 
 
-def _candidate(order: dict) -> Candidate:
+def _candidates(orders: list[dict], launched: Launched, ehr: HttpEhr) -> tuple[Candidate, ...]:
+    sent = {target for one in _responses(launched, ehr) if finished(one) for target in _context_of(one)}
+    return tuple(_candidate(one, is_sent=local_reference(one) in sent) for one in orders)
+
+
+def _candidate(order: dict, *, is_sent: bool) -> Candidate:
     concept = next((as_dict(order[name]) for name in _CODES if name in order), {})
     coded = next(iter(codings(concept)), None)
     words = text_of(concept.get("text")) or (coded and (coded.display or coded.code)) or kind(order)
     day = (text_of(order.get("authoredOn")) or "")[:10]
-    return Candidate(local_reference(order), f"{words}, {order.get('status')}" + (f", {day}" if day else ""))
+    said = [words, text_of(order.get("status")), day, "a form is sent" if is_sent else ""]
+    return Candidate(local_reference(order), ", ".join(one for one in said if one))
 
 
 def _coverage(coverage: dict) -> Candidate:

@@ -18,6 +18,8 @@ class Launch:
         canonicals: forms that were asked for by name.
         task: reference to the Task from which the app was launched.
         others: further Coverages, of which another payer may ask for forms of its own.
+        about: references from the EHR's fhirContext.
+        is_chosen: the clinician chose this order among several, and may go on with another.
         may_save: the EHR lets the app write responses.
         refresh_token: brings another token; "" where the EHR gave none. ``until`` when this one ends, ISO, where known.
     """
@@ -32,6 +34,8 @@ class Launch:
     canonicals: tuple[str, ...] = ()
     task: str = ""
     others: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
+    is_chosen: bool = False
     may_save: bool = True
     refresh_token: str = field(default="", repr=False)
     until: str = ""
@@ -41,4 +45,5 @@ class Launch:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Launch":
-        return cls(**{**data, "canonicals": tuple(data["canonicals"]), "others": tuple(data["others"])})
+        several = {name: tuple(data.get(name, ())) for name in ("canonicals", "others", "about")}
+        return cls(**{**data, **several})

@@ -28,6 +28,12 @@ def opening_pages(made: Blueprint, sitting: Sitting) -> None:
         """Open the form of an order and a coverage that the clinician chose."""
         return _wanted(sitting, "chosen", request.form.get("order", ""), request.form.get("coverage", ""))
 
+    @made.post(f"{DESK}/orders")
+    def orders() -> AnyResponse:
+        """Let the clinician choose another of the launch's orders, once the forms of this one are sent."""
+        sitting.choose_anew()
+        return redirect(url_for("dtr.form"), 303)
+
     @made.post(f"{DESK}/another")
     def another() -> AnyResponse:
         """Open the next form of the order, or a newer version of this one."""

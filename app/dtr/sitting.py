@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.dtr import browser
-from app.dtr.context import Found
+from app.dtr.context import Found, as_launched
 from app.dtr.desk import Desk
 from app.dtr.kit import Kit
 from app.dtr.sessions import KIT, TURN
@@ -63,6 +63,12 @@ class Sitting:
         if "launched" in held:
             return Launched.from_json(held["launched"])
         raise Stopped(CLOSED)
+
+    def choose_anew(self) -> None:
+        """Put the launch back as it was before its order was chosen; what is open and not sent stays open."""
+        desk = self.with_token(self.desk())
+        if desk.completed_at:
+            self.app.desks.write(browser.key() or "", {"launched": as_launched(desk.launch).to_json()})
 
     def desk(self) -> Desk:
         """Return the form that is open here; Stopped where there is none."""

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from app.clients.outbound import Door
 from app.dtr import smart
-from app.dtr.choosing import Earlier
-from app.dtr.context import Choice, Found, WrongPatient, as_launch, resolve, responses_of, with_order
+from app.dtr.context import Choice, Found, WrongPatient, resolve
 from app.dtr.credentials import Credentials
 from app.dtr.desk import Desk
 from app.dtr.evaluator import warm_meanwhile
@@ -107,10 +106,14 @@ class SmartApp:
         except smart.LaunchFailed:
             return desk
 
-    def resolve(self, launched: smart.Launched) -> Found | Choice:
-        """Return for what a form is wanted, or between what to choose; Stopped."""
+    def resolve(self, launched: smart.Launched, order: str = "", coverage: str = "") -> Found | Choice:
+        """Return for what a form is wanted, or between what to choose; Stopped.
+
+        Args:
+            order, coverage: what was chosen.
+        """
         try:
-            return resolve(launched, self._record(launched).ehr())
+            return resolve(launched, self._record(launched).ehr(), order, coverage)
         except EhrUnavailable:
             raise Stopped("The EHR did not give what the launch names.") from None
         except WrongPatient:
@@ -121,17 +124,17 @@ class SmartApp:
 
         Where the coverage of an order that was chosen is not known either, that is chosen next; Stopped.
         """
-        offered = self.resolve(launched)
-        if not isinstance(offered, Choice) or order not in {one.reference for one in offered.orders}:
+        every = self.resolve(launched)
+        if not isinstance(every, Choice) or order not in {one.reference for one in every.orders}:
             raise Stopped("Choose an order.")
-        if offered.is_named:
-            offered = self.resolve(with_order(launched, order))
-            if isinstance(offered, Found) or not coverage:
-                return offered
-        if coverage not in {one.reference for one in offered.coverages}:
-            raise Stopped("Choose a coverage.")
-        responses = responses_of(launched, self._record(launched).ehr(), order)
-        return Found(as_launch(launched, order, coverage), Earlier(None, responses))
+        found: Found | Choice = self.resolve(launched, order) if every.is_named else every
+        if isinstance(found, Choice) and (coverage or not every.is_named):
+            if coverage not in {one.reference for one in found.coverages}:
+                raise Stopped("Choose a coverage.")
+            found = self.resolve(launched, order, coverage)
+        if isinstance(found, Choice):
+            return found
+        return replace(found, launch=replace(found.launch, is_chosen=len(every.orders) > 1))
 
     def _record(self, launch: Launch | smart.Launched) -> Record:
         return Record(self.door, launch.iss, launch.access_token, nobody)

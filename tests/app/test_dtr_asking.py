@@ -7,8 +7,8 @@ import pytest
 
 from app.sandbox.smart import Context
 from fhir_r4.profiles.check import committed
-from fhir_r4.resource import extension
-from fhir_r4.systems import COVERAGE_INFORMATION
+from fhir_r4.resource import extension, extensions, reference, value_of
+from fhir_r4.systems import COVERAGE_INFORMATION, QR_CONTEXT
 from tests.app.other_payer import a_form
 from tests.app.town import ORDER
 
@@ -24,6 +24,19 @@ def launched(visitor, stranger, about=(COVERAGE, ORDER)):
     stranger.packages[:] = [(a_form(QUESTION), None, [])]
     page = visitor.launch(Context("amy-baxter", USER, about))
     return page, stranger.asked("$questionnaire-package")
+
+
+def test_when_the_form_of_one_of_two_orders_is_sent_the_other_is_gone_on_with(visitor, stranger):
+    mri = "ServiceRequest/lumbar-mri-baxter"
+    page, _ = launched(visitor, stranger, (COVERAGE, ORDER, mri))
+    page = visitor.press("choose", page, order=mri)
+    assert "Another&#39;s form" in visitor.press("orders", page).text  # what is not sent stays open
+    visitor.post("complete", {"item": [{"linkId": "1", "answer": [{"valueString": "so"}]}], "attested": True}, page)
+    page = visitor.press("orders", visitor.get("result"))
+    assert page.text.count("a form is sent") == 1
+    visitor.press("choose", page, order=ORDER)
+    context = extensions(visitor.get("form.json").json()["response"], QR_CONTEXT)
+    assert ORDER in [reference(value_of(one)) for one in context]
 
 
 def with_promise(visitor, **changes):
