@@ -21,7 +21,6 @@ from rules.entry import Entry
 from rules.search import Search
 
 ALWAYS, ANY = "always", "any"
-CHOICES = (ALWAYS, ANY)
 MOST = 10
 """Templates for facts in one service, at most: each is a search in the EHR before the clinician sees anything."""
 _PATIENT = "{{context.patientId}}"

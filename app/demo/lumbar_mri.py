@@ -16,6 +16,7 @@ ANSWERS: dict[str, dict] = {
     **{link: {"valueBoolean": False} for link in ("1.1", "1.2", "1.3", "1.4", "2.2")},
     "2.1": {"valueInteger": 4},
 }
+REASON = "Four weeks of care; the policy asks for six."
 
 
 def reviewer(generation: Generation) -> str:
@@ -27,6 +28,7 @@ _HOLDS = {
     Generation.V2_0: ("ids only", [None]),
     Generation.V2_2: ("the full response bundle", ["Bundle"]),
 }
+"""What a notification holds beside its status, in words and as types of resource."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class LumbarMri:
         today = now().date().isoformat()
         if self.certified:
             return {"action": "A1", "starts": today, "ends": f"{int(today[:4]) + 1}{today[4:7]}-28", "reason": ""}
-        return {"action": "A3", "reason": "Four weeks of care; the policy asks for six."}
+        return {"action": "A3", "reason": REASON}
 
     def _subscriber_is_told(self, scenes: Scenes, before: int) -> None:
         out = scenes.out
@@ -108,10 +110,8 @@ class LumbarMri:
         entries = dicts(arrived[0].get("entry")) if arrived else []
         held = [as_dict(one.get("resource")).get("resourceType") for one in entries[1:]]
         out.found("beside the status it holds", held)
-        wanted = {Generation.V2_0: [None], Generation.V2_2: ["Bundle"]}[self.generation]
-        out.expect(
-            {Generation.V2_0: "ids only", Generation.V2_2: "the full response bundle"}[self.generation], held == wanted
-        )
+        words, wanted = _HOLDS[self.generation]
+        out.expect(words, held == wanted)
 
     def _inquiry_tells_the_verdict(self, scenes: Scenes) -> None:
         out = scenes.out
@@ -119,10 +119,11 @@ class LumbarMri:
         found = [(payer_answer.review(one), payer_answer.notes(one)) for one in reading.inquired(scenes.inquire())]
         out.found("review action, number, note", found)
         if self.certified:
-            out.expect("certified (A1) with a number", any(a == "A1" and n for (a, n), _ in found))
+            told = any(action == "A1" and number for (action, number), _ in found)
+            out.expect("certified (A1) with a number", told)
         else:
-            reason = "Four weeks of care; the policy asks for six."
-            out.expect("not certified (A3) with the reason", any(a == "A3" and reason in n for (a, _), n in found))
+            told = any(action == "A3" and REASON in notes for (action, _), notes in found)
+            out.expect("not certified (A3) with the reason", told)
 
 
 def _kinds(notifications: list[dict]) -> list[str]:

@@ -125,7 +125,7 @@ class Ehr:
     def launch(self, order_reference: str, now: datetime) -> dict:
         """Return what a SMART launch from this order ends in: the app's token and context.
 
-        Headless: the browser's part of the launch follows with the app's face.
+        Without a browser, for a story told at a terminal; with one, an app begins with ``launch_handle``.
         """
         order = self._order(order_reference)
         coverage = reference(dicts(order.get("insurance"))[0])

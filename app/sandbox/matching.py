@@ -92,6 +92,11 @@ def _token_test(asked: Asked, _base: str, _now: datetime) -> Callable[[Any], boo
         return lambda value: any(word.startswith(one) for word in _texts(value) for one in wanted)
     if asked.modifier not in {"", "not"}:
         raise BadSearch(asked.whole)
+    return _has_token(asked)
+
+
+def _has_token(asked: Asked) -> Callable[[Any], bool]:
+    """Return what tells whether an element holds one of the codes or identifiers that are asked for."""
     pairs = [tuple(map(_plain, _SPLIT["|"].split(one, 1))) for one in asked.alternatives()]
     return lambda value: any(_is_token(held, pair) for held in _tokens(value) for pair in pairs)
 
@@ -118,10 +123,6 @@ def _tokens(value: Any) -> Iterator[tuple[str, str]]:
             yield text_of(value.get("system")) or "", code
 
 
-def _identifiers(value: Any) -> list[tuple[str, str]]:
-    return list(_tokens(as_dict(value).get("identifier")))
-
-
 def _texts(value: Any) -> Iterator[str]:
     held = as_dict(value)
     yield from (_folded(one) for part in (held, *dicts(held.get("coding"))) for one in _said(part))
@@ -135,10 +136,8 @@ def _reference_test(asked: Asked, base: str, _now: datetime) -> Callable[[Any], 
     """``Type/id``, ``id``, the absolute URL; a canonical with or without version; with a type as modifier."""
     wanted = {_plain(one).removeprefix(f"{base}/") for one in asked.alternatives()}
     if asked.modifier == "identifier":
-        pairs = [tuple(map(_plain, _SPLIT["|"].split(one, 1))) for one in asked.alternatives()]
-        return lambda value: any(
-            _is_token(one, pair) for one in _tokens(as_dict(value).get("identifier")) for pair in pairs
-        )
+        is_wanted = _has_token(asked)
+        return lambda value: is_wanted(as_dict(value).get("identifier"))
     if asked.modifier and not asked.modifier[0].isupper():
         raise BadSearch(asked.whole)
     if asked.modifier:

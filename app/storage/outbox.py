@@ -150,14 +150,6 @@ def bury(connection: Connection, job: Job, now: datetime, fault: str) -> None:
     connection.execute(update(outbox).where(_held(job)).values(dead_at=now, lease_until=None, fault=fault))
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """Return when the next job is due or its lease runs out."""
-    moment = func.coalesce(outbox.c.lease_until, outbox.c.not_before)
-    query = select(func.min(moment)).where(outbox.c.done_at.is_(None), outbox.c.dead_at.is_(None))
-    found: datetime | None = connection.execute(query).scalar_one_or_none()
-    return found
-
-
 def depth(connection: Connection, known: Collection[tuple[str, int]]) -> Depth:
     """Count what waits and what is dead; ``known`` are the kinds with their contracts that somebody here does."""
     alive = and_(outbox.c.done_at.is_(None), outbox.c.dead_at.is_(None))

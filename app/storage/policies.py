@@ -52,12 +52,6 @@ def active(connection: Connection) -> Activation | None:
     return Activation(row.digest, row.at) if row else None
 
 
-def history(connection: Connection, limit: int) -> list[Activation]:
-    """Return the activations, newest first."""
-    rows = connection.execute(_HISTORY.limit(limit))
-    return [Activation(row.digest, row.at) for row in rows]
-
-
 def files_of(connection: Connection, digest: str) -> dict[str, bytes]:
     """Return the files of a book that was active at some time; KeyError where there was none such."""
     book = connection.execute(_KNOWN_BOOK, {"digest": digest}).one_or_none()
@@ -84,8 +78,7 @@ def _sha256(content: bytes) -> str:
 
 
 _ACTIVATE, _KEEP_BOOK, _KEEP_FILE = insert(policy_activations), insert(policy_books), insert(policy_files)
-_HISTORY = select(policy_activations).order_by(policy_activations.c.id.desc())
-_ACTIVE = _HISTORY.limit(1)
+_ACTIVE = select(policy_activations).order_by(policy_activations.c.id.desc()).limit(1)
 _KNOWN_BOOK = select(policy_books).where(policy_books.c.digest == bindparam("digest"))
 _KNOWN_FILE = select(policy_files.c.digest).where(policy_files.c.digest == bindparam("digest"))
 _FILES = select(policy_files).where(policy_files.c.digest.in_(bindparam("digests", expanding=True)))
