@@ -79,8 +79,8 @@ def resolve(launched: Launched, ehr: HttpEhr, order: str = "", coverage: str = "
     about = (*(_context_of(begun) if begun else ()), *_about(asked, ehr), *launched.about)
     orders = (order,) if order else _orders(about, launched)
     if len(orders) > 1 and not begun and not asked:
-        named = [_theirs(ehr.read(one), launched) for one in orders]
-        return Choice(_candidates(named, launched, ehr), (), is_named=True)
+        theirs = [_theirs(ehr.read(one), launched) for one in orders]
+        return Choice(_candidates(theirs, launched, ehr), (), is_named=True)
     order = next(iter(orders), "")
     form = next((one for one in asked if one.wants_form), None)
     if not order and form is None:
