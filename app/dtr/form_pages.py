@@ -27,7 +27,7 @@ def _seen(made: Blueprint, sitting: Sitting) -> None:
     @made.get(f"{DESK}/")
     def form() -> AnyResponse | str:
         if sitting.is_opening():
-            return render_template("dtr/opening.html")
+            return render_template("dtr/opening.html", next=url_for("dtr.begin"))
         desk = sitting.desk_or_none()
         if desk is None:
             return redirect(url_for("dtr.welcome"))

@@ -59,10 +59,21 @@ def _launch_pages(made: Blueprint, sitting: Sitting) -> None:
 
     @made.get("/launch")
     def launch() -> AnyResponse | str:
-        """An EHR launch brings ``iss`` and ``launch``; a standalone one ``iss`` alone, or nothing yet."""
+        """An EHR launch brings ``iss`` and ``launch``; a standalone one ``iss`` alone, or nothing yet.
+
+        A browser is shown a page while the EHR is asked where it lets apps in; any other client is sent there at once.
+        """
         if not request.args.get("iss"):
             return _welcome(app)
-        started, where = app.begin(request.args["iss"], request.args.get("launch"))
+        if "text/html" in request.headers.get("Accept", ""):
+            further = url_for("dtr.start", iss=request.args["iss"], launch=request.args.get("launch"))
+            return render_template("dtr/opening.html", next=further, is_launch=True)
+        return start()
+
+    @made.get("/start")
+    def start() -> AnyResponse:
+        """Go on with a launch: to the EHR's authorization server."""
+        started, where = app.begin(request.args.get("iss", ""), request.args.get("launch"))
         secret = app.desks.new()
         app.desks.write(secret, {"started": started.to_json()})
         return sitting.browser.launching(redirect(where), secret, started.state)
