@@ -64,12 +64,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What was decided: a case as it was and as it is, or an error; and the answer."""
+    """What was decided: a case as it was and as it is, or an error; and the answer.
+
+    ``repeated`` are the ids of its earlier requests that need no longer be read.
+    """
 
     before: Authorization | None
     after: Authorization | None
     event: str
     answer: dict
+    repeated: tuple[str, ...] = ()
 
 
 def answer(request: Request) -> bytes:
@@ -146,10 +150,12 @@ def _changed(request: Request, change: Change, known: Parties, on_file: OnFile, 
     if prior is None:
         say = "No authorization of this member is on file under what the update names."
         return _refused(request, BusinessError(NOT_FOUND, "C", "2000E-REF02", change.path, say))
-    file = CaseFile.of(authorizations.requests_of(connection, prior.id), request.service.directory)
+    sent = authorizations.requests_of(connection, prior.id)
+    before = CaseFile.of(sent.values(), request.service.directory)
+    file = CaseFile((*before.submissions, submission))
     knowledge = _knowledge(request.service)
     weighing = Weighing(
-        forms=CaseFile((*file.submissions, submission), file.arrived).forms,
+        forms=file.forms,
         known=known,
         on_file=on_file,
         knowledge=knowledge,
@@ -159,11 +165,13 @@ def _changed(request: Request, change: Change, known: Parties, on_file: OnFile, 
         own=prior.id,
         emergency=submission.emergency,
     )
-    after = update(prior, submission, change, weighing, file.forms)
+    after = update(prior, submission, change, weighing, before.forms)
     if isinstance(after, BusinessError):
         return _refused(request, after)
     cancels = change.cancels_all or all(item.wish is Wish.CANCELLED for item in submission.items)
-    return _told(request, known, prior, after, f"authorization.{Move.CANCEL if cancels else Move.UPDATE}")
+    told = _told(request, known, prior, after, f"authorization.{Move.CANCEL if cancels else Move.UPDATE}")
+    ids = list(sent)
+    return replace(told, repeated=tuple(ids[place] for place in file.repeated))
 
 
 def _knowledge(service: Service) -> Knowledge:
@@ -232,6 +240,7 @@ def _write(connection: Connection, request: Request, received: Received, outcome
             jobs = arrivals.match_early(connection, outcome.after, [received.client_id], request.now)
     elif outcome.after and outcome.before:
         jobs = authorizations.save(connection, outcome.before, outcome.after, request.now)
+        authorizations.repeated(connection, outcome.repeated)
     if outcome.after:
         jobs = [*jobs, *follow_up(request.service, connection, outcome.after)]
     authorizations.keep_submission(connection, received)

@@ -41,6 +41,18 @@ class CaseFile:
                     held.setdefault(form.sequence, []).append(form)
         return (*(form for forms in held.values() for form in forms), *self.arrived)
 
+    @property
+    def repeated(self) -> list[int]:
+        """Return the places of requests on which nothing depends any more: later ones say again all that they say."""
+        said: set[tuple[str, int]] = set(self.newest.says)
+        places = []
+        for place in reversed(range(len(self.submissions) - 1)):
+            says = self.submissions[place].says
+            if says <= said:
+                places.append(place)
+            said |= says
+        return places
+
     def item(self, sequence: int) -> tuple[Submission, RequestedItem] | None:
         """Return the item as it was last asked for, and the request that did so."""
         for submission in reversed(self.submissions):

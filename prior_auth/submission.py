@@ -82,6 +82,12 @@ class Submission:
         return frozenset(withdrawn(self.claim.resource))
 
     @cached_property
+    def says(self) -> frozenset[tuple[str, int]]:
+        """Return on what of its case it has a word: items and supportingInfo that counts, by their sequences."""
+        items = {("item", one["sequence"]) for one in dicts(self.claim.resource.get("item"))}
+        return frozenset(items | {("form", one) for one in {form.sequence for form in self.forms} | self.withdrawn})
+
+    @cached_property
     def change(self) -> Change | None:
         """How it updates, renews or cancels an earlier request; None for a request of its own."""
         return read_change(self.entries) if changes_another(self.claim.resource) else None

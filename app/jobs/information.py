@@ -27,7 +27,7 @@ def weigh_what_arrived(service: Service, job: Job) -> list[int]:
             return []
         calls = attachments.of_case(connection, before.id)
         contents = [read_arrival(attachments.request_of(connection, one.id)) for one in calls]
-        file = CaseFile.of(authorizations.requests_of(connection, before.id), service.directory)
+        file = CaseFile.of(authorizations.requests_of(connection, before.id).values(), service.directory)
         forms = tuple(form for one in contents for form in forms_in(one.resources, file.newest))
         file = CaseFile(file.submissions, forms)
         after = before

@@ -8,9 +8,10 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, false, func, insert, or_, select, update
 
 from app.storage import information, outbox
 from app.storage.authorization_rows import authorization_of, decision_row, item_row
@@ -219,10 +220,16 @@ def response_called(connection: Connection, client_id: str, bundle_id: str) -> b
     return found
 
 
-def requests_of(connection: Connection, authorization_id: str) -> list[dict]:
-    """Return all request Bundles that were sent for the authorization and taken, in the order of their arrival."""
-    rows = connection.execute(_REQUESTS_OF, {"authorization": authorization_id}).scalars()
-    return [read_own(body) for body in rows]
+def requests_of(connection: Connection, authorization_id: str) -> dict[str, dict]:
+    """Return by their ids the request Bundles that have the last word on anything, in the order of their arrival."""
+    rows = _REQUESTS_OF.rows(connection, {"authorization": authorization_id})
+    return {row.id: read_own(row.request) for row in rows}
+
+
+def repeated(connection: Connection, ids: Sequence[str]) -> None:
+    """Note that later requests have said again all that these say."""
+    if ids:
+        connection.execute(update(submissions).where(submissions.c.id.in_(ids)).values(repeated=True))
 
 
 def noted_of(connection: Connection, authorization_id: str) -> list[Issue]:
@@ -263,18 +270,19 @@ _NOTED_OF = (
     .where(submissions.c.authorization_id == bindparam("authorization"))
     .order_by(submissions.c.received_at.desc())
 )
-_REQUEST_OF = Prepared(
-    select(submissions.c.request)
-    .where(submissions.c.authorization_id == bindparam("authorization"))
-    .order_by(submissions.c.received_at.desc())
-    .limit(1)
+_LAST_WORDS = select(submissions.c.id, submissions.c.request).where(
+    submissions.c.authorization_id == bindparam("authorization"), submissions.c.repeated == false()
 )
-_REQUESTS_OF = (
-    select(submissions.c.request)
-    .where(submissions.c.authorization_id == bindparam("authorization"))
-    .order_by(submissions.c.received_at, submissions.c.id)
+_REQUEST_OF = Prepared(_LAST_WORDS.order_by(submissions.c.received_at.desc(), submissions.c.id.desc()).limit(1))
+_REQUESTS_OF = Prepared(_LAST_WORDS.order_by(submissions.c.received_at, submissions.c.id))
+_EARLIER = decisions.alias("earlier")
+_LAST = (
+    select(func.max(_EARLIER.c.ordinal))
+    .where(_EARLIER.c.authorization_id == items.c.authorization_id, _EARLIER.c.sequence == items.c.sequence)
+    .correlate(items)
+    .scalar_subquery()
 )
-_WHOLE = (  # a row for each decision of each item
+_WHOLE = (  # a row for each item, with its present decision
     select(
         authorizations,
         *(column for column in decisions.c if column.name not in {"authorization_id", "number"}),
@@ -287,10 +295,12 @@ _WHOLE = (  # a row for each decision of each item
     .join(items, items.c.authorization_id == authorizations.c.id)
     .join(
         decisions,
-        (decisions.c.authorization_id == items.c.authorization_id) & (decisions.c.sequence == items.c.sequence),
+        (decisions.c.authorization_id == items.c.authorization_id)
+        & (decisions.c.sequence == items.c.sequence)
+        & (decisions.c.ordinal == _LAST),
     )
 )
-_IN_ORDER = (authorizations.c.id, decisions.c.sequence, decisions.c.ordinal)
+_IN_ORDER = (authorizations.c.id, decisions.c.sequence)
 _BY_ID = Prepared(_WHOLE.where(authorizations.c.id == bindparam("id")).order_by(*_IN_ORDER))
 _BY_IDS = _WHOLE.where(authorizations.c.id.in_(bindparam("ids", expanding=True))).order_by(*_IN_ORDER)
 _OF_MEMBER = Prepared(
@@ -301,11 +311,8 @@ _OF_MEMBER = Prepared(
 
 
 def _authorizations(rows: Iterable[Row[Any]]) -> list[Authorization]:
-    """Return the authorizations of these rows, in their order; each item's present decision is its last."""
-    present: dict[str, dict[int, Row[Any]]] = {}
-    for row in rows:
-        present.setdefault(row.id, {})[row.sequence] = row
-    return [authorization_of(list(items_of_one.values())) for items_of_one in present.values()]
+    """Return the authorizations of these rows, in their order."""
+    return [authorization_of(list(items_of_one)) for _, items_of_one in groupby(rows, key=lambda row: row.id)]
 
 
 def _received(row: Row[Any]) -> Received:

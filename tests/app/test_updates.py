@@ -2,6 +2,7 @@
 
 import copy
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -446,3 +447,23 @@ def test_a_case_is_known_by_the_names_that_its_client_is_registered_under(house,
     assert intruder(a_submission_bundle(), "2.0", own_first=own_first).status_code == 200
     (row,) = house.rows(tables.authorizations)
     assert row["requestors"] == [f"{NPI}|{OTHER}"]
+
+
+@BOTH
+def test_an_update_reads_what_the_earlier_requests_still_say_and_not_all_of_them(house, version):
+    """The form came with the first request; of the updates only the last has a word of its own."""
+    first = a_submission_bundle()
+    answered(house.submit(first, version), version)
+    for day in range(1, 6):
+        house.clock.now += timedelta(minutes=1)
+        update = an_update_bundle(first, version=version)
+        claim = entry(update, "Claim")
+        claim["item"] = [infos(item_of(update), "changed") | {"servicedDate": f"2026-03-{day:02}"}]
+        del claim["supportingInfo"], claim["item"][0]["informationSequence"]
+        assert actions(answered(house.submit(update, version), version)) == {1: "A1"}
+    (case,) = house.rows(tables.authorizations)
+    with house.service.database.reading() as connection:
+        read = authorizations.requests_of(connection, case["id"])
+    assert [entry(one, "Claim")["identifier"] for one in read.values()] == [
+        entry(one, "Claim")["identifier"] for one in (first, update)
+    ]

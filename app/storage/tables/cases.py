@@ -58,12 +58,14 @@ submissions = Table(
     Column("digest", String(64), nullable=False, comment="SHA-256 of generation and body, keys in order"),
     Column("generation", String(8), nullable=False),
     Column("received_at", Moment, nullable=False),
-    Column("authorization_id", ForeignKey("authorizations.id"), index=True),
+    Column("authorization_id", ForeignKey("authorizations.id")),
     Column("request", LargeBinary, nullable=False),
     Column("response", LargeBinary, nullable=False, comment="what was answered first; a replay gets these bytes"),
     Column("bundle_id", String(36), index=True, comment="of the response"),
     Column("noted", JSON(none_as_null=True), comment="what departs from the profile and was let pass; no values"),
+    Column("repeated", Boolean, nullable=False, server_default=false(), comment="later ones say all of it again"),
     UniqueConstraint("client_id", "transaction_system", "transaction_value"),
+    Index(None, "authorization_id", "repeated", "received_at"),
 )
 
 items = Table(
