@@ -15,8 +15,10 @@ from app.storage import attachments, authorizations, events, outbox
 from app.storage.attachments import ARRIVED, Attachment
 from app.storage.clients import Client
 from app.wiring import Service, new_id
-from prior_auth.attachments import Arrival, read_arrival
+from prior_auth.attachments import Arrival, forms_in, holds_a_resource, read_arrival
 from prior_auth.authorization import Authorization
+from prior_auth.requested_item import Form
+from prior_auth.submission import Submission
 
 EARLY = "matched on its arrival"
 
@@ -61,6 +63,13 @@ def match_early(connection: Connection, authorization: Authorization, own: Itera
         if one.client_id in clients and arrival.answers(authorization):
             jobs += give(connection, one, authorization.id, EARLY, now)
     return jobs
+
+
+def forms_of(connection: Connection, case_id: str, submission: Submission) -> tuple[Form, ...]:
+    """Return the forms that arrived for a case, as they came, about the patient of its request; no file is opened."""
+    calls = (one for one in attachments.of_case(connection, case_id) if holds_a_resource(one.documents))
+    contents = [read_arrival(attachments.request_of(connection, one.id)) for one in calls]
+    return tuple(form for one in contents for form in forms_in(one.resources, submission))
 
 
 def give(connection: Connection, one: Attachment, authorization_id: str, by: str, now: datetime) -> list[int]:

@@ -152,7 +152,9 @@ def _changed(request: Request, change: Change, known: Parties, on_file: OnFile, 
         return _refused(request, BusinessError(NOT_FOUND, "C", "2000E-REF02", change.path, say))
     sent = authorizations.requests_of(connection, prior.id)
     before = CaseFile.of(sent.values(), request.service.directory)
-    file = CaseFile((*before.submissions, submission))
+    news = before.lacks_a_form_of(submission)
+    arrived = () if news else arrivals.forms_of(connection, prior.id, submission)  # what is sent last stands
+    file = CaseFile((*before.submissions, submission), arrived)
     knowledge = _knowledge(request.service)
     weighing = Weighing(
         forms=file.forms,
@@ -165,7 +167,7 @@ def _changed(request: Request, change: Change, known: Parties, on_file: OnFile, 
         own=prior.id,
         emergency=submission.emergency,
     )
-    after = update(prior, submission, change, weighing, before.forms)
+    after = update(prior, submission, change, weighing, news=news)
     if isinstance(after, BusinessError):
         return _refused(request, after)
     cancels = change.cancels_all or all(item.wish is Wish.CANCELLED for item in submission.items)

@@ -139,6 +139,14 @@ def forms_in(resources: Iterable[dict], submission: Submission) -> Iterator[Form
             yield Form(0, response)
 
 
+_RESOURCE = "application/fhir+json; "
+
+
+def holds_a_resource(kept: Iterable[Mapping[str, object]]) -> bool:
+    """Tell whether among the documents of a call, as they are kept, is anything but files."""
+    return any(str(one["type"]).startswith(_RESOURCE) for one in kept)
+
+
 def _faults(given: list[tuple[str, dict]], attached: list[tuple[str, dict]]) -> Iterator[Issue]:
     for name in ("TrackingId", "MemberId"):
         if _identifier(given, name) is None:
@@ -226,7 +234,7 @@ def _documents(attachment: dict, path: str, faults: list[Issue]) -> list[Documen
         if read is not None:
             found.append(Document(code, *read, lines))
     if kind(content) not in {"DocumentReference", "Binary"}:
-        found.append(Document(code, f"application/fhir+json; {kind(content)}", b"", lines))
+        found.append(Document(code, f"{_RESOURCE}{kind(content)}", b"", lines))
     return found
 
 

@@ -41,6 +41,10 @@ class CaseFile:
                     held.setdefault(form.sequence, []).append(form)
         return (*(form for forms in held.values() for form in forms), *self.arrived)
 
+    def lacks_a_form_of(self, submission: Submission) -> bool:
+        """Tell whether a request brings a form that was not sent before; one that is sent again is no news."""
+        return any(form not in self.forms for form in submission.forms)
+
     @property
     def repeated(self) -> list[int]:
         """Return the places of requests on which nothing depends any more: later ones say again all that they say."""

@@ -20,7 +20,7 @@ from prior_auth.deadlines import decision_due
 from prior_auth.decision import Basis, Decision, ReviewAction
 from prior_auth.information import answered
 from prior_auth.parties import BusinessError, requestors_of
-from prior_auth.requested_item import Form, RequestedItem
+from prior_auth.requested_item import RequestedItem
 from prior_auth.submission import Submission
 from prior_auth.weigh import Weighing, weigh, weigh_anew
 
@@ -48,15 +48,14 @@ def prior_of(submission: Submission, change: Change, candidates: Iterable[Author
 
 
 def update(
-    prior: Authorization, submission: Submission, change: Change, weighing: Weighing, before: tuple[Form, ...] = ()
+    prior: Authorization, submission: Submission, change: Change, weighing: Weighing, *, news: bool
 ) -> Authorization | BusinessError:
     """Return the authorization as changed, or why the change is not taken; unchanged where nothing is new.
 
     Args:
         weighing: with the forms of all that was sent for the case, ``number`` the case's own where it has one.
-        before: the forms that were sent before this; one that is sent again is no news.
+        news: it brings a form that was not sent before.
     """
-    news = any(form not in before for form in submission.forms)
     if prior.header is ReviewAction.NOT_CERTIFIED:
         say = "A request that was not certified takes no update; send a new request, or ask for a reconsideration."
         return BusinessError(REFUSED, "N", "2000E-UM02", change.path, say)

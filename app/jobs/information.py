@@ -2,13 +2,13 @@
 
 from sqlalchemy import Connection
 
+from app import arrivals
 from app.jobs.attempts import TryLater
 from app.on_file import held
 from app.storage import attachments, authorizations, events
 from app.storage.outbox import Job
 from app.wiring import Service, new_id, new_number
 from fhir_r4.problems import Conflict
-from prior_auth.attachments import forms_in, read_arrival
 from prior_auth.authorization import Authorization
 from prior_auth.case_file import CaseFile
 from prior_auth.parties import BusinessError, kept_for, parties
@@ -25,13 +25,10 @@ def weigh_what_arrived(service: Service, job: Job) -> list[int]:
         before = authorizations.find(connection, job.subject)
         if before is None or not before.pended:
             return []
-        calls = attachments.of_case(connection, before.id)
-        contents = [read_arrival(attachments.request_of(connection, one.id)) for one in calls]
         file = CaseFile.of(authorizations.requests_of(connection, before.id).values(), service.directory)
-        forms = tuple(form for one in contents for form in forms_in(one.resources, file.newest))
-        file = CaseFile(file.submissions, forms)
+        file = CaseFile(file.submissions, arrivals.forms_of(connection, before.id, file.newest))
         after = before
-        for one in contents:
+        for one in attachments.of_case(connection, before.id):
             after = arrived(after, None if one.final else one.tracking.value, service.now())
         weighing = _weighing(service, before, file, connection)
         after = weigh_again(after, file, weighing) if weighing else after

@@ -11,12 +11,13 @@ from app.jobs.runner import work
 from app.storage import tables
 from fhir_r4.wire import read_json, write_json
 from tests.app.browsing import Person
-from tests.given import AMY, a_form_response, a_submission_bundle, entry
+from tests.given import AMY, a_form_response, a_submission_bundle, an_update_bundle, entry, infos, percent
 from tests.second_opinion import assert_fhir
 
 BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
 PDF = b"%PDF-1.7 synthetic"
 NO_TEST = {"2.1": None, "2.3": None}  # the policy asks for its form
+LEFT = {"2.1": percent(92)}  # a person decides
 
 
 def run_all(house):
@@ -76,9 +77,9 @@ def said(answer, status=200):
     return body["issue"]
 
 
-def asked(house, version="2.0", answers=NO_TEST):
+def asked(house, version="2.0", first=None):
     """Submit a request that the policy pends for its form; return the tracking number under which it is asked for."""
-    answer = house.submit(a_submission_bundle(form=a_form_response(answers)), version)
+    answer = house.submit(first or a_submission_bundle(form=a_form_response(NO_TEST)), version)
     task = entry(read_json(answer.data), "Task")
     needed = task["input"][1]
     return needed.get("valueString") or needed["valueIdentifier"]["value"]
@@ -108,6 +109,34 @@ def test_a_form_that_arrives_is_weighed_by_a_worker_and_decides(house, version):
     ]  # fmt: skip
     (row,) = house.rows(tables.information_requests)
     assert row["answered_at"] is not None
+
+
+@BOTH
+def test_a_form_that_arrived_counts_when_the_case_is_updated(house, version):
+    first = a_submission_bundle(form=a_form_response(NO_TEST))
+    attach(house, call(asked(house, version, first), a_form_response()), version)
+    run_all(house)
+    moved(house, an_update_bundle(first, version=version), version)
+    assert actions(house) == ["A4", "A1", "A1"]
+
+
+@BOTH
+def test_a_form_that_an_update_brings_stands_for_what_arrived_before(house, version):
+    first = a_submission_bundle(form=a_form_response(NO_TEST))
+    attach(house, call(asked(house, version, first), a_form_response()), version)
+    run_all(house)
+    update = an_update_bundle(first, version=version)
+    entry(update, "QuestionnaireResponse")["item"] = a_form_response(LEFT)["item"]
+    moved(house, update, version)
+    assert actions(house) == ["A4", "A1", "A4"]
+
+
+def moved(house, update, version):
+    """Send an update with its item moved to another day."""
+    house.clock.now += timedelta(minutes=1)
+    (item,) = entry(update, "Claim")["item"]
+    item |= infos(item, "changed") | {"servicedDate": "2026-03-20"}
+    assert house.submit(update, version).status_code == 200
 
 
 def test_a_form_about_somebody_else_decides_nothing(house):
