@@ -24,50 +24,48 @@ class Said:
 
 
 def said_in(forms: Iterable[Form], policy: Policy, item: RequestedItem, catalog: Catalog, now: datetime) -> Said:
-    """Read the forms that belong to the item and are the policy's; forms that disagree are left to a person."""
+    """Read the forms that belong to the item and are the policy's, in its version, all at once or as the adaptive twin.
+
+    Forms of one case add to each other; where they disagree, that is left to a person.
+    """
     if policy.at_order_time.questionnaire is None:
         return Said()
     wanted = catalog.named(policy.at_order_time.questionnaire)
-    sent = [form for form in forms if form.belongs_to(item) and _is_of(form.response, wanted, catalog)]
-    asked_for = [form for form in sent if not form.sequence][-1:]  # stands for what was sent before it
-    responses = [form.response for form in asked_for or sent]
-    if not responses:
+    read = ((one, catalog.form_of(one.response)) for one in forms if one.belongs_to(item))
+    sent = [(one, form) for one, form in read if form and asks_the_same(form, wanted)]
+    if not sent:
         return Said(notes=("the policy's form, in the version it asks for, was not sent",))
-    counted = [response for response in responses if not _ahead(response, now)]
+    asked_for = [pair for pair in sent if not pair[0].sequence][-1:]  # stands for what was sent before it
+    counted = [(one.response, form) for one, form in asked_for or sent if not _ahead(one.response, now)]
     if not counted:
         return Said(notes=("the form is dated ahead",))
-    answered = [(response, _answers(response, catalog)) for response in counted if finished(response)]
-    complete = [(*one, found) for one in answered if (found := plain_facts(one[1], policy.facts)[0])]
+    complete = [(response, form) for response, form in counted if finished(response)]
     if not complete:
-        return Said(notes=() if finished(counted[0]) else ("the form is not completed",))
-    response, answers, found = complete[0]
-    disagree = any(other != found for *_, other in complete)
-    notes = tuple(_not_asked(response, answers, policy))
-    return Said(answers, notes, ("Forms that were sent disagree.",) if disagree else ())
+        return Said(notes=("the form is not completed",))
+    said = [_answers(response, form, catalog) for response, form in complete]
+    answers = {link: given for one in reversed(said) for link, given in one.items()}
+    notes = tuple(_not_asked([response for response, _ in complete], answers, policy))
+    return Said(answers, notes, ("Forms that were sent disagree.",) if _disagree(said, answers, policy) else ())
 
 
-def _is_of(response: dict, wanted: dict, catalog: Catalog) -> bool:
-    """Tell whether a response answers the form, in its version: all at once, or its twin a few questions at a time."""
-    form = catalog.form_of(response)
-    return form is not None and asks_the_same(form, wanted)
+def _disagree(said: list[Answers], answers: Answers, policy: Policy) -> bool:
+    """Tell whether a form says something else than all together; one that lacks a fact says nothing of it."""
+    facts, _ = plain_facts(answers, policy.facts)
+    each = (plain_facts(one, policy.facts)[0] for one in said)
+    return any(facts.get(name) != value for found in each for name, value in found.items())
 
 
-def _answers(response: dict, catalog: Catalog) -> Answers:
+def _answers(response: dict, form: dict, catalog: Catalog) -> Answers:
     """Return the answers by question; none to what the form does not ask as its other answers stand.
 
     An adaptive form has put each of its questions.
     """
-    form = catalog.form_of(response)
-    return (
-        asked_answers(catalog.outline(form), response)
-        if form and not is_adaptive(form)
-        else answers_by_question(response)
-    )
+    return answers_by_question(response) if is_adaptive(form) else asked_answers(catalog.outline(form), response)
 
 
-def _not_asked(response: dict, answers: Answers, policy: Policy) -> Iterator[str]:
+def _not_asked(responses: list[dict], answers: Answers, policy: Policy) -> Iterator[str]:
     """Say which facts were answered although the form does not ask for them."""
-    given = answers_by_question(response)
+    given = set[str]().union(*map(answers_by_question, responses))
     for fact in policy.facts:
         if fact.question in given and fact.question not in answers:
             yield f"{fact.words}: the form does not ask for it, as its other answers stand"

@@ -254,6 +254,20 @@ def test_forms_that_disagree_are_left_to_a_person():
     assert "disagree" in why(two_forms(a_form_response(), other))
 
 
+def lacking(form, link, **changes):
+    return form | {"item": [one for one in form["item"] if one["linkId"] != link]} | changes
+
+
+def test_a_form_that_lacks_a_fact_does_not_disagree_with_one_that_has_it():
+    """One comes all at once and leaves the signs open; the adaptive one asked for them. Together they say it all."""
+    plain = lacking(a_form_response({"2.1": percent(89)}), "3.2")
+    adaptive = lacking(contained_in() | {"item": a_form_response(EDEMA)["item"]}, "2.1", id="second")
+    for forms in ((plain, adaptive), (adaptive | {"id": plain["id"]}, plain | {"id": "second"})):
+        trace = decided(two_forms(*forms)).items[0].decision.trace
+        assert (trace["facts"]["spo2"], trace["facts"]["edema"]) == (89, True)
+        assert "disagree" not in str(trace)
+
+
 def test_each_item_is_weighed_by_the_form_that_belongs_to_it():
     other = a_form_response({"2.1": percent(95)}, id="second")
     actions = [one.decision.action for one in decided(two_forms(a_form_response(), other, same_item=False)).items]
