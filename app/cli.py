@@ -47,12 +47,12 @@ def serve(host: str, port: int, data: Path | None) -> None:
     """Run the service; SIGTERM lets requests in flight end."""
     from app.payers import load_payers
     from app.security.staff import secret_key
-    from app.server import Server
+    from app.server import Server, try_address
     from app.storage import revision
     from app.storage.database import Database
     from app.storage.sealing import read_keys
 
-    config = Config.from_env(data=data)
+    config, host = Config.from_env(data=data), host.strip("[]")  # some write an IPv6 address so
     if config.base_url == Config().base_url and host in {"127.0.0.1", "localhost"}:
         config = Config.from_env(data=data, base_url=f"http://127.0.0.1:{port}")  # as it is reached
     if revision.current(Database(config.database)) != revision.newest():
@@ -60,6 +60,10 @@ def serve(host: str, port: int, data: Path | None) -> None:
     load_payers(config.data / "payer.yaml")  # what is wrong there is said once, before there are web processes
     read_keys(config.encryption_keys, config.encryption_key_file).seal(b"", "start")  # or says that there is no key
     secret_key(config)
+    try:
+        try_address(host, port)
+    except OSError as error:
+        raise click.ClickException(f"look at --host and --port: {error.strerror}") from None
     Server(config, host, port).run()
 
 

@@ -197,8 +197,11 @@ class Config:
         rules = self._bounds() | {
             "PRIORAUTH_DATABASE_URL has to begin with sqlite:/// or postgresql://": not self.database_url
             or self.database_url.startswith(_DATABASES),
+            "PRIORAUTH_DATABASE_URL has to be a URL, with a number as its port": not self.database_url
+            or _is_database(self.database_url),
             "PRIORAUTH_BROKER_URL has to begin with redis:// or rediss://": not self.broker_url
             or self.broker_url.startswith(_BROKERS),
+            "PRIORAUTH_BROKER_URL has to be a URL, with a number as its port": _has_port_or_none(self.broker_url),
             "PRIORAUTH_BASE_URL has to be https unless it is loopback": loopback
             or self.base_url.startswith("https://"),
             "PRIORAUTH_BASE_URL may have no path, and no slash at its end": is_origin(self.base_url),
@@ -256,6 +259,24 @@ def is_origin(text: str) -> bool:
     plain = parts.scheme == "http" and (parts.hostname == "localhost" or is_loopback(text))
     bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
     return named and bare and (parts.scheme == "https" or plain)
+
+
+def _is_database(url: str) -> bool:
+    from sqlalchemy import make_url  # noqa: PLC0415 its reading of a URL is what counts, and not all commands need it
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
+    try:
+        make_url(url)
+    except (ValueError, ArgumentError):
+        return False
+    return True
+
+
+def _has_port_or_none(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _read(text: str, wanted: Any) -> Any:

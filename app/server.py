@@ -4,6 +4,7 @@ import ctypes
 import gc
 import mmap
 import os
+import socket
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -34,7 +35,7 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """One address, ``config.workers`` processes of ``config.threads`` threads that count in one folder."""
 
     def __init__(self, config: Config, host: str, port: int) -> None:
-        self._config, self._address = config, f"{host}:{port}"
+        self._config, self._address = config, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._jobs: ThreadRunner | None = None  # of this web process, once it has loaded
         self._service: Service | None = None
         self._is_up = mmap.mmap(-1, 1)  # shared by all processes: whether a web process has ever begun
@@ -128,6 +129,11 @@ class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def _forget(self, _: Any) -> None:
         self._counts.end()
+
+
+def try_address(host: str, port: int) -> None:
+    """Raise OSError where nobody can listen: gunicorn would try for seconds, and say so in the log alone."""
+    socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
 
 
 def _have_one_heap() -> None:

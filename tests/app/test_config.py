@@ -82,6 +82,9 @@ def test_a_name_is_not_loopback(url):
         ("BASE_URL", "https://", "no path, and no slash at its end"),
         ("DATABASE_URL", "mysql://db/priorauth", "begin with sqlite:/// or postgresql://"),
         ("DATABASE_URL", "postgresql+asyncpg://db/priorauth", "begin with sqlite:/// or postgresql://"),
+        ("DATABASE_URL", "postgresql://db:x/priorauth", "a URL, with a number as its port"),
+        ("DATABASE_URL", "postgresql://[::1/priorauth", "a URL, with a number as its port"),
+        ("BROKER_URL", "redis://broker:x/0", "a URL, with a number as its port"),
         ("BROKER_URL", "127.0.0.1:6379", "begin with redis:// or rediss://"),
     ],
 )

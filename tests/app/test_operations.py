@@ -3,6 +3,8 @@
 import os
 import re
 import resource
+import shutil
+import socket
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -266,6 +268,16 @@ def test_what_stops_the_start_of_the_service_is_a_sentence_in_its_log(tmp_path, 
     assert done.returncode != 0
     assert f"Error: {words}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "[::1]"])
+def test_an_address_at_which_somebody_listens_is_said_at_once(tmp_path, host):
+    shutil.copytree(ROOT / "fixtures" / "payer", tmp_path, dirs_exist_ok=True)
+    run("migrate", data=tmp_path)
+    family = socket.AF_INET if host == "127.0.0.1" else socket.AF_INET6
+    with socket.create_server((host.strip("[]"), 0), family=family) as taken:
+        said = run("serve", "--host", host, "--port", str(taken.getsockname()[1]), data=tmp_path, ok=False)
+    assert "look at --host and --port: Address already in use" in said
 
 
 @pytest.mark.parametrize(
