@@ -57,10 +57,7 @@ class CaseFile:
             said |= says
         return places
 
-    def item(self, sequence: int) -> tuple[Submission, RequestedItem] | None:
-        """Return the item as it was last asked for, and the request that did so."""
-        for submission in reversed(self.submissions):
-            for item in submission.items:
-                if item.sequence == sequence:
-                    return submission, item
-        return None
+    def item(self, sequence: int) -> RequestedItem | None:
+        """Return the item as it was last asked for."""
+        asked = (item for submission in reversed(self.submissions) for item in submission.items)
+        return next((item for item in asked if item.sequence == sequence), None)

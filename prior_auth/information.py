@@ -51,6 +51,11 @@ class InformationRequest:
         return self.answered_at is None and self.lapsed_at is None
 
 
+def tracking_system(base: str) -> str:
+    """Return of which system the tracking numbers are; ``base`` is the FHIR base, without a slash at its end."""
+    return f"{base}/information-request"
+
+
 def due_by(now: datetime, decision_due: datetime) -> datetime:
     """Return until when information can be waited for: a third of what is left stays for the decision.
 

@@ -14,7 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 from fhir_r4.generations import Generation
 from fhir_r4.systems import LOINC, PAS, PAS_TEMP, X12_REPORT_TYPE
 from prior_auth.case import Case
-from prior_auth.information import QUESTIONNAIRE_LOINC, InformationRequest, Kind
+from prior_auth.information import QUESTIONNAIRE_LOINC, InformationRequest, Kind, tracking_system
 from prior_auth.item_response import diagnoses
 from prior_auth.parties import requestor
 
@@ -33,10 +33,6 @@ class _Wanted:
     loinc: str
     report_type: str
     modifier: str | None
-
-
-def tracking_system(base: str) -> str:
-    return f"{base}/information-request"
 
 
 def communication_requests(case: Case, base: str, generation: Generation) -> list[dict]:

@@ -7,7 +7,7 @@ ordering or rendering NPI both match (2.2.1 spec-52, -53). What is withheld is s
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import date, tzinfo
 from enum import Enum
 
 from fhir_r4.resource import Identifier, codings, dicts, extensions, identifier
@@ -123,7 +123,7 @@ def _coded(item: Item, example: Example) -> bool:
     return not example.codes or bool(held & example.codes)
 
 
-def _days(item: Item) -> tuple:
+def _days(item: Item) -> tuple[date | None, date | None]:
     starts = item.starts or item.decision.starts
     return starts, item.ends or item.decision.ends or starts
 

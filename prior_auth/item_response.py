@@ -33,6 +33,7 @@ from prior_auth.authorization import Item
 from prior_auth.case import Case
 from prior_auth.decision import Decision, ReviewAction, Service
 from prior_auth.echo import NOT_CODED, anchored, coded, in_full, named
+from prior_auth.information import tracking_system
 
 _EXTENSIONS = f"{PAS}/StructureDefinition/extension-"
 _DETAIL, _SERVICE_DATE = f"{_EXTENSIONS}itemAuthorizedDetail", f"{_EXTENSIONS}itemRequestedServiceDate"
@@ -59,10 +60,7 @@ def item_response(item: Item, case: Case, note: int | None, generation: Generati
     written = [
         *(_resolved(one, case) for one in extensions(item.asked, ITEM_TRACE_NUMBER)),
         *(
-            {
-                "url": ITEM_TRACE_NUMBER,
-                "valueIdentifier": {"system": f"{base}/information-request", "value": one.tracking},
-            }
+            {"url": ITEM_TRACE_NUMBER, "valueIdentifier": {"system": tracking_system(base), "value": one.tracking}}
             for one in forms
         ),
         *_certification(item.decision, case),

@@ -172,7 +172,7 @@ def _requestor_npis(submission: Submission) -> Iterator[str]:
 
 def requestor(submission: Submission) -> Iterator[Entry]:
     """Yield who asks; a PractitionerRole stands for its practitioner and its organization as well."""
-    yield from stood_for(submission.provider, submission.entries)
+    return stood_for(submission.provider, submission.entries)
 
 
 def requestors_of(submission: Submission) -> frozenset[str]:

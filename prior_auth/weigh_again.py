@@ -28,7 +28,7 @@ def _moves(authorization: Authorization, file: CaseFile, weighing: Weighing) -> 
         requested = file.item(item.sequence)
         if not item.waits or requested is None or _is_a_person_s(authorization, item):
             continue
-        after = weigh_anew(item, requested[1], weighing)
+        after = weigh_anew(item, requested, weighing)
         if not after.waits:
             yield Move.DECIDE, after
         elif after.decision.says_more_than(item.decision):
