@@ -4,9 +4,9 @@
 * ``crd-2.0``: the searches that CRD 2.0.1 shows. CDS Hooks 2.0 forbids their tokens (HL7-DaVinci/CRD#296).
 * ``crd-2.2``: CRD 2.2.1's expressions, word for word (found-29), as its discovery document has them.
 
-Asked for is what every call of the hook needs, and what the policies in the book need of it: who performs, and
-where, and of the record what ``cds_hooks.prefetch_facts`` finds. What only some orders need is read when such an
-order comes (CRD 2.0.1 #42).
+Asked for is what every call of the hook needs: who is insured, what is ordered, who performs (the plan's network is
+asked about them); and of the record what ``cds_hooks.prefetch_facts`` finds. What only some orders need is read when
+such an order comes (CRD 2.0.1 #42); where it is performed nobody wants to know.
 """
 
 import json
@@ -32,21 +32,20 @@ _ROLE = "&_include:iterate=PractitionerRole:organization&_include:iterate=Practi
 _ORDERS_2_0 = {  # what gives a code by reference, and who performs
     "DeviceRequest": ("device", "performer"),
     "MedicationRequest": ("medication", "intended-dispenser"),
-    "ServiceRequest": ("", "performer"),
+    "ServiceRequest": ("performer",),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What policies want to know of every order: who performs it, and where; and of some, by which scopes.
+    """What policies want to know of the record.
 
     Attributes:
+        scopes: that the searches of all policies need.
         searches: what of the record orders are to come with.
         of_encounters: the same for hooks about an encounter.
     """
 
-    performer: bool = True
-    location: bool = False
     scopes: tuple[str, ...] = ()
     searches: tuple[str, ...] = ()
     of_encounters: tuple[str, ...] = ()
@@ -54,9 +53,9 @@ class Needs:
 
 @lru_cache(maxsize=4)  # a book is as it is; one more while it is exchanged, and at midnight
 def needs_of(book: PolicyBook, on: date, facts: str = ALWAYS) -> Needs:
-    """Return what is wanted of every order, and the scopes that the searches of single policies need.
+    """Return what is wanted with every order, and the scopes that the searches of single policies need.
 
-    Who performs is wanted always: the plan's network is asked about them. No policy is opened for this.
+    No policy is opened for this.
 
     Args:
         on: the day whose policies count for prefetch.
@@ -75,9 +74,9 @@ def templates(hook: str, profile: str, needs: Needs) -> dict[str, str]:
     facts = templates_of(needs.of_encounters if hook in ENCOUNTER_HOOKS else needs.searches)
     match profile:
         case "crd-2.0":
-            return _always(hook) | _crd_2_0(hook, needs) | facts
+            return _always(hook) | _crd_2_0(hook) | facts
         case "crd-2.2":
-            return _crd_2_2(hook, needs) | facts
+            return _crd_2_2(hook) | facts
         case _:
             return _always(hook) | facts
 
@@ -91,30 +90,21 @@ def _always(hook: str) -> dict[str, str]:
     return asked
 
 
-def _crd_2_0(hook: str, needs: Needs) -> dict[str, str]:
+def _crd_2_0(hook: str) -> dict[str, str]:
     if hook not in _CONTEXT:
         return {}
     field = _CONTEXT[hook]
     if hook == "appointment-book":
         return {"appointments": f"Appointment?_id={{{{context.{field}.Appointment.id}}}}&_include=Appointment:based-on"}
     asked = {}
-    for kind, (code, performer) in _ORDERS_2_0.items():
-        includes = [code, performer if needs.performer else ""]
-        query = "".join(f"&_include={kind}:{name}" for name in includes if name) + (_ROLE if needs.performer else "")
-        asked[f"{kind[0].lower()}{kind[1:]}s"] = f"{kind}?_id={{{{context.{field}.{kind}.id}}}}{query}"
+    for kind, included in _ORDERS_2_0.items():
+        includes = "".join(f"&_include={kind}:{name}" for name in included)
+        asked[f"{kind[0].lower()}{kind[1:]}s"] = f"{kind}?_id={{{{context.{field}.{kind}.id}}}}{includes}{_ROLE}"
     return asked
 
 
-def _crd_2_2(hook: str, needs: Needs) -> dict[str, str]:
-    left_out = set() if needs.location or hook in ENCOUNTER_HOOKS else {"encounter"}
-    if not needs.location:
-        left_out.add("locations")
-    if not needs.performer:
-        left_out |= {"practitionerRoles", "practitioners", "organizations"}
-    told = _guide()[hook]
-    if "encounter" in left_out and any("%encounter" in told[key] for key in told.keys() - left_out):
-        left_out.discard("encounter")  # an expression stands on it
-    return {key: template for key, template in told.items() if key not in left_out}
+def _crd_2_2(hook: str) -> dict[str, str]:
+    return {key: template for key, template in _guide()[hook].items() if key != "locations"}
 
 
 @cache
