@@ -34,8 +34,7 @@ def without_the_repeated(file):
 
 
 def meaning(file):
-    found = [file.item(sequence) for sequence in (1, 2, 3)]
-    asked = [one and (one[0].claim.resource, one[1].asked) for one in found]
+    asked = [one and one.asked for one in map(file.item, (1, 2, 3))]
     return {(form.sequence, form.response["authored"]) for form in file.forms}, asked, file.newest
 
 
