@@ -169,6 +169,27 @@ def test_a_service_is_one_or_a_range(code, last, is_it):
     assert found(with_item(productOrService={"coding": [{"system": system, "code": code}]}, **more)) is is_it
 
 
+def test_a_range_is_of_one_code_system():
+    hcpcs, other = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "urn:x"
+
+    def asked(end_of, *codes):
+        end = {"coding": [{"system": end_of, "code": "E0430"}]}
+        start = {"coding": [{"system": system, "code": code} for system, code in codes]}
+        return with_item(productOrService=start, extension=extending("productOrServiceCodeEnd", valueCodeableConcept=end))
+
+    assert found(asked(hcpcs, (other, "E0429"), (hcpcs, "E0420")))
+    assert not found(asked(other, (other, "E0420")))
+    assert not found(asked(hcpcs, (other, "A0000"), (hcpcs, "E0425")))
+
+
+def test_what_another_item_of_the_request_says_is_not_said_of_this_one():
+    trace = extending("itemTraceNumber", valueIdentifier=TRACE)
+    of_case = {"item": [{"sequence": 1}, {"sequence": 2, "extension": [*certified_as("R"), *trace]}]}
+    on_file = OnFile(AUTHORIZATION, EVER, lambda: of_case, ACME.time_zone)
+    for asked in (certified_as("R"), trace):
+        assert answers(on_file, with_item(extension=asked), SUBMITTER) is Answer.NONE
+
+
 @pytest.mark.requirement("pas-2.2.1@spec-43")
 def test_not_applicable_asks_for_every_service():
     absent = {
