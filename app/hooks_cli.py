@@ -71,7 +71,9 @@ def _plain(value: Any) -> Any:
 @click.option("--until", type=_DAY, default="2999-01-01", help="The day after the last, in UTC.")
 @DATA
 def metrics(shape: str, since: datetime, until: datetime, data: Path | None) -> None:
-    """Write CRDMetricData, one record a call. It is NDJSON in the guide's shape, or CSV with a row for each order."""
+    """Write CRDMetricData. It is NDJSON, a record in the guide's shape for each call, or CSV, a row for each order and
+    coverage of a call.
+    """
     from app.storage import hook_records
     from app.storage.database import Database
 
@@ -113,21 +115,17 @@ def _cell(value: Any) -> Any:
 
 
 def _lines(client: str, told: dict) -> Iterator[dict]:
+    """Yield a line for each order, and one more for each further coverage of its; an order's cards are counted once."""
     shared = {name: told[name] for name in COLUMNS if name in told} | {"client": client}
     for request in told.get("request", []) or [{}]:
         answers = request.get("response", [])
-        said: dict = next((one["coverageInfo"][0] for one in answers if "coverageInfo" in one), {})
         codes = " ".join(f"{one['system']}|{one['code']}" for one in request.get("orderDetail", {}).get("coding", []))
-        forms = " ".join(one["reference"] for one in said.get("questionnaire", []))
         cards = [one for one in answers if "engagement" in one]
-        yield (
-            shared
-            | said
-            | {
-                "type": request.get("type", ""),
-                "codes": codes,
-                "questionnaire": forms,
-                "cards": " ".join(str(one["type"]) for one in cards),
-                "engagement": " ".join(one["engagement"] for one in cards),
-            }
-        )
+        shown = {
+            "cards": " ".join(str(one["type"]) for one in cards),
+            "engagement": " ".join(one["engagement"] for one in cards),
+        }
+        for said in [one for answer in answers for one in answer.get("coverageInfo", [])] or [{}]:
+            forms = " ".join(one["reference"] for one in said.get("questionnaire", []))
+            yield shared | said | shown | {"type": request.get("type", ""), "codes": codes, "questionnaire": forms}
+            shown = {}

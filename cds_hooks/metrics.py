@@ -6,18 +6,18 @@ was needed every code is kept; the guides' model has room for one (``modelled``)
 Source: CRD 2.0.1 and 2.2.1, logical model CRDMetricData.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from cds_hooks.order import is_spoken_about, read_order
 from cds_hooks.prefetch import ENCOUNTER_HOOKS
 from fhir_r4.bundle import local_part
+from fhir_r4.coverage_information import issued
 from fhir_r4.resource import (
     Identifier,
     as_dict,
     dicts,
-    extensions,
     identifiers,
     kind,
     local_reference,
@@ -25,7 +25,7 @@ from fhir_r4.resource import (
     text_of,
     value_of,
 )
-from fhir_r4.systems import COVERAGE_INFORMATION, DATA_ABSENT_REASON, NPI
+from fhir_r4.systems import DATA_ABSENT_REASON, NPI
 from questionnaires.adaptive import is_twin
 
 _UNKNOWN = Identifier(DATA_ABSENT_REASON, "unknown")
@@ -39,6 +39,7 @@ class Recorded:
     Attributes:
         groups: identifiers of the organizations that the client speaks for.
         payer: an identifier of the payer, where one was found.
+        promised: the coverage-assertion-ids of what we said; other payers' words come back in the answer, too.
         reads: what became of the token, and how many resources were read from the EHR.
     """
 
@@ -51,6 +52,7 @@ class Recorded:
     response: dict
     groups: tuple[Identifier, ...]
     payer: Identifier | None
+    promised: Collection[str]
     reads: Mapping
 
 
@@ -151,7 +153,9 @@ def _by_order(call: Recorded) -> Iterator[dict]:
     sent = {local_reference(one): one for one in _resources(known)}
     for target in dict.fromkeys([*annotated, *orders]):
         order = annotated.get(target) or orders[target]
-        answers = [*_coverage_answers(order if target in annotated else {}), *_cards(call.response, target)]
+        ours = issued(annotated.get(target), call.promised)
+        said = [{"type": "coverage-info", "focus": [kind(order)], "coverageInfo": list(map(_coverage, ours))}]
+        answers = [*(said if ours else []), *_cards(call.response, target)]
         yield {"type": kind(order), "orderDetail": _detail(order, sent)} | ({"response": answers} if answers else {})
 
 
@@ -159,12 +163,6 @@ def _detail(order: dict, sent: Mapping[str, dict]) -> dict:
     """Return the codes of an order, wherever they stood in the call; words of the clinic's own are left out."""
     codes = read_order(order, lambda target: sent.get(local_part(target) or "")).codes
     return {"coding": [{"system": one.system, "code": one.code} for one in codes]} if codes else {"text": "not coded"}
-
-
-def _coverage_answers(resource: dict) -> Iterator[dict]:
-    written = extensions(resource, COVERAGE_INFORMATION)
-    if written:
-        yield {"type": "coverage-info", "focus": [kind(resource)], "coverageInfo": list(map(_coverage, written))}
 
 
 def _coverage(written: dict) -> dict:

@@ -7,7 +7,7 @@ cannot be left to FHIRPath (2.0.1 crd-ci-q2 and 2.2.1 crd-ci-q4 report sensible 
 Source: CRD 2.0.1 and 2.2.1, StructureDefinition ext-coverage-information.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date as Date  # noqa: N812 the extension has an element of that name
 from typing import Any
@@ -227,12 +227,17 @@ _STAMPS = frozenset({"date", "coverage-assertion-id", "expiry-date"})
 
 def assertion_ids(resource: Any) -> tuple[str, ...]:
     """Return the coverage-assertion-ids that an order carries, of whichever generation and payer."""
-    return tuple(
-        found
-        for information in extensions(resource, COVERAGE_INFORMATION)
-        for part in extensions(information, "coverage-assertion-id")
-        if (found := text_of(value_of(part)))
-    )
+    return tuple(one for information in extensions(resource, COVERAGE_INFORMATION) for one in _ids(information))
+
+
+def issued(resource: Any, ids: Collection[str]) -> list[dict]:
+    """Return the statements that came with these coverage-assertion-ids: other payers' may stand beside them."""
+    return [one for one in extensions(resource, COVERAGE_INFORMATION) if not set(ids).isdisjoint(_ids(one))]
+
+
+def _ids(information: dict) -> Iterator[str]:
+    found = (text_of(value_of(part)) for part in extensions(information, "coverage-assertion-id"))
+    return filter(None, found)
 
 
 def _as_2_0(code: str) -> str:

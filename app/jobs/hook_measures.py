@@ -1,5 +1,6 @@
 """What is measured of hooks? Taken off the request's path, by a standing job that comes again each minute."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -32,9 +33,10 @@ def _batch(service: Service) -> int:
     with service.database.reading() as connection:
         calls = hook_records.unmeasured(connection, BATCH)
         groups = {name: _groups(connection, name) for name in {call.client_id for call in calls}}
+        promised = {call.id: hook_records.promised_in(connection, call.id) for call in calls}
     if not calls:
         return 0
-    measured = [(call, *_measures(service, call, groups[call.client_id])) for call in calls]
+    measured = [(call, *_measures(service, call, groups[call.client_id], promised[call.id])) for call in calls]
     now = service.now()
     with service.database.writing() as connection:
         for call, data, orders in measured:
@@ -47,7 +49,9 @@ def _groups(connection: Any, name: str) -> tuple[Identifier, ...]:
     return client.organizations if client else ()
 
 
-def _measures(service: Service, call: Any, groups: tuple[Identifier, ...]) -> tuple[dict, list[str]]:
+def _measures(
+    service: Service, call: Any, groups: tuple[Identifier, ...], promised: Collection[str]
+) -> tuple[dict, list[str]]:
     request, response = _read(call.request), _read(call.response)
     payer = service.directory.payer_called(call.payer) if call.payer else None
     called = SERVICES.get(call.service)
@@ -62,6 +66,7 @@ def _measures(service: Service, call: Any, groups: tuple[Identifier, ...]) -> tu
             response=response,
             groups=groups,
             payer=payer.identifiers[0] if payer else None,
+            promised=promised,
             reads=call.reads or {},
         )
     )

@@ -5,7 +5,7 @@ data, and stays out of addresses.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,9 +20,9 @@ from app.storage.hook_records import MOST, Search
 from app.wiring import Service
 from cds_hooks.metrics import orders_of
 from cds_hooks.services import SERVICES
+from fhir_r4.coverage_information import issued
 from fhir_r4.problems import InvalidRequest, Unknown
-from fhir_r4.resource import as_dict, codings, dicts, extensions, kind, local_reference, text_of, value_of
-from fhir_r4.systems import COVERAGE_INFORMATION
+from fhir_r4.resource import as_dict, codings, dicts, kind, local_reference, text_of, value_of
 from fhir_r4.wire import read_object
 
 LONGEST = 200
@@ -60,10 +60,11 @@ def hook_call(identity: str) -> str:
         if call is None:
             raise Unknown("there is no such call; what is old is deleted")
         promises = hook_records.promises_of(connection, identity)
-        issued = [text_of(one.get("uuid")) or "" for one in dicts(_read(call.response).get("cards"))]
-        fates = hook_records.fates(connection, issued)
+        cards = [text_of(one.get("uuid")) or "" for one in dicts(_read(call.response).get("cards"))]
+        fates = hook_records.fates(connection, cards)
         events.record(connection, "hooks.read", actor=person.name, at=service.now(), calls=[identity])
-    return render_template("hook.html", person=person, call=_shown(call, fates), promises=promises, zone=_zone(service))
+    shown = _shown(call, fates, {one.id for one in promises})
+    return render_template("hook.html", person=person, call=shown, promises=promises, zone=_zone(service))
 
 
 def _list(search: Search, found: Any) -> str:
@@ -132,7 +133,7 @@ class Shown:
     response: str
 
 
-def _shown(call: Any, fates: dict[tuple[str, str], str]) -> Shown:
+def _shown(call: Any, fates: dict[tuple[str, str], str], promised: Collection[str]) -> Shown:
     asked, answered = _read(call.request), _read(call.response)
     context, extension = as_dict(asked.get("context")), as_dict(asked.get("extension"))
     return Shown(
@@ -143,7 +144,7 @@ def _shown(call: Any, fates: dict[tuple[str, str], str]) -> Shown:
         prefetch=tuple(Sent(key, _in_words(value)) for key, value in as_dict(asked.get("prefetch")).items()),
         options=as_dict(extension.get("davinci-crd.configuration")),
         reads=call.reads or {},
-        told=tuple(_told(asked, answered)),
+        told=tuple(_told(asked, answered, promised)),
         cards=tuple(_cards(answered, call.client_id, fates)),
         issues=tuple(dicts(answered.get("issue"))),
         request=_pretty(call.request),
@@ -151,12 +152,11 @@ def _shown(call: Any, fates: dict[tuple[str, str], str]) -> Shown:
     )
 
 
-def _told(asked: dict, answered: dict) -> Iterator[Told]:
+def _told(asked: dict, answered: dict, promised: Collection[str]) -> Iterator[Told]:
     actions = [as_dict(one.get("resource")) for one in dicts(answered.get("systemActions"))]
     by_order = {local_reference(one): one for one in actions}
     for target, order in {**orders_of(asked), **by_order}.items():
-        written = extensions(by_order.get(target, {}), COVERAGE_INFORMATION)
-        yield Told(target, _title(order), tuple(map(_parts, written)))
+        yield Told(target, _title(order), tuple(map(_parts, issued(by_order.get(target), promised))))
 
 
 def _parts(written: dict) -> dict[str, str]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select, union_all, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, union_all, update
 
 from app.storage.hooks import assertions_called
+from app.storage.prepared import Prepared
 from app.storage.tables import (
     MEASURED_OR_NOT,
     coverage_assertions,
@@ -24,6 +25,9 @@ from cds_hooks.feedback import Feedback
 from rules.assertion import CoverageAssertion
 
 MOST = 100
+_PROMISED_IN = Prepared(
+    select(coverage_assertions.c.id).where(coverage_assertions.c.invocation_id == bindparam("call"))
+)
 _CALL = tuple(column for column in hook_invocations.c if column.name not in {"request", "response"})
 
 
@@ -113,8 +117,12 @@ def measures(connection: Connection, since: datetime, until: datetime) -> Iterat
 
 def promises_of(connection: Connection, identity: str) -> tuple[CoverageAssertion, ...]:
     """Return what one call has promised."""
-    query = select(coverage_assertions.c.id).where(coverage_assertions.c.invocation_id == identity)
-    return assertions_called(connection, connection.execute(query).scalars())
+    return assertions_called(connection, promised_in(connection, identity))
+
+
+def promised_in(connection: Connection, identity: str) -> frozenset[str]:
+    """Return the coverage-assertion-ids that one call has issued."""
+    return frozenset(row.id for row in _PROMISED_IN.rows(connection, {"call": identity}))
 
 
 def fates(connection: Connection, cards: Collection[str] | None = None) -> dict[tuple[str, str], str]:

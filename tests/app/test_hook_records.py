@@ -18,10 +18,11 @@ from app.storage import hook_records, tables
 from app.storage.hook_records import Search
 from app.storage.outbox import Job
 from app.web import create_app
+from fhir_r4.coverage_information import CoverageInformation, assertion_ids, extension_2_2, with_extension
 from fhir_r4.systems import HCPCS
 from fhir_r4.wire import read_json
 from tests.app.fixtures import BASE, ISSUER
-from tests.given import HOOKS, a_hook, a_hook_of, an_encounter, an_order
+from tests.given import HOOKS, TODAY, a_coverage, a_hook, a_hook_of, a_patient, an_encounter, an_order
 
 
 def feedback_of(card, outcome="accepted", **changes):
@@ -273,6 +274,22 @@ def test_measures_are_written_as_ndjson_and_csv_with_what_became_of_the_cards(ho
     assert {row["docNeeded"] for row in rows} == {"clinical"}
     assert rows[0]["codes"].endswith("|E0424")
     assert operator(house, "metrics", "--since", "2027-01-01") == ""
+
+
+def test_each_coverage_of_an_order_is_a_row_and_what_another_payer_said_is_none(house):
+    told = CoverageInformation(coverage="Coverage/x", covered="not-covered", date=TODAY, coverage_assertion_id="theirs")
+    order = with_extension({**an_order(), "insurance": []}, extension_2_2(told))
+    both = {"resourceType": "Bundle", "type": "searchset"}
+    both["entry"] = [{"resource": a_coverage(id=one)} for one in ("one", "two")]
+    prefetch = {"patient": a_patient(), "coverage": both}
+    (action,) = house.call(a_hook(version="2.2", order=order, prefetch=prefetch)).json["systemActions"]
+    _, *ours = assertion_ids(action["resource"])
+    measured(house)
+    rows = list(csv.DictReader(io.StringIO(operator(house, "metrics", "--format", "csv"))))
+    assert [row["assertionId"] for row in rows] == ours
+    assert len(ours) == 2
+    assert [bool(row["cards"]) for row in rows] == [True, False]
+    assert "not-covered" not in operator(house, "metrics")
 
 
 @pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", '=HYPERLINK("http://x")'])

@@ -34,6 +34,7 @@ def measured(write, **said):
             response={"cards": [], "systemActions": [{"type": "update", "resource": order}]},
             groups=(),
             payer=None,
+            promised={"a"},
             reads={},
         )
     )
