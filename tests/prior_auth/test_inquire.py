@@ -173,9 +173,10 @@ def test_a_range_is_of_one_code_system():
     hcpcs, other = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "urn:x"
 
     def asked(end_of, *codes):
-        end = {"coding": [{"system": end_of, "code": "E0430"}]}
-        start = {"coding": [{"system": system, "code": code} for system, code in codes]}
-        return with_item(productOrService=start, extension=extending("productOrServiceCodeEnd", valueCodeableConcept=end))
+        first = {"coding": [{"system": system, "code": code} for system, code in codes]}
+        last = {"coding": [{"system": end_of, "code": "E0430"}]}
+        end = extending("productOrServiceCodeEnd", valueCodeableConcept=last)
+        return with_item(productOrService=first, extension=end)
 
     assert found(asked(hcpcs, (other, "E0429"), (hcpcs, "E0420")))
     assert not found(asked(other, (other, "E0420")))
