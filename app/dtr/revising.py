@@ -141,12 +141,15 @@ def _shifted(before: Mapping[Key, list[dict]], after: Mapping[Key, list[dict]]) 
 
 
 def _links(key: Key) -> tuple[str, ...]:
-    return tuple(link for link, _ in key)
+    return tuple(link for link, _ in key if link)
 
 
 def below_answer(key: Key, number: int) -> Key:
-    """Return what the ways to all below the how-manyth answer of an item begin with."""
-    return (*key, ("", number))
+    """Return what the ways to all below the how-manyth answer of an item begin with.
+
+    What stands beside the answers, as it does while there is none, is below the first.
+    """
+    return key if number == 1 else (*key, ("", number))
 
 
 def _answers(response: dict) -> Iterator[tuple[Key, list[dict]]]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from app.dtr.markup import formatted
 from app.dtr.offered import offers
+from app.dtr.resuming import origin_of
 from fhir_r4.systems import (
     CALCULATED_EXPRESSION,
     CONTEXT_EXPRESSION,
@@ -193,6 +194,24 @@ def test_what_is_calculated_below_an_answer_follows_the_answers(sees):
 
     assert sends(4) == [8]
     assert sends(5, {"linkId": "c", "answer": [{"valueInteger": 8}]}) == [10]
+
+
+def below(answer, *items):
+    """Return an answer as the page sends it, with what is below."""
+    return answer | {"item": [{"linkId": link, "answer": [value]} for link, value in items]}
+
+
+@pytest.mark.parametrize("by", ["the record", "a person"])
+def test_what_the_record_says_below_an_answer_is_nobody_else_s_word(sees, by):
+    """Before there is an answer to be below of, it stands beside."""
+    first = [expression(INITIAL_EXPRESSION, "'words'")] if by == "the record" else []
+    it = sees(item("a", "string", *first) | {"item": [item("b", "string", expression(INITIAL_EXPRESSION, "'more'"))]})
+    it.types(a=below({"valueString": "words"}, ("b", {"valueString": "more"})))
+    (held,) = it.answer("a")["item"]
+    assert origin_of(held["answer"][0]) == "auto-client"
+    it.types(a=below({"valueString": "words"}, ("b", {"valueString": "other"})))
+    (held,) = it.answer("a")["item"]
+    assert origin_of(held["answer"][0]) == "override"
 
 
 def test_a_condition_sees_the_variables_of_its_form_and_of_the_group_around_it(sees):
