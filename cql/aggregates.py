@@ -16,7 +16,7 @@ from cql.errors import CqlError
 from cql.lists import is_same
 from cql.quantities import in_unit
 from cql.scope import Build, Frame, Scope, Thunk, operands
-from cql.structure import property_of
+from cql.structure import reader
 from cql.types import WIDE, Quantity, fitted
 
 
@@ -25,14 +25,14 @@ def _aggregate(function: Callable[[list[Any]], Any], *, empty: Any = None, of_nu
 
     def build(node: dict, scope: Scope) -> Thunk:
         (source,) = scope.compile_all(operands(node))
-        path = node.get("path")
+        read = reader(node["path"]) if node.get("path") else None
 
         def run(frame: Frame) -> Any:
             values = source(frame)
             if values is None:
                 return of_null
-            if path:
-                values = [property_of(frame[0], value, path) for value in values]
+            if read:
+                values = [read(frame[0], value) for value in values]
             known = [value for value in values if value is not None]
             return function(known) if known else empty
 

@@ -18,7 +18,7 @@ from cql.compare import order, plain_primitive
 from cql.errors import CqlError
 from cql.lists import distinct
 from cql.scope import Build, Frame, Scope, Thunk, constant
-from cql.structure import property_of
+from cql.structure import reader
 from cql.temporal import TEMPORAL, lowest
 from cql.types import Tuple
 
@@ -236,8 +236,8 @@ def nulls_first(left: Any, right: Any) -> int:
 def _key(item: dict, scope: Scope) -> Callable[[Frame, Any], Any]:
     match item.get("type"):
         case "ByColumn":
-            path = item["path"]
-            return lambda frame, row: property_of(frame[0], row, path)
+            read = reader(item["path"])
+            return lambda frame, row: read(frame[0], row)
         case "ByExpression":
             inner = scope.child()
             slot = inner.declare("$this")
@@ -253,8 +253,8 @@ def _key(item: dict, scope: Scope) -> Callable[[Frame, Any], Any]:
 
 def _identifier(node: dict, scope: Scope) -> Thunk:
     """An identifier inside a sort is an element of the row."""
-    slot, name = scope.slot_of("$this"), node["name"]
-    return lambda frame: property_of(frame[0], frame[slot], name)
+    slot, read = scope.slot_of("$this"), reader(node["name"])
+    return lambda frame: read(frame[0], frame[slot])
 
 
 def _reference(node: dict, scope: Scope) -> Thunk:

@@ -12,7 +12,7 @@ from cql.fhir_helpers import HELPERS
 from cql.fhir_model import URI, Element, fhir_type, resource
 from cql.interval import includes
 from cql.scope import Build, Frame, Scope, Thunk
-from cql.structure import property_of
+from cql.structure import reader
 from cql.terminology import Codes, coded
 from cql.types import Code, Interval, ValueSet
 from fhir_r4.resource import dicts
@@ -138,13 +138,15 @@ def _coded_by(node: dict) -> Iterator[tuple[str, dict]]:
 
 
 def _by_code(path: str, codes: Thunk) -> _Filter:
+    read = reader(path)
+
     def chosen(frame: Frame, found: Iterable[Element]) -> Iterator[Element]:
         run = frame[0]
         wanted = codes(frame)
         held = run.terminology.codes(wanted) if type(wanted) is ValueSet else Codes(coded(wanted))
         for one in found:
             run.tick()
-            for code in one.remembered((coded, path), lambda one: coded(property_of(run, one, path))):
+            for code in one.remembered((coded, path), lambda one: coded(read(run, one))):
                 if code in held:
                     yield one
                     break
@@ -162,13 +164,14 @@ def _date_filters(node: dict, scope: Scope) -> Iterator[_Filter]:
 
 def _by_date(path: str, range_: Thunk) -> _Filter:
     """Keep what lies in the range: a moment within it, a period that it includes."""
+    read = reader(path)
 
     def chosen(frame: Frame, found: Iterable[Element]) -> Iterator[Element]:
         run = frame[0]
         wanted = range_(frame)
         for one in found:
             run.tick()
-            when = _when(run, property_of(run, one, path))
+            when = _when(run, read(run, one))
             if when is not None and type(wanted) is Interval and includes(wanted, when) is True:
                 yield one
 

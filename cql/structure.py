@@ -174,17 +174,21 @@ def part_of(value: Any, name: str, offset: int) -> Any:
     return list(part) if type(part) is tuple else part
 
 
-def property_of(run: Any, value: Any, path: str) -> Any:
-    """Follow a path such as ``birthDate.value`` or ``name[0].family``."""
-    for step in _PART.findall(path):
-        if value is None:
-            return None
-        if step.startswith("["):
-            index = int(step[1:-1])
-            value = value[index] if index < len(value) else None
-        else:
-            value = part_of(value, step, run.offset)
-    return value
+def reader(path: str) -> Callable[[Any, Any], Any]:
+    """Return what follows a path such as ``birthDate.value`` or ``name[0].family``, of the Run and from a value."""
+    steps = [int(step[1:-1]) if step.startswith("[") else step for step in _PART.findall(path)]
+
+    def read(run: Any, value: Any) -> Any:
+        for step in steps:
+            if value is None:
+                return None
+            if isinstance(step, int):
+                value = value[step] if step < len(value) else None
+            else:
+                value = part_of(value, step, run.offset)
+        return value
+
+    return read
 
 
 def _property(node: dict, scope: Scope) -> Thunk:
@@ -193,11 +197,8 @@ def _property(node: dict, scope: Scope) -> Thunk:
     source = _slot(scope.slot_of(alias)) if alias else scope.compile(node.get("source"))
     if _PART.fullmatch(path):
         return _one_step(source, path)
-
-    def run(frame: Frame) -> Any:
-        return property_of(frame[0], source(frame), path)
-
-    return run
+    read = reader(path)
+    return lambda frame: read(frame[0], source(frame))
 
 
 def _slot(slot: int) -> Thunk:
