@@ -64,31 +64,56 @@ def _query(node: dict, outer: Scope) -> Thunk:
     lets = [(scope.compile(let["expression"]), scope.declare(let["identifier"])) for let in node.get("let", ())]
     names = {source.alias for source in sources} | {let["identifier"] for let in node.get("let", ())}
     relations = [_relation(one, scope, names) for one in node.get("relationship", ())]
-    where = scope.compile(node["where"]) if node.get("where") is not None else None
+    where = scope.compile(node["where"]) if node.get("where") is not None else constant(value=True)
+    passes = _passes(lets, relations, where) if lets or relations else where
     finish = _finish(node, scope, sources)
-    sort = _sort(node.get("sort"), scope)
+    if len(sources) == 1 and not relations:
+        return _over_one(sources[0], passes, finish)
+    return _over_several(sources, relations, passes, finish)
 
-    def passes(frame: Frame) -> bool:
+
+def _passes(lets: list[tuple[Thunk, int]], relations: list[_Relation], where: Thunk) -> Thunk:
+    def run(frame: Frame) -> Any:
         for value, slot in lets:
             frame[slot] = value(frame)
         for relation in relations:
             if not relation.holds(frame):
                 return False
-        return where is None or where(frame) is True
+        return where(frame)
 
+    return run
+
+
+def _over_one(source: _Source, passes: Thunk, finish: "_Finish") -> Thunk:
+    """Run a query as most are: over one source, without relationships."""
+    values, slot, of_row = source.values, source.slot, finish.of_row
+
+    def run(frame: Frame) -> Any:
+        given = values(frame)
+        if given is None:
+            return None
+        single = type(given) is not list
+        tick = frame[0].tick
+        rows = []
+        for value in [given] if single else given:
+            tick()
+            frame[slot] = value
+            if passes(frame) is True:
+                rows.append(of_row(frame))
+        return finish.of(frame, rows, single=single)
+
+    return run
+
+
+def _over_several(sources: list[_Source], relations: list[_Relation], passes: Thunk, finish: "_Finish") -> Thunk:
     def run(frame: Frame) -> Any:
         fixed = [None if source.depends else _listed(source.values(frame)) for source in sources]
         if any(one is not None and one[0] is None for one in fixed):
             return None
         for relation in relations:
             relation.prepare(frame)
-        found = finish.of_rows(frame, [finish.of_row(frame) for _ in _rows(frame, sources, fixed, 0) if passes(frame)])
-        if finish.aggregates:
-            return found
-        if sort:
-            found = sort(frame, found)
-        single = all(one is not None and one[1] for one in fixed)
-        return (found[0] if found else None) if single else found
+        rows = [finish.of_row(frame) for _ in _rows(frame, sources, fixed, 0) if passes(frame) is True]
+        return finish.of(frame, rows, single=all(one is not None and one[1] for one in fixed))
 
     return run
 
@@ -153,19 +178,22 @@ class _Finish:
     of_rows: Callable[[Frame, list[Any]], Any]
     aggregates: bool = False
 
+    def of(self, frame: Frame, rows: list[Any], *, single: bool) -> Any:
+        """Return what the query answers; one member where no source is a list, unless it is the aggregate."""
+        found = self.of_rows(frame, rows)
+        return (found[0] if found else None) if single and not self.aggregates else found
+
 
 def _finish(node: dict, scope: Scope, sources: list[_Source]) -> _Finish:
-    """Return what becomes of the rows: a tuple of the aliases, the return clause, or the aggregate."""
-    row = _row(sources)
+    """Return what becomes of the rows: a tuple of the aliases or the return clause, sorted, or the aggregate."""
     if node.get("aggregate") is not None:
         return _aggregate(node["aggregate"], scope, [source.slot for source in sources], node)
     clause = node.get("return")
-    if clause is None:
-        return _Finish(row, lambda _frame, rows: rows)
-    each = scope.compile(clause["expression"])
-    if clause.get("distinct", True):
-        return _Finish(each, lambda _frame, rows: distinct(rows))
-    return _Finish(each, lambda _frame, rows: rows)
+    each = _row(sources) if clause is None else scope.compile(clause["expression"])
+    sort = _sort(node.get("sort"), scope) or (lambda _frame, rows: rows)
+    if clause is not None and clause.get("distinct", True):
+        return _Finish(each, lambda frame, rows: sort(frame, distinct(rows)))
+    return _Finish(each, sort)
 
 
 def _row(sources: list[_Source]) -> Callable[[Frame], Any]:
