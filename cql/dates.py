@@ -137,16 +137,12 @@ def same_as(left: Any, right: Any, precision: int | None) -> bool | None:
     return None if order is None else order == 0
 
 
-def _today(run: Any) -> Date:
-    return Date(run.now.fields[:DAY])
-
-
 NODES: dict[str, Build] = {
     "Date": _date,
     "DateTime": _datetime,
     "Time": _time,
     "Now": lambda _node, _scope: lambda frame: frame[0].now,
-    "Today": lambda _node, _scope: lambda frame: _today(frame[0]),
+    "Today": lambda _node, _scope: lambda frame: frame[0].today,
     "TimeOfDay": lambda _node, _scope: lambda frame: Time(frame[0].now.fields[DAY:]),
     "DateTimeComponentFrom": _component_from,
     "DateFrom": strict(_date_from),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -78,23 +79,23 @@ class Element:
         return known[key]
 
     def _read(self, name: str, offset: int) -> Any:
+        system, json = self.type.system, self.json
+        if system and name == "value":
+            return system_value(system, json, offset)
         found = self.type.properties.get(name)
         if found is None:
             return None
-        if self.type.system:
-            return self._of_primitive(name, found, offset)
-        if type(self.json) is not dict:
+        if system:
+            return self._beside_primitive(name, found)
+        if type(json) is not dict:
             return None
-        json = self.json
         for key, key_beside, kind in found.keys:
             if key in json or key_beside in json:
                 value, beside = json.get(key), json.get(key_beside)
                 return _many(kind, value, beside) if found.many else _one(kind, value, beside)
         return None
 
-    def _of_primitive(self, name: str, found: Property, offset: int) -> Any:
-        if name == "value":
-            return system_value(self.type.system, self.json, offset)
+    def _beside_primitive(self, name: str, found: Property) -> Any:
         if type(self.beside) is not dict or name not in self.beside:
             return None
         ((key, _, kind),) = found.keys
@@ -125,10 +126,9 @@ def _many(kind: str, values: Any, beside: Any) -> list[Any] | None:
     if type(values) is not list and type(beside) is not list:
         return None
     values = values if type(values) is list else [None] * len(beside)
-    besides = beside if type(beside) is list else [None] * len(values)
-    pairs = zip(values, besides + [None] * (len(values) - len(besides)), strict=False)
-    wrapped = (_one(kind, value, aside) for value, aside in pairs)
-    return [one for one in wrapped if one is not None]
+    besides = chain(beside, repeat(None)) if type(beside) is list else repeat(None)
+    pairs = zip(values, besides, strict=False)
+    return [one for value, aside in pairs if (one := _one(kind, value, aside)) is not None]
 
 
 def resource(value: dict) -> Element:

@@ -109,10 +109,9 @@ def _calculate_age(node: dict, scope: Scope) -> Thunk:
 
     def run(frame: Frame) -> Any:
         birth = operand(frame)
-        now = frame[0].now
         if birth is None:
             return None
-        return _age(birth, Date(now.fields[:DAY]) if type(birth) is Date else now, precision)
+        return _age(birth, frame[0].today if type(birth) is Date else frame[0].now, precision)
 
     return run
 

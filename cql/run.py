@@ -13,7 +13,7 @@ from typing import Any
 from cql.errors import CqlError, Exhausted, Failure, Place
 from cql.library import Define, Function, Libraries, Parameter
 from cql.retrieve import Record, Source
-from cql.temporal import from_datetime
+from cql.temporal import DAY, Date, from_datetime
 from cql.terminology import PackageTerminology, Terminology
 
 
@@ -72,6 +72,7 @@ class Run:
         self.libraries = libraries
         self.moment = now
         self.now = from_datetime(now)
+        self.today = Date(self.now.fields[:DAY])
         self.offset = self.now.offset
         self.record: Source = record if record is not None else Record(())
         self.terminology: Terminology = terminology if terminology is not None else PackageTerminology()
@@ -127,9 +128,8 @@ class Run:
 
     def value_of(self, define: Define) -> Any:
         """Return a define's value, computed once; its error again where it failed."""
-        try:
-            value = self._values[define]
-        except KeyError:
+        value = self._values.get(define, _NEW)
+        if value is _NEW:
             value = self._values[define] = self._computed(define)
         if type(value) is _Failed:
             raise value.error.with_traceback(None)
@@ -216,4 +216,4 @@ class _Failed:
     error: CqlError
 
 
-_BUSY = object()
+_NEW, _BUSY = object(), object()

@@ -248,7 +248,8 @@ def lowest(value: Any) -> Any:
     """Return the first moment that the value may be, to its type's finest precision."""
     start = DAY if type(value) is Time else 0
     end = DAY if type(value) is Date else MILLISECOND
-    return value.with_fields(value.fields + _LOWEST[start + len(value.fields) : end])
+    missing = _LOWEST[start + len(value.fields) : end]
+    return value.with_fields(value.fields + missing) if missing else value
 
 
 def highest(value: Any) -> Any:
