@@ -159,6 +159,15 @@ def test_what_is_certified_is_not_taken_back_when_the_rest_is_weighed_again(reco
     assert after.number == case.number
 
 
+def test_more_is_certified_where_the_policy_certifies_more_by_now():
+    case = submitted(asking_for(5))
+    less = replace(case.items[0].decision, granted=Service(quantity=Decimal(2)))
+    before = replace(case, items=(replace(case.items[0], decision=less),))
+    file = CaseFile((read_submission(asking_for(5)),))
+    after = weigh_again(before, file, weighing(*file.submissions, own=case.id))
+    assert after.items[0].decision.part.quantity == 3
+
+
 def test_an_exclusion_found_later_leaves_the_part_to_a_person():
     case = submitted(asking_for(5))
     used_up = replace(a_certification(), granted=Service(quantity=Decimal(9)), action=ReviewAction.CERTIFIED)
@@ -174,10 +183,12 @@ def test_a_part_lives_on_when_nothing_comes_in_time():
 
 
 def test_a_provider_may_ask_for_less_so_that_all_of_it_is_certified_under_the_same_number():
+    """What is certified of the case already is not used up by somebody else."""
     case = submitted(asking_for(5))
     changed = asking_for(3, related=[{"relationship": {"text": "prior"}, "claim": {"reference": "Claim/1"}}])
     submission = read_submission(changed)
-    after = update(case, submission, submission.change, weighing(submission, own=case.id), news=False)
+    own = weighing(submission, own=case.id, on_file=(case,))
+    after = update(case, submission, submission.change, own, news=False)
     assert after.items[0].decision.action is ReviewAction.CERTIFIED
     assert after.number == case.number
 

@@ -186,8 +186,9 @@ def test_a_promise_that_holds_pins_the_version_of_the_policy():
     assert decided(bundle, knowledge=under).items[0].decision.trace["version"] == "2026.2"
     kept = decided(bundle, [a_promise()], knowledge=under).items[0].decision
     assert (kept.trace["version"], kept.trace["promise"]) == ("2026.1", "promise-1")
+    of_another_order = {"id": "promise-2"}
     voids = ({"member_id": "X"}, {"payer": "other"}, {"expires_on": date(2026, 2, 1)}, {"coverage": "Coverage/other"})
-    for void in voids:
+    for void in (*voids, of_another_order):
         assert decided(bundle, [a_promise(**void)], knowledge=under).items[0].decision.trace["version"] == "2026.2"
 
 
