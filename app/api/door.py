@@ -36,6 +36,7 @@ class IdConverter(BaseConverter):
 def init_app(app: Flask) -> None:
     app.url_map.converters["generation"] = GenerationConverter
     app.url_map.converters["id"] = IdConverter
+    app.before_request(_judge_what_is_wanted)
 
 
 def read_body(limit: int) -> dict:
@@ -48,7 +49,6 @@ def read_bytes(limit: int) -> bytes:
 
     Raises:
         UnsupportedMediaType: not JSON of FHIR R4 by its own word, or packed.
-        NotAcceptable: the caller takes no JSON in return.
         TooLarge: more than ``limit`` bytes. Of a body that tells its length, Werkzeug says so itself; one that comes
             in chunks is read to one byte above the limit, where Werkzeug would end it as if it were whole.
     """
@@ -58,13 +58,23 @@ def read_bytes(limit: int) -> bytes:
         raise UnsupportedMediaType("the body is FHIR 4.0")
     if request.content_encoding not in {None, "", "identity"}:
         raise UnsupportedMediaType("the body is not compressed", headers={"Accept-Encoding": "identity"})
-    if not _takes_json(_wanted()):
-        raise NotAcceptable("answers are application/fhir+json")
     request.max_content_length = limit + 1
     body = request.get_data(cache=False)
     if len(body) > limit:
         raise TooLarge("the body is too long")
     return body
+
+
+def _judge_what_is_wanted() -> None:
+    """Refuse who takes no JSON in return, at all doors that answer with nothing else."""
+    path = request.path
+    fixed = path.endswith(_WHATEVER_IS_ACCEPTED)
+    if request.url_rule and path.startswith(_ANSWER_JSON) and not fixed and not _takes_json(_wanted()):
+        raise NotAcceptable("answers are application/fhir+json")
+
+
+_ANSWER_JSON = ("/fhir/", "/cds-services", "/back-end/")
+_WHATEVER_IS_ACCEPTED = "/.well-known/smart-configuration"
 
 
 def _wanted() -> str:

@@ -105,6 +105,21 @@ def test_a_guide_s_statement_is_instantiated_only_where_all_of_it_is_there(house
     assert any("dtr-payer-service" in one for one in statement["instantiates"]) is (whole <= has)
 
 
+def test_what_takes_no_json_is_told_so_at_every_door_of_a_base(house):
+    """`_format` goes before Accept; who asks is not asked first, as nothing is looked up."""
+    routes = [rule for rule in house.web.application.url_map.iter_rules() if rule.rule.startswith("/fhir/")]
+    for rule in routes:
+        path = rule.rule.replace("<generation:generation>", "2.2").replace("<id:identity>", "one")
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            answers = [
+                house.web.open(path, method=method, headers={"Accept": "application/fhir+xml"}),
+                house.web.open(f"{path}?_format=xml", method=method, headers={"Accept": "application/json"}),
+            ]
+            expected = 200 if path.endswith("smart-configuration") else 406
+            assert [one.status_code for one in answers] == [expected] * 2, path
+    assert house.web.get("/fhir/2.2/metadata?_format=json", headers={"Accept": "text/html"}).status_code == 200
+
+
 def test_an_operation_that_nobody_has_named_stops_the_start():
     app = Flask("x")
     door.init_app(app)
