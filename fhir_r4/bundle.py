@@ -78,10 +78,10 @@ class Entries:
         return self._named([target], holder)[0] or self._in_version(target, holder) or self._by_id.get(target)
 
     def _in_version(self, target: str, holder: Entry) -> Entry | None:
-        """Return the entry that a version specific reference means: by fullUrl without it, and by versionId."""
+        """Return the entry that a version specific reference means: by fullUrl without it, and of no other version."""
         url, _, version = target.partition("/_history/")
         found = self._named([url], holder)[0] if version else None
-        return found if found and as_dict(found.resource.get("meta")).get("versionId") == version else None
+        return found if found and as_dict(found.resource.get("meta")).get("versionId", version) == version else None
 
     def _named(self, targets: list[str], holder: Entry) -> list[Entry | None]:
         """Return the entries that have the fullUrls which ``targets`` say, or say from the base of their holder."""
