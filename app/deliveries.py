@@ -16,7 +16,7 @@ MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Lagging:
-    """A subscription that is not well, or that has not been told all: how many events wait, and since when."""
+    """A subscription whose endpoint fails, or that has not been told all: how many events wait, and since when."""
 
     subscription: Subscription
     waiting: int
@@ -37,8 +37,8 @@ def deliveries(database: Database) -> Deliveries:
         dead = outbox.dead_letters(connection, MOST)
         backlog = notices.backlog(connection)
         every = subscriptions.everyone(connection)
-    lagging = (Lagging(one, *backlog.get(one.id, (0, None))) for one in every)
-    return Deliveries(tuple(dead), tuple(one for one in lagging if one.waiting or one.subscription.status == "error"))
+    lagging = (Lagging(one, *backlog.get(one.id, (0, None))) for one in every if one.status != "off")
+    return Deliveries(tuple(dead), tuple(one for one in lagging if one.waiting or one.subscription.error))
 
 
 def retry(database: Database, job_id: int, actor: str, now: datetime) -> list[int]:

@@ -30,8 +30,9 @@ def list_(data: Path | None) -> None:
         click.echo(f"{one.id}  {one.kind} {one.subject}  {one.attempts} attempts, {one.fault}, {one.dead_at:%F %R}")
     for lag in found.lagging:
         since = f" since {lag.oldest:%F %R}" if lag.oldest else ""
-        held = lag.subscription
-        click.echo(f"subscription {held.id} of {held.client_id}: {held.status}, {lag.waiting} events wait{since}")
+        events = "1 event waits" if lag.waiting == 1 else f"{lag.waiting or 'no'} events wait"
+        held, fault = lag.subscription, f"; {lag.subscription.error}" if lag.subscription.error else ""
+        click.echo(f"subscription {held.id} of {held.client_id}: {held.status}, {events}{since}{fault}")
     if not (found.dead or found.lagging):
         click.echo("nothing was given up, and no subscription lags behind")
 

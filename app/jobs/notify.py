@@ -60,8 +60,8 @@ def shake_hands(service: Service, job: Job) -> list[int]:
     _post(service, subscription, handshake(standing(service, subscription), service.now()))
     with service.database.writing() as connection:
         now = service.now()
-        subscriptions.set_status(connection, subscription.id, "active")
-        subscriptions.spoken(connection, subscription.id, now)
+        if not subscriptions.activate(connection, subscription, now):
+            return []
         jobs = [outbox.put_once(connection, DELIVER, subscription.id, now)]
         if pause := subscription.subscriber.heartbeat_seconds:
             outbox.put_once(connection, HEARTBEAT, subscription.id, now, now + timedelta(seconds=pause))
@@ -106,8 +106,7 @@ def _beat(service: Service, subscription: Subscription) -> None:
     now = service.now()
     try:
         _post(service, subscription, heartbeat(standing(service, subscription), now))
-    except (TryLater, GiveUp) as silent:
-        _say(service, subscription, str(silent))
+    except (TryLater, GiveUp):
         return
     with service.database.writing() as connection:
         subscriptions.spoken(connection, subscription.id, now)
@@ -158,11 +157,7 @@ def _tell(service: Service, subscription: Subscription, pending: list[Notice]) -
     generation = subscription.subscriber.generation
     writer = Writer(generation, service.fhir_base(generation), service.now())
     body = notification(standing(service, subscription), [event_of(service, one) for one in pending], writer)
-    try:
-        _post(service, subscription, body)
-    except TryLater as reason:
-        _say(service, subscription, str(reason))
-        raise
+    _post(service, subscription, body)
     with service.database.writing() as connection:
         now = service.now()
         notices.delivered(connection, subscription.id, [one.number for one in pending], now, now + DELIVERY)
@@ -174,12 +169,21 @@ def _end(service: Service, subscription: Subscription) -> list[int]:
     return []
 
 
-def _say(service: Service, subscription: Subscription, fault: str) -> None:
-    with service.database.writing() as connection:
-        subscriptions.set_status(connection, subscription.id, subscription.status, f"the endpoint fails: {fault}")
-
-
 def _post(service: Service, subscription: Subscription, body: dict) -> None:
+    """Send a Bundle to the endpoint; why it could not be is said on the subscription.
+
+    Raises:
+        TryLater, GiveUp: as ``_send`` does.
+    """
+    try:
+        _send(service, subscription, body)
+    except (TryLater, GiveUp) as fault:
+        with service.database.writing() as connection:
+            subscriptions.fails(connection, subscription.id, str(fault))
+        raise
+
+
+def _send(service: Service, subscription: Subscription, body: dict) -> None:
     """Send a Bundle to the endpoint.
 
     Raises:

@@ -121,6 +121,20 @@ def set_status(connection: Connection, identity: str, status: str, error: str | 
     connection.execute(update(subscriptions).where(subscriptions.c.id == identity).values(status=status, error=error))
 
 
+def activate(connection: Connection, subscription: Subscription, now: datetime) -> bool:
+    """Note that the endpoint has taken its handshake; False where the client has said something else meanwhile."""
+    held, told = subscriptions.c, subscription.subscriber
+    unchanged = (held.id == subscription.id, held.status == "requested", held.endpoint == told.endpoint)
+    said = {"status": "active", "error": None, "spoken_at": now}
+    return connection.execute(update(subscriptions).where(*unchanged).values(said)).rowcount == 1
+
+
+def fails(connection: Connection, identity: str, fault: str) -> None:
+    """Note why the endpoint was not told just now; it is tried again."""
+    said = {"error": f"the endpoint fails: {fault}"}
+    connection.execute(update(subscriptions).where(subscriptions.c.id == identity).values(said))
+
+
 def seal_anew(connection: Connection, keyring: Keyring) -> int:
     """Seal with the first key all headers that another key has sealed; return how many there were."""
     query = select(subscriptions.c.id, subscriptions.c.headers).where(subscriptions.c.headers.is_not(None))

@@ -523,6 +523,43 @@ def test_an_auditor_sees_and_does_not_retry(house, endpoint):
     assert auditor.post(f"/deliveries/{dead.id}/retry", {}, page="/worklist").status_code == 403
 
 
+def test_a_handshake_that_fails_is_seen_while_it_is_tried(house, endpoint):
+    endpoint.answers = [500]
+    identity = subscribe(house, endpoint)
+    run_all(house)
+    said = CliRunner().invoke(main, ["deliveries", "list", "--data", str(house.config.data)]).output
+    told = "requested, no events wait; the endpoint fails: status 500"
+    assert said == f"subscription {identity} of riverside-ehr: {told}\n"
+    house.clock.now += timedelta(hours=2)
+    run_all(house)
+    assert (status(house, identity), deliveries(house.service.database).lagging) == ("active", ())
+
+
+def test_a_subscription_that_its_client_has_ended_lags_behind_nobody(house, endpoint):
+    identity = subscribe(house, endpoint)
+    run_all(house)
+    endpoint.answers = [500]
+    told(house, identity)
+    ended(house, identity, endpoint)
+    assert deliveries(house.service.database).lagging == ()
+
+
+def test_a_handshake_that_is_taken_after_its_client_has_ended_it_begins_nothing(house, endpoint):
+    def late(handler, code):
+        ended(house, identity, endpoint)
+        subscribers.plainly(handler, code)
+
+    identity = subscribe(house, endpoint)
+    endpoint.manner = late
+    run_all(house)
+    assert status(house, identity) == "off"
+
+
+def ended(house, identity, endpoint):
+    body = a_subscription("2.0", endpoint=endpoint.url) | {"id": identity, "status": "off"}
+    assert call(house, "PUT", f"2.0/Subscription/{identity}", body).status_code == 200
+
+
 def test_an_operator_does_the_same_at_the_command_line(house, endpoint):
     data = ["--data", str(house.config.data)]
     before = CliRunner().invoke(main, ["deliveries", "list", *data]).output
@@ -530,7 +567,7 @@ def test_an_operator_does_the_same_at_the_command_line(house, endpoint):
     identity = given_up(house, endpoint)
     said = CliRunner().invoke(main, ["deliveries", "list", *data]).output
     assert f"subscription.deliver {identity}  {ATTEMPTS} attempts, status 500" in said
-    assert "1 events wait" in said
+    assert f"subscription {identity} of riverside-ehr: error, 1 event waits since 2026-" in said
     (dead,) = deliveries(house.service.database).dead
     assert CliRunner().invoke(main, ["deliveries", "retry", str(dead.id), *data]).exit_code == 0
     again = CliRunner().invoke(main, ["deliveries", "retry", str(dead.id), *data])
