@@ -95,7 +95,7 @@ def test_the_base_of_a_full_url():
 def test_a_version_specific_reference_means_the_entry_of_that_version(target, meta, is_it):
     """FHIR R4, Bundle: the version is removed before fullUrl is compared, and is compared with meta.versionId.
 
-    An entry that does not say its version, as many an EHR leaves it out of a request, is the only one that can be meant.
+    An entry that does not say its version, which many an EHR leaves out, is the only one that can be meant.
     """
     claim = {"resourceType": "Claim", "patient": {"reference": target}}
     patient = {"resourceType": "Patient", "id": "1", "meta": meta}
