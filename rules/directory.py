@@ -145,6 +145,13 @@ class GoldCard:
         return self.starts <= on and (self.ends is None or on <= self.ends) and fnmatchcase(policy, self.policy)
 
 
+def read_network(said: str) -> str:
+    """Return whether a provider is ``in`` the network or ``out`` of it; ValueError for any other word."""
+    if said not in {"in", "out"}:
+        raise ValueError("in or out")
+    return said
+
+
 @dataclass(frozen=True, slots=True)
 class Provider:
     npi: str

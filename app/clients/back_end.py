@@ -17,7 +17,7 @@ from app.clients.outbound import Door, OutboundFailed, OutboundRefused
 from fhir_r4.problems import InvalidRequest
 from fhir_r4.resource import Coding, Identifier, dicts
 from fhir_r4.wire import read_object, write_json
-from rules.directory import CardsOf, GoldCard, Member, Payer, Provider, no_cards
+from rules.directory import CardsOf, GoldCard, Member, Payer, Provider, no_cards, read_network
 from rules.ports import BackEndAway, Standing
 
 KEPT_SECONDS, KEPT = 60, 10_000
@@ -130,7 +130,7 @@ def _member(payer: Payer, member_id: str, said: dict) -> Member:
 
 def _provider(npi: str, said: dict) -> Provider:
     cards = said.get("goldCards") or []
-    return Provider(npi, str(said["name"]), str(said["network"]), tuple(map(_card, cards)))
+    return Provider(npi, str(said["name"]), read_network(said["network"]), tuple(map(_card, cards)))
 
 
 def _card(said: Any) -> GoldCard:

@@ -1,11 +1,12 @@
 """Who is a member, and who provides care? Two tables, loaded from CSV; a payer's own systems can stand in later.
 
 ``members.csv``: payer, member_id, plan, birth_date, covered_from, covered_to (may be empty).
-``providers.csv``: npi, name, network.
+``providers.csv``: npi, name, network (``in`` or ``out``).
 """
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from app.storage.database import Database
 from app.storage.prepared import Prepared
 from app.storage.tables import members, providers
 from fhir_r4.resource import Identifier
-from rules.directory import CardsOf, Member, Payer, Provider, no_cards
+from rules.directory import CardsOf, Member, Payer, Provider, no_cards, read_network
 from rules.ports import Standing
 
 BATCH = 5_000
@@ -87,6 +88,14 @@ def load(connection: Connection, folder: Path, payers: Iterable[Payer]) -> dict[
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """How a cell is read (ValueError where it cannot be), and what is allowed in it."""
+
+    read: Callable[[str], Any]
+    allowed: str = ""
+
+
 def _required(text: str) -> str:
     if not text:
         raise ValueError("empty")
@@ -97,22 +106,24 @@ def _day_or_none(text: str) -> date | None:
     return date.fromisoformat(text) if text else None
 
 
-_MEMBER: Mapping[str, Callable[[str], Any]] = {
-    "payer": _required,
-    "member_id": _required,
-    "plan": _required,
-    "birth_date": date.fromisoformat,
-    "covered_from": date.fromisoformat,
-    "covered_to": _day_or_none,
+_WORD = _Column(_required, "may not be empty")
+_DAY = _Column(date.fromisoformat, "has to be a day such as 2026-01-31")
+_MEMBER = {
+    "payer": _WORD,
+    "member_id": _WORD,
+    "plan": _WORD,
+    "birth_date": _DAY,
+    "covered_from": _DAY,
+    "covered_to": _Column(_day_or_none, f"{_DAY.allowed}, or empty"),
 }
-_PROVIDER: Mapping[str, Callable[[str], Any]] = {"npi": _required, "name": _required, "network": _required}
+_PROVIDER = {"npi": _WORD, "name": _WORD, "network": _Column(read_network, "has to be in or out")}
 
 
 def _replace(
     connection: Connection,
     table: Table,
     file: Path,
-    columns: Mapping[str, Callable[[str], Any]],
+    columns: Mapping[str, _Column],
     check: Callable[[dict], dict],
 ) -> int:
     connection.execute(delete(table))
@@ -144,7 +155,7 @@ def _insert(connection: Connection, table: Table, file: Path, batch: list[dict])
 def _twice(file: Path, names: Sequence[str]) -> str:
     """Return which row is there for the second time; the file is read once more for it, so that no load pays for it."""
     seen = set()
-    for line, row in _rows(file, dict.fromkeys(names, str)):
+    for line, row in _rows(file, dict.fromkeys(names, _Column(str))):
         key = tuple(row.values())
         if key in seen:
             return f"{file.name}:{line}: {' and '.join(names)} were in a line before"
@@ -152,14 +163,14 @@ def _twice(file: Path, names: Sequence[str]) -> str:
     return f"{file.name}: a row is in it twice"
 
 
-def _rows(file: Path, columns: Mapping[str, Callable[[str], Any]]) -> Iterator[tuple[int, dict]]:
+def _rows(file: Path, columns: Mapping[str, _Column]) -> Iterator[tuple[int, dict]]:
     try:
         yield from _read(file, columns)
     except (UnicodeDecodeError, csv.Error):
         raise BadTable(f"{file.name}: not a table in UTF-8; save it as CSV UTF-8") from None
 
 
-def _read(file: Path, columns: Mapping[str, Callable[[str], Any]]) -> Iterator[tuple[int, dict]]:
+def _read(file: Path, columns: Mapping[str, _Column]) -> Iterator[tuple[int, dict]]:
     with file.open(newline="", encoding="utf-8-sig") as opened:  # spreadsheets put a mark first
         reader = csv.DictReader(opened)
         missing = columns.keys() - set(reader.fieldnames or ())
@@ -167,9 +178,9 @@ def _read(file: Path, columns: Mapping[str, Callable[[str], Any]]) -> Iterator[t
             raise BadTable(f"{file.name}:1: no column {', '.join(sorted(missing))}")
         for row in reader:
             read: dict[str, Any] = {}
-            for name, convert in columns.items():
+            for name, column in columns.items():
                 try:
-                    read[name] = convert((row[name] or "").strip())
+                    read[name] = column.read((row[name] or "").strip())
                 except ValueError:
-                    raise BadTable(f"{file.name}:{reader.line_num}: {name} cannot be read") from None
+                    raise BadTable(f"{file.name}:{reader.line_num}: {name} {column.allowed}") from None
             yield reader.line_num, read

@@ -165,6 +165,12 @@ def test_gold_cards_that_cannot_be_read_are_no_answer(own, known_providers, card
         own.service.directory.provider(CLINIC.npi)
 
 
+def test_a_network_that_is_neither_in_nor_out_is_no_answer(own, known_providers):
+    known_providers(network="INN")
+    with pytest.raises(BackEndAway):
+        own.service.directory.provider(CLINIC.npi)
+
+
 # Silent
 
 

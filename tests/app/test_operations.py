@@ -128,6 +128,26 @@ def test_a_row_that_cannot_be_read_changes_nothing_and_is_named_without_its_valu
 
 
 @pytest.mark.parametrize(
+    ("name", "row", "allowed"),
+    [
+        ("providers.csv", "1999999984,Elsewhere,In", "network has to be in or out"),
+        ("members.csv", "acme,X1,P,01/02/1950,2026-01-01,", "birth_date has to be a day such as 2026-01-31"),
+        (
+            "members.csv",
+            "acme,X1,P,1950-01-02,2026-01-01,open",
+            "covered_to has to be a day such as 2026-01-31, or empty",
+        ),
+        ("members.csv", "acme,,P,1950-01-02,2026-01-01,", "member_id may not be empty"),
+    ],
+)
+def test_what_is_allowed_in_a_cell_is_told(house, name, row, allowed):
+    file = house.config.data / name
+    file.write_text(f"{file.read_text()}{row}\n")
+    with pytest.raises(BadTable, match=f": {allowed}$"), house.service.database.writing() as connection:
+        load(connection, house.config.data, house.service.payers)
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"payer,member_id,plan,birth_date,covered_from,covered_to\n", "there is no row in it"),
