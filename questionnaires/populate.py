@@ -23,6 +23,7 @@ from questionnaires.answering import answer_of, answers
 from questionnaires.answers import every_item, with_answers
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
+from questionnaires.placing import answered, with_places
 from questionnaires.repeating import members, repeated
 from questionnaires.scopes import Variables, in_context, inside, listed, name_of, seen, values_of
 
@@ -172,18 +173,22 @@ class _Population:
         return parent | {"item": self._below(parent, known, asked)} if parent.get("item") else parent
 
     def _filled(self, item: dict, known: Variables, asked: Mapping[str, dict]) -> dict:
-        """Return an item with what is found for it.
-
-        What an earlier filling brought, the payer's own perhaps, gives way to what is found now, and to nothing
-        where it was a calculation (DTR 2.2.0: EHR data overrides payer answers unless empty).
-        """
+        """Return an item with what is found for it and for all that is below."""
         link = link_of(item)
         if link not in self.asks.ways:
             return item
         if link in self.asks.scoped:
             question = self.asks.questions[link]
             known = inside(question, {**known, "qitem": question, **in_context(item)}, self.clinical)
-        item = with_answers(self._with_below(item, known, asked), lambda one, _: self._with_below(one, known, asked))
+        item = self._answered(item, link, known, asked)
+        return with_answers(self._with_below(item, known, asked), lambda one, _: self._with_below(one, known, asked))
+
+    def _answered(self, item: dict, link: str, known: Variables, asked: Mapping[str, dict]) -> dict:
+        """Return an item with its own answers, and with places for what is asked below them.
+
+        What an earlier filling brought, the payer's own perhaps, gives way to what is found now, and to nothing
+        where it was a calculation (DTR 2.2.0: EHR data overrides payer answers unless empty).
+        """
         expression = asked.get(link)
         if expression is None or not _is_ours(item):
             return item
@@ -194,8 +199,11 @@ class _Population:
         if not found and item.get("answer") and link not in self.asks.calculated:
             return item
         self._note(link, why)
-        bare = {name: part for name, part in item.items() if name != "answer"}
-        return bare | ({"answer": found} if found else {})
+        made = answered(item, found)
+        if not question.get("item"):
+            return made
+        (placed,) = dicts(with_places({"item": [question]}, {"item": [made]}, self.asks.ways).get("item"))
+        return placed
 
     def _rows(self, items: list[dict], known: Variables, *, adds: bool) -> list[tuple[dict, Variables]]:
         """Return items with what each sees; with ``adds`` a group comes as often as its list has members."""
@@ -255,7 +263,7 @@ class _Population:
                 return item
             why = "the calculation runs in a circle and never comes to rest"
             self._note(item["linkId"], Empty(item["linkId"], why, failed=True))
-            return {name: part for name, part in item.items() if name != "answer"}
+            return answered(item, [])
 
         return below(response)
 

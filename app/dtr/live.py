@@ -7,7 +7,7 @@ Source: SDC 4.0.0, calculatedExpression and enableWhenExpression; DTR 2.0.1 @178
 spec-67, spec-150.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,9 +15,10 @@ from app.dtr.revising import below_answer, keyed
 from fhir_r4.resource import as_dict, dicts, extension, link_of, text_of
 from fhir_r4.systems import CALCULATED_EXPRESSION, ENABLE_WHEN_EXPRESSION
 from questionnaires.answers import with_answers
-from questionnaires.asked import ROUNDS, Key, Place, disabled, is_group, numbered, without
+from questionnaires.asked import ROUNDS, Key, Place, disabled, numbered, without
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
+from questionnaires.placing import answered, with_places
 from questionnaires.populate import Empty, asks_of, populate
 from questionnaires.scopes import seen, values_of
 
@@ -67,7 +68,7 @@ def settle(
         before, off = response, disabled(form, response, said)
         shown = without(form, response, off)
         made, empty = populate(form, shown, variables, origin, clinical, calculated)
-        response = _with_calculated(before, made, asks.calculated)
+        response = with_places(form, _with_calculated(before, made, asks.calculated), asks.calculated)
         failed = {one.link_id: one for one in empty if one.failed}
         before_that.append(said)
         now = without(form, response, disabled(form, response, said))
@@ -84,59 +85,28 @@ def settle(
     return Settled(without_answers(response, circling & asks.calculated.keys()), calm, tuple(failed.values()))
 
 
-def with_places(form: dict, response: dict, wanted: Collection[str]) -> dict:
-    """Return the response with a place for each wanted linkId: a page sends only what has answers."""
-
-    def needs(item: dict) -> bool:
-        return item.get("linkId") in wanted or (is_group(item) and any(map(needs, dicts(item.get("item")))))
-
-    def placed_in(item: dict, held: dict) -> dict:
-        below = dicts(item.get("item"))
-        if is_group(item):
-            return placed(below, held) if below else held
-        return with_answers(held, lambda answer, _: placed(below, answer)) if any(map(needs, below)) else held
-
-    def placed(items: list[dict], parent: dict) -> dict:
-        held = dicts(parent.get("item"))
-        made: list[dict] = []
-        for item in items:
-            link, text = item.get("linkId"), text_of(item.get("text"))
-            mine = [one for one in held if one.get("linkId") == link]
-            new = [{"linkId": link} | ({"text": text} if text else {})] if not mine and needs(item) else []
-            made += [placed_in(item, one) for one in (*mine, *new)]
-        others = [one for one in held if one.get("linkId") not in {item.get("linkId") for item in items}]
-        return parent | ({"item": [*made, *others]} if made or others else {})
-
-    return placed(dicts(form.get("item")), response) if wanted else response
-
-
 def without_answers(response: dict, links: set[str]) -> dict:
     def below(parent: dict) -> dict:
         return parent | ({"item": [kept(one) for one in dicts(parent.get("item"))]} if parent.get("item") else {})
 
     def kept(item: dict) -> dict:
-        dropped = {"answer"} if item.get("linkId") in links else set()
-        bare = {name: value for name, value in item.items() if name not in dropped}
-        return with_answers(below(bare), lambda answer, _: below(answer))
+        made = with_answers(below(item), lambda answer, _: below(answer))
+        return answered(made, []) if item.get("linkId") in links else made
 
     return below(response) if links else response
 
 
 def _with_calculated(response: dict, made: dict, calculated: Mapping[str, dict]) -> dict:
     """Return the response with the calculated answers of ``made``, which lacks what is not asked."""
-    answers = {key: item.get("answer") for key, item in keyed(made) if key[-1][0] in calculated}
+    answers = {key: dicts(item.get("answer")) for key, item in keyed(made) if key[-1][0] in calculated}
 
     def below(parent: dict, key: Key) -> dict:
         items = [item(one, inner) for one, inner in numbered(parent, key)]
         return parent | ({"item": items} if items else {})
 
     def item(one: dict, key: Key) -> dict:
-        made = below(one, key)
-        if key not in answers:
-            return with_answers(made, lambda answer, number: below(answer, below_answer(key, number)))
-        given = answers[key]
-        bare = {name: value for name, value in made.items() if name != "answer"}
-        return bare | ({"answer": given} if given else {})
+        made = with_answers(below(one, key), lambda answer, number: below(answer, below_answer(key, number)))
+        return answered(made, answers[key]) if key in answers else made
 
     return below(response, ())
 

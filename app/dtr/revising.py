@@ -16,6 +16,7 @@ from questionnaires.answers import with_answers
 from questionnaires.asked import DEEPEST, Key, numbered
 from questionnaires.catalog import questions
 from questionnaires.comparing import same
+from questionnaires.placing import answered
 from questionnaires.populate import information_origin
 
 _NUMBER = {
@@ -90,7 +91,7 @@ def overridden(settled: dict, current: dict, calculated: Collection[str]) -> dic
         made = with_answers(below(one, key), lambda answer, number: below(answer, below_answer(key, number)))
         mine, said = dicts(one.get("answer")), theirs.get(key, [])
         alike = len(said) == len(mine) and all(same(value_of(a), value_of(b)) for a, b in zip(said, mine, strict=True))
-        return made | ({"answer": said} if said and not alike else {})
+        return answered(made, said) if said and not alike else made
 
     return below(settled, ())
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.dtr.markup import formatted
 from app.dtr.offered import offers
 from app.dtr.resuming import origin_of
+from fhir_r4.resource import value_of
 from fhir_r4.systems import (
     CALCULATED_EXPRESSION,
     CONTEXT_EXPRESSION,
@@ -212,6 +213,35 @@ def test_what_the_record_says_below_an_answer_is_nobody_else_s_word(sees, by):
     it.types(a=below({"valueString": "words"}, ("b", {"valueString": "other"})))
     (held,) = it.answer("a")["item"]
     assert origin_of(held["answer"][0]) == "override"
+
+
+@pytest.mark.parametrize(("kind", "times"), [("string", 2), ("open-choice", 1)])
+def test_what_is_below_the_record_s_answers_is_filled_with_them(sees, kind, times):
+    """Below each of them; of choices, which are ticked together, once."""
+    more = item("b", "string", expression(INITIAL_EXPRESSION, "'more'"))
+    several = item("a", kind, expression(INITIAL_EXPRESSION, "'one' | 'two'"), repeats=True) | {"item": [more]}
+    (held,) = sees(several).response["item"]
+    assert [value_of(one) for one in held["answer"]] == ["one", "two"]
+    told = [below["answer"][0]["valueString"] for one in held["answer"] for below in one.get("item", [])]
+    assert (told, "item" in held) == (["more"] * times, False)
+
+
+def test_what_a_person_says_below_a_calculated_answer_stays(sees):
+    doubled = item("b", "integer", expression(CALCULATED_EXPRESSION, f"{answer_of('a')} * 2"))
+    it = sees(item("a", "integer"), doubled | {"item": [item("c")]})
+    it.types(a={"valueInteger": 4}, b=below({"valueInteger": 8}, ("c", {"valueString": "mine"})))
+    it.types(a={"valueInteger": 5}, b=it.answer("b"))
+    answer = it.answer("b")
+    assert (answer["valueInteger"], answer["item"][0]["answer"][0]["valueString"]) == (10, "mine")
+
+
+def test_what_is_calculated_below_a_calculated_answer_comes_with_it(sees):
+    more = item("c", "integer", expression(CALCULATED_EXPRESSION, f"{answer_of('b')} + 1"))
+    doubled = item("b", "integer", expression(CALCULATED_EXPRESSION, f"{answer_of('a')} * 2"))
+    it = sees(item("a", "integer"), doubled | {"item": [more]})
+    it.types(a={"valueInteger": 4})
+    (held,) = it.answer("b")["item"]
+    assert held["answer"][0]["valueInteger"] == 9
 
 
 def test_a_condition_sees_the_variables_of_its_form_and_of_the_group_around_it(sees):
