@@ -413,6 +413,8 @@ def test_a_request_after_the_fact_is_told_apart_and_left_to_a_person_unless_the_
     assert "after the fact, for a service" in why(changed_item(**EARLIER))
     assert decided(changed_item(**EARLIER)).retrospective
     assert not decided().retrospective
+    begins_today = decided(changed_item(servicedDate="2026-03-01"))
+    assert (begins_today.items[0].decision.action, begins_today.retrospective) == (ReviewAction.CERTIFIED, False)
     weighs = Parties(replace(ACME, plans=(replace(PLAN, after_the_fact="weigh"),)), AMY)
     assert "after the fact" not in (decided(changed_item(**EARLIER), known=weighs).items[0].decision.reason or "")
 

@@ -11,10 +11,12 @@ from fhir_r4.resource import Coding
 from fhir_r4.systems import CPT, HCPCS
 from rules.decisions import Answer, Then
 from rules.evaluate import evaluate
+from rules.trace import Origin
 from tests.given import AMY, BOOK, OXYGEN, TODAY, a_promise
 
 POLICY, CODE = BOOK.in_force([OXYGEN], TODAY)
 GOOD = {"spo2": 88, "tested": "2026-02-20", "at_rest": True}
+FORM = Origin("question", "1")
 WILD = st.none() | st.booleans() | st.integers() | st.floats() | st.decimals() | st.text() | st.lists(st.integers())
 
 
@@ -32,16 +34,22 @@ def test_the_outcome_says_policy_version_row_answers_and_facts():
     assert outcome.facts == GOOD
 
 
+def test_what_is_decided_asks_for_nothing_more():
+    assert evaluate(POLICY, GOOD, TODAY, TODAY).missing == ()
+    assert evaluate(POLICY, {}, TODAY, TODAY).missing
+
+
 def test_missing_is_never_no():
     assert evaluate(POLICY, {}, TODAY, TODAY).answers["group I"] is Answer.MISSING
 
 
 @pytest.mark.parametrize("wrong", ["88", True, [88], {"value": 88}, float("nan"), Decimal("Infinity")])
 def test_a_fact_of_another_type_is_missing_and_noted(wrong):
-    outcome = evaluate(POLICY, GOOD | {"spo2": wrong}, TODAY, TODAY)
+    outcome = evaluate(POLICY, GOOD | {"spo2": wrong}, TODAY, TODAY, origins={"spo2": FORM, "tested": FORM})
     assert outcome.then is Then.PEND
     assert "spo2: not a number from 50 to 100, taken as missing" in outcome.notes
     assert str(wrong) not in " ".join(outcome.notes).replace("number from 50 to 100", "")
+    assert outcome.origins == {"tested": FORM}
 
 
 @pytest.mark.parametrize("slip", [0.95, -5, 49, 101, 880, Decimal("1E-999999")])
