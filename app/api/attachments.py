@@ -1,11 +1,11 @@
 """CDex's door: documents and forms that were asked for, or come by themselves."""
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response
 
 from app import admission, arrivals
+from app.api.client import the_client
 from app.api.door import fhir, read_bytes
 from app.current import the_service
-from app.security import bearer
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Issue, operation_outcome
 from fhir_r4.wire import read_object
@@ -20,8 +20,7 @@ _KEPT = "Kept. No request of ours has this tracking number yet; it is matched wh
 def submit_attachment(generation: Generation) -> Response:
     """Take attachments; the answer says whether they are with their request or wait for it."""
     service = the_service()
-    client = bearer.require(service, request.headers.get("Authorization"), *SUBMIT)
-    g.client_id = client.id
+    client = the_client(*SUBMIT)
     body = read_bytes(service.config.attachment_limit_bytes)
     read = read_object(body)
     arrival = read_arrival(read, strict=client.strict)

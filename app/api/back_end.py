@@ -6,11 +6,11 @@ the operator has named may bring one (``PRIORAUTH_BACK_END_CLIENT``). The interf
 
 from decimal import Decimal
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g
 
+from app.api.client import the_client
 from app.api.door import plain, read_body
 from app.current import the_service
-from app.security import bearer
 from app.storage import authorizations, events
 from app.wiring import Service, new_number
 from fhir_r4.problems import Conflict, Forbidden, InvalidRequest, Issue, Unknown
@@ -29,10 +29,7 @@ _LIMIT = 100_000
 def decisions() -> Response:
     """Take a decision on one item of a case; the same one again changes nothing and is answered alike."""
     service = the_service()
-    client = bearer.require(
-        service, request.headers.get("Authorization"), ("ClaimResponse", "c"), ("ClaimResponse", "u")
-    )
-    g.client_id = client.id
+    client = the_client(("ClaimResponse", "c"), ("ClaimResponse", "u"))
     if client.id != service.config.back_end_client:
         raise Forbidden("the client is not the payer's own back end")
     body = read_body(_LIMIT)

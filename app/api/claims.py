@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g
 
 from app import admission, intake
+from app.api.client import the_client
 from app.api.door import fhir, read_bytes
 from app.current import the_service
-from app.security import bearer
 from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Forbidden, Issue
@@ -28,8 +28,7 @@ def submit(generation: Generation) -> Response:
 
 def _asked(service: Service, generation: Generation) -> intake.Request:
     """Read what is asked; Forbidden where the client may not speak for the provider."""
-    client = bearer.require(service, request.headers.get("Authorization"), *SUBMIT)
-    g.client_id = client.id
+    client = the_client(*SUBMIT)
     body = read_bytes(service.config.fhir_limit_bytes)
     read = read_object(body)
     submission = read_submission(read, lenient=not client.strict)

@@ -10,10 +10,10 @@ import base64
 import binascii
 from datetime import datetime, timedelta, tzinfo
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
+from app.api.client import the_client
 from app.current import the_service
-from app.security import bearer
 from app.storage import authorizations
 from app.wiring import Service
 from fhir_r4.generations import Generation
@@ -41,8 +41,7 @@ def decided(generation: Generation) -> Response:
     ``after``: a cursor of before; without one from the beginning. ``limit``: at most so many lines.
     """
     service = the_service()
-    client = bearer.require(service, request.headers.get("Authorization"), ("ClaimResponse", "s"))
-    g.client_id = client.id
+    client = the_client(("ClaimResponse", "s"))
     after, limit = _cursor(request.args.get("after")), _limit(request.args.get("limit"))
     whose = None if client.id == service.config.back_end_client else client.id
     with service.database.reading() as connection:

@@ -2,13 +2,13 @@
 
 from functools import cache, partial
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response
 from sqlalchemy import Connection
 
 from app import admission
+from app.api.client import the_client
 from app.api.door import fhir, read_body
 from app.current import the_service
-from app.security import bearer
 from app.storage import authorizations
 from app.wiring import Service, new_id
 from fhir_r4.generations import Generation
@@ -31,8 +31,7 @@ INQUIRE = (("Claim", "r"), ("Claim", "s"), ("ClaimResponse", "r"), ("ClaimRespon
 def inquire(generation: Generation) -> Response:
     """Answer with what this client may know of the member's authorizations, as they are now."""
     service = the_service()
-    client = bearer.require(service, request.headers.get("Authorization"), *INQUIRE)
-    g.client_id = client.id
+    client = the_client(*INQUIRE)
     body = read_body(service.config.fhir_limit_bytes)
     zone = partial(zone_of, directory=service.directory)
     inquiry = read_inquiry(body, lenient=not client.strict, zone_of=zone)

@@ -3,13 +3,13 @@
 from datetime import date, datetime, time
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from sqlalchemy import Connection
 
 from app import admission
+from app.api.client import the_client
 from app.api.door import fhir, read_body
 from app.current import the_service
-from app.security import bearer
 from app.storage import authorizations, form_errors, hooks, information
 from app.storage.clients import Client
 from app.wiring import Service
@@ -100,11 +100,7 @@ def expand(generation: Generation) -> Response:  # noqa: ARG001 the same on each
 
 def _for_client(*kinds: str) -> tuple[Service, Client]:
     """Return the service and the client that asks, who may read or search one of these; or raise."""
-    service = the_service()
-    rights = [(one, letter) for one in kinds for letter in "rs"]
-    client = bearer.require(service, request.headers.get("Authorization"), *rights)
-    g.client_id = client.id
-    return service, client
+    return the_service(), the_client(*((one, letter) for one in kinds for letter in "rs"))
 
 
 def _insured(service: Service, asked: PackageRequest) -> tuple[tuple[Insured, ...], list[Issue]]:

@@ -4,15 +4,14 @@ them, and their Claims; the answers that it got itself; and the topic that it ca
 What is others' is answered as one that does not exist. A ClaimResponse and its Claim have the authorization's id.
 """
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response
 from sqlalchemy import Connection
 
+from app.api.client import the_client
 from app.api.door import fhir
 from app.current import the_service
-from app.security import bearer
 from app.storage import authorizations
 from app.storage.clients import Client
-from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Unknown
 from prior_auth import subscription_topic
@@ -27,7 +26,7 @@ door = Blueprint("reads", __name__, url_prefix="/fhir/<generation:generation>")
 @door.get("/ClaimResponse/<id:identity>")
 def claim_response(generation: Generation, identity: str) -> Response:
     """Return the authorization as it is now; what a notification by id leads to."""
-    service, client = _caller(("ClaimResponse", "r"))
+    service, client = the_service(), the_client(("ClaimResponse", "r"))
     with service.database.reading() as connection:
         found = _own(connection, client, identity, "ClaimResponse")
         submission = stored_submission(authorizations.request_of(connection, identity))
@@ -39,7 +38,7 @@ def claim_response(generation: Generation, identity: str) -> Response:
 @door.get("/Claim/<id:identity>")
 def claim(generation: Generation, identity: str) -> Response:  # noqa: ARG001 as it was sent, whatever the generation
     """Return the Claim as it was last sent for the authorization of this id."""
-    service, client = _caller(("Claim", "r"))
+    service, client = the_service(), the_client(("Claim", "r"))
     with service.database.reading() as connection:
         _own(connection, client, identity, "Claim")
         sent = stored_submission(authorizations.request_of(connection, identity)).claim.resource
@@ -49,7 +48,7 @@ def claim(generation: Generation, identity: str) -> Response:  # noqa: ARG001 as
 @door.get("/Bundle/<id:identity>")
 def bundle(generation: Generation, identity: str) -> Response:  # noqa: ARG001 as it was answered
     """Return the answer to a submission, byte for byte."""
-    service, client = _caller(("Bundle", "r"), ("ClaimResponse", "r"))
+    service, client = the_service(), the_client(("Bundle", "r"), ("ClaimResponse", "r"))
     with service.database.reading() as connection:
         answered = authorizations.response_called(connection, client.id, identity)
     if answered is None:
@@ -60,7 +59,7 @@ def bundle(generation: Generation, identity: str) -> Response:  # noqa: ARG001 a
 @door.get("/Basic/<id:identity>")
 def basic(generation: Generation, identity: str) -> Response:
     """Return the topic that can be subscribed to, to whoever may subscribe; there is no other Basic."""
-    _caller(("Basic", "r"), ("Subscription", "r"), ("Subscription", "c"))
+    the_client(("Basic", "r"), ("Subscription", "r"), ("Subscription", "c"))
     if identity != subscription_topic.ID:
         raise Unknown("no such Basic")
     return fhir(subscription_topic.topic(generation))
@@ -71,10 +70,3 @@ def _own(connection: Connection, client: Client, identity: str, kind: str) -> Au
     if found is None or not found.is_of(client.id, client.organizations):
         raise Unknown(f"no such {kind}")
     return found
-
-
-def _caller(*rights: tuple[str, str]) -> tuple[Service, Client]:
-    service = the_service()
-    client = bearer.require(service, request.headers.get("Authorization"), *rights)
-    g.client_id = client.id
-    return service, client

@@ -9,11 +9,11 @@ from flask import Blueprint, Response, g, request
 from sqlalchemy import Connection
 
 from app import admission
+from app.api.client import the_client
 from app.api.door import fhir, read_body
 from app.clients.outbound import OutboundRefused
 from app.current import the_service
 from app.jobs import notify
-from app.security import bearer
 from app.storage import events, outbox, subscriptions
 from app.storage.clients import Client
 from app.storage.subscriptions import Kept, Subscription
@@ -59,11 +59,7 @@ class Caller:
 
 def caller(generation: Generation, *rights: str) -> Caller:
     """Return who asks; the token reaches Subscription with one of ``rights`` or the door is closed."""
-    service = the_service()
-    allowed = [("Subscription", right) for right in rights]
-    client = bearer.require(service, request.headers.get("Authorization"), *allowed)
-    g.client_id = client.id
-    return Caller(service, client, generation)
+    return Caller(the_service(), the_client(*(("Subscription", right) for right in rights)), generation)
 
 
 @door.post("")
