@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, tzinfo
 from typing import Protocol
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from app.storage.database import Database
 from app.storage.directory import TableDirectory
 from app.storage.sealing import Keyring, read_keys
 from fhir_r4.generations import Generation
+from prior_auth.authorization import Authorization
 from questionnaires.catalog import Catalog
 from rules.book import PolicyBook
 from rules.directory import CardsOf, GoldCard, Payer
@@ -70,6 +71,19 @@ class Service:
     @property
     def catalog(self) -> Catalog:
         return self.edition.catalog
+
+    @property
+    def zone(self) -> tzinfo:
+        """Of the first payer; in it stands what is told of no payer in particular."""
+        return self.payers[0].time_zone
+
+    def today(self) -> date:
+        """Return the day that it is in ``zone``."""
+        return self.payers[0].today(self.now())
+
+    def payer_of(self, case: Authorization) -> Payer:
+        """Return the payer of a case; the first one where its own is no longer served here."""
+        return self.directory.payer_called(case.payer) or self.payers[0]
 
     def fhir_base(self, generation: Generation) -> str:
         return f"{self.config.base_url}/fhir/{generation}"

@@ -8,20 +8,18 @@ a moment later than its time says.
 
 import base64
 import binascii
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, request
 
 from app.api.client import the_client
 from app.current import the_service
 from app.storage import authorizations
-from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
 from fhir_r4.resource import instant_of
 from fhir_r4.wire import write_json
 from prior_auth.answer import Writer
-from prior_auth.authorization import Authorization
 from prior_auth.case import Case
 from prior_auth.submission import stored_submission
 
@@ -48,7 +46,7 @@ def decided(generation: Generation) -> Response:
         found = authorizations.decided(connection, whose, after, service.now() - SETTLED, limit)
         cases = [(at, one, stored_submission(authorizations.request_of(connection, one.id))) for at, one in found]
     writer = Writer(generation, service.fhir_base(generation), service.now())
-    lines = b"".join(_line(writer, at, Case(one, sent, _zone(service, one))) for at, one, sent in cases)
+    lines = b"".join(_line(writer, at, Case(one, sent, service.payer_of(one).time_zone)) for at, one, sent in cases)
     last = (cases[-1][0], cases[-1][1].id) if cases else after
     headers = {"Cache-Control": "no-store"} | ({"X-Next-Cursor": _written(last)} if last else {})
     return Response(lines, content_type=NDJSON, headers=headers)
@@ -64,10 +62,6 @@ def _line(writer: Writer, at: datetime, case: Case) -> bytes:
         "claimResponse": writer.claim_response(case),
     }
     return write_json(told) + b"\n"
-
-
-def _zone(service: Service, one: Authorization) -> tzinfo:
-    return (service.directory.payer_called(one.payer) or service.payers[0]).time_zone
 
 
 def _written(cursor: Cursor) -> str:

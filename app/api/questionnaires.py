@@ -68,7 +68,7 @@ def next_question(generation: Generation) -> Response:
     response = read_response(body)
     admission.admit(body, admission.NEXT_QUESTION, generation, strict=client.strict)
     edition, base = service.edition, service.fhir_base(generation)
-    today = service.payers[0].today(service.now())
+    today = service.today()
     return fhir(next_questions(response, edition.catalog, edition.book, today, generation, base))
 
 

@@ -30,9 +30,8 @@ def claim_response(generation: Generation, identity: str) -> Response:
     with service.database.reading() as connection:
         found = _own(connection, client, identity, "ClaimResponse")
         submission = stored_submission(authorizations.request_of(connection, identity))
-    payer = service.directory.payer_called(found.payer) or service.payers[0]
     writer = Writer(generation, service.fhir_base(generation), service.now())
-    return fhir(writer.claim_response(Case(found, submission, payer.time_zone)))
+    return fhir(writer.claim_response(Case(found, submission, service.payer_of(found).time_zone)))
 
 
 @door.get("/Claim/<id:identity>")

@@ -131,8 +131,7 @@ def event_of(service: Service, notice: Notice) -> Event:
         authorization = authorizations.find(connection, notice.authorization_id)
         request = authorizations.request_of(connection, notice.authorization_id)
     assert authorization is not None  # noqa: S101 a foreign key holds it
-    payer = service.directory.payer_called(authorization.payer)
-    zone = (payer or service.payers[0]).time_zone
+    zone = service.payer_of(authorization).time_zone
     return Event(notice.number, notice.at, Case(authorization, stored_submission(request), zone))
 
 

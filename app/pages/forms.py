@@ -34,7 +34,7 @@ class Shown:
 def form_list() -> str:
     service = the_service()
     edition = service.edition
-    today = service.payers[0].today(service.now())
+    today = service.today()
     forms = [_shown(form, edition.catalog, edition.book, in_force(form, today)) for form in edition.catalog]
     with service.database.reading() as connection:
         said = form_errors.grievances(connection)

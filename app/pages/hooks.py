@@ -17,7 +17,6 @@ from app.pages.door import READERS, pages, the_person
 from app.security import staff
 from app.storage import events, hook_records
 from app.storage.hook_records import MOST, Search
-from app.wiring import Service
 from cds_hooks.metrics import orders_of
 from cds_hooks.services import SERVICES
 from fhir_r4.coverage_information import issued
@@ -64,7 +63,7 @@ def hook_call(identity: str) -> str:
         fates = hook_records.fates(connection, cards)
         events.record(connection, "hooks.read", actor=person.name, at=service.now(), calls=[identity])
     shown = _shown(call, fates, {one.id for one in promises})
-    return render_template("hook.html", person=person, call=shown, promises=promises, zone=_zone(service))
+    return render_template("hook.html", person=person, call=shown, promises=promises, zone=service.zone)
 
 
 def _list(search: Search, found: Any) -> str:
@@ -79,12 +78,8 @@ def _list(search: Search, found: Any) -> str:
         hook=lambda name: SERVICES[name].hook if name in SERVICES else name,
         milliseconds=_milliseconds,
         resting=service.lines.resting(),
-        zone=_zone(service),
+        zone=service.zone,
     )
-
-
-def _zone(service: Service) -> Any:
-    return service.payers[0].time_zone
 
 
 def _milliseconds(call: Any) -> int:

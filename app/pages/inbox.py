@@ -26,7 +26,7 @@ def inbox() -> str:
     service, _ = the_service(), staff.require(the_person(), *READERS)
     with service.database.reading() as connection:
         waiting = attachments.inbox(connection, MOST)
-    return render_template("inbox.html", person=the_person(), waiting=waiting, zone=service.payers[0].time_zone)
+    return render_template("inbox.html", person=the_person(), waiting=waiting, zone=service.zone)
 
 
 @pages.post("/inbox/<identity>")

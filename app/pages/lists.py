@@ -32,7 +32,7 @@ def lists() -> str:
         person=g.person,
         lists=[_Shown.of(name, title, entries) for name, title in TITLES.items()],
         code=code,
-        today=service.payers[0].today(service.now()),
+        today=service.today(),
         number=_number,
         whom=_whom,
     )

@@ -81,7 +81,7 @@ def _asked(service: Service) -> Asked:
     code, plan_id = said.get("code", "").strip()[:LONGEST], said.get("plan", "").strip()[:LONGEST]
     if code and not is_code(code):
         faults["code"] = "a code is made of letters, digits, dots and dashes"
-    on = service.payers[0].today(service.now())
+    on = service.today()
     try:
         on = date.fromisoformat(said["on"]) if said.get("on") else on
     except ValueError:

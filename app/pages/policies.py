@@ -43,7 +43,7 @@ class Asked:
 def policies() -> str:
     """Show the policies that fit what is looked for; to staff also why a changed folder was refused."""
     service, said = the_service(), request.args
-    today = service.payers[0].today(service.now())
+    today = service.today()
     code = said.get("code", "").strip()[:LONGEST]
     state = next((one for one in State if one == said.get("state")), None)
     words = said.get("words", "").strip()[:LONGEST]
@@ -73,7 +73,7 @@ def present_policy(identity: str) -> Response:
     versions = [one for one in service.book.entries if one.id == identity and not one.line]
     if not versions:
         raise Unknown("there is no such policy")
-    found = shelf(versions, service.payers[0].today(service.now())).present.policy
+    found = shelf(versions, service.today()).present.policy
     return to(url_for("pages.policy", identity=identity, version=found.version), 303)
 
 
@@ -123,7 +123,7 @@ def try_policy(identity: str, version: str) -> str:
         asked=_asked(service, one),
         said=request.form,
         told=told,
-        today=service.payers[0].today(service.now()),
+        today=service.today(),
         FactType=FactType,
     )
 
@@ -136,7 +136,7 @@ def _version(service: Service, identity: str, version: str) -> Policy:
 
 
 def _shelf(service: Service, one: Policy) -> Shelf:
-    today = service.payers[0].today(service.now())
+    today = service.today()
     return shelf((other for other in service.book.entries if other.id == one.id), today)
 
 
@@ -199,7 +199,7 @@ class Standing:
 
 
 def _standing(service: Service) -> Standing:
-    zone, refusal = service.payers[0].time_zone, service.policies.refusal
+    zone, refusal = service.zone, service.policies.refusal
     with service.database.reading() as connection:
         active = kept.active(connection)
     return Standing(

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from app.current import the_service
 from app.explained import explained
 from app.pages.door import READERS, pages, the_person
-from app.pages.worklist import ACTIONS, called, payer_of
+from app.pages.worklist import ACTIONS, called
 from app.security import staff
 from app.storage import attachments, authorizations, events
 from app.wiring import Service
@@ -84,7 +84,7 @@ def shown(identity: str, refused: Problem | None = None) -> str:
         person=the_person(),
         case=_page(service, found, submission),
         noted=noted,
-        today=payer_of(service, found).today(service.now()),
+        today=service.payer_of(found).today(service.now()),
         issues=refused.issues if refused else (),
         said_of=_said_of,
         history=history,
@@ -115,7 +115,7 @@ def form_of(service: Service, case: Authorization, sequence: int) -> str | None:
 
 
 def _page(service: Service, found: Authorization, submission: Submission) -> CasePage:
-    payer = payer_of(service, found)
+    payer = service.payer_of(found)
     patient = submission.patient.resource
     name = next(iter(dicts(patient.get("name"))), {})
     given = " ".join(one for one in name.get("given", []) if isinstance(one, str))
@@ -127,17 +127,13 @@ def _page(service: Service, found: Authorization, submission: Submission) -> Cas
         diagnoses=tuple(_diagnoses(submission.claim.resource)),
         answers=tuple(one for form in submission.forms for one in _answers(form.response)),
         received_at=found.received_at.astimezone(payer.time_zone),
-        due_at=_zoned(service, found),
+        due_at=found.due_at.astimezone(payer.time_zone),
     )
 
 
 def _quantity(item: Item) -> str:
     """Say how much is granted of an item, in the unit of the request."""
     return in_words(granted_quantity(item.decision.granted, item.asked) or "as asked")
-
-
-def _zoned(service: Service, found: Authorization) -> datetime:
-    return found.due_at.astimezone(payer_of(service, found).time_zone)
 
 
 def _diagnoses(claim: dict) -> list[str]:

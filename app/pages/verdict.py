@@ -12,7 +12,6 @@ from werkzeug.wrappers import Response
 from app.current import the_service
 from app.pages.door import pages, the_person
 from app.pages.review import form_of, shown
-from app.pages.worklist import payer_of
 from app.security import staff
 from app.storage import authorizations, events
 from app.storage.staff import Person
@@ -52,7 +51,7 @@ def _decide(service: Service, identity: str, said: Verdict, person: Person) -> N
     now = service.now()
     with service.database.writing() as connection:
         before = _found(connection, identity)
-        after = record(before, said, _reviewer(person), new_number(), now, payer_of(service, before))
+        after = record(before, said, _reviewer(person), new_number(), now, service.payer_of(before))
         jobs = authorizations.save(connection, before, after, now)
         _remember(connection, said.move, after, person, {"item": said.sequence, "action": said.action})
     service.runner.wake(jobs)
@@ -122,7 +121,7 @@ def _asks_for(kind: Kind) -> bool:
 
 
 def _wanted(service: Service, case: Authorization, kind: Kind, person: Person, now: datetime) -> InformationRequest:
-    payer, sequence = payer_of(service, case), _number("sequence")
+    payer, sequence = service.payer_of(case), _number("sequence")
     documents = [found for code in request.form.getlist("document") if (found := payer.document(code))]
     return InformationRequest(
         id=new_id(),

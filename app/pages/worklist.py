@@ -4,9 +4,8 @@ Filters are our own words and plans; numbers of cases stay out of addresses, and
 """
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import redirect as to
 from flask import render_template, request, url_for
@@ -21,7 +20,6 @@ from app.wiring import Service
 from fhir_r4.problems import Unknown
 from prior_auth.authorization import Authorization, Item
 from prior_auth.decision import ReviewAction
-from rules.directory import Payer
 
 EACH = 50
 MOST_PAGES = 10_000
@@ -90,13 +88,8 @@ def find_case() -> Response:
 
 def ends_of_days(service: Service, *days: int) -> list[datetime]:
     """Return the ends of today (0) and of days after it, in the first payer's time zone."""
-    zone = service.payers[0].time_zone
-    today = service.now().astimezone(zone).date()
-    return [_midnight(today + timedelta(days=day + 1), zone) for day in days]
-
-
-def payer_of(service: Service, found: Authorization) -> Payer:
-    return service.directory.payer_called(found.payer) or service.payers[0]
+    today = service.today()
+    return [datetime.combine(today + timedelta(days=day + 1), time(), service.zone) for day in days]
 
 
 def called(service: Service, item: Item, received: datetime) -> str:
@@ -105,10 +98,6 @@ def called(service: Service, item: Item, received: datetime) -> str:
         return named
     found = service.book.in_force(item.codes, item.days(received)[0])
     return found[0].title if found and found[0].line is None else ""
-
-
-def _midnight(on: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(on, time(), zone)
 
 
 def _filter(service: Service) -> Filter:
@@ -142,7 +131,7 @@ def _paging(found: Page, number: int) -> dict[str, Any]:
 
 
 def _line(service: Service, case: Authorization) -> Line:
-    zone = payer_of(service, case).time_zone
+    zone = service.payer_of(case).time_zone
     pended = (one for one in case.items if one.decision.action is ReviewAction.PENDED)
     item = next(pended, max(case.items, key=lambda one: one.decision.decided_at))
     return Line(
