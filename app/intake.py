@@ -17,7 +17,7 @@ from app.on_file import held
 from app.storage import authorizations, events
 from app.storage.authorizations import Received
 from app.storage.clients import Client
-from app.wiring import Service, new_id, new_number
+from app.wiring import Service, knowledge_of, new_id
 from fhir_r4.generations import Generation
 from fhir_r4.problems import Conflict, Issue, Unavailable
 from fhir_r4.wire import canonical, read_own, write_json
@@ -33,7 +33,7 @@ from prior_auth.submission import Submission
 from prior_auth.submit import submit
 from prior_auth.unanswered import unanswered
 from prior_auth.update import NOT_FOUND, prior_of, update
-from prior_auth.weigh import Knowledge, OnFile, Weighing
+from prior_auth.weigh import OnFile, Weighing
 from rules.ports import BackEndAway
 
 TRIES = 3
@@ -128,7 +128,7 @@ def _decide(request: Request, connection: Connection) -> _Outcome:
     repeated = None if request.client.repeats_identifiers else duplicate(submission, on_file.authorizations)
     if repeated:
         return _refused(request, repeated)
-    authorization = submit(submission, known, on_file, _knowledge(service), request.client.id, request.now)
+    authorization = submit(submission, known, on_file, knowledge_of(service.edition), request.client.id, request.now)
     return _told(request, known, None, authorization, "authorization.submitted")
 
 
@@ -138,7 +138,7 @@ def _unanswered(request: Request) -> _Outcome:
     payer = service.directory.payer(submission.insurer.identifiers)
     if submission.change or payer is None:
         raise Unavailable("the payer's own systems do not answer", headers={"Retry-After": "30"})
-    waiting = unanswered(submission, payer, _knowledge(service), request.client.id, request.now)
+    waiting = unanswered(submission, payer, knowledge_of(service.edition), request.client.id, request.now)
     waiting = replace(waiting, requestors=waiting.requestors | _own_senders(request))
     bundle = _writer(request).response_bundle(Case(waiting, submission, payer.time_zone))
     return _Outcome(None, waiting, "authorization.submitted", bundle)
@@ -155,7 +155,7 @@ def _changed(request: Request, change: Change, known: Parties, on_file: OnFile, 
     news = before.lacks_a_form_of(submission)
     arrived = () if news else arrivals.forms_of(connection, prior.id, submission)  # what is sent last stands
     file = CaseFile((*before.submissions, submission), arrived)
-    knowledge = _knowledge(request.service)
+    knowledge = knowledge_of(request.service.edition)
     weighing = Weighing(
         forms=file.forms,
         known=known,
@@ -174,11 +174,6 @@ def _changed(request: Request, change: Change, known: Parties, on_file: OnFile, 
     told = _told(request, known, prior, after, f"authorization.{Move.CANCEL if cancels else Move.UPDATE}")
     ids = list(sent)
     return replace(told, repeated=tuple(ids[place] for place in file.repeated))
-
-
-def _knowledge(service: Service) -> Knowledge:
-    edition = service.edition
-    return Knowledge(edition.book, edition.catalog, new_id, new_number)
 
 
 def _writer(request: Request) -> Writer:

@@ -16,7 +16,7 @@ from app.storage import authorizations, hooks
 from app.storage.authorization_rows import granted_of
 from app.storage.tables import decisions, submissions
 from app.wiring import Service as House
-from app.wiring import new_id, new_number
+from app.wiring import knowledge_of
 from fhir_r4.problems import Problem
 from fhir_r4.wire import read_object
 from prior_auth.authorization import Item
@@ -24,7 +24,7 @@ from prior_auth.decision import ReviewAction, Service
 from prior_auth.parties import BusinessError, Parties, dated, parties
 from prior_auth.submission import Submission, stored_submission
 from prior_auth.submit import submit
-from prior_auth.weigh import Knowledge, OnFile
+from prior_auth.weigh import OnFile
 from rules.book import PolicyBook
 from rules.policy import Policy, Status
 
@@ -117,8 +117,7 @@ def _weigh(service: House, edition: Edition, stored: _Stored, report: Report) ->
     with service.database.reading() as connection:
         on_file = _on_file(connection, submission, known, stored)
         then = _first_decisions(connection, stored.authorization_id)
-    knowledge = Knowledge(edition.book, edition.catalog, new_id, new_number)
-    again = submit(submission, known, on_file, knowledge, "simulation", stored.received_at)
+    again = submit(submission, known, on_file, knowledge_of(edition), "simulation", stored.received_at)
     for item in again.items:
         if item.sequence in then:
             _compare(then[item.sequence], _decided(item), stored, report)

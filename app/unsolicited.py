@@ -18,7 +18,7 @@ from app.on_file import held
 from app.storage import authorizations, events, outbox
 from app.storage.authorizations import CHANGED, Received
 from app.storage.clients import Client
-from app.wiring import Service, new_id, new_number
+from app.wiring import Service, knowledge_of, new_id
 from cds_hooks.determination import Wanted
 from cds_hooks.request import HookRequest
 from fhir_r4.problems import InvalidRequest
@@ -33,7 +33,6 @@ from prior_auth.parties import BusinessError, dated, parties
 from prior_auth.submission import Submission, read_submission
 from prior_auth.submit import submit
 from prior_auth.unsolicited import Unsolicited, request_bundle
-from prior_auth.weigh import Knowledge
 from rules.directory import Payer
 from rules.ports import BackEndAway
 
@@ -119,10 +118,8 @@ class Issuer:
             return None
         on_file = held(self.service, connection, submission, known)
         before = (*on_file.authorizations, *(one.authorization for one in self.made))
-        edition = self.service.edition
-        knowledge = Knowledge(edition.book, edition.catalog, new_id, new_number)
         on_file = replace(on_file, authorizations=before)
-        return submit(submission, known, on_file, knowledge, self.client.id, self.now)
+        return submit(submission, known, on_file, knowledge_of(self.service.edition), self.client.id, self.now)
 
     def _kept(self, authorization: Authorization, submission: Submission, payer: Payer, body: bytes) -> _Made:
         generation = self.hook.generation

@@ -21,6 +21,7 @@ from app.storage.directory import TableDirectory
 from app.storage.sealing import Keyring, read_keys
 from fhir_r4.generations import Generation
 from prior_auth.authorization import Authorization
+from prior_auth.weigh import Knowledge
 from questionnaires.catalog import Catalog
 from rules.book import PolicyBook
 from rules.directory import CardsOf, GoldCard, Payer
@@ -132,6 +133,11 @@ def _own_systems(config: Config, payers: tuple[Payer, ...], cards: CardsOf) -> H
     seconds = config.back_end_timeout_seconds
     door = way_out(config, seconds, private=True)
     return HttpBackEnd(door, config.back_end_url, config.back_end_token, payers, seconds, cards)
+
+
+def knowledge_of(edition: Edition) -> Knowledge:
+    """Return what requests are weighed by: an edition's policies and forms, and how cases and numbers are named."""
+    return Knowledge(edition.book, edition.catalog, new_id, new_number)
 
 
 def new_id() -> str:

@@ -9,13 +9,13 @@ from app.jobs.attempts import TryLater
 from app.on_file import held
 from app.storage import authorizations, events, outbox
 from app.storage.outbox import Job
-from app.wiring import Service, new_id, new_number
+from app.wiring import Service, knowledge_of
 from prior_auth.authorization import Authorization
 from prior_auth.decision import Decision
 from prior_auth.parties import BusinessError, dated, kept_for, parties
 from prior_auth.submission import stored_submission
 from prior_auth.unanswered import UNKNOWN_PLAN, answered
-from prior_auth.weigh import Knowledge, OnFile
+from prior_auth.weigh import OnFile
 from rules.ports import BackEndAway
 
 LOOK_UP = "back-end.look-up"
@@ -36,9 +36,7 @@ def look_up(service: Service, job: Job) -> list[int]:
             on_file = OnFile() if isinstance(known, BusinessError) else held(service, connection, submission, known)
         except BackEndAway as away:
             raise TryLater(away.issues[0].diagnostics) from None
-    edition = service.edition
-    knowledge = Knowledge(edition.book, edition.catalog, new_id, new_number)
-    after = answered(waiting, submission, known, on_file, knowledge, now)
+    after = answered(waiting, submission, known, on_file, knowledge_of(service.edition), now)
     with service.database.writing() as connection:
         jobs = authorizations.save(connection, waiting, after, now)
         events.record(

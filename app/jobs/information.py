@@ -7,12 +7,12 @@ from app.jobs.attempts import TryLater
 from app.on_file import held
 from app.storage import attachments, authorizations, events
 from app.storage.outbox import Job
-from app.wiring import Service, new_id, new_number
+from app.wiring import Service, knowledge_of, new_number
 from fhir_r4.problems import Conflict
 from prior_auth.authorization import Authorization
 from prior_auth.case_file import CaseFile
 from prior_auth.parties import BusinessError, kept_for, parties
-from prior_auth.weigh import Knowledge, Weighing
+from prior_auth.weigh import Weighing
 from prior_auth.weigh_again import arrived, overdue, weigh_again
 from rules.ports import BackEndAway
 
@@ -53,12 +53,11 @@ def _weighing(service: Service, case: Authorization, file: CaseFile, connection:
         on_file = held(service, connection, file.newest, known)
     except BackEndAway as away:
         raise TryLater(away.issues[0].diagnostics) from None
-    edition = service.edition
     return Weighing(
         forms=file.forms,
         known=known,
         on_file=on_file,
-        knowledge=Knowledge(edition.book, edition.catalog, new_id, new_number),
+        knowledge=knowledge_of(service.edition),
         number=case.number or new_number(),
         now=service.now(),
         requestors=case.requestors,
