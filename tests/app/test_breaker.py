@@ -142,6 +142,6 @@ def _counted(house, event):
 
 
 def _fetched(ehr, lines):  # noqa: F811
-    one = reader(ehr, seconds=60, patience=60, lines=lines)  # a busy machine is no EHR that fails
+    one = reader(ehr, lines=lines)
     one.fetch([NOBODY, "Patient/nobody-else"])
     return one
