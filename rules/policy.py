@@ -240,24 +240,8 @@ class Policy:
         return f"{self.id} {self.version}"
 
     @property
-    def scopes(self) -> tuple[str, ...]:
-        """Return the SMART scopes that these searches need.
-
-        Source: SMART App Launch 2.0, "Scopes for requesting FHIR Resources".
-        """
-        return tuple(sorted({f"patient/{one.type}.rs" for one in self.searches}))
-
-    @property
     def expressions(self) -> tuple[str, ...]:
         """Return its FHIRPath expressions, each once."""
         paths = (one.path or one.what for fact in self.facts for one in fact.whence if one.read)
         amounts = (row.amount.written for row in self.rows if row.amount)
         return tuple(dict.fromkeys([*(one.question for one in self.criteria), *amounts, *paths]))
-
-    def fact(self, name: str) -> Fact | None:
-        return next((fact for fact in self.facts if fact.name == name), None)
-
-    def in_force(self, on: date) -> bool:
-        """Tell whether an active version is in force for a service of that day."""
-        inside = self.effective <= on and (self.expires is None or on <= self.expires)
-        return inside and self.identity.status is Status.ACTIVE

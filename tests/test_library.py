@@ -7,6 +7,7 @@ import pytest
 from questionnaires.catalog import questions
 from questionnaires.drift import drift
 from rules.decisions import Then
+from rules.entry import Entry
 from rules.facts import Place
 from rules.policy import Status
 from tests import library_page
@@ -62,5 +63,6 @@ def test_what_is_certified_rests_on_what_a_person_or_the_record_said(policy):
 
 @EACH
 def test_a_policy_of_the_library_is_in_force_today_and_in_a_year(policy):
-    assert policy.in_force(TODAY)
-    assert policy.in_force(TODAY + timedelta(days=365))
+    entry = Entry.of(policy)
+    assert entry.in_force(TODAY)
+    assert entry.in_force(TODAY + timedelta(days=365))

@@ -160,7 +160,7 @@ def test_no_browser_is_let_in_without_tls_or_from_everywhere(origins):
 
 def test_what_is_asked_for_follows_from_the_policies():
     wanted = needs_of(PolicyBook([POLICY]), TODAY)
-    assert set(wanted.scopes) == set(POLICY.scopes)
+    assert set(wanted.scopes) == {f"patient/{one.type}.rs" for one in POLICY.searches}
     modest = needs_of(PolicyBook([]), TODAY)
     assert modest.scopes == ()
     assert "practitioners" in templates("order-sign", "crd-2.2", modest)
