@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from rules.decisions import Then
 from rules.evaluate import Outcome
 from rules.explain import explain
-from rules.facts import FactType
+from rules.facts import FactType, is_day
 from rules.policy import Policy
 from rules.read_codes import nearest
 from rules.schema_faults import outcome_meant
@@ -56,14 +55,6 @@ def why_otherwise(policy: Policy, expected: str, outcome: Outcome) -> str:
     meant = (one for one, row in zip(rows, policy.rows, strict=False) if row.then == expected.partition(" ")[0])
     passed = next(meant, None)
     return f": of row {passed.number}, {passed.because}" if passed else ""
-
-
-def is_day(value: Any) -> bool:
-    """Tell whether a value is a day as policies spell it, 2026-01-31."""
-    try:
-        return bool(date.fromisoformat(value).isoformat() == value)
-    except (TypeError, ValueError):
-        return False
 
 
 def _kind(fact: Mapping[str, Any]) -> FactType:

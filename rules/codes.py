@@ -96,15 +96,22 @@ class CodeSet:
             if unsaid is None or len(found) + 10**unsaid > most:
                 return ()
             for digits in product("0123456789", repeat=unsaid):
-                code = begins + "".join(digits)
-                dotted = system == ICD_10_CM and len(code) > _CATEGORY
-                found[f"{code[:_CATEGORY]}.{code[_CATEGORY:]}" if dotted else code] = None
+                found[printed(system, begins + "".join(digits))] = None
         return tuple(found)
 
     def has(self, coding: Coding, on: date) -> bool:
         """Tell whether the code is among these on that day; a system's other spellings count as that system."""
         found = (one for key in keys_of(coding) for one in self._by_key.get(key, ()))
         return any(pattern.holds(on) for pattern in found)
+
+
+def printed(system: str, code: str) -> str:
+    """Return a code as it is printed: one of ICD-10-CM has a dot behind its category.
+
+    >>> printed(ICD_10_CM, "J449"), printed(CPT, "72148")
+    ('J44.9', '72148')
+    """
+    return f"{code[:_CATEGORY]}.{code[_CATEGORY:]}" if system == ICD_10_CM and len(code) > _CATEGORY else code
 
 
 def keys_of(coding: Coding) -> Iterator[Key]:

@@ -5,11 +5,10 @@ certain is told: where the type of a side is not known (a function, a path), not
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from itertools import product
 from typing import Any, NamedTuple
 
-from rules.facts import FactType
+from rules.facts import FactType, is_day
 
 _COMPARES = frozenset({"EqualityExpression", "InequalityExpression", "MembershipExpression"})
 _LITERALS = {
@@ -81,11 +80,4 @@ def _name(node: Any) -> str:
 def _alike(one: _Side, other: _Side) -> bool:
     """Tell whether both are of one type; a day in quotes is a date as well."""
     dated = {one.type, other.type} == {FactType.DATE, FactType.CODE}
-    return one.type is other.type or (dated and not other.is_fact and _is_day(other.written.strip("'")))
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return bool(date.fromisoformat(text))
-    except ValueError:
-        return False
+    return one.type is other.type or (dated and not other.is_fact and is_day(other.written.strip("'")))

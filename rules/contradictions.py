@@ -8,16 +8,16 @@ from typing import Any
 
 from fhir_r4.path import PathError, compiled, tree
 from rules.build import fact_from
-from rules.case_faults import case_findings, is_day
+from rules.case_faults import case_findings
 from rules.codes import SYSTEMS, patterns
 from rules.comparisons import mismatches
 from rules.expression_faults import expression_findings
 from rules.fact_faults import fact_findings
-from rules.facts import Fact, FactType
+from rules.facts import Fact, FactType, is_day
 from rules.need import need_findings
 from rules.read_codes import ValueSets, code_findings
 from rules.row_faults import row_findings, when_findings
-from rules.yaml_lines import Document, Finding, Where
+from rules.yaml_lines import Document, Finding, Where, told_by
 
 _UNANSWERABLE = re.compile(r"\b(exists|empty|count|all|not)\s*\(\s*\)")
 
@@ -94,8 +94,7 @@ def _suggestions(cards: list[dict[str, Any]], criteria: Mapping[str, Any]) -> Fo
                 if len(list(patterns(SYSTEMS[system], code))) != 1 or "*" in code:
                     yield Finding((*where, "code", system), "one code is ordered, not several", "name one")
             except ValueError as error:
-                message, _, suggestion = str(error).partition("; ")
-                yield Finding((*where, "code", system), message, suggestion)
+                yield Finding((*where, "code", system), *told_by(error))
 
 
 def _unaskable(question: str, facts: Mapping[str, Fact], where: Where) -> Found:

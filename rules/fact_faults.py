@@ -11,7 +11,7 @@ from rules.facts import PATHS, WORDS, FactType, Place
 from rules.periods import Span
 from rules.read_codes import ValueSets, code_findings, nearest
 from rules.search import Search
-from rules.yaml_lines import Finding, Where
+from rules.yaml_lines import Finding, Where, told_by
 
 _MADE_OF = {  # words whose value has one type
     "age": FactType.NUMBER, "quantity": FactType.NUMBER, "used": FactType.NUMBER, "count": FactType.NUMBER,
@@ -115,5 +115,5 @@ def _tried(
     try:
         read(text)
     except wrong as error:
-        message, _, suggestion = str(error).partition("; ")
+        message, suggestion = told_by(error)
         yield Finding(where, message, suggestion or hint)

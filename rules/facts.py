@@ -153,7 +153,7 @@ class Fact:
             case FactType.NUMBER:
                 return _is_number(value) and self._possible(value)
             case FactType.DATE:
-                return isinstance(value, str) and _is_day(value)
+                return is_day(value)
             case FactType.CODE:
                 return isinstance(value, str)
 
@@ -167,8 +167,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
-def _is_day(value: str) -> bool:
+def is_day(value: Any) -> bool:
+    """Tell whether a value is a day as policies spell it, 2026-01-31."""
     try:
-        return date.fromisoformat(value).isoformat() == value
-    except ValueError:
+        return bool(date.fromisoformat(value).isoformat() == value)
+    except (TypeError, ValueError):
         return False

@@ -30,7 +30,7 @@ from rules.overlaps import shared
 from rules.policy import AppliesTo, AtOrderTime, Identity, Policy, Source, Status
 from rules.read_codes import nearest
 from rules.scope import Scope
-from rules.yaml_lines import Fault, FaultyFile
+from rules.yaml_lines import Fault, FaultyFile, told_by
 
 EXCLUSIONS, NO_AUTHORIZATION = "plan-exclusions", "no-authorization"
 TITLES = {
@@ -80,8 +80,7 @@ def _read(name: str, file: str, text: str, entries: list[Entry]) -> Iterator[Fau
         try:
             entry = _entry(name, f"{file}:{line}", written)
         except ValueError as error:
-            message, _, suggestion = str(error).partition("; ")
-            yield Fault(file, line, message, suggestion)
+            yield Fault(file, line, *told_by(error))
             continue
         if entry.version in seen:
             yield Fault(file, line, f"it says the same as line {seen[entry.version]}", "take one of them away")

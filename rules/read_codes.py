@@ -8,7 +8,7 @@ from typing import Any
 from fhir_r4.resource import Coding
 from fhir_r4.systems import code_key
 from rules.codes import SYSTEMS, CodeSet, Pattern, patterns
-from rules.yaml_lines import Finding, Where
+from rules.yaml_lines import Finding, Where, told_by
 
 VALUE_SETS = "value-sets"
 ValueSets = Mapping[str, CodeSet]
@@ -62,8 +62,7 @@ def code_findings(data: Mapping[str, Any], where: Where, value_sets: ValueSets) 
             try:
                 list(patterns(SYSTEMS[name], entry["code"], _day(entry, "from"), _day(entry, "until")))
             except ValueError as error:
-                message, _, suggestion = str(error).partition("; ")
-                yield Finding((*where, name, index), message, suggestion)
+                yield Finding((*where, name, index), *told_by(error))
             if "billed-as" in entry:
                 yield from code_findings(entry["billed-as"], (*where, name, index, "billed-as"), {})
     for index, name in enumerate(data.get(VALUE_SETS, ())):

@@ -154,7 +154,7 @@ def _on_file(_fact: Fact, whence: Whence, policy: Policy, evidence: Evidence) ->
     mine = [one for one in evidence.on_file if any(codes.has(code, day) for code in one.codes)]
     if whence.what == "authorized":
         return [(any(one.starts <= day <= one.ends for one in mine), "authorized")]
-    first = _before(day, whence.within) if whence.within else date.min
+    first = whence.within.before(day) if whence.within else date.min
     counted = [one for one in mine if first <= one.starts <= day or one.starts <= first <= one.ends]
     if whence.what == "count":
         return [(len(counted), "count")]
@@ -196,11 +196,7 @@ def _in_time(resource: dict, within: Span | None, day: date) -> bool:
     if within is None:
         return True
     found = day_of(resource)
-    return found is not None and _before(day, within) <= found <= day + timedelta(days=1)
-
-
-def _before(day: date, within: Span) -> date:
-    return within.before(day)
+    return found is not None and within.before(day) <= found <= day + timedelta(days=1)
 
 
 def _age(born: date, on: date) -> int:

@@ -6,7 +6,7 @@ Pages show them, and the difference of two versions is the difference of their s
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
-from fhir_r4.systems import ICD_10_CM
+from rules.codes import printed
 from rules.decisions import Row, Then
 from rules.explain import asked_in_words, criterion_in_words, outcome_in_words, value_in_words
 from rules.facts import Fact, FactType, Place, Whence
@@ -31,10 +31,7 @@ _COVERED = {
     "not-covered": "The plan does not cover it.",
     "conditional": "Whether the plan covers it depends on more information.",
 }
-
-
-_SHOWN = 8
-_CATEGORY = 3  # characters of an ICD-10-CM code before its dot
+_SHOWN = 8  # codes, of many
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +99,7 @@ def _among_in_words(one: Whence) -> str:
 
 
 def _code_in_words(system: str, prefix: str, length: int | None) -> str:
-    dotted = f"{prefix[:3]}.{prefix[3:]}" if system == ICD_10_CM and len(prefix) > _CATEGORY else prefix
-    return dotted if length == len(prefix) else f"{dotted}*"
+    return printed(system, prefix) + ("" if length == len(prefix) else "*")
 
 
 def row_in_words(row: Row) -> str:

@@ -46,6 +46,12 @@ class Finding(NamedTuple):
     warning: bool = False
 
 
+def told_by(error: Exception) -> tuple[str, str]:
+    """Return what an error says is wrong, and what it says behind a semicolon: what to write instead."""
+    message, _, suggestion = str(error).partition("; ")
+    return message, suggestion
+
+
 class FaultyFile(ValueError):
     """The file cannot be used; ``faults`` are all that was found in it."""
 

@@ -4,7 +4,6 @@ Open to everybody or to staff alone, as ``Config.public_policies`` says; nothing
 """
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from flask import g, render_template, request, url_for
@@ -22,7 +21,7 @@ from rules.casework import casework, explain_case
 from rules.contradictions import DAYS
 from rules.difference import difference
 from rules.explain import Explanation, value_in_words
-from rules.facts import Fact, FactType
+from rules.facts import Fact, FactType, is_day
 from rules.lookup import Search, Shelf, State, is_code, owners, shelf, shelves
 from rules.policy import Case, Policy
 from rules.reading import reading
@@ -166,7 +165,7 @@ def _given(one: Policy) -> dict[str, Any]:
     form = request.form
     given = {fact.name: _value(fact, text) for fact in one.facts if (text := form.get(f"fact-{fact.name}", "").strip())}
     days = {name: form.get(name, "") for name in DAYS}
-    return given | {name: day for name, day in days.items() if _is_day(day)}
+    return given | {name: day for name, day in days.items() if is_day(day)}
 
 
 def _value(fact: Fact, text: str) -> Any:
@@ -179,13 +178,6 @@ def _value(fact: Fact, text: str) -> Any:
         except ValueError:
             return text
     return text
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return bool(date.fromisoformat(text))
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
