@@ -15,6 +15,7 @@ from fhir_r4.systems import MAX_DECIMAL_PLACES, MAX_QUANTITY, MAX_VALUE, MIN_LEN
 from questionnaires.comparing import compare, in_unit_of, number_of
 
 _LEAST, _MOST = (MIN_QUANTITY, MIN_VALUE), (MAX_QUANTITY, MAX_VALUE)
+_LIMITS = frozenset(_LEAST + _MOST)
 _TEXTS = frozenset({"string", "text", "url", "open-choice"})
 _DATED = frozenset({"date", "dateTime", "time"})
 Limits = tuple[Any, Any]
@@ -26,9 +27,10 @@ def limits_of(question: dict, value: Any) -> Limits:
     >>> limits_of({"type": "integer", "extension": [{"url": MIN_VALUE, "valueInteger": 1}]}, 7)
     (1, None)
     """
-    if not isinstance(value, str) and number_of(value) is None:
+    listed = reversed(dicts(question.get("extension")))
+    said = {url: value_of(one) for one in listed if (url := text_of(one.get("url"))) in _LIMITS}
+    if not said or (not isinstance(value, str) and number_of(value) is None):
         return None, None  # a choice has no size
-    said = {text_of(one.get("url")): value_of(one) for one in reversed(dicts(question.get("extension")))}
     least, most = (next((said[url] for url in urls if said.get(url) is not None), None) for urls in (_LEAST, _MOST))
     return _comparable(question, least, value), _comparable(question, most, value)
 
