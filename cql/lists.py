@@ -76,7 +76,7 @@ def members(values: list[Any]) -> Members:
 
 def distinct(values: list[Any]) -> list[Any]:
     seen = Members()
-    return [value for value in values if seen.add(value)]
+    return [value for value in values if seen.add(value)] if len(values) > 1 else values
 
 
 def flatten(values: list[Any]) -> list[Any]:

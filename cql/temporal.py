@@ -115,6 +115,7 @@ _CLOCK = r"(?P<hour>\d\d)(?::(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.(?P<fracti
 _MOMENT = re.compile(
     rf"(?P<year>\d{{4}})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?(?:T(?:{_CLOCK})?(?P<zone>Z|[+-]\d\d:\d\d)?)?", re.ASCII
 )
+_DATE = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?", re.ASCII)
 _TIME = re.compile(rf"T?{_CLOCK}", re.ASCII)
 
 
@@ -148,11 +149,11 @@ def read_date(text: str) -> Date | None:
     >>> read_date("2014-02-30"), str(read_date("2014-02"))
     (None, '2014-02')
     """
-    found = _MOMENT.fullmatch(text)
-    if not found or "T" in text:
+    found = _DATE.fullmatch(text)
+    if not found:
         return None
     try:
-        return date_of(*_fields(found, "year", "month", "day"))
+        return date_of(*map(int, filter(None, found.groups())))
     except CqlError:
         return None
 
@@ -188,7 +189,7 @@ def _fields(found: re.Match[str], *names: str) -> tuple[int, ...]:
     texts = [found[name] for name in names if found[name] is not None]
     if "fraction" in names and found["fraction"] is not None:
         texts[-1] = texts[-1].ljust(3, "0")[:3]
-    return tuple(int(text) for text in texts)
+    return tuple(map(int, texts))
 
 
 def from_datetime(moment: datetime) -> DateTime:

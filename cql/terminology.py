@@ -160,7 +160,8 @@ def _coded_element(value: Element) -> list[Any]:
 
 
 def _code(coding: dict) -> Code:
-    return Code(*(text_of(coding.get(name)) for name in ("code", "system", "version", "display")))
+    code, system = text_of(coding.get("code")), text_of(coding.get("system"))
+    return Code(code, system, text_of(coding.get("version")), text_of(coding.get("display")))
 
 
 def _value_set(node: dict, scope: Scope) -> Thunk:
