@@ -13,7 +13,7 @@ from fhir_r4.wire import read_object
 from questionnaires.adaptive import canonical_said, is_adaptive, twin
 from questionnaires.asked import Outline, outline
 from questionnaires.libraries import library_resource, needed_by
-from questionnaires.logic import Logic, logic_of
+from questionnaires.logic import FormLogic, logic_of
 from questionnaires.value_sets import ValueSets
 
 
@@ -25,7 +25,7 @@ class Catalog:
         self._by_name: dict[str, dict] = {}
         self._libraries = {f"{one['url']}|{one['version']}": one for one in libraries}
         self.value_sets = ValueSets(value_sets)
-        self._logic: dict[str, Logic] = {}
+        self._logic: dict[str, FormLogic] = {}
         self._outlines: dict[str, Outline] = {}
         for form in sorted(_with_twins(forms), key=lambda form: form["version"], reverse=True):
             self._by_url.setdefault(form["url"], []).append(form)
@@ -95,12 +95,12 @@ class Catalog:
             self._outlines[name] = outline(form)
         return self._outlines[name]
 
-    def logic(self, form: dict) -> Logic:
+    def logic(self, form: dict) -> FormLogic:
         """Return the form's CQL, compiled when it is first asked for and kept."""
         name = canonical_of(form)
         if name not in self._logic:
             libraries, value_sets, _ = self.dependencies(form)
-            self._logic[name] = logic_of([*libraries, *value_sets])
+            self._logic[name] = logic_of([*libraries, *value_sets]).of(form)
         return self._logic[name]
 
 

@@ -17,7 +17,7 @@ from questionnaires.adaptive import first, is_adaptive
 from questionnaires.beginning import blank
 from questionnaires.catalog import canonical_of
 from questionnaires.dialects import PAYER_ORIGIN
-from questionnaires.logic import ORDER, Clinical, Logic
+from questionnaires.logic import ORDER, Clinical, FormLogic
 from questionnaires.package_request import ORDERS, PackageRequest
 from questionnaires.populate import Asks, asks_of, information_origin, populate
 from questionnaires.select import Chosen, Insured
@@ -29,7 +29,7 @@ def draft(
     chosen: Chosen,
     request: PackageRequest,
     insured: tuple[Insured, ...],
-    logic: Logic,
+    logic: FormLogic,
     now: datetime,
     generation: Generation,
     base: str,
@@ -45,8 +45,8 @@ def draft(
     empty = blank(canonical_of(form), chosen.coverages, chosen.orders, request.subject, now, generation)
     if is_adaptive(form):
         return empty | _as_adaptive(generation) | first(form, generation, base)
-    outline, origin = _outline(logic, form), information_origin(PAYER_ORIGIN[generation])
-    clinical = Clinical.over(logic, form, _context(chosen, request, insured), now)
+    outline, origin = _outline(logic), information_origin(PAYER_ORIGIN[generation])
+    clinical = Clinical.over(logic, _context(chosen, request, insured), now)
     answered, _ = populate(form, empty | {"item": outline.items}, {}, lambda: origin, clinical, outline.asks)
     return answered
 
@@ -68,17 +68,15 @@ class _Outline:
     asks: Asks
 
 
-_OUTLINES: WeakKeyDictionary[Logic, dict[str, _Outline]] = WeakKeyDictionary()
+_OUTLINES: WeakKeyDictionary[FormLogic, _Outline] = WeakKeyDictionary()
 _AT_HAND = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Coverage"}) | ORDERS
 
 
-def _outline(logic: Logic, form: dict) -> _Outline:
-    held = _OUTLINES.setdefault(logic, {})
-    name = canonical_of(form)
-    if name not in held:
-        asks = asks_of(form).only(lambda one: {need.type for need in logic.needs(form, one)} <= _AT_HAND)
-        held[name] = _Outline([_unanswered(item) for item in dicts(form.get("item"))], asks)
-    return held[name]
+def _outline(logic: FormLogic) -> _Outline:
+    if logic not in _OUTLINES:
+        asks = asks_of(logic.form).only(lambda one: {need.type for need in logic.needs(one)} <= _AT_HAND)
+        _OUTLINES[logic] = _Outline([_unanswered(item) for item in dicts(logic.form.get("item"))], asks)
+    return _OUTLINES[logic]
 
 
 def _context(chosen: Chosen, request: PackageRequest, insured: tuple[Insured, ...]) -> dict[str, dict]:

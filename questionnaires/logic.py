@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from cql import CqlError, Failure, Library, Package, PackageTerminology, Place, Record, Requirement, Run, fhir_value
@@ -40,12 +40,12 @@ class Logic:
 
     def __init__(self, resources: Iterable[dict]) -> None:
         resources = list(resources)
-        self.package = Package(resources)
+        self.compiled = Package(resources)
         self.terminology = PackageTerminology(resources)
         self._by_name = {
             name: library
             for one in resources
-            if kind(one) == "Library" and (library := self.package.by_canonical(text_of(one.get("url")) or ""))
+            if kind(one) == "Library" and (library := self.compiled.by_canonical(text_of(one.get("url")) or ""))
             for name in (text_of(one.get("name")), text_of(one.get("id")))
             if name
         }
@@ -58,33 +58,22 @@ class Logic:
 
     @property
     def libraries(self) -> Libraries:
-        return self.package.libraries
+        return self.compiled.libraries
 
-    def main(self, form: dict) -> list[Library]:
-        """Return the libraries that the form names, by url and version, else by url alone."""
-        named = [text_of(one.get("valueCanonical")) or "" for one in extensions(form, CQF_LIBRARY)]
-        found = [self.package.by_canonical(one) or self.package.by_canonical(one.partition("|")[0]) for one in named]
-        return [one for one in found if one]
+    def of(self, form: dict) -> "FormLogic":
+        """Return the logic as this form asks it."""
+        return FormLogic(self, form)
 
-    def library(self, form: dict, name: str) -> Library:
-        """Return the library that an expression means.
+    def by_canonical(self, canonical: str) -> Library | None:
+        """Return the library of this url and version, else of the url alone."""
+        return self.compiled.by_canonical(canonical) or self.compiled.by_canonical(canonical.partition("|")[0])
 
-        Its name is the ELM identifier, and the version is the one that the form's ``cqf-library`` gives; some
-        packages write the Library's ``name`` instead. An empty name is the form's only library.
+    def named(self, name: str) -> Library:
+        """Return the library of this name: by its ELM identifier, else by the Library's ``name``, as some write.
 
         Raises:
-            CqlError: there is none, or no telling which.
+            CqlError: there is none.
         """
-        return self.meant(self.main(form), name)
-
-    def meant(self, main: list[Library], name: str) -> Library:
-        """Return the library of this name; as ``library`` does, of a form whose libraries are known."""
-        if not name:
-            if len(main) != 1:
-                raise CqlError("the expression names no library", "one cqf-library, or a library before the define")
-            return main[0]
-        if found := next((one for one in main if one.name == name), None):
-            return found
         try:
             return self.libraries.get(name)
         except KeyError:
@@ -95,29 +84,55 @@ class Logic:
 
     def _why(self, name: str) -> str:
         """Tell whether a library of this name came without ELM that can be read."""
-        broken = [*self.package.unreadable, *self.package.without_elm]
+        broken = [*self.compiled.unreadable, *self.compiled.without_elm]
         return ", or came without readable ELM" if any(one.rpartition("/")[2] == name for one in broken) else ""
 
-    def requirements(self, form: dict) -> tuple[Requirement, ...]:
-        """Return what the form's expressions will ask the record for, each once, before any runs."""
-        wanted: dict[Requirement, None] = {}
-        for expression in expressions(form):
-            wanted |= dict.fromkeys(self.needs(form, expression))
-        return tuple(wanted)
 
-    def needs(self, form: dict, expression: dict) -> tuple[Requirement, ...]:
+class FormLogic:
+    """A package's logic as one form asks it: which library an expression means is for the form to say.
+
+    Attributes:
+        main: the libraries that the form names.
+    """
+
+    def __init__(self, package: Logic, form: dict) -> None:
+        self.package, self.form = package, form
+        named = [text_of(one.get("valueCanonical")) or "" for one in extensions(form, CQF_LIBRARY)]
+        self.main = [found for one in named if (found := package.by_canonical(one))]
+
+    def library(self, name: str) -> Library:
+        """Return the library that an expression means, in the version that the form's ``cqf-library`` gives.
+
+        An empty name is the form's only library.
+
+        Raises:
+            CqlError: there is none, or no telling which.
+        """
+        if not name:
+            if len(self.main) != 1:
+                raise CqlError("the expression names no library", "one cqf-library, or a library before the define")
+            return self.main[0]
+        for one in self.main:
+            if one.name == name:
+                return one
+        return self.package.named(name)
+
+    def requirements(self) -> tuple[Requirement, ...]:
+        """Return what the form's expressions will ask the record for, each once, before any runs."""
+        return tuple(dict.fromkeys(need for one in expressions(self.form) for need in self.needs(one)))
+
+    def needs(self, expression: dict) -> tuple[Requirement, ...]:
         """Return what one expression will ask for; nothing where it cannot be found, which its question says itself."""
         reference = read_identifier(text_of(expression.get("expression")) or "")
+        libraries = self.package.libraries
         try:
             if reference is None:
-                elm = _alternative(expression, self.libraries)
-                return Libraries([elm], beside=self.libraries).requirements(_INLINE)
-            return self._asked_by(self.library(form, reference.library), reference.define)
+                elm = _alternative(expression, libraries)
+                return Libraries([elm], beside=libraries).requirements(_INLINE)
+            library = self.library(reference.library)
+            return libraries.requirements(library.name, [reference.define], library.identifier.version)
         except CqlError:
             return ()
-
-    def _asked_by(self, library: Library, define: str) -> tuple[Requirement, ...]:
-        return self.libraries.requirements(library.name, [define], library.identifier.version)
 
 
 def logic_of(resources: Iterable[dict]) -> Logic:
@@ -147,12 +162,11 @@ def expressions(form: dict) -> Iterator[dict]:
 class Clinical:
     """A form's CQL over one record at one moment; each define is computed once."""
 
-    logic: Logic
-    form: dict
+    form: FormLogic
     run: Run
 
     @classmethod
-    def over(cls, logic: Logic, form: dict, context: Mapping[str, Any], now: datetime) -> "Clinical":
+    def over(cls, form: FormLogic, context: Mapping[str, Any], now: datetime) -> "Clinical":
         """Make a form's logic ready to be asked.
 
         Args:
@@ -161,21 +175,16 @@ class Clinical:
                 is the order, or what is the only one of its type, is the parameter's value.
             now: the evaluation moment, with its zone.
         """
-        record = {id(one): one for value in context.values() for one in _resources(value)}
-        named = {name: value for name, value in context.items() if kind(value) and kind(value) != "Bundle"}
+        logic = form.package
+        record = Record(_once(one for value in context.values() for one in _resources(value)))
+        named = {name: value for name, value in context.items() if kind(value) not in ("", "Bundle")}
         parameters = {
             (library, parameter): resource(value)
             for library, parameter, type_ in logic.parameters
             if (value := _bound(parameter, type_, named))
         }
-        unique = Record(_once(record.values()))
-        run = Run(logic.libraries, now=now, record=unique, terminology=logic.terminology, parameters=parameters)
-        return cls(logic, form, run)
-
-    @cached_property
-    def main(self) -> list[Library]:
-        """The libraries that the form names."""
-        return self.logic.main(self.form)
+        run = Run(logic.libraries, now=now, record=record, terminology=logic.terminology, parameters=parameters)
+        return cls(form, run)
 
     def values(self, expression: dict) -> list[Typed] | Failure:
         """Return what the expression finds, none, one or several values; or why it finds nothing."""
@@ -193,13 +202,13 @@ class Clinical:
             return Failure(library, define, error.message, error.expected, place)
 
     def _named(self, reference: Reference) -> Any:
-        library = self.logic.meant(self.main, reference.library)
+        library = self.form.library(reference.library)
         return self.run.value(library.name, reference.define, library.identifier.version)
 
     def _inline(self, expression: dict) -> Any:
         """Run CQL that stands in the form itself: its compiled form stands beside it (DTR 2.2 spec-96)."""
-        elm = _alternative(expression, self.logic.libraries)
-        libraries = Libraries([elm], beside=self.logic.libraries)
+        known = self.form.package.libraries
+        libraries = Libraries([_alternative(expression, known)], beside=known)
         defines = list(libraries.get(_INLINE).defines)
         if not defines:
             raise CqlError("the ELM beside the expression defines nothing", "an expression, or a library with a define")
@@ -232,18 +241,18 @@ def _bound(parameter: str, type_: str, named: Mapping[str, dict]) -> dict | None
 def _resources(value: Any) -> Iterator[dict]:
     if isinstance(value, list):
         yield from (one for one in dicts(value) if kind(one))
-    elif kind(value) == "Bundle":
+    elif (name := kind(value)) == "Bundle":
         yield from (one for entry in dicts(value.get("entry")) if kind(one := as_dict(entry.get("resource"))))
-    elif kind(value):
+    elif name:
         yield value
 
 
 def _once(resources: Iterable[dict]) -> Iterator[dict]:
     """Yield each resource once: two searches may find the same, and a count must not count it twice."""
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, str | int]] = set()
     for one in resources:
-        key = kind(one), text_of(one.get("id")) or ""
-        if not key[1] or key not in seen:
+        key = kind(one), text_of(one.get("id")) or id(one)
+        if key not in seen:
             seen.add(key)
             yield one
 

@@ -20,7 +20,7 @@ from fhir_r4.systems import INITIAL_EXPRESSION
 from questionnaires.answering import answers
 from questionnaires.answers import written_answers
 from questionnaires.catalog import questions
-from questionnaires.logic import Clinical, Logic
+from questionnaires.logic import Clinical, FormLogic, Logic
 from questionnaires.populate import candidates, populate
 from questionnaires.scopes import FHIRPATH, fill_query, queries, values_of
 from questionnaires.searches import searches
@@ -38,8 +38,8 @@ class Expressions:
         self._prepared = False
 
     @cached_property
-    def _logic(self) -> Logic | None:
-        return Logic(self._package) if self._package else None
+    def _logic(self) -> FormLogic | None:
+        return Logic(self._package).of(self._form) if self._package else None
 
     @cached_property
     def _initial(self) -> dict[str, tuple[dict, dict]]:
@@ -70,7 +70,7 @@ class Expressions:
         patient = as_dict(variables.get("patient")).get("id")
         if not self._logic or not isinstance(patient, str):
             return named
-        by_cql = searches(self._logic.requirements(self._form), self._logic.terminology, patient)
+        by_cql = searches(self._logic.requirements(), self._logic.package.terminology, patient)
         return named | {f"cql {query}": query for query in by_cql}
 
     def populate(self, asked: dict) -> dict:
@@ -96,7 +96,7 @@ class Expressions:
     def _clinical(self, asked: dict, variables: Variables | None = None) -> Clinical | None:
         now = datetime.fromisoformat(asked["now"])
         over = asked["variables"] if variables is None else variables
-        return Clinical.over(self._logic, self._form, over, now) if self._logic else None
+        return Clinical.over(self._logic, over, now) if self._logic else None
 
     def _sources(self, asked: dict, response: dict) -> dict[str, list[dict]]:
         """Return the evidence of what was filled, by asking the same expressions of less."""

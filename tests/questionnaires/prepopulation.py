@@ -169,7 +169,7 @@ def _filled(form: dict, patient: dict) -> Row:
     (held,) = (one for one in package if kind(one) == "Questionnaire")
     draft = next(one for one in package if kind(one) == "QuestionnaireResponse")
     context |= _searched(Expressions(held, package), context | {"resource": draft})
-    clinical = Clinical.over(Logic(package), held, context, NOW)
+    clinical = Clinical.over(Logic(package).of(held), context, NOW)
     origin = information_origin(CLIENT_ORIGIN[GENERATION])
     response, _ = populate(held, draft, context, lambda: origin, clinical)
     every = [link for link, one in questions(held).items() if one.get("type") not in {"group", "display"}]

@@ -123,7 +123,7 @@ def test_every_response_that_the_form_allows_is_taken(form, data):
 def test_every_name_in_an_expression_is_defined_above_it(form, generation):
     """A library on the form's root, and a define in that library: what descends from the root may use it (SDC)."""
     logic = CATALOG.logic(form)
-    (library,) = [one["library"] for one in logic.libraries.elms]
+    (library,) = [one["library"] for one in logic.package.libraries.elms]
     defined = {one["name"] for one in library["statements"]["def"]}
     named = {one.partition("|")[0] for one in _libraries(form)}
     assert named == {one["url"] for one in held(answered_by_name(form, generation), "Library")}

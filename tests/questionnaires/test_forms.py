@@ -91,8 +91,9 @@ def test_every_expression_of_a_form_names_a_define_that_runs(form):
     """In a library that the form names and the package brings; over an empty record nothing fails."""
     logic = CATALOG.logic(form)
     assert extensions(form, CQF_LIBRARY)
-    assert (logic.package.unreadable, logic.package.without_elm) == ({}, ())
-    clinical = Clinical.over(logic, form, {"patient": {"resourceType": "Patient", "id": "p"}}, NOW)
+    package = logic.package.compiled
+    assert (package.unreadable, package.without_elm) == ({}, ())
+    clinical = Clinical.over(logic, {"patient": {"resourceType": "Patient", "id": "p"}}, NOW)
     for expression in expressions(form):
         assert not isinstance(clinical.values(expression), Failure)
 
@@ -104,7 +105,7 @@ def test_every_expression_of_a_form_runs_over_every_patient(form):
     for patient in (one for one in resources if one["resourceType"] == "Patient"):
         target = {"reference": f"Patient/{patient['id']}"}
         theirs = [one for one in resources if target in (one.get("subject"), one.get("patient"))]
-        clinical = Clinical.over(logic, form, {"patient": patient, "theirs": theirs}, NOW)
+        clinical = Clinical.over(logic, {"patient": patient, "theirs": theirs}, NOW)
         failed = [one for one in map(clinical.values, expressions(form)) if isinstance(one, Failure)]
         assert failed == []
 
@@ -181,7 +182,7 @@ def test_a_library_carries_cql_and_elm_as_data(form, kind):
 def test_the_elm_of_a_library_is_that_of_its_cql(form):
     """Its name and version are the text's; where the translator is installed, the whole of it is made anew."""
     (library,) = CATALOG.dependencies(form)[0]
-    (elm,) = [one["library"] for one in CATALOG.logic(form).libraries.elms]
+    (elm,) = [one["library"] for one in CATALOG.logic(form).package.libraries.elms]
     source = forms.sources()[library["name"]].read_text()
     assert source.startswith(f"library {elm['identifier']['id']} version '{elm['identifier']['version']}'")
     defined = {one["name"] for one in elm["statements"]["def"]} - {"Patient"}
@@ -200,7 +201,7 @@ def test_the_committed_elm_is_what_the_standard_translator_makes():
 @pytest.mark.requirement("dtr-2.0.1@93", "dtr-2.2.0@spec-93")
 @EACH
 def test_the_context_of_a_library_is_the_patient(form):
-    (elm,) = [one["library"] for one in CATALOG.logic(form).libraries.elms]
+    (elm,) = [one["library"] for one in CATALOG.logic(form).package.libraries.elms]
     assert {one["context"] for one in elm["statements"]["def"]} == {"Patient"}
 
 
@@ -232,7 +233,7 @@ def test_no_two_libraries_have_one_name():
 @EACH
 def test_a_form_reads_no_kind_of_thing_that_it_does_not_say(form):
     """Minimum necessary: the order, the coded results, the problems, the drugs, visits and care before; no notes."""
-    read = {one.type for one in CATALOG.logic(form).requirements(form)}
+    read = {one.type for one in CATALOG.logic(form).requirements()}
     assert read <= {
         "Patient",
         "DeviceRequest",
@@ -249,7 +250,7 @@ def test_a_form_reads_no_kind_of_thing_that_it_does_not_say(form):
         "Observation",
         "Procedure",
     }
-    uncoded = {one.type for one in CATALOG.logic(form).requirements(form) if not (one.codes or one.value_set)}
+    uncoded = {one.type for one in CATALOG.logic(form).requirements() if not (one.codes or one.value_set)}
     assert uncoded <= {"Patient", "Practitioner", "Condition", "FamilyMemberHistory"}
 
 

@@ -30,8 +30,8 @@ def order_of(form, resources, **context):
     """Return the order that the form's logic speaks of: the id of what its library calls so."""
     logic = CATALOG.logic(form)
     found = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": one} for one in resources]}
-    clinical = Clinical.over(logic, form, {"found": found} | context, NOW)
-    (library,) = clinical.main
+    clinical = Clinical.over(logic, {"found": found} | context, NOW)
+    (library,) = logic.main
     return clinical.run.value(library.name, "Order", library.identifier.version).json["id"]
 
 

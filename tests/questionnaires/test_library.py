@@ -63,13 +63,13 @@ def from_record(name, order, records=RECORDS):
     form, patient = form_of(name), order["subject"]["reference"].partition("/")[2]
     logic = CATALOG.logic(form)
     context = {"patient": records.get(f"Patient/{patient}"), "requester": records.get(order["requester"]["reference"])}
-    for number, query in enumerate(searches(logic.requirements(form), logic.terminology, patient)):
+    for number, query in enumerate(searches(logic.requirements(), logic.package.terminology, patient)):
         context[f"cql {number}"] = searched(records, query)
     for one in queries(form):
         if query := fill_query(one.template, context):
             context[one.name] = searched(records, query)
     draft = {"resourceType": "QuestionnaireResponse", "status": "completed", "item": [*map(empty, form["item"])]}
-    clinical = Clinical.over(logic, form, context, NOW)
+    clinical = Clinical.over(logic, context, NOW)
     return answers_by_question(populate(form, draft, context, lambda: information_origin("auto"), clinical)[0])
 
 

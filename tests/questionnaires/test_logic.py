@@ -47,7 +47,7 @@ def cql(expression, language="text/cql-identifier", **parts):
 
 
 def found(form, expression, *resources, **context):
-    clinical = Clinical.over(Logic(resources), form, {"patient": PATIENT, **context}, NOW)
+    clinical = Clinical.over(Logic(resources).of(form), {"patient": PATIENT, **context}, NOW)
     return clinical.values(expression)
 
 
@@ -146,7 +146,7 @@ def test_a_define_that_fails_does_not_take_the_form_with_it():
     library = a_resource(elm=a_library("Prepop", defines=defines))
     form = a_form(URL + "Prepop", good=cql("Good"), bad=cql("Bad"), gone=cql('"Gone".It'))
     draft = {"resourceType": "QuestionnaireResponse", "item": [{"linkId": link} for link in ("bad", "good", "gone")]}
-    clinical = Clinical.over(Logic([library]), form, {"patient": PATIENT}, NOW)
+    clinical = Clinical.over(Logic([library]).of(form), {"patient": PATIENT}, NOW)
     response, empty = populate(form, draft, {}, dict, clinical)
     assert [item.get("answer", [{}])[0].get("valueString") for item in response["item"]] == [None, "fine", None]
     why = {one.link_id: one.why for one in empty}
@@ -173,7 +173,7 @@ def asked(*retrieves, sets=()):
     defines = {f"D{number}": one for number, one in enumerate(retrieves)}
     logic = Logic([a_resource(elm=a_library("Prepop", defines=defines, **VOCABULARY)), *sets])
     form = a_form(URL + "Prepop", **{name: cql(name) for name in defines})
-    return searches(logic.requirements(form), logic.terminology, "p1")
+    return searches(logic.of(form).requirements(), logic.terminology, "p1")
 
 
 def test_each_kind_of_thing_is_searched_by_the_codes_that_the_logic_names():
@@ -211,12 +211,12 @@ def test_a_value_set_that_is_not_there_narrows_nothing():
 
 def test_an_expression_that_cannot_be_found_asks_for_nothing():
     logic = Logic([a_resource()])
-    assert logic.requirements(a_form(URL + "Prepop", x=cql('"Gone".It'), y=cql("1 +"))) == ()
+    assert logic.of(a_form(URL + "Prepop", x=cql('"Gone".It'), y=cql("1 +"))).requirements() == ()
 
 
 def test_inline_cql_says_what_it_needs_too():
     held = {"language": ELM_JSON, "expression": json.dumps(COUNT)}
     expression = cql("Count([Observation])", extension=[{"url": ALTERNATIVE_EXPRESSION, "valueExpression": held}])
     logic = Logic([a_resource()])
-    wanted = logic.requirements(a_form(URL + "Prepop", x=expression))
+    wanted = logic.of(a_form(URL + "Prepop", x=expression)).requirements()
     assert [one.type for one in wanted] == ["Observation"]

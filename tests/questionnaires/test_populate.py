@@ -26,7 +26,7 @@ def found(records):
         "order": records.get("DeviceRequest/home-oxygen"),
         "requester": records.get("Practitioner/lindqvist"),
     }
-    for number, query in enumerate(searches(LOGIC.requirements(FORM), LOGIC.terminology, "amy-baxter")):
+    for number, query in enumerate(searches(LOGIC.requirements(), LOGIC.package.terminology, "amy-baxter")):
         matches = records.search(*query.split("?"))
         context[f"cql {number}"] = {"resourceType": "Bundle", "entry": [{"resource": one} for one in matches]}
     return context
@@ -34,7 +34,7 @@ def found(records):
 
 def from_record(records, draft=DRAFT):
     context = found(records)
-    clinical = Clinical.over(LOGIC, FORM, context, NOW)
+    clinical = Clinical.over(LOGIC, context, NOW)
     return populate(FORM, draft, context, lambda: information_origin("auto"), clinical)
 
 
