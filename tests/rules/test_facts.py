@@ -39,6 +39,27 @@ from tests.rules.given import (
 KG = Fact("weight", (), FactType.NUMBER, "kg")
 
 
+@pytest.mark.parametrize(
+    ("type_", "values", "others"),
+    [
+        (FactType.BOOLEAN, [True, False], [1, 0, "true", None]),
+        (FactType.NUMBER, [1, 1.5, Decimal("1.5")], [True, "1", float("inf"), Decimal("NaN"), 0, 201, [1], None]),
+        (FactType.DATE, ["2026-02-28"], ["2026-02-30", "2026-02", "20260228", "2026-02-28T10:00:00Z", DAY, 20260228]),
+        (FactType.CODE, ["E0424", ""], [424, True, ["E0424"], None]),
+    ],
+)
+def test_a_value_of_another_type_or_beyond_what_can_be_is_no_answer(type_, values, others):
+    fact = Fact("it", (), type_, least=Decimal(1), most=Decimal(200))
+    assert [fact.holds(value) for value in values] == [True] * len(values)
+    assert [fact.holds(value) for value in others] == [False] * len(others)
+
+
+def test_what_is_expected_is_told_in_words_and_its_bounds_where_there_are_two():
+    assert Fact("weight", (), FactType.NUMBER, least=Decimal(1), most=Decimal(400)).kind == "a number from 1 to 400"
+    assert Fact("weight", (), FactType.NUMBER, least=Decimal(1)).kind == "a number"
+    assert Fact("weight", (), FactType.NUMBER, most=Decimal(400)).kind == "a number"
+
+
 def test_all_places_are_read():
     facts = on(records=(*WHOLE.records, an_observation(kilograms(1), code="1-8"))).facts
     assert facts == {
