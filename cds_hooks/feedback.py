@@ -47,7 +47,7 @@ def read_feedback(body: dict) -> tuple[Feedback, ...]:
 def _faults(one: dict, where: str) -> Iterator[Issue]:
     if not text_of(one.get("card")) or len(one["card"]) > 64:
         yield Issue("required", "the uuid of a card", f"{where}.card")
-    if one.get("outcome") not in OUTCOMES:
+    if text_of(one.get("outcome")) not in OUTCOMES:
         yield Issue("value", "accepted or overridden", f"{where}.outcome")
     if instant_of(one.get("outcomeTimestamp")) is None:
         yield Issue("value", "a moment with its zone, in ISO 8601", f"{where}.outcomeTimestamp")

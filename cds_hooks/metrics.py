@@ -63,7 +63,7 @@ def orders_of(request: dict) -> dict[str, dict]:
     """
     context = as_dict(request.get("context"))
     named = set(_named(context))
-    if request.get("hook") in ENCOUNTER_HOOKS:
+    if text_of(request.get("hook")) in ENCOUNTER_HOOKS:
         named.add(f"Encounter/{text_of(context.get('encounterId'))}")
     along = (one for one in _resources([as_dict(request.get("prefetch"))]) if local_reference(one) in named)
     found: dict[str, dict] = {}

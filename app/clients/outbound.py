@@ -84,7 +84,7 @@ class Door:
 
         Raises:
             OutboundRefused: the URL is not allowed.
-            OutboundFailed: no connection, too slow, too large, a redirect, or not HTTP.
+            OutboundFailed: no connection, too slow, too large, a redirect, not HTTP, or a header that it cannot carry.
         """
         if not any(below(url, base) for base in allowed):
             raise OutboundRefused("not under a registered base")
@@ -109,7 +109,7 @@ class Door:
                     raise OutboundFailed("a redirect")
                 content = b"".join(self._pieces(response, ends))
                 return Reply(response.status_code, response.headers, content)
-        except (requests.RequestException, HTTPError, OSError) as error:
+        except (requests.RequestException, HTTPError, OSError, UnicodeError) as error:
             slow = time.monotonic() >= ends
             raise OutboundFailed("too slow" if slow else type(error).__name__) from None
 

@@ -399,6 +399,15 @@ def test_a_token_that_expires_half_way_leaves_the_rest_open(house_with, ehr):
     assert house_with.rows(tables.hook_invocations)[0]["reads"]["token"] == "rejected"
 
 
+@pytest.mark.parametrize("token", ["токен", "one\ntwo"])
+def test_a_token_that_no_header_carries_leaves_the_ehr_unread(house_with, ehr, token):
+    by_reference = a_coverage(payor=[{"reference": "Organization/acme"}])
+    body = a_call(ehr, prefetch={"patient": a_patient(), "coverage": by_reference})
+    body["fhirAuthorization"]["access_token"] = token
+    assert "conditional" in house_with.call(body).text
+    assert {path for path, _ in ehr.asked} <= {"metadata"}
+
+
 @pytest.mark.requirement("crd-2.0.1@5", "crd-2.0.1@11", "crd-2.2.1@found-2")
 def test_a_silent_ehr_ends_the_wait_at_the_budget(house_with, ehr):
     """The clock is not asserted: the budget is half a second, and the answer is there while the EHR is silent."""

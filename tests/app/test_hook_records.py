@@ -69,6 +69,7 @@ def test_feedback_is_kept_and_answered_with_200(house):
         (feedback_of(None), "feedback[0].card"),
         (feedback_of("x" * 65), "feedback[0].card"),
         (feedback_of("c", "ignored"), "feedback[0].outcome"),
+        (feedback_of("c", ["accepted"]), "feedback[0].outcome"),
         (feedback_of("c", acceptedSuggestions=[]), "feedback[0].acceptedSuggestions"),
         (feedback_of("c", acceptedSuggestions=[{}]), "feedback[0].acceptedSuggestions[0].id"),
         (feedback_of("c", outcomeTimestamp="yesterday"), "feedback[0].outcomeTimestamp"),
@@ -252,10 +253,12 @@ def test_a_call_is_measured_once(house):
     assert len(measured(house)) == 1
 
 
-def test_a_refused_call_is_measured_with_its_issues(house):
-    house.call(a_hook(hook="order-select"))
+@pytest.mark.parametrize(("hook", "code"), [("order-select", "invalid"), ([], "required"), ({}, "required")])
+def test_a_refused_call_is_measured_with_its_issues(house, hook, code):
+    """One that could not be would leave all calls after it without their measures."""
+    house.call(a_hook(hook=hook))
     (told,) = measured(house)
-    assert (told["httpResponse"], told["issue"]) == (400, [{"code": "invalid"}])
+    assert (told["httpResponse"], told["issue"]) == (400, [{"code": code}])
 
 
 def test_measures_are_written_as_ndjson_and_csv_with_what_became_of_the_cards(house):
