@@ -17,8 +17,10 @@ from app.storage.clients import Client
 from app.wiring import Service, new_id
 from prior_auth.attachments import Arrival, forms_in, holds_a_resource, read_arrival
 from prior_auth.authorization import Authorization
+from prior_auth.case_file import CaseFile
 from prior_auth.requested_item import Form
 from prior_auth.submission import Submission
+from rules.ports import Directory
 
 EARLY = "matched on its arrival"
 
@@ -63,6 +65,12 @@ def match_early(connection: Connection, authorization: Authorization, own: Itera
         if one.client_id in clients and arrival.answers(authorization):
             jobs += give(connection, one, authorization.id, EARLY, now)
     return jobs
+
+
+def case_file(connection: Connection, case_id: str, directory: Directory) -> CaseFile:
+    """Return all that was sent for a case and counts, by request or as an attachment."""
+    file = CaseFile.of(authorizations.requests_of(connection, case_id).values(), directory)
+    return CaseFile(file.submissions, forms_of(connection, case_id, file.newest))
 
 
 def forms_of(connection: Connection, case_id: str, submission: Submission) -> tuple[Form, ...]:

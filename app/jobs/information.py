@@ -25,8 +25,7 @@ def weigh_what_arrived(service: Service, job: Job) -> list[int]:
         before = authorizations.find(connection, job.subject)
         if before is None or not before.pended:
             return []
-        file = CaseFile.of(authorizations.requests_of(connection, before.id).values(), service.directory)
-        file = CaseFile(file.submissions, arrivals.forms_of(connection, before.id, file.newest))
+        file = arrivals.case_file(connection, before.id, service.directory)
         after = before
         for one in attachments.of_case(connection, before.id):
             after = arrived(after, None if one.final else one.tracking.value, service.now())

@@ -1,43 +1,32 @@
 """How does a reviewer look at a case? What came, how the policy saw it, what happened, and what may be done now."""
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from flask import g, render_template, request
 from werkzeug.datastructures import MultiDict
 
+from app import arrivals
 from app.current import the_service
 from app.explained import explained
 from app.pages.door import READERS, pages, the_person
+from app.pages.filled import Filled, filled
 from app.pages.worklist import ACTIONS, called
 from app.security import staff
 from app.storage import attachments, authorizations, events
 from app.wiring import Service
 from fhir_r4.problems import Problem, Unknown
-from fhir_r4.resource import as_dict, codings, dicts, link_of, text_of, value_of
-from fhir_r4.systems import CPT, HCPCS, ICD_10_CM, ICD_10_PCS, LOINC, NDC, RXNORM, SNOMED
+from fhir_r4.resource import as_list, codings, dicts, identifiers, text_of
+from fhir_r4.systems import NPI
 from prior_auth.authorization import Authorization, Item, Move
+from prior_auth.case_file import CaseFile
 from prior_auth.decision import SETTLED
 from prior_auth.item_response import granted_quantity
-from prior_auth.submission import Submission, stored_submission
+from prior_auth.parties import requestor
 from questionnaires.words import in_words
 from rules.directory import Payer
 from rules.trace import Trace
-
-_PUBLIC = frozenset({CPT, HCPCS, ICD_10_CM, ICD_10_PCS, LOINC, NDC, RXNORM, SNOMED})
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A question of the form with its answer, as a person reads them, and a code that others know too."""
-
-    question: str
-    answer: str
-    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +38,8 @@ class CasePage:
     patient: str
     birth_date: str
     diagnoses: tuple[str, ...]
-    answers: tuple[Answered, ...]
+    requested_by: str
+    forms: tuple[Filled, ...]
     received_at: datetime
     due_at: datetime
 
@@ -75,14 +65,14 @@ def shown(identity: str, refused: Problem | None = None) -> str:
         found = authorizations.find(connection, identity)
         if found is None:
             raise Unknown("there is no such case")
-        submission = stored_submission(authorizations.request_of(connection, identity))
+        file = arrivals.case_file(connection, identity, service.directory)
         history, attached = events.history(connection, identity), attachments.of_case(connection, identity)
         noted = authorizations.noted_of(connection, identity)
         weighed = authorizations.weighed(connection, identity)
     return render_template(
         "case.html",
         person=the_person(),
-        case=_page(service, found, submission),
+        case=_page(service, found, file),
         noted=noted,
         today=service.payer_of(found).today(service.now()),
         issues=refused.issues if refused else (),
@@ -93,6 +83,7 @@ def shown(identity: str, refused: Problem | None = None) -> str:
         ACTIONS=ACTIONS,
         SETTLED=SETTLED,
         quantity=_quantity,
+        asked_for=_asked_for,
         called=lambda item: called(service, item, found.received_at),
         explained=lambda item: explained(service, weighed.get(item.sequence, {})),
     )
@@ -114,21 +105,43 @@ def form_of(service: Service, case: Authorization, sequence: int) -> str | None:
     return service.catalog.canonical(name) if name else None
 
 
-def _page(service: Service, found: Authorization, submission: Submission) -> CasePage:
-    payer = service.payer_of(found)
+def _page(service: Service, found: Authorization, file: CaseFile) -> CasePage:
+    payer, submission = service.payer_of(found), file.newest
     patient = submission.patient.resource
-    name = next(iter(dicts(patient.get("name"))), {})
-    given = " ".join(one for one in name.get("given", []) if isinstance(one, str))
     return CasePage(
         authorization=found,
         payer=payer,
-        patient=f"{given} {text_of(name.get('family')) or ''}".strip() or "unnamed",
+        patient=_name(patient),
         birth_date=text_of(patient.get("birthDate")) or "unknown",
         diagnoses=tuple(_diagnoses(submission.claim.resource)),
-        answers=tuple(one for form in submission.forms for one in _answers(form.response)),
+        requested_by="; ".join(
+            _in_full(one.resource) for one in requestor(submission) if one.kind != "PractitionerRole"
+        ),
+        forms=tuple(filled(form.response, service.catalog) for form in file.forms),
         received_at=found.received_at.astimezone(payer.time_zone),
         due_at=found.due_at.astimezone(payer.time_zone),
     )
+
+
+def _name(resource: dict) -> str:
+    """Return the name of an organization, or a person's first one."""
+    name = next(iter(dicts(resource.get("name"))), {})
+    given = " ".join(one for one in as_list(name.get("given")) if isinstance(one, str))
+    person = f"{given} {text_of(name.get('family')) or ''}".strip() or text_of(name.get("text"))
+    return text_of(resource.get("name")) or person or "unnamed"
+
+
+def _in_full(provider: dict) -> str:
+    npis = [f"NPI {one.value}" for one in identifiers(provider) if one.system == NPI]
+    return ", ".join([_name(provider), *npis])
+
+
+def _asked_for(item: Item) -> str:
+    """Say how much of a service is asked for, when, and with which modifiers, as far as the request does."""
+    modifiers = [one.code for held in dicts(item.asked.get("modifier")) for one in codings(held)[:1]]
+    days = dict.fromkeys(str(day) if day else "…" for day in (item.starts, item.ends))
+    said = [in_words(item.asked.get("quantity")), " to ".join(days) if item.starts or item.ends else ""]
+    return ", ".join(filter(None, [*said, f"modifier {' '.join(modifiers)}" if modifiers else ""]))
 
 
 def _quantity(item: Item) -> str:
@@ -139,27 +152,3 @@ def _quantity(item: Item) -> str:
 def _diagnoses(claim: dict) -> list[str]:
     coded = [one for held in dicts(claim.get("diagnosis")) for one in codings(held.get("diagnosisCodeableConcept"))]
     return [f"{one.code} {one.display or ''}".strip() for one in coded]
-
-
-def _answers(parent: dict, entry: tuple[int, ...] = ()) -> Iterator[Answered]:
-    """Yield the answers below a form, an item or an answer; what comes several times says in which entry it is."""
-    items = dicts(parent.get("item"))
-    times, seen = Counter(map(link_of, items)), Counter[str]()
-    for item in items:
-        link = link_of(item)
-        seen[link] += 1
-        inner = (*entry, seen[link]) if times[link] > 1 else entry
-        question, given = text_of(item.get("text")) or link, dicts(item.get("answer"))
-        told = f"{question} (entry {'.'.join(map(str, inner))})" if inner else question
-        for number, one in enumerate(given, 1):
-            value = value_of(one)
-            if value is not None:
-                yield Answered(told, in_words(value), _public_code(value))
-            yield from _answers(one, (*inner, number) if len(given) > 1 else inner)
-        yield from _answers(item, inner)
-
-
-def _public_code(value: Any) -> str:
-    """Return the code of a coded answer beside its words; "" where it is the form's own and says nothing more."""
-    coding = as_dict(value)
-    return (text_of(coding.get("code")) or "") if coding.get("system") in _PUBLIC and coding.get("display") else ""

@@ -118,6 +118,9 @@ def test_a_form_that_arrived_counts_when_the_case_is_updated(house, version):
     run_all(house)
     moved(house, an_update_bundle(first, version=version), version)
     assert actions(house) == ["A4", "A1", "A1"]
+    (case,) = house.rows(tables.authorizations)
+    page = Person(house).is_in().browser.get(f"/authorizations/{case['id']}").text
+    assert page.count("<h2>The form: ") == 2
 
 
 @BOTH

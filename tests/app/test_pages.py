@@ -5,6 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import replace
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -19,9 +20,18 @@ from app.storage import events, tables
 from app.storage.database import Database
 from app.storage.staff import Person as Staff
 from fhir_r4.problems import NotAuthenticated, Unavailable
+from fhir_r4.systems import HCPCS, X12_UNIT
 from fhir_r4.wire import read_json
 from tests.app.browsing import PASSWORD, Person
-from tests.given import a_form_response, a_submission_bundle, an_inquiry_bundle, entry, percent
+from tests.given import (
+    a_form_response,
+    a_submission_bundle,
+    an_inquiry_bundle,
+    an_update_bundle,
+    entry,
+    infos,
+    percent,
+)
 
 
 @pytest.fixture
@@ -39,6 +49,40 @@ def test_the_case_page_shows_the_form_and_how_the_policy_saw_it(silva, case):
     page = silva.browser.get(case).text
     for words in ("Amy Baxter, born 1950-02-01", "E0424", "J44.9", "recent test", "at_rest", "Decision due"):
         assert words in page
+
+
+def test_the_case_page_says_who_asks_for_how_much_and_when(silva, house):
+    bundle = a_submission_bundle(form=a_form_response({"2.1": None}))
+    (item,) = entry(bundle, "Claim")["item"]
+    item |= {"servicedPeriod": {"start": "2026-03-02", "end": "2026-05-31"}}
+    item["quantity"] = {"value": 3, "unit": "Units", "system": X12_UNIT, "code": "UN"}
+    item["modifier"] = [{"coding": [{"system": HCPCS, "code": "RR"}]}]
+    item.pop("servicedDate", None)
+    house.submit(bundle)
+    page = silva.browser.get(f"/authorizations/{house.rows(tables.authorizations)[0]['id']}").text
+    assert "<dt>Asked for</dt><dd>3 Units, 2026-03-02 to 2026-05-31, modifier RR</dd>" in page
+    assert "<dt>Requested by</dt><dd>Riverside Pulmonary Clinic, NPI 1234567893</dd>" in page
+
+
+def test_questions_that_came_without_their_words_have_those_of_our_form(silva, house):
+    house.submit(a_submission_bundle(form=a_form_response({"2.1": percent(92)})))
+    page = silva.browser.get(f"/authorizations/{house.rows(tables.authorizations)[0]['id']}").text
+    assert "<h2>The form: Home oxygen</h2>" in page
+    assert "<tr><td>Oxygen saturation (%)</td><td>92 %</td></tr>" in page
+
+
+def test_a_form_is_shown_whatever_came_after_it(silva, house):
+    """An update that only says what differs leaves the form where it was."""
+    first = a_submission_bundle(form=a_form_response({"2.1": percent(92)}))
+    house.submit(first)
+    house.clock.now += timedelta(minutes=1)
+    update = an_update_bundle(first)
+    claim = entry(update, "Claim")
+    claim["item"] = [infos(claim["item"][0], "changed") | {"servicedDate": "2026-03-05"}]
+    del claim["supportingInfo"], claim["item"][0]["informationSequence"]
+    assert house.submit(update).status_code == 200
+    page = silva.browser.get(f"/authorizations/{house.rows(tables.authorizations)[0]['id']}").text
+    assert "<td>92 %</td>" in page
 
 
 def test_a_coded_answer_is_shown_in_words_with_the_code_that_others_know_in_small(silva, house):
