@@ -33,7 +33,7 @@ def verdict(identity: str) -> Response | tuple[str, int]:
         _decide(the_service(), identity, _read_verdict(), person)
     except (Conflict, Unprocessable) as refused:
         return shown(identity, refused), refused.status
-    return to(url_for("pages.case", identity=identity), 303)
+    return _back_to(identity)
 
 
 @pages.post("/authorizations/<identity>/ask")
@@ -44,7 +44,12 @@ def ask_for_more(identity: str) -> Response | tuple[str, int]:
         _ask(the_service(), identity, person)
     except (Conflict, Unprocessable) as refused:
         return shown(identity, refused), refused.status
-    return to(url_for("pages.case", identity=identity), 303)
+    return _back_to(identity)
+
+
+def _back_to(identity: str) -> Response:
+    """Show the case again, from the item that was decided on."""
+    return to(url_for("pages.case", identity=identity, _anchor=f"item-{_number('sequence')}"), 303)
 
 
 def _decide(service: Service, identity: str, said: Verdict, person: Person) -> None:

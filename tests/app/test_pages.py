@@ -128,7 +128,7 @@ def test_no_answer_of_a_form_is_missing_on_the_case_page(silva, house):
 
 def test_a_reviewer_certifies(silva, case, house):
     answer = silva.decides(case, action="A1", starts="2026-03-01", ends="2026-08-31")
-    assert answer.status_code == 303
+    assert (answer.status_code, answer.location) == (303, f"{case}#item-1")
     page = silva.browser.get(case).text
     assert "certified, 2026-03-01 to 2026-08-31" in page
     assert [row["action"] for row in house.rows(tables.decisions)] == ["A4", "A1"]
@@ -270,7 +270,9 @@ def test_what_was_written_into_a_refused_form_stands_in_that_form_again_and_in_n
     house.submit(bundle)
     case = f"/authorizations/{house.rows(tables.authorizations)[0]['id']}"
     page = silva.decides(case, action="A1", reason="For the second alone.", sequence="2", starts="2026-03-01").text
+    assert page.count("The first and the last day to certify.") == 2  # at the top, and in the form that it opens at
     first, second = page.split("Your verdict on item 2")
+    assert "The first and the last day to certify." in second
     assert "For the second alone." not in first
     assert "For the second alone." in second
     assert 'value="A1" required checked' in second
