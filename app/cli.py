@@ -102,6 +102,26 @@ def migrate(data: Path | None) -> None:
     click.echo(f"the database is at {run(Database(config.database))}")
 
 
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@DATA
+def copy(file: Path, data: Path | None) -> None:
+    """Fill an empty database with what SQLite held. FILE is SQLite's; stop all processes first."""
+    from app.storage import revision
+    from app.storage.copying import NotEmpty
+    from app.storage.copying import copy as run
+    from app.storage.database import Database
+
+    source = Database(f"sqlite:///{file.absolute()}")
+    if revision.current(source) != revision.newest():
+        raise click.ClickException(f"{file} is not at this version: run 'priorauth migrate' on it first")
+    try:
+        count = run(source, Database(Config.from_env(data=data).database))
+    except NotEmpty:
+        raise click.ClickException("there is something in the database; look at PRIORAUTH_DATABASE_URL") from None
+    click.echo(f"{count} rows are copied")
+
+
 @main.group()
 def directory() -> None:
     """Members and providers."""
