@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from app.dtr.resuming import PEOPLE, origin_of
 from fhir_r4.resource import dicts, link_of, text_of, value_of
 from questionnaires.answering import answer_of
-from questionnaires.answers import every_item
+from questionnaires.answers import every_item, with_answers
 from questionnaires.asked import DEEPEST, is_apart
 from questionnaires.catalog import questions
+from questionnaires.placing import answered
 
 _KEPT = ("id", "meta", "extension", "identifier", "subject", "encounter", "source")
 Wanted = Callable[[dict], bool]
@@ -48,15 +49,19 @@ def begun(form: dict, draft: dict, origin: dict | None = None, before: Collectio
     return _with_initial(made, questions(form), origin, before) if origin else made
 
 
-def _with_initial(parent: dict, known: dict[str, dict], origin: dict, before: Collection[str]) -> dict:
-    """Return the items with the initial values of unanswered questions (FHIR R4, item.initial and initialSelected)."""
-    made = []
-    for item in dicts(parent.get("item")):
-        link = link_of(item)
-        values = list(initial_of(known.get(link, {}))) if link not in before and not item.get("answer") else []
-        given = {"answer": [{"extension": [origin], **value} for value in values]} if values else {}
-        made.append(_with_initial(item, known, origin, before) | given)
-    return parent | ({"item": made} if made else {})
+def _with_initial(response: dict, known: dict[str, dict], origin: dict, before: Collection[str]) -> dict:
+    """Return the response with the initial values of what is unanswered (FHIR R4, item.initial and initialSelected)."""
+
+    def below(parent: dict) -> dict:
+        return parent | _below([begins(one) for one in dicts(parent.get("item"))])
+
+    def begins(item: dict) -> dict:
+        made, link = with_answers(below(item), lambda answer, _: below(answer)), link_of(item)
+        if link in before or item.get("answer"):
+            return made
+        return answered(made, [{"extension": [origin], **value} for value in initial_of(known.get(link, {}))])
+
+    return below(response)
 
 
 def initial_of(question: dict) -> Iterator[dict]:
@@ -117,7 +122,7 @@ def _items(items: list[dict], drafts: list[dict], earlier: list[dict], wanted: W
                 inner = [[] for _ in given]
             answers = [_bare(one) | _below(held) for one, held in zip(given, inner, strict=True)]
             beside = [] if any(inner) else _items(below, _all_of(theirs), _all_of(mine), wanted, depth + 1)
-            made.append(bare | ({"answer": answers} if answers else {}) | _below(beside))
+            made.append(answered(bare | _below(beside), answers))
     return made
 
 

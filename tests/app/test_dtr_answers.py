@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.dtr.carrying import begun, by_people, carried
+from app.dtr.carrying import all_of_them, begun, by_people, carried
 from app.dtr.progress import progress
 from app.dtr.rendering import rendered
 from app.dtr.resuming import author_of, origin_of, overriding
@@ -180,6 +180,20 @@ def doses_in(found):
 def test_what_is_below_each_of_several_answers_stays_there_when_the_form_is_opened_again():
     made = carried(DRUGS, begun(DRUGS, {}), drugs("5 mg", None, "9 mg"), by_people)
     assert (doses_in(made.response), made.lost) == (["5 mg", None, "9 mg"], ())
+
+
+def test_what_a_form_begins_with_has_below_it_what_is_asked_below():
+    """An item has answers or items of its own, and not both (qrs-1)."""
+    form = {"item": [{"linkId": "a", "type": "string", "initial": [{"valueString": "x"}], "item": [
+        {"linkId": "b", "type": "string", "initial": [{"valueString": "y"}]}]}]}  # fmt: skip
+    (held,) = begun(form, {}, information_origin("auto"))["item"]
+    (answer,) = held["answer"]
+    assert ("item" in held, answer["item"][0]["answer"][0]["valueString"]) == (False, "y")
+    (again,) = carried(form, begun(form, {}), {"item": [held]}, all_of_them).response["item"]
+    assert again == held
+    draft = {"item": [{"linkId": "a", "answer": [{"valueString": "the payer's"}]}]}
+    (held,) = begun(form, draft, information_origin("auto"))["item"]
+    assert held["answer"][0]["item"][0]["answer"][0]["valueString"] == "y"
 
 
 def test_what_the_payer_says_below_each_of_several_answers_stays_there():
