@@ -55,8 +55,8 @@ def serve(host: str, port: int, data: Path | None) -> None:
     config, host = Config.from_env(data=data), host.strip("[]")  # some write an IPv6 address so
     if config.base_url == Config().base_url and host in {"127.0.0.1", "localhost"}:
         config = Config.from_env(data=data, base_url=f"http://127.0.0.1:{port}")  # as it is reached
-    if revision.current(Database(config.database)) != revision.newest():
-        raise click.ClickException("the database is not at this version: run 'priorauth migrate' first")
+    if revision.is_behind(Database(config.database)):
+        raise click.ClickException("the database is not at this version yet: run 'priorauth migrate' first")
     load_payers(config.data / "payer.yaml")  # what is wrong there is said once, before there are web processes
     read_keys(config.encryption_keys, config.encryption_key_file).seal(b"", "start")  # or says that there is no key
     secret_key(config)

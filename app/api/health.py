@@ -6,7 +6,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.api.door import plain
 from app.current import the_service
 from app.jobs import broker
-from app.storage.revision import current, newest
+from app.storage.revision import is_behind
 
 TOLD = 10
 """Faults of a refused folder that are told; the page /policies tells them all."""
@@ -20,13 +20,13 @@ def live() -> Response:
 
 @door.get("/ready")
 def ready() -> Response:
-    """Say ready when the database has the schema that this code knows and takes writes; a broker may be away."""
+    """Say ready when the database has all that this code knows of and takes writes; a broker may be away."""
     database = the_service().database
     try:
-        revision = current(database)
+        behind = is_behind(database)
     except SQLAlchemyError:
         return plain({"status": "unready", "database": "away"}, 503)
-    if revision != newest():
+    if behind:
         return plain({"status": "unready", "database": "run priorauth migrate"}, 503)
     try:
         database.try_writing()

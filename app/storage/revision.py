@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from app.storage.database import Database
 
@@ -17,7 +17,20 @@ def newest() -> str:
 def current(database: Database) -> str | None:
     """Return the revision that the database is at, None where it is empty."""
     with database.reading() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        return str(found) if found else None
+        return found(connection)
+
+
+def found(connection: Connection) -> str | None:
+    """Return the same, where there is a transaction already."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    number = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return str(number) if number else None
+
+
+def is_behind(database: Database) -> bool:
+    """Tell whether the schema lacks something that this code knows.
+
+    That of a newer version lacks nothing: where versions are exchanged, or one is taken back, this code serves on.
+    """
+    return (current(database) or "") < newest()

@@ -44,6 +44,14 @@ def test_a_database_without_its_schema_is_not_ready(house):
     assert (answer.status_code, answer.json["database"]) == (503, "run priorauth migrate")
 
 
+def test_beside_a_newer_version_that_has_migrated_this_one_serves_on(house):
+    """Hosts are brought to a new version one after the other, and back where it will not do."""
+    with house.service.database.writing() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    assert house.web.get("/health/ready").json["status"] == "ready"
+    assert run("migrate", data=house.config.data) == "the database is at 9999\n"
+
+
 @contextmanager
 def a_full_disk():
     """Let no file of this process grow, as on a disk without room."""
