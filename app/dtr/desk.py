@@ -13,6 +13,7 @@ from app.dtr.carrying import all_of_them, carried, initial_of
 from app.dtr.choosing import canonical
 from app.dtr.determined import Determined, determined
 from app.dtr.drawing import held_json, shown
+from app.dtr.evidence import THE_FORM
 from app.dtr.launch import Launch
 from app.dtr.live import is_live
 from app.dtr.notes import notes_of
@@ -222,8 +223,10 @@ class Desk:
             return Mark("entered", who) if origin == "manual" else Mark("changed", f"{who}; the record says otherwise")
         if origin == "auto-server" or link in self.begins:
             return Mark("payer", f"From {self.payer}")
-        sources = [_source_words(one) for one in self.sources.get(link, [])]
-        words = "; ".join(sources) or "the patient's record"
+        sources = self.sources.get(link, [])
+        if sources == [THE_FORM]:
+            return Mark("payer", "Worked out by the payer's form")
+        words = "; ".join(map(_source_words, sources)) or "the patient's record"
         return Mark("record", f"{words[0].upper()}{words[1:]}")
 
 

@@ -2,7 +2,8 @@
 
 An expression gives a value, not its source. So the form is asked again over a record of one resource at a time: the
 resource that alone leads to the very same answer is its evidence. Where none does, it is those without which the answer
-is another: of a count, or a comparison of two results. What the launch gives needs no search result at all.
+is another: of a count, or a comparison of two results. What the launch gives needs no search result at all; what needs
+nothing of the record came from the form.
 """
 
 import re
@@ -17,6 +18,8 @@ _DATES = ("effectiveDateTime", "authoredOn", "recordedDate", "performedDateTime"
 _PERIODS = ("effectivePeriod", "performedPeriod", "period")
 _VARIABLE = re.compile(r"%`?([A-Za-z_]\w*)")
 SHOWN = 3
+THE_FORM = {"reference": "Questionnaire", "date": ""}
+"""The source of what the form works out by itself."""
 Variables = Mapping[str, Any]
 Answers = Mapping[str, list[dict]]
 """Answers without their extensions, by linkId."""
@@ -31,6 +34,9 @@ def evidence(filled: Answers, variables: Variables, ask: Ask) -> dict[str, list[
         variables: launch context and search results, each a resource or a searchset Bundle.
         ask: answers the same questions over other variables.
     """
+    nothing = ask({})
+    own = {link for link, answer in filled.items() if nothing.get(link) == answer}
+    filled = {link: answer for link, answer in filled.items() if link not in own}
     sources: dict[str, list[dict]] = {link: [] for link in filled}
     found = list(_found(variables))
     context = [one for one in variables.values() if kind(one) not in {"", "Bundle"}]
@@ -42,7 +48,8 @@ def evidence(filled: Answers, variables: Variables, ask: Ask) -> dict[str, list[
     left = {link: filled[link] for link, named in sources.items() if not named}
     for link, resource in _needed(left, [*context, *found], variables, ask):
         sources[link].append(source(resource))
-    return {link: sorted(named, key=lambda one: one["date"], reverse=True)[:SHOWN] for link, named in sources.items()}
+    newest = {link: sorted(named, key=lambda one: one["date"], reverse=True) for link, named in sources.items()}
+    return {link: named[:SHOWN] for link, named in newest.items()} | {link: [THE_FORM] for link in own}
 
 
 def _alone(filled: Answers, found: list[dict], variables: Variables, ask: Ask) -> Iterator[tuple[str, dict]]:

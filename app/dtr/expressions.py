@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from app.dtr.beside import beside
-from app.dtr.evidence import context_evidence, evidence
+from app.dtr.evidence import THE_FORM, context_evidence, evidence
 from app.dtr.live import settle
 from fhir_r4.path import compiled
 from fhir_r4.resource import as_dict, dicts, extension, kind, text_of
@@ -21,7 +21,7 @@ from questionnaires.answering import answers
 from questionnaires.answers import written_answers
 from questionnaires.catalog import questions
 from questionnaires.logic import Clinical, FormLogic, Logic
-from questionnaires.populate import candidates, populate
+from questionnaires.populate import asks_of, candidates, populate
 from questionnaires.scopes import FHIRPATH, fill_query, queries, values_of
 from questionnaires.searches import searches
 
@@ -99,7 +99,10 @@ class Expressions:
         return Clinical.over(self._logic, over, now) if self._logic else None
 
     def _sources(self, asked: dict, response: dict) -> dict[str, list[dict]]:
-        """Return the evidence of what was filled, by asking the same expressions of less."""
+        """Return the evidence of what was filled, by asking the same expressions of less.
+
+        What follows the answers is the form's own work, whenever it is answered.
+        """
         variables, remembered = asked["variables"], _Remembered()
 
         def ask(over: Variables) -> dict[str, list[dict]]:
@@ -123,7 +126,7 @@ class Expressions:
         return {
             link: sources or context_evidence(str(self._initial[link][1].get("expression", "")), variables)
             for link, sources in evidence(filled, variables, ask).items()
-        }
+        } | {link: [THE_FORM] for link in asks_of(self._form).moving}
 
 
 class _Remembered:

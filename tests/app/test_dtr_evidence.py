@@ -63,9 +63,10 @@ def test_what_two_results_say_together_came_from_both_and_from_no_third():
         (lambda order, _user, _values: order.get("reasonCode"), ["DeviceRequest/o"]),
         (lambda _order, user, _values: user.get("name"), ["Practitioner/rona"]),
         (lambda order, user, _values: order and user.get("name"), ["Practitioner/rona"]),
+        (lambda _order, _user, _values: "in seven days", ["Questionnaire"]),
     ],
 )
-def test_what_the_launch_gives_came_from_who_ordered_or_from_the_order(read, whence):
+def test_what_the_launch_gives_came_from_who_ordered_or_from_the_order_and_the_rest_from_the_form(read, whence):
     assert sources(read, result(1, 5)) == whence
 
 

@@ -235,6 +235,13 @@ def test_what_a_person_says_below_a_calculated_answer_stays(sees):
     assert (answer["valueInteger"], answer["item"][0]["answer"][0]["valueString"]) == (10, "mine")
 
 
+def test_what_the_form_works_out_by_itself_is_not_said_to_come_from_the_record(sees):
+    due = item("a", "date", expression(INITIAL_EXPRESSION, "today() + 7 days"))
+    it = sees(due, item("b", "integer"), item("c", "integer", expression(CALCULATED_EXPRESSION, answer_of("b"))))
+    it.types(b={"valueInteger": 4})
+    assert [it.state["marks"][link]["words"] for link in "ac"] == ["Worked out by the payer's form"] * 2
+
+
 def test_what_is_calculated_below_a_calculated_answer_comes_with_it(sees):
     more = item("c", "integer", expression(CALCULATED_EXPRESSION, f"{answer_of('b')} + 1"))
     doubled = item("b", "integer", expression(CALCULATED_EXPRESSION, f"{answer_of('a')} * 2"))
