@@ -21,7 +21,10 @@ Spelt = Callable[[str], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A condition that a schema states as well: of an object of which it accepts all else, both say the same."""
+    """A condition that a schema states as well: what it accepts, of an object of which it accepts all else, holds.
+
+    Most schemas say the very same; one may refuse more, which the walk then judges.
+    """
 
     holds: Holds
     schema: Callable[[Spelt], Schema]
@@ -100,6 +103,13 @@ def not_both(one: str, other: str) -> Word:
     return Word(
         lambda element, _: not (has(element, one) and has(element, other)),
         lambda spelt: _where(spelt, other, {"not": _present(spelt, [one])}),
+    )
+
+
+def only_one(*names: str) -> Word:
+    return Word(
+        lambda element, _: sum(has(element, name) for name in names) == 1,
+        lambda spelt: {"oneOf": [_present(spelt, [name]) for name in names]},
     )
 
 

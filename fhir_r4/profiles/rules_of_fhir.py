@@ -22,6 +22,7 @@ from fhir_r4.profiles.rules import (
     needs,
     negated,
     not_both,
+    only_one,
     unless,
     when,
 )
@@ -45,7 +46,8 @@ def period_in_order(period: Any, _: dict) -> bool:
     >>> period_in_order({"start": "2026-03-05", "end": "2026-03"}, {})
     True
     """
-    start, end = as_dict(period).get("start"), as_dict(period).get("end")
+    period = as_dict(period)
+    start, end = period.get("start"), period.get("end")
     return not (isinstance(start, str) and isinstance(end, str)) or _not_after(start, end)
 
 
@@ -127,7 +129,8 @@ def _is_identity(entry: Any, bundle: dict) -> bool:
 
     Not so in what is still to be done: there a fullUrl may stand for a resource that has no id yet.
     """
-    url, resource = as_dict(entry).get("fullUrl"), as_dict(entry).get("resource")
+    entry = as_dict(entry)
+    url, resource = entry.get("fullUrl"), entry.get("resource")
     if not isinstance(url, str) or not isinstance(resource, dict) or bundle.get("type") in ("batch", "transaction"):
         return True
     kind, id_ = resource.get("resourceType"), resource.get("id")
@@ -179,8 +182,6 @@ def _exists_is_boolean(condition: Any, _: dict) -> bool:
 
 def _value_not_twice(observation: Any, _: dict) -> bool:
     observation = as_dict(observation)
-    if "component" not in observation:
-        return True
     own = [(c.get("system"), c.get("code")) for c in dicts(as_dict(observation.get("code")).get("coding"))]
     return not has(observation, "value[x]") or not any(
         (c.get("system"), c.get("code")) in own
@@ -189,8 +190,14 @@ def _value_not_twice(observation: Any, _: dict) -> bool:
     )
 
 
+_NOT_BOTH_VALUES = not_both("value[x]", "component").schema  # codes are for the walk to compare
+
+
 def _not_at_home(element: Any, _: dict) -> bool:
     return all(one.get("use") != "home" for one in (dicts(element) or [as_dict(element)]))
+
+
+_NO_HOME = {"properties": {"use": {"not": {"const": "home"}}}}
 
 
 def _entered_in_error(system: str) -> Holds:
@@ -208,11 +215,6 @@ def _abated(condition: Any, _: dict) -> bool:
         {"resolved", "remission", "inactive"},
     )
     return not has(condition, "abatement[x]") or over
-
-
-def _parameter_value(parameter: Any, _: dict) -> bool:
-    part, value, resource = (has(parameter, name) for name in ("part", "value[x]", "resource"))
-    return (part and not value and not resource) or (not part and value != resource)
 
 
 _LISTED = {"choice", "open-choice", "decimal", "integer", "date", "dateTime", "time", "string", "quantity"}
@@ -316,7 +318,12 @@ RULES: tuple[Rule, ...] = (
     Rule("bdl-10", "a document has a timestamp", when("type", {"document"}, any_of("timestamp"))),
     Rule("bdl-11", "a document starts with a Composition", when("type", {"document"}, first_is("Composition"))),
     Rule("bdl-12", "a message starts with a MessageHeader", when("type", {"message"}, first_is("MessageHeader"))),
-    Rule("inv-1", "a value, a resource or parts: one of them", _parameter_value, start="(part.exists()"),
+    Rule(
+        "inv-1",
+        "a value, a resource or parts: one of them",
+        only_one("value[x]", "resource", "part"),
+        start="(part.exists()",
+    ),
     Rule(
         "inv-1",
         "lastModified is not before authoredOn",
@@ -400,10 +407,10 @@ RULES: tuple[Rule, ...] = (
     Rule("lst-1", "entries or why there are none", not_both("entry", "emptyReason")),
     Rule("obs-3", "low, high or text", any_of("low", "high", "text")),
     Rule("obs-6", "a value or why there is none, not both", not_both("value[x]", "dataAbsentReason")),
-    Rule("obs-7", "the value here or in a component of the same code", _value_not_twice),
+    Rule("obs-7", "the value here or in a component of the same code", Word(_value_not_twice, _NOT_BOTH_VALUES)),
     Rule("org-1", "an identifier or a name", any_of("identifier", "name")),
-    Rule("org-2", "no home address", _not_at_home),
-    Rule("org-3", "no home telecom", _not_at_home),
+    Rule("org-2", "no home address", Word(_not_at_home, lambda _: _NO_HOME)),
+    Rule("org-3", "no home telecom", Word(_not_at_home, lambda _: _NO_HOME)),
     Rule("pat-1", "a name, telecom, address or organization", any_of("name", "telecom", "address", "organization")),
     Rule("ppc-1", "a policy or a policyRule", any_of("policy", "policyRule")),
     Rule("prr-1", "a code where there is orderDetail", needs("orderDetail", "code")),

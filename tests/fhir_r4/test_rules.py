@@ -19,6 +19,7 @@ from fhir_r4.profiles.rules import (
     matches,
     needs,
     not_both,
+    only_one,
     unless,
     when,
 )
@@ -33,6 +34,7 @@ WORDS = {
     "needs a choice": needs("code", "value[x]"),
     "not_both": not_both("value[x]", "code"),
     "either": either("code", "value[x]"),
+    "only_one": only_one("code", "value[x]", "type"),
     "when": when("type", {"group"}, any_of("code")),
     "unless": unless("type", {"group"}, absent("code")),
     "both": both(any_of("value[x]"), any_of("code")),
@@ -109,3 +111,13 @@ def test_a_number_of_the_subscriber_is_not_the_subscriber():
     coverage = a_coverage() | {"subscriberId": "1"}
     found = committed("2.2").check(coverage, f"{PAS}/profile-coverage", references="open")
     assert "expected self-beneficiary: a subscriber unless the relationship is self" in {i.diagnostics for i in found}
+
+
+def test_an_observation_may_have_a_value_beside_components_of_other_codes():
+    """obs-7: the schema refuses every value beside components, and the walk compares the codes."""
+    pressure, systolic = ({"coding": [{"system": "http://loinc.org", "code": code}]} for code in ("85354-9", "8480-6"))
+    observation = {"resourceType": "Observation", "status": "final", "code": pressure, "valueString": "high"}
+    other, same = ([{"code": code, "valueInteger": 150}] for code in (systolic, pressure))
+    assert committed("2.2").check(observation | {"component": other}, references="open") == []
+    found = committed("2.2").check(observation | {"component": same}, references="open")
+    assert [issue.diagnostics.partition(":")[0] for issue in found] == ["expected obs-7"]
