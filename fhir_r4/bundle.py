@@ -22,7 +22,7 @@ _ABSOLUTE = re.compile(r"(?:https?://[^\s/]+/.*|urn:uuid:[0-9a-f]{8}(?:-[0-9a-f]
 _REST = re.compile(r"(?P<base>https?://.*/|)(?P<kind>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.\-]{1,64})(?:/_history/[^/]+)?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a body has many of them, and that makes them three times as dear to make
 class Entry:
     """One entry: its place in the Bundle, its fullUrl with the base it is relative to, its resource and what that is.
 

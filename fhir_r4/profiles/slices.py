@@ -45,7 +45,7 @@ def steps(path: str) -> tuple[Step, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as in ``scope``
 class Entry:
     """One value of a list (or of a choice), with its ``_`` sibling, its type and its FHIRPath."""
 
@@ -80,7 +80,10 @@ class Slicer:
         tests = self._tests.get(id(element))
         if tests is None:
             tests = self._tests[id(element)] = [(n, self.test(element, s)) for n, s in element.slices.items()]
-        return next((name for name, belongs in tests if belongs(entry, asked)), None)
+        for name, belongs in tests:
+            if belongs(entry, asked):
+                return name
+        return None
 
     def test(self, element: Element, slice_: Element) -> Belongs:
         """Return the question whether an entry belongs to ``slice_``."""
@@ -88,6 +91,8 @@ class Slicer:
         questions = [self._question(kind_, steps(path), slice_) for kind_, path in by]
         if not questions:
             return lambda _entry, _asked: False
+        if len(questions) == 1:
+            return questions[0]
         return lambda entry, asked: all(question(entry, asked) for question in questions)
 
     def _question(self, kind_: str, path: tuple[Step, ...], slice_: Element) -> Belongs:
