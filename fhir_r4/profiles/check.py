@@ -102,9 +102,11 @@ class Profiles:
             )
 
     def _measure(self, profile: Profile) -> Measure:
-        if profile.key not in self._measures:
+        found = self._measures.get(profile.key)
+        if found is None:
             self._compile([profile])
-        return self._measures[profile.key]
+            found = self._measures[profile.key]
+        return found
 
     def _compile(self, profiles: Iterable[Profile]) -> None:
         """Compile what is not compiled yet, one thread at a time, into one schema."""
@@ -180,11 +182,11 @@ class Profiles:
         walk = Walk(self._tools, closed=references == "closed", claimed=claimed, closely=closely, most=most)
         try:
             walk.resource(body, [known] if known else [], path, walk.map.enter(body, path))
+            return _worst_first(walk.findings.here.issues)
         except (TooMuchError, RecursionError):
             return [_TOO_MUCH]
         finally:
             walk.end()
-        return _worst_first(walk.findings.issues)
 
     def check_operation(
         self, body: Any, operation: str, *, answer: bool = False, references: str = "closed", most: int = MAX_VALUES

@@ -1,6 +1,7 @@
 """What was found so far, and how much more may be looked at?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from fhir_r4.problems import Issue
 
@@ -13,38 +14,41 @@ class TooMuchError(Exception):
     """The body asks for more work than is done for anyone."""
 
 
-class Notes:
-    """What is left to be said where a value is only looked over; where that stands is found at the end (``places``).
+class Found:
+    """What is found in one place: its issues, and what is left to be said where a value was only looked over.
+
+    Where the latter stands is found at the end (``places``).
 
     Attributes:
+        included: the verdicts that are among the issues, by id.
         advice: values with codes that an extensible value set does not hold, each with the key of that set.
         unnamed: extensions that no slice of their list names, each with the id of that list.
         named: the same of those that one does, and has judged, by id.
     """
 
-    __slots__ = ("advice", "named", "unnamed")
+    __slots__ = ("advice", "included", "issues", "named", "unnamed")
 
     def __init__(self) -> None:
+        self.issues: list[Issue] = []
+        self.included: set[int] = set()
         self.advice: list[tuple[dict, str]] = []
         self.unnamed: list[tuple[int, dict]] = []
         self.named: set[tuple[int, int]] = set()
 
-    def __bool__(self) -> bool:
-        return bool(self.advice or self.unnamed)
-
 
 class Findings:
-    """The issues of one check. ``left`` says how many values may still be looked at closely."""
+    """What one check finds, ``here`` what it finds in the place it is at: who enters another lays it aside meanwhile.
+
+    ``left`` says how many values may still be looked at closely.
+    """
 
     def __init__(self, left: int) -> None:
-        self.issues: list[Issue] = []
-        self.notes = Notes()
-        self.included: set[int] = set()
+        self.here = Found()
         self._left = left
 
     def say(self, code: str, expected: str, path: str, *, severity: str = "error") -> None:
-        if len(self.issues) < _MAX_ISSUES:
-            self.issues.append(Issue(code, f"expected {expected}", path, severity))
+        if len(self.here.issues) < _MAX_ISSUES:
+            self.here.issues.append(Issue(code, f"expected {expected}", path, severity))
 
     def spend(self, path: str) -> None:
         """Count one value that is looked at closely; TooMuchError where that is one too many, or too deep."""
@@ -52,34 +56,20 @@ class Findings:
         if self._left < 0 or path.count(".") > _MAX_STEPS:
             raise TooMuchError
 
-    def apart(self) -> "Apart":
+    @contextmanager
+    def apart(self) -> Iterator[list[Issue]]:
         """Collect what is said and noted meanwhile apart from the rest; the caller decides what becomes of it."""
-        return Apart(self)
+        above, self.here = self.here, Found()
+        try:
+            yield self.here.issues
+        finally:
+            self.here = above
 
     def include(self, verdict: list[Issue]) -> None:
         """Add the issues of a resource inside, once however often it is looked at; ``verdict`` is kept by the walk."""
-        if verdict and id(verdict) not in self.included:
-            self.included.add(id(verdict))
-            self.issues += verdict
-
-
-class Apart:
-    """A while in which what is found is collected by itself."""
-
-    __slots__ = ("_above", "_findings")
-
-    def __init__(self, findings: Findings) -> None:
-        self._findings = findings
-        self._above = findings.issues, findings.included, findings.notes
-
-    def __enter__(self) -> list[Issue]:
-        findings = self._findings
-        findings.issues, findings.included, findings.notes = [], set(), Notes()
-        return findings.issues
-
-    def __exit__(self, *_: object) -> None:
-        findings = self._findings
-        findings.issues, findings.included, findings.notes = self._above
+        if id(verdict) not in self.here.included:
+            self.here.included.add(id(verdict))
+            self.here.issues += verdict
 
 
 def errors(issues: Iterable[Issue]) -> int:

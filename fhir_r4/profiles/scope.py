@@ -18,7 +18,8 @@ class Scope:
     """Where references resolve: the resource, the one that contains it, its Bundle and its entry there.
 
     Attributes:
-        sound: what was found to lead where it should, as the id of a type of reference and a literal; known to all
+        path: the FHIRPath of the resource, where it is that of an entry.
+        sound: what was found to lead where it should, as the id of what is wanted there and a literal; known to all
             for whom a literal means the same: the entries of one Bundle under one base.
     """
 
@@ -26,6 +27,7 @@ class Scope:
     container: dict
     entries: Entries | None = None
     entry: BundleEntry | None = None
+    path: str = ""
     sound: set[tuple[int, str]] = field(default_factory=set)
 
 
@@ -73,53 +75,42 @@ class Here:
         return Here(self.root, Spot(self.spot, name, code), self.scope)
 
 
-@dataclass(slots=True)
-class Target:
-    """What a reference leads to: the resource, its path, and where its own references resolve."""
-
-    resource: dict
-    path: str
-    scope: Scope
-
-
-@dataclass
 class Map:
-    """The Bundles of a body, each with its path, and which entry each resource is."""
+    """The scopes of the resources that are entries of a body's Bundles, by the id of the resource."""
 
-    _entry_of: dict[int, BundleEntry] = field(default_factory=dict)
-    _path_of: dict[int, str] = field(default_factory=dict)
-    _sound: dict[tuple[int, str | None], set[tuple[int, str]]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._scopes: dict[int, Scope] = {}
 
     def enter(self, value: dict, path: str, around: Scope | None = None) -> Scope:
         """Return the scope of a resource at ``path``: a body, or one inside ``around``."""
         if value.get("resourceType") == "Bundle":
-            entries = Entries(value)
-            self._entry_of.update((id(entry.resource), entry) for entry in entries)
-            self._path_of[id(entries)] = path
-            return Scope(value, value, entries)
+            return Scope(value, value, self._entries(value, path))
         if around is None:
             return Scope(value, value)
-        entry = self._entry_of.get(id(value))
-        if entry is None and path.rpartition(".")[2].startswith("contained["):
-            return Scope(value, around.container, around.entries, around.entry, around.sound)
-        return self._of_entry(value, around.entries, entry)
+        known = self._scopes.get(id(value))
+        if known is not None:
+            return known
+        if path.rpartition(".")[2].startswith("contained["):
+            return Scope(value, around.container, around.entries, around.entry, sound=around.sound)
+        return Scope(value, value, around.entries)
 
-    def follow(self, literal: str, scope: Scope) -> Target | None:
-        """Return what a literal reference means to the resource of ``scope``; None where the body has it not."""
+    def _entries(self, bundle: dict, path: str) -> Entries:
+        entries = Entries(bundle)
+        sound: dict[str | None, set[tuple[int, str]]] = {}
+        for entry in entries:
+            resource, known = entry.resource, sound.setdefault(entry.base, set())
+            at = f"{path}.entry[{entry.index}].resource"
+            self._scopes[id(resource)] = Scope(resource, resource, entries, entry, at, known)
+        return entries
+
+    def follow(self, literal: str, scope: Scope) -> Scope | None:
+        """Return the scope of what a literal reference means in ``scope``; None where the body has it not."""
         if literal == "#":
-            return Target(scope.container, "", scope)
+            return Scope(scope.container, scope.container, scope.entries, scope.entry)
         if literal.startswith("#"):
             found = next((one for one in dicts(scope.container.get("contained")) if one.get("id") == literal[1:]), None)
-            return Target(found, "", Scope(found, scope.container, scope.entries, scope.entry)) if found else None
+            return Scope(found, scope.container, scope.entries, scope.entry) if found else None
         if scope.entries is None or scope.entry is None:
             return None
         entry = scope.entries.resolve(literal, scope.entry)
-        if entry is None:
-            return None
-        path = f"{self._path_of[id(scope.entries)]}.entry[{entry.index}].resource"
-        return Target(entry.resource, path, self._of_entry(entry.resource, scope.entries, entry))
-
-    def _of_entry(self, resource: dict, entries: Entries | None, entry: BundleEntry | None) -> Scope:
-        if entry is None:
-            return Scope(resource, resource, entries)
-        return Scope(resource, resource, entries, entry, self._sound.setdefault((id(entries), entry.base), set()))
+        return self._scopes[id(entry.resource)] if entry else None

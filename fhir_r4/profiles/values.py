@@ -133,7 +133,7 @@ class Values:
             self.under(entry.value, profile, entry.path, here, by_schema=by_schema) for profile in profiles or [type_]
         ]
         if len(verdicts) == 1 or all(map(has_error, verdicts)):
-            self._findings.issues += min(verdicts, key=errors)
+            self._findings.here.issues += min(verdicts, key=errors)
         if profiles or element.children:
             self._walk.rules(entry.value, self._walk.definitions.root(type_), entry.path, here.scope)
 

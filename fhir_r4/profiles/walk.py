@@ -6,9 +6,10 @@ keeps to its profile's schema is only looked over for what a schema cannot say; 
 schema refused are looked at closely, value by value.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator
@@ -20,7 +21,7 @@ from fhir_r4.profiles.contained import check_contained
 from fhir_r4.profiles.deviations import Deviations
 from fhir_r4.profiles.elements import Element, Type
 from fhir_r4.profiles.facts import Definitions, Profile
-from fhir_r4.profiles.findings import Findings, TooMuchError, errors, has_error
+from fhir_r4.profiles.findings import Findings, Found, TooMuchError, errors, has_error
 from fhir_r4.profiles.invariants import rules_of
 from fhir_r4.profiles.places import Place, places
 from fhir_r4.profiles.scope import Here, Map, Scope, Spot
@@ -33,7 +34,6 @@ from fhir_r4.profiles.watch import Watch
 from fhir_r4.profiles.watches import Watches
 from fhir_r4.resource import as_dict, as_list, kind
 
-_NOTHING: list[Issue] = []
 _MAX_CHAIN = 24  # resources in resources, and profiles that ask for profiles of what is referred to
 
 
@@ -96,36 +96,50 @@ class Walk:
         self.findings = Findings(most)
         self.map = Map()
         self.suspects = EVERYTHING
-        self.children, self.values, self.slices = Children(self), Values(self), Slices(self)
         self.targets = Targets(self, tools.wanted, closed=closed, profiled=claimed)
-        self.codes = Codes(tools.definitions, tools.slicer, self.findings)
         self._tools = tools
         self._claimed = claimed
         self._closely = closely
         self._judged: dict[tuple[int, str], list[Issue]] = {}
-        self._accepted: dict[tuple[int, int], bool] = {}
-        self._implied: set[tuple[int, str]] = set()
         self._looked_over: set[int] = set()
         self._unnamed: dict[tuple[int, int], list[Issue]] = {}
         self._judging: list[int] = []
 
     def end(self) -> None:
         """Let go of the parts, which know the walk: a body goes as its check ends, and not when garbage is sought."""
-        del self.children, self.values, self.slices, self.targets
+        vars(self).clear()
+
+    # --- what looks closely, and is made when there is something to look at ---------------------------------------
+
+    @cached_property
+    def children(self) -> Children:
+        return Children(self)
+
+    @cached_property
+    def values(self) -> Values:
+        return Values(self)
+
+    @cached_property
+    def slices(self) -> Slices:
+        return Slices(self)
+
+    @cached_property
+    def codes(self) -> Codes:
+        return Codes(self.definitions, self.slicer, self.findings)
 
     # --- profiles --------------------------------------------------------------------------------------------
 
-    def resource(self, value: Any, wanted: Iterable[Profile], path: str, scope: Scope) -> None:
+    def resource(self, value: Any, wanted: Collection[Profile], path: str, scope: Scope) -> None:
         """Check a resource against the profiles ``wanted`` of it and those it claims, or else its bare type."""
         type_ = self.definitions.type(kind(value))
         if type_ is None or type_.kind != "resource" or type_.abstract:
             self.findings.say("structure", "a resource of FHIR R4, named by resourceType", path)
             return
-        asked = {profile.key: profile for profile in wanted}
         if self._claimed and "meta" in value:
-            asked |= {profile.key: profile for profile in self._claims(value, path)}
-        for profile in asked.values() if asked else (type_,):
-            self.findings.include(self.judge(value, profile, path, scope))
+            wanted = dict.fromkeys([*wanted, *self._claims(value, path)])
+        for profile in wanted or (type_,):
+            if verdict := self.judge(value, profile, path, scope):
+                self.findings.include(verdict)
 
     def _claims(self, value: dict, path: str) -> Iterator[Profile]:
         for place, canonical in enumerate(as_list(as_dict(value["meta"]).get("profile"))):
@@ -148,8 +162,6 @@ class Walk:
         if wanted is None:
             self.findings.say("invalid", f"a {' or '.join(sorted(t.code for t in element.types))}", path)
             return
-        if len(self._judging) >= _MAX_CHAIN:
-            raise TooMuchError
         own = self.map.enter(value, path, scope)
         if len(wanted) > 1:
             self._one_of(value, wanted, path, own)
@@ -159,7 +171,7 @@ class Walk:
         nearest = self.nearest(value, profiles, path, scope)
         if nearest:
             names = ", ".join(profile.url.rpartition("/")[2] for profile in profiles)
-            self.findings.issues += nearest
+            self.findings.here.issues += nearest
             said = f"one that keeps to {names}; the faults are those against the nearest"
             self.findings.say("invalid", said, path)
 
@@ -168,7 +180,7 @@ class Walk:
         best: list[Issue] = []
         for profile in self._likeliest_first(profiles, value) if len(profiles) > 1 else profiles:
             verdict = self.judge(value, profile, path, scope)
-            if not has_error(verdict):
+            if not (verdict and has_error(verdict)):
                 return []
             if not best or errors(verdict) < errors(best):
                 best = verdict
@@ -179,7 +191,7 @@ class Walk:
         claimed = as_list(as_dict(value.get("meta")).get("profile"))
         refusing = []
         for profile in sorted(profiles, key=lambda p: p.url not in claimed):
-            if self._accepts(self._tools.measure(profile), value):
+            if self._tools.measure(profile).accepts(value):
                 yield profile
             else:
                 refusing.append(profile)
@@ -193,30 +205,40 @@ class Walk:
         known = self._judged.get(key)
         if known is not None:
             return known
-        if key in self._implied:
-            return _NOTHING
         if len(self._judging) >= _MAX_CHAIN:
             raise TooMuchError
+        measure = self._tools.measure(profile)
+        above, found = self.findings.here, Found()
+        self.findings.here, self._judged[key] = found, found.issues
         self._judging.append(id(value))
-        with self.findings.apart() as found:
-            self._judged[key] = found
-            self._judge(value, profile, path, scope)
+        suspects = EVERYTHING if self._closely else self._suspects_in(value, measure, path, scope)
+        if suspects is not None or found.advice or found.unnamed:
+            self._look_closer(value, profile, suspects, path, scope)
         self._judging.pop()
-        if not found and not self._closely:
-            for implied in self._tools.measure(profile).implied:
-                self._implied.add((id(value), implied))
-        return found
+        self.findings.here = above
+        if not (found.issues or self._closely):
+            for implied in measure.implied:
+                self._judged.setdefault((id(value), implied), found.issues)
+        return found.issues
 
     def is_judging(self, value: dict) -> bool:
         """Tell whether a resource is being judged, so that its verdict is not out yet."""
         return id(value) in self._judging
 
-    def _judge(self, value: dict, profile: Profile, path: str, scope: Scope) -> None:
+    def _suspects_in(self, value: dict, measure: Measure, path: str, scope: Scope) -> Suspects | None:
+        """Return what must be looked at closely; None where looking over the resource found all in order."""
+        if not measure.accepts(value):
+            return measure.refused(value)
+        watch = measure.again if id(value) in self._looked_over else measure.watch
+        if not watch.look(value, self, path, scope):
+            return accepted(value)
+        self._looked_over.add(id(value))
+        return None
+
+    def _look_closer(self, value: dict, profile: Profile, suspects: Suspects | None, path: str, scope: Scope) -> None:
+        """Say what is wrong with the ``suspects`` in a resource, and what was noted while it was looked over."""
         if profile.type != value.get("resourceType") and profile.type not in ANY_RESOURCE:
             self.findings.say("invalid", f"a {profile.type}", path)
-            return
-        suspects = self._suspects_in(value, profile, path, scope)
-        if suspects is None and not self.findings.notes:
             return
         root = self.definitions.root(profile)
         here = Here(root, Spot(None, profile.type, profile.type), scope)
@@ -226,27 +248,6 @@ class Walk:
                 self.rules(value, root, path, scope)
                 check_contained(value, path, self.findings)
         self.settle(value, path, here)
-
-    def _suspects_in(self, value: dict, profile: Profile, path: str, scope: Scope) -> Suspects | None:
-        """Return what must be looked at closely; None where looking over the resource found all in order."""
-        if self._closely:
-            return EVERYTHING
-        measure = self._tools.measure(profile)
-        if not self._accepts(measure, value):
-            return measure.refused(value)
-        watch = measure.again if id(value) in self._looked_over else measure.watch
-        if not watch.look(value, self, path, scope):
-            return accepted(value)
-        self._looked_over.add(id(value))
-        return None
-
-    def _accepts(self, measure: Measure, value: dict) -> bool:
-        """Tell whether the schema of a profile has nothing against a value."""
-        key = (id(value), id(measure))
-        known = self._accepted.get(key)
-        if known is None:
-            known = self._accepted[key] = measure.accepts(value)
-        return known
 
     @contextmanager
     def suspecting(self, suspects: Suspects) -> Iterator[None]:
@@ -259,13 +260,11 @@ class Walk:
 
     def settle(self, value: dict, path: str, here: Here) -> None:
         """Say what there is to say of what was noted while ``value``, at ``path``, was looked over."""
-        notes = self.findings.notes
-        if not notes:
-            return
+        found = self.findings.here
         advice: dict[int, set[str]] = {}
-        for one, codes in notes.advice:
+        for one, codes in found.advice:
             advice.setdefault(id(one), set()).add(codes)
-        unnamed = {(listed, id(one)) for listed, one in notes.unnamed} - notes.named
+        unnamed = {(listed, id(one)) for listed, one in found.unnamed} - found.named
         missing = unnamed - self._unnamed.keys()
         wanted = advice.keys() | {one for _, one in missing}
         for place in places(self.definitions, value, path, here, wanted) if wanted else ():
@@ -278,7 +277,7 @@ class Walk:
             if not (advice or missing):
                 break
         for of_one in unnamed:
-            self.findings.issues += self._unnamed[of_one]
+            self.findings.here.issues += self._unnamed[of_one]
 
     def _of_unnamed(self, place: Place) -> list[Issue]:
         """Return what is wrong with an extension that no profile names, which its schema lets pass."""

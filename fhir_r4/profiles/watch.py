@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from fhir_r4.profiles.elements import Element, Type
-from fhir_r4.profiles.facts import Profile
+from fhir_r4.profiles.elements import Element
 from fhir_r4.profiles.rules import Holds
 from fhir_r4.profiles.scope import Scope
+from fhir_r4.profiles.targets import Kinds
 
 if TYPE_CHECKING:
     from fhir_r4.profiles.walk import Walk
@@ -26,36 +26,28 @@ Look = Callable[[Any, "Walk", str, Scope], bool]
 """(value, walk, path, scope) -> is all in order? The path matters where a resource is inside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """A type of reference, and the profiles that its target must keep to one of; None: anything will do."""
-
-    type: Type
-    wanted: list[Profile] | None
-
-
 @dataclass(eq=False)
 class Watch:
     """One element.
 
     Attributes:
         rules: the invariants of the element and of its type, as they are checked here.
-        reference: where it leads, if it is a Reference.
+        reference: what it must lead to, if it is a Reference.
         resource: its element, where it is a resource of its own.
         below: JSON property -> what to look at there.
         slice_of: an entry of a list -> what its slice adds.
         settled: all of the above is known; not so yet where an element contains itself.
         advice: the extensible value sets that its codes are recommended from.
-        coding: how to look at it, where it is a Coding, or a Quantity, which has a code of a system as well.
+        itself: how to look at it, where it is an integer, or has a code of a system: a Coding or a Quantity.
         concept: the code systems of its codings, where it is a CodeableConcept of which only these matter.
         leads: there are resources below, so that paths matter.
         look: looks at a value; chosen by ``settle`` for what there is to look at.
     """
 
     rules: tuple[Holds, ...] = ()
-    reference: Lead | None = None
+    reference: Kinds | None = None
     advice: tuple["Advice", ...] = ()
-    coding: Look | None = None
+    itself: Look | None = None
     resource: Element | None = None
     below: dict[str, Look] = field(default_factory=dict)
     slice_of: "Callable[[Any], Watch | None] | None" = None
@@ -71,27 +63,30 @@ class Watch:
     @property
     def is_idle(self) -> bool:
         """There is nothing to look at but what slices add."""
-        return not (self.rules or self.reference or self.advice or self.coding or self.resource or self.below)
+        own = self.itself or self.resource or self.reference is not None
+        return not (own or self.rules or self.advice or self.below)
 
     def settle(self) -> None:
         """Choose how to look, now that all is known."""
         self.settled = True
-        self._own = tuple(filter(None, (self.coding, leading(self.reference, None) if self.reference else None)))
+        leads = None if self.reference is None else leading(self.reference, None)
+        self._own = tuple(filter(None, (self.itself, leads)))
         if self.concept is not None and not self.rules:
             self.look = concept_in(self.concept, self.advice)
             return
         if self.resource is not None:
             self.look = inside(self.resource)
-        elif self.reference and not (self.rules or self.coding):
+        elif self.reference is not None and not (self.rules or self.itself):
             self.look = leading(self.reference, self._below() if self.below else None)
-        elif self.coding and not (self.rules or self.below):
-            self.look = self.coding
-        elif not (self.reference or self.coding or self.below):
+        elif self.itself and not (self.rules or self.below):
+            self.look = self.itself
+        elif not (self._own or self.below):
             self.look = self._look_at_one_rule if len(self.rules) == 1 else self._look_at_rules
-        elif not (self.rules or self.reference or self.coding):
+        elif not (self.rules or self._own):
             self.look = self._below()
         if self.advice:
-            self.look = advised(self.look, self.advice)
+            only = not (self.rules or self._own or self.below)
+            self.look = advised(None if only else self.look, self.advice)
 
     def _below(self) -> Look:
         return self._look_at_few if len(self.below) <= _FEW else self._look_below
@@ -103,7 +98,12 @@ class Watch:
         for look in self._own:
             if not look(value, walk, path, scope):
                 return False
-        return self._look_below(value, walk, path, scope)
+        find = self.below.get
+        for key, child in value.items():
+            look_there = find(key)
+            if look_there is not None and not look_there(child, walk, path, scope):
+                return False
+        return True
 
     def _look_at_rules(self, value: Any, _walk: "Walk", _path: str, scope: Scope) -> bool:
         for holds in self.rules:  # noqa: SIM110 a loop is faster
@@ -135,27 +135,26 @@ Advice = tuple[str, Mapping[str, frozenset[str] | None]]
 """A value set's key, and its codes by system; None: any."""
 
 
-def inside(element: Element) -> Look:
-    """Return how to look at a resource inside another one."""
+def inside(element: Element, step: str = "") -> Look:
+    """Return how to look at a resource inside another one, ``step`` below the path of its holder."""
 
     def look(value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
-        walk.inside(value, element, path, scope)
+        walk.inside(value, element, path + step, scope)
         return True
 
     return look
 
 
-def leading(lead: Lead, below: Look | None) -> Look:
+def leading(wanted: Kinds, below: Look | None) -> Look:
     """Return how to look at a reference, of which a body has hundreds, most of them to the same few."""
-    type_, wanted = lead.type, lead.wanted
-    this = id(type_)
+    this = id(wanted)
 
     def look(value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         literal = value.get("reference")
         if literal is None:
             if "type" in value:
                 return False
-        elif (this, literal) not in scope.sound and not walk.targets.is_sound(literal, type_, wanted, scope):
+        elif (this, literal) not in scope.sound and not walk.targets.is_sound(literal, wanted, scope):
             return False
         return below is None or len(value) == 1 or below(value, walk, path, scope)
 
@@ -190,22 +189,25 @@ def concept_in(systems: Systems, advice: tuple[Advice, ...]) -> Look:
                 return False
         for key, recommended in advice if codings else ():
             if not _is_among(codings, recommended):
-                walk.findings.notes.advice.append((concept, key))
+                walk.findings.here.advice.append((concept, key))
         return True
 
     return are_known
 
 
-def advised(look: Look, advice: tuple[Advice, ...]) -> Look:
-    """Return how to look at a coded value whose codes are recommended, not asked for: one that is not is noted."""
+def advised(look: Look | None, advice: tuple[Advice, ...]) -> Look:
+    """Return how to look at a coded value whose codes are recommended, not asked for: one that is not is noted.
+
+    ``look``: how to look at what else there is of it.
+    """
 
     def look_and_note(value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
-        if not look(value, walk, path, scope):
+        if look is not None and not look(value, walk, path, scope):
             return False
         codings = value.get("coding") or ((value,) if "code" in value else ())
         for key, recommended in advice if codings else ():
             if not _is_among(codings, recommended):
-                walk.findings.notes.advice.append((value, key))
+                walk.findings.here.advice.append((value, key))
         return True
 
     return look_and_note
@@ -223,12 +225,12 @@ def extensions_beside(named: frozenset[str | None], slice_of: SliceOf | None) ->
     """Return how to look at extensions: those that slices name, there; the others are noted."""
 
     def look(values: Any, walk: "Walk", path: str, scope: Scope) -> bool:
-        notes, listed = walk.findings.notes, id(values)
+        found, listed = walk.findings.here, id(values)
         for one in values:
             if one["url"] not in named:
-                notes.unnamed.append((listed, one))
+                found.unnamed.append((listed, one))
                 continue
-            notes.named.add((listed, id(one)))
+            found.named.add((listed, id(one)))
             own = slice_of(one) if slice_of is not None else None
             if own is not None and not own.look(one, walk, path, scope):
                 return False
@@ -239,6 +241,8 @@ def extensions_beside(named: frozenset[str | None], slice_of: SliceOf | None) ->
 
 def single(name: str, inner: Watch) -> Look:
     """Return how to look at a single value."""
+    if inner.resource is not None and inner.slice_of is None:
+        return inside(inner.resource, f".{name}")
 
     def look(value: Any, walk: "Walk", path: str, scope: Scope) -> bool:
         at = f"{path}.{name}" if inner.leads else path
@@ -297,6 +301,6 @@ def look_closer(_value: Any, _resource: dict) -> bool:
     return False
 
 
-def is_written_whole(value: Any, _: dict) -> bool:
+def is_written_whole(value: Any, _walk: "Walk", _path: str, _scope: Scope) -> bool:
     """Tell whether an integer came without a fraction: to JSON Schema 1.0 is one, to FHIR it is not."""
     return isinstance(value, int)

@@ -14,7 +14,6 @@ from fhir_r4.profiles.stated import Stated
 from fhir_r4.profiles.targets import Wanted
 from fhir_r4.profiles.watch import (
     Advice,
-    Lead,
     Look,
     SliceOf,
     Watch,
@@ -52,7 +51,7 @@ class Watches:
         self._again = again
         self.again = self if again else Watches(definitions, slicer, stated, wanted, again=True)
         self._coding = None if again else coding_in(definitions.systems)
-        self._numbers = () if again else (is_written_whole,)
+        self._integer = None if again else is_written_whole
         self._slicer = slicer
         self._stated = stated
         self._whole: dict[_Key, Watch] = {}
@@ -137,7 +136,7 @@ class Watches:
         code = type_.code if type_ else ""
         known = self._definitions.type(code)
         if code in PRIMITIVES:
-            watch.rules += self._numbers if code in INTEGERS else ()
+            watch.itself = self._integer if code in INTEGERS else None
         elif code in _RESOURCES or (known is not None and known.kind == "resource"):
             watch.resource, watch.leads = element, True
         elif element.same_as:
@@ -145,8 +144,9 @@ class Watches:
             watch.rules += self._rules(target, target)
             self._add_children(watch, target, root, open_=True)
         else:
-            watch.coding = self._coding if code in CODED else None
-            watch.reference = Lead(type_, self._wanted.of(type_)) if type_ and code == "Reference" else None
+            watch.itself = self._coding if code in CODED else None
+            wanted = self._wanted.of(type_) if type_ and code == "Reference" else None
+            watch.reference = None if self._again and not wanted else wanted  # that it leads anywhere was looked at
             watch.advice = self._advice(element) if code in BINDABLE else ()
             self._add_type(watch, element, code, known)
             if element.children:
