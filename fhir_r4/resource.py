@@ -210,7 +210,9 @@ def _element_names() -> frozenset[str]:
 
 def extensions(element: Any, url: str) -> list[dict]:
     listed = element.get("extension") if isinstance(element, dict) else None
-    return [one for one in dicts(listed) if one.get("url") == url] if listed else []
+    if not isinstance(listed, list):
+        return []
+    return [one for one in listed if isinstance(one, dict) and one.get("url") == url]
 
 
 def extension(element: Any, url: str) -> dict:
@@ -225,7 +227,10 @@ def value_of(element: dict) -> Any:
     >>> value_of({"url": "x", "valueCode": "covered"})
     'covered'
     """
-    return next((v for k, v in element.items() if k.startswith("value") and k != "value"), None)
+    for name, value in element.items():
+        if name.startswith("value") and name != "value":
+            return value
+    return None
 
 
 def contained(resource: dict, target: str) -> dict:
