@@ -36,6 +36,7 @@ from cql.temporal import (
 from cql.types import Quantity, Uncertainty
 
 _MILLISECONDS = {WEEK: 604_800_000, DAY: 86_400_000, HOUR: 3_600_000, MINUTE: 60_000, SECOND: 1000, MILLISECOND: 1}
+_DAYS_OF_EVERY_MONTH = 28
 _PER_COARSER = {MONTH: 12, DAY: 30, HOUR: 24, MINUTE: 60, SECOND: 60, MILLISECOND: 1000}
 
 
@@ -81,7 +82,7 @@ def _shifted_months(value: Any, months: int) -> Any:
     if not 1 <= year <= 9999:
         raise CqlError("a date lies outside the calendar", "years 1 to 9999")
     fields = (year, month + 1, *value.fields[2:])[: len(value.fields)]
-    if len(fields) >= DAY:
+    if len(fields) >= DAY and fields[2] > _DAYS_OF_EVERY_MONTH:
         fields = (*fields[:2], min(fields[2], monthrange(fields[0], fields[1])[1]), *fields[3:])
     return value.with_fields(fields)
 
