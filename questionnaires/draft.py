@@ -42,11 +42,12 @@ def draft(
         base: our FHIR base, where an adaptive form's next questions are asked for.
     """
     form = chosen.form
-    empty = blank(canonical_of(form), chosen.coverages, chosen.orders, request.subject, now, generation)
+    subject = request.subject
+    empty = blank(canonical_of(form), chosen.coverages, chosen.orders, subject, now, generation)
     if is_adaptive(form):
         return empty | _as_adaptive(generation) | first(form, generation, base)
     outline, origin = _outline(logic), information_origin(PAYER_ORIGIN[generation])
-    clinical = Clinical.over(logic, _context(chosen, request, insured), now)
+    clinical = Clinical.over(logic, _context(chosen, _known(request, subject, insured)), now)
     answered, _ = populate(form, empty | {"item": outline.items}, {}, lambda: origin, clinical, outline.asks)
     return answered
 
@@ -79,19 +80,19 @@ def _outline(logic: FormLogic) -> _Outline:
     return _OUTLINES[logic]
 
 
-def _context(chosen: Chosen, request: PackageRequest, insured: tuple[Insured, ...]) -> dict[str, dict]:
+def _context(chosen: Chosen, known: list[dict]) -> dict[str, dict]:
     """Return what is known by name; of several orders none is the one that the form is for."""
-    known = {f"known {number}": one for number, one in enumerate(_known(request, insured))}
-    return known | ({ORDER: chosen.orders[0]} if len(chosen.orders) == 1 else {})
+    context = {f"known {number}": one for number, one in enumerate(known)}
+    return context | ({ORDER: chosen.orders[0]} if len(chosen.orders) == 1 else {})
 
 
-def _known(request: PackageRequest, insured: tuple[Insured, ...]) -> list[dict]:
+def _known(request: PackageRequest, subject: str, insured: tuple[Insured, ...]) -> list[dict]:
     """Return what the request brought, and the member as we have them where the patient did not come along."""
     held = [*request.orders, *request.coverages, *request.referenced]
-    if any(kind(one) == "Patient" for one in held):
+    if any(kind(one) == "Patient" for one in request.referenced):
         return held
     born = next((one.birth_date for one in insured if one.birth_date), None)
-    patient = {"resourceType": "Patient", "id": request.subject.rpartition("/")[2]}
+    patient = {"resourceType": "Patient", "id": subject.rpartition("/")[2]}
     return [*held, patient | ({"birthDate": born.isoformat()} if born else {})]
 
 

@@ -176,13 +176,22 @@ class Clinical:
             now: the evaluation moment, with its zone.
         """
         logic = form.package
-        record = Record(_once(one for value in context.values() for one in _resources(value)))
-        named = {name: value for name, value in context.items() if kind(value) not in ("", "Bundle")}
+        named: dict[str, dict] = {}
+        found: list[dict] = []
+        for name, value in context.items():
+            if isinstance(value, list):
+                found += dicts(value)
+            elif (held := kind(value)) == "Bundle":
+                found += [as_dict(entry.get("resource")) for entry in dicts(value.get("entry"))]
+            elif held:
+                named[name] = value
+                found.append(value)
         parameters = {
             (library, parameter): resource(value)
             for library, parameter, type_ in logic.parameters
             if (value := _bound(parameter, type_, named))
         }
+        record = Record(_once(found))
         run = Run(logic.libraries, now=now, record=record, terminology=logic.terminology, parameters=parameters)
         return cls(form, run)
 
@@ -236,15 +245,6 @@ def _bound(parameter: str, type_: str, named: Mapping[str, dict]) -> dict | None
             return named[name]
     alike = list(_once(one for one in named.values() if kind(one) == type_))
     return alike[0] if len(alike) == 1 else None
-
-
-def _resources(value: Any) -> Iterator[dict]:
-    if isinstance(value, list):
-        yield from (one for one in dicts(value) if kind(one))
-    elif (name := kind(value)) == "Bundle":
-        yield from (one for entry in dicts(value.get("entry")) if kind(one := as_dict(entry.get("resource"))))
-    elif name:
-        yield value
 
 
 def _once(resources: Iterable[dict]) -> Iterator[dict]:
