@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.registration import BadRegistration, Registration, operator_token, register, set_active
+from app.security.scopes import granted
 from app.storage import clients, tables
 from tests.app.fixtures import BASE, LATER, Signer
 from tests.given import a_hook, a_submission_bundle
@@ -198,6 +199,12 @@ def test_a_client_gets_the_part_of_what_it_asks_for_that_it_is_registered_for(ho
     assert answer.json["scope"] == "system/Questionnaire.rs"
 
 
+def test_all_types_are_those_that_it_is_registered_for():
+    registered = ("system/Claim.crus", "system/Questionnaire.rs")
+    assert granted(["system/*.read"], registered) == ("system/Claim.rs", "system/Questionnaire.rs")
+    assert granted(["system/*.c"], ("system/*.rs",)) == ()
+
+
 def test_who_asks_for_a_part_of_a_type_is_not_given_the_whole(house):
     """Scopes narrowed by a search are optional in SMART v2, and not understood here."""
     narrow = "system/Claim.rs?status=active"
@@ -222,6 +229,12 @@ def test_without_a_token_no_door_opens(house, header):
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"].startswith("Bearer")
         assert answer.json["resourceType"] == "OperationOutcome"
+
+
+@pytest.mark.parametrize("scheme", ["Basic ", "Token ", "Bearer:", ""])
+def test_a_token_is_borne_and_nothing_else(house, scheme):
+    headers = {"Content-Type": "application/fhir+json", "Authorization": f"{scheme}{house.token()}"}
+    assert house.web.post("/fhir/2.0/Claim/$inquire", data=b"{}", headers=headers).status_code == 401
 
 
 def test_a_token_opens_no_door_beyond_its_scopes(house):
