@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cachetools import TTLCache
@@ -12,6 +13,8 @@ from fhir_r4.resource import dicts, text_of
 from fhir_r4.wire import read_object
 
 KEPT_SECONDS = 600
+FRESH_SECONDS = 300
+"""After these one request fetches the set anew, while all others go on with the one that is kept."""
 REFETCH_SECONDS = 30
 MAX_KEYS = 50
 
@@ -23,10 +26,11 @@ class KeysUnavailable(Exception):
 class JwksCache:
     """JWK Sets by URL, for one process."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, door: Door, clock: Callable[[], float] = time.monotonic) -> None:
         self._door = door
-        self._sets: TTLCache[str, list[dict]] = TTLCache(1000, KEPT_SECONDS)
-        self._fetched: TTLCache[str, float] = TTLCache(1000, REFETCH_SECONDS)
+        self._sets: TTLCache[str, list[dict]] = TTLCache(1000, KEPT_SECONDS, clock)
+        self._fresh: TTLCache[str, bool] = TTLCache(1000, FRESH_SECONDS, clock)
+        self._tried: TTLCache[str, bool] = TTLCache(1000, REFETCH_SECONDS, clock)
         self._lock = threading.Lock()
 
     def keys(self, url: str, kid: str) -> list[dict]:
@@ -36,18 +40,22 @@ class JwksCache:
         invented kids cost nobody anything.
 
         Raises:
-            KeysUnavailable: the set could not be fetched.
+            KeysUnavailable: the set could not be fetched, and the one that is kept, if any, has no such key.
         """
         with self._lock:
-            held = self._sets.get(url, [])
-            found = called(held, kid)
-            if found or url in self._fetched:
+            found = called(self._sets.get(url, []), kid)
+            if (found and url in self._fresh) or url in self._tried:
                 return found
-            self._fetched[url] = time.monotonic()  # also where it fails: a dead server is not asked each time
-        fresh = self._fetch(url)
+            self._tried[url] = True  # also where it fails: a dead server is not asked each time
+        try:
+            fetched = self._fetch(url)
+        except KeysUnavailable:
+            if found:
+                return found
+            raise
         with self._lock:
-            self._sets[url] = fresh
-        return called(fresh, kid)
+            self._sets[url], self._fresh[url] = fetched, True
+        return called(fetched, kid)
 
     def _fetch(self, url: str) -> list[dict]:
         try:
