@@ -4,6 +4,7 @@ Every reader here answers "nothing" for what is absent or of the wrong type, so 
 empty answer and never an exception. Whether an element had to be there is said by whoever asked for it.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from typing import Any
 import orjson
 
 _CONTAINERS = (dict, list)
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _Trail = tuple[Any, str | int] | None  # the trail of the parent, and the step from there
 
 
@@ -82,6 +84,15 @@ def instant_of(value: Any) -> datetime | None:
         return found.astimezone(UTC) if found.tzinfo else None
     except (ValueError, OverflowError):
         return None
+
+
+def whole_number_of(value: Any) -> int | None:
+    """Return the number, from 0, that a text of at most nine digits says; None for everything else.
+
+    >>> whole_number_of("50"), whole_number_of("²"), whole_number_of("-1")
+    (50, None, None)
+    """
+    return int(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value) else None
 
 
 def dicts(value: Any) -> list[dict]:

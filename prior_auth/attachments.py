@@ -9,7 +9,6 @@ Source: CDex 2.x, OperationDefinition submit-attachment; PAS 2.0.1 and 2.2.1, "R
 import base64
 import binascii
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +27,7 @@ from fhir_r4.resource import (
     reference,
     text_of,
     value_of,
+    whole_number_of,
 )
 from fhir_r4.systems import ITEM_TRACE_NUMBER
 from prior_auth.authorization import Authorization
@@ -211,16 +211,13 @@ def _identifier(given: list[tuple[str, dict]], name: str) -> Identifier | None:
     return Identifier("", found[0]) if isinstance(found[0], str) and found[0].strip() else identifier(found[0])
 
 
-_LINE = re.compile(r"[0-9]{1,9}")
-
-
 def _documents(attachment: dict, path: str, faults: list[Issue]) -> list[Document]:
     """Return the files of one Attachment, and add what is wrong with them."""
     parts = list(enumerate(dicts(attachment.get("part"))))
     code = next((one.code for _, part in parts if part.get("name") == "Code"
                  for one in codings(part.get("valueCodeableConcept"))), None)  # fmt: skip
-    lines = tuple(int(said) for _, part in parts if part.get("name") == "LineItem"
-                  if _LINE.fullmatch(said := str(value_of(part) or "")))  # fmt: skip
+    lines = tuple(line for _, part in parts if part.get("name") == "LineItem"
+                  if (line := whole_number_of(str(value_of(part)))) is not None)  # fmt: skip
     index, content = _content(attachment)
     where = f"{path}.part[{index}].resource"
     if not kind(content):

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import parse_qsl
 
-from fhir_r4.resource import as_dict, codings, dicts, kind, text_of
+from fhir_r4.resource import as_dict, codings, dicts, kind, text_of, whole_number_of
 from fhir_r4.systems import code_key
 from rules.codes import CodeSet
 
@@ -85,8 +85,8 @@ class Search:
                 tokens.append((element, tuple(map(_token, value.split(",")))))
             elif (name, value) == ("_sort", "-date"):
                 newest = True
-            elif name == "_count" and value.isdigit():
-                count = int(value)
+            elif name == "_count" and (said := whole_number_of(value)) is not None:
+                count = said
             else:
                 can = ", ".join([CODED[resource][0], *_TOKENS, "_sort=-date", "_count"])
                 raise ValueError(f"'{name}={value}' is not searched by; there is: {can}")

@@ -17,7 +17,7 @@ from app.current import the_service
 from app.storage import authorizations
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import instant_of
+from fhir_r4.resource import instant_of, whole_number_of
 from fhir_r4.wire import write_json
 from prior_auth.answer import Writer
 from prior_auth.case import Case
@@ -85,6 +85,7 @@ def _cursor(given: str | None) -> Cursor | None:
 def _limit(given: str | None) -> int:
     if given is None:
         return USUAL
-    if not (given.isascii() and given.isdigit() and len(given) < 10 and 0 < int(given) <= MOST):
+    limit = whole_number_of(given)
+    if not limit or limit > MOST:
         raise InvalidRequest(Issue("value", f"1 to {MOST}", "limit"))
-    return int(given)
+    return limit

@@ -15,7 +15,7 @@ from app.storage.clients import Client
 from app.wiring import Service
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue, Unprocessable
-from fhir_r4.resource import dicts, identifier, kind, text_of
+from fhir_r4.resource import dicts, identifier, kind, text_of, whole_number_of
 from prior_auth.named import member_ids
 from questionnaires.draft import draft
 from questionnaires.next_question import next_questions, read_response
@@ -166,9 +166,10 @@ def _whole(given: dict[str, str], name: str) -> int | None:
     """Return a parameter that counts; InvalidRequest where it does not."""
     if name not in given:
         return None
-    if not given[name].isdecimal() or len(given[name]) > 6:
+    number = whole_number_of(given[name])
+    if number is None:
         raise InvalidRequest(Issue("value", f"the parameter '{name}' is a number from 0", "Parameters.parameter"))
-    return int(given[name])
+    return number
 
 
 def _asked_for(connection: Connection, context: str) -> tuple[CoverageAssertion, ...]:

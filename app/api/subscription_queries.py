@@ -13,7 +13,7 @@ from app.jobs.notify import event_of, standing
 from app.storage import notices, subscriptions
 from fhir_r4.generations import Generation
 from fhir_r4.problems import InvalidRequest, Issue
-from fhir_r4.resource import dicts, kind, text_of, value_of
+from fhir_r4.resource import dicts, kind, text_of, value_of, whole_number_of
 from prior_auth.answer import Writer
 from prior_auth.notification import CONTENTS, replay, statuses
 from prior_auth.subscription import CONTENT, STATUSES
@@ -81,6 +81,7 @@ def _number(asked: Mapping[str, list[str]], name: str, otherwise: int) -> int:
     given = next(iter(asked.get(name, [])), None)
     if given is None:
         return otherwise
-    if not (given.isascii() and given.isdigit() and len(given) < 10):
+    number = whole_number_of(given)
+    if number is None:
         raise InvalidRequest(Issue("value", "an event number", name))
-    return int(given)
+    return number

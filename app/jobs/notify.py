@@ -16,6 +16,7 @@ from app.storage.outbox import Job
 from app.storage.sealing import NoKey
 from app.storage.subscriptions import Subscription
 from app.wiring import Service
+from fhir_r4.resource import whole_number_of
 from fhir_r4.wire import read_json, write_json
 from prior_auth.answer import Writer
 from prior_auth.case import Case
@@ -230,7 +231,5 @@ def _headers(service: Service, subscription: Subscription) -> dict[str, str]:
 
 def _asked_to_wait(reply: Reply) -> timedelta | None:
     """Return Retry-After in seconds, at most a day; None where it is not said so."""
-    said = reply.headers.get("Retry-After", "")
-    return (
-        min(timedelta(seconds=int(said)), LONGEST_WAIT) if said.isascii() and said.isdigit() and len(said) < 8 else None
-    )
+    seconds = whole_number_of(reply.headers.get("Retry-After"))
+    return None if seconds is None else min(timedelta(seconds=seconds), LONGEST_WAIT)

@@ -13,7 +13,7 @@ from app.sandbox.matching import Asked, BadSearch, Test, test_of, values
 from app.sandbox.parameters import PARAMETERS, parameter
 from app.sandbox.search_dates import Stretch
 from fhir_r4.problems import Issue, operation_outcome
-from fhir_r4.resource import as_dict, kind, local_reference, text_of
+from fhir_r4.resource import as_dict, kind, local_reference, text_of, whole_number_of
 
 PAGE = 100
 MOST = 500
@@ -87,9 +87,10 @@ def _sort(query: Query, asked: Asked) -> None:
 
 
 def _number(asked: Asked) -> int:
-    if not asked.value.isascii() or not asked.value.isdigit():
+    number = whole_number_of(asked.value)
+    if number is None:
         raise BadSearch(asked.name)
-    return int(asked.value)
+    return number
 
 
 def _count(query: Query, asked: Asked) -> None:

@@ -255,6 +255,7 @@ def test_an_unknown_parameter_is_told_and_ignored_or_refused_as_the_caller_prefe
         "Observation?date=soon", "Observation?date=2026-13", "Observation?date=xx2026",
         "Observation?code:missing=maybe",
         "Observation?_sort=mood", "Observation?_count=many", "Observation?_count=-1", "Observation?_offset=x",
+        pytest.param(f"Observation?_count={'9' * 5000}", id="a count of 5000 digits"),
         "Observation?_include=Observation:mood", "Observation?_include=Observation:code", "Observation?_include=x",
         "Observation?_revinclude=Provenance:mood", "Observation?_include:often=Observation:encounter",
         "Observation?_summary=text", "Observation?_format=xml", "Observation?_total=some",

@@ -277,7 +277,10 @@ def test_searches_name_no_patient():
     assert POLICY.searches[0].for_patient("p1") == asked
 
 
-@pytest.mark.parametrize("wrong", ["Patient?name=Ada", "Observation?value-quantity=gt5", "Observation?_sort=date"])
+@pytest.mark.parametrize(
+    "wrong",
+    ["Patient?name=Ada", "Observation?value-quantity=gt5", "Observation?_sort=date", "Observation?_count=²"],
+)
 def test_a_search_that_cannot_be_matched_here_is_no_search(wrong):
     with pytest.raises(ValueError, match="there is: "):
         Search.parse(wrong)
