@@ -11,6 +11,7 @@ from flask import redirect as to
 from werkzeug import Response
 
 from app.current import the_service
+from app.pages import paging
 from app.pages.door import pages
 from app.storage import policies as kept
 from app.wiring import Service
@@ -26,7 +27,6 @@ from rules.lookup import Search, Shelf, State, is_code, owners, shelf, shelves
 from rules.policy import Case, Policy
 from rules.reading import reading
 
-EACH = 50
 LONGEST = 64
 
 
@@ -48,14 +48,15 @@ def policies() -> str:
     words = said.get("words", "").strip()[:LONGEST]
     wanted = Search(code if is_code(code) else "", said.get("owner", "")[:LONGEST], state, words)
     found = [] if code and not wanted.code else shelves(service.book, wanted, today)
-    number = _page_number(said.get("page", ""), len(found))
+    last = paging.last(len(found))
+    number = paging.asked(last)
     return render_template(
         "policies.html",
         person=g.person,
-        found=[(row, _opened(service, row)) for row in found[(number - 1) * EACH : number * EACH]],
+        found=[(row, _opened(service, row)) for row in found[(number - 1) * paging.EACH : number * paging.EACH]],
         total=len(found),
         number=number,
-        last=_pages(len(found)),
+        last=last,
         wanted=wanted,
         code=code,
         owners=owners(service.book),
@@ -206,11 +207,3 @@ def _words(one: Policy, section: str) -> list[str]:
     """Return a section's statements as short words, for lists."""
     statements = next(part.statements for part in reading(one) if part.title == section)
     return [statement.words or statement.name for statement in statements]
-
-
-def _pages(total: int) -> int:
-    return max(1, -(-total // EACH))
-
-
-def _page_number(said: str, total: int) -> int:
-    return min(int(said), _pages(total)) if said.isascii() and said.isdigit() and len(said) < 9 and int(said) else 1

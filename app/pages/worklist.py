@@ -12,6 +12,7 @@ from flask import render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from app.current import the_service
+from app.pages import paging
 from app.pages.door import pages, the_person
 from app.pages.queues import by_queue, places_of, queue_of
 from app.storage import worklist as kept
@@ -21,7 +22,6 @@ from fhir_r4.problems import Unknown
 from prior_auth.authorization import Authorization, Item
 from prior_auth.decision import ReviewAction
 
-EACH = 50
 MOST_PAGES = 10_000
 DUE = {"late": "overdue", "today": "due today or overdue", "soon": "due within 3 days"}
 ACTIONS = {
@@ -52,13 +52,13 @@ class Line:
 def worklist() -> str:
     """Show what waits for a person, the most pressing first; or what is decided, the latest first."""
     service, said = the_service(), request.args
-    number = _page_number(said.get("page", "1"))
+    number = paging.asked(MOST_PAGES)
     wanted = _filter(service)
     with service.database.reading() as connection:
         places = kept.open_due(connection, ()) if wanted.shown is Shown.OPEN else {}
         if queue := said.get("queue", "")[:64] if places else "":
             wanted = replace(wanted, places=places_of(service, queue, places))
-        found = kept.listed(connection, wanted, first=(number - 1) * EACH, most=EACH)
+        found = kept.listed(connection, wanted, first=(number - 1) * paging.EACH, most=paging.EACH)
     return render_template(
         "worklist.html",
         person=the_person(),
@@ -112,12 +112,8 @@ def _filter(service: Service) -> Filter:
     return Filter(shown, urgent=said.get("urgent") == "1", due_before=due, plan=plan)
 
 
-def _page_number(said: str) -> int:
-    return min(int(said), MOST_PAGES) if said.isascii() and said.isdigit() and len(said) < 9 and int(said) else 1
-
-
 def _paging(found: Page, number: int) -> dict[str, Any]:
-    last = max(1, -(-found.total // EACH))
+    last = paging.last(found.total)
     kept_words = {
         name: value for name in ("show", "due", "urgent", "plan", "queue") if (value := request.args.get(name))
     }

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from app.pages import worklist
+from app.pages import paging
 from app.policies import ActivePolicies
 from app.storage import authorizations, tables
 from app.wiring import new_number
@@ -106,7 +106,7 @@ def test_a_plan_can_be_looked_at_alone(silva, house):
 
 
 def test_a_long_list_is_turned_page_by_page_and_keeps_its_filter(silva, house, monkeypatch):
-    monkeypatch.setattr(worklist, "EACH", 2)
+    monkeypatch.setattr(paging, "EACH", 2)
     cases = [has(house, decided=True) for _ in range(5)]
     seen, address = [], "/worklist?show=decided"
     while address:
