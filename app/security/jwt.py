@@ -12,6 +12,7 @@ import binascii
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -163,6 +164,7 @@ def _piece(text: str) -> dict:
 
 
 def _moment(value: Any, name: str) -> datetime:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 2**33:
+    """Return a NumericDate, which may have a fraction (RFC 7519)."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value < 2**33:
         raise Rejected(f"{name} is not a time")
-    return datetime.fromtimestamp(value, UTC)
+    return datetime.fromtimestamp(float(value), UTC)
