@@ -155,15 +155,15 @@ def _keys(system: str, text: str) -> Iterator[Key]:
 
 def _range(system: str, text: str, ends: re.Match[str]) -> Iterator[Key]:
     head, low, tail, other_head, high, other_tail = ends.groups()
-    if (head, tail, len(low)) != (other_head, other_tail, len(high)) or low > high:
-        raise ValueError(f"'{text}' is no range: both ends begin with the same letter, the first is the smaller one")
-    for beginning in _beginnings(low, high):
-        if system == ICD_10_CM:
-            yield system, head + beginning, None  # J40-J47 are categories, with all codes below them
-        elif tail and len(beginning) < len(low):
-            raise ValueError(f"'{text}' ends in a letter: list its codes one by one, or ten at a time")
-        else:
-            yield system, head + beginning + tail, len(head + low + tail)
+    whole = all(_SHAPES[system][0].fullmatch(end.strip()) for end in text.split("-"))
+    if not whole or (head, tail, len(low)) != (other_head, other_tail, len(high)) or low > high:
+        raise ValueError(f"'{text}' is no range: both ends are whole codes with the same letters, the first is smaller")
+    if tail and system == ICD_10_CM:
+        raise ValueError(f"'{text}' is no range: a category that ends in a letter is listed by itself")
+    length = None if system == ICD_10_CM else len(head + low + tail)  # J40-J47 are categories, with all codes below
+    one_by_one = (f"{number:0{len(low)}}" for number in range(int(low), int(high) + 1))
+    for digits in one_by_one if tail else _beginnings(low, high):
+        yield system, head + digits + tail, length
 
 
 def _beginnings(low: str, high: str) -> Iterator[str]:

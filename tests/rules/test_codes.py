@@ -54,6 +54,24 @@ def test_a_range_has_exactly_what_lies_between_its_ends(one, other, code):
     assert among(CPT, f"{low:05}-{high:05}", Coding(CPT, f"{code:05}")) == (low <= code <= high)
 
 
+@given(st.integers(0, 9_999), st.integers(0, 9_999), st.integers(0, 9_999), st.sampled_from("TFU"))
+def test_a_range_of_codes_that_end_in_a_letter_has_no_others(one, other, code, letter):
+    low, high = sorted((one, min(other, one + 200)))
+    said = CodeSet(patterns(CPT, f"{low:04}T-{high:04}T"))
+    for asked in (code, low, high):
+        assert said.has(Coding(CPT, f"{asked:04}{letter}"), TODAY) == (low <= asked <= high and letter == "T")
+
+
+@pytest.mark.parametrize(("system", "written"), [
+    (CPT, "72149-72148"), (CPT, "0070T-0079F"), (CPT, "0070T-72148"), (CPT, "7214-7215"), (CPT, "072148-072149"),
+    (HCPCS, "E04-E05"), (HCPCS, "E0424-K0008"), (HCPCS, "E0424-E04245"), (ICD_10_CM, "C4A-C5A"), (ICD_10_CM, "J4-J5"),
+    (ICD_10_CM, "J47-J40"),
+])  # fmt: skip
+def test_what_is_no_range_is_refused(system, written):
+    with pytest.raises(ValueError, match="is no range"):
+        CodeSet(patterns(system, written))
+
+
 def test_a_retired_code_is_one_until_its_last_day():
     codes = code_set({"HCPCS": [{"code": "E0441", "from": "2026-01-01", "until": "2026-06-30"}]}, {})
     days = [date(2025, 12, 31), date(2026, 1, 1), date(2026, 6, 30), date(2026, 7, 1)]

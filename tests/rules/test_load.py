@@ -290,7 +290,7 @@ def test_a_policy_says_who_answers_for_it_and_where_it_is_read():
 
 @pytest.mark.parametrize(("written", "message", "suggestion"), [
     ('HCPCS: ["72148"]', "'72148' is a CPT code", "list it under CPT"),
-    ('HCPCS: ["E1392-E1390"]', "is no range", "the first is the smaller one"),
+    ('HCPCS: ["E1392-E1390"]', "is no range", "the first is smaller"),
     ('CPT: ["7214"]', "'7214' is no code of this system", 'such as "72148"'),
     ('value-sets: ["oxigen"]', "there is no value set 'oxigen'", "there is none"),
     ('HCPCS: [{code: "E0424", until: 2026-02-30}]', "'2026-02-30' is no day", "write it as"),
