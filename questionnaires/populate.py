@@ -27,6 +27,8 @@ from questionnaires.placing import answered, with_places
 from questionnaires.repeating import members, repeated
 from questionnaires.scopes import Variables, in_context, inside, listed, name_of, seen, values_of
 
+NOT_YET = "worked out once the questions are answered that it depends on"
+
 
 @dataclass(frozen=True, slots=True)
 class Empty:
@@ -231,7 +233,7 @@ class _Population:
         if isinstance(found, str):
             return [], Empty(link, found, failed=True)
         if not found:
-            return [], Empty(link, "the record has nothing")
+            return [], Empty(link, NOT_YET if link in self.asks.moving else "the record has nothing")
         fitting = answers(question, found)
         if not fitting:
             fits = any(answer_of(question, value) for value in found)

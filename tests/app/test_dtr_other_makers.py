@@ -242,6 +242,11 @@ def test_what_the_form_works_out_by_itself_is_not_said_to_come_from_the_record(s
     assert [it.state["marks"][link]["words"] for link in "ac"] == ["Worked out by the payer's form"] * 2
 
 
+def test_what_waits_for_other_answers_is_not_said_to_be_missing_in_the_record(sees):
+    it = sees(item("b", "integer"), item("c", "integer", expression(CALCULATED_EXPRESSION, answer_of("b"))))
+    assert it.state["marks"]["c"]["words"] == "Worked out once the questions are answered that it depends on"
+
+
 def test_what_is_calculated_below_a_calculated_answer_comes_with_it(sees):
     more = item("c", "integer", expression(CALCULATED_EXPRESSION, f"{answer_of('b')} + 1"))
     doubled = item("b", "integer", expression(CALCULATED_EXPRESSION, f"{answer_of('a')} * 2"))
