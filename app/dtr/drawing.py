@@ -78,6 +78,11 @@ class Drawn:
         return f"{escape(prefix)} {told}" if told and prefix else told
 
     @property
+    def has_words(self) -> bool:
+        """Tell whether the form says anything of the item: not every group has a heading."""
+        return bool(text_of(self.item.get("text")) or text_of(self.item.get("prefix")) or self.marked)
+
+    @property
     def offers_json(self) -> str:
         return write_json([{"label": one.label, "value": one.answer} for one in self.offers]).decode()
 

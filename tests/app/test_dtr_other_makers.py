@@ -247,6 +247,18 @@ def test_what_waits_for_other_answers_is_not_said_to_be_missing_in_the_record(se
     assert it.state["marks"]["c"]["words"] == "Worked out once the questions are answered that it depends on"
 
 
+def test_what_has_no_words_shows_none(sees):
+    """Not every group has a heading; its linkId is nothing to read."""
+    group = {
+        "linkId": "bare-group",
+        "type": "group",
+        "item": [item("a"), {"linkId": "bare-display", "type": "display"}],
+    }
+    (html,) = re.findall(r'<div id="form".*?</section>\s*<aside', sees(group).page.text, re.DOTALL)
+    assert re.findall(r">[^<]*bare-[^<]*<", html) == []
+    assert "Question a" in html
+
+
 def test_what_is_calculated_below_a_calculated_answer_comes_with_it(sees):
     more = item("c", "integer", expression(CALCULATED_EXPRESSION, f"{answer_of('b')} + 1"))
     doubled = item("b", "integer", expression(CALCULATED_EXPRESSION, f"{answer_of('a')} * 2"))
