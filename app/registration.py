@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from sqlalchemy.exc import IntegrityError
 
+from app.clients.outbound import OutboundRefused
 from app.clock import now
-from app.config import Config, is_loopback
+from app.config import Config
 from app.security.backend_services import issue
 from app.security.jwt import ALGORITHMS
 from app.security.scopes import rights
 from app.storage import clients, events
 from app.storage.clients import Client
 from app.storage.database import Database
-from app.wiring import build
+from app.wiring import build, way_out
 from fhir_r4.generations import Generation
 from fhir_r4.npi import is_npi
 from fhir_r4.problems import InvalidRequest
@@ -60,7 +60,7 @@ def register(config: Config, said: Registration) -> bool:
     if bool(said.hook_issuer) != bool(said.hook_jwks):
         raise BadRegistration("--hook-issuer and --hook-jwks go together")
     for ehr in said.ehrs:
-        _refuse_plain(ehr, config)
+        _refuse_unreachable(ehr, config)
     keys, keys_url = _keys(said.jwks, config)
     hook_keys, hook_keys_url = _keys(said.hook_jwks, config)
     client = Client(
@@ -146,7 +146,7 @@ def _keys(given: str | None, config: Config) -> tuple[dict | None, str | None]:
     if given is None:
         return None, None
     if "://" in given:
-        _refuse_plain(given, config)
+        _refuse_unreachable(given, config)
         return None, given
     try:
         found = read_object(Path(given).read_bytes())
@@ -160,6 +160,8 @@ def _keys(given: str | None, config: Config) -> tuple[dict | None, str | None]:
     return found, None
 
 
-def _refuse_plain(url: str, config: Config) -> None:
-    if urlsplit(url).scheme != "https" and not (config.allow_loopback_http and is_loopback(url)):
-        raise BadRegistration(f"{url} is not https")
+def _refuse_unreachable(url: str, config: Config) -> None:
+    try:
+        way_out(config, config.outbound_timeout_seconds).check(url)
+    except OutboundRefused as refused:
+        raise BadRegistration(f"{url} would never be called: {refused}") from None

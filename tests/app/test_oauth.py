@@ -263,6 +263,9 @@ def test_an_operator_s_token_works_and_is_shown_once(house):
         {"name": "x", "jwks": "http://ehr.example.org/jwks.json"},
         {"name": "x", "jwks": "/no/such/file"},
         {"name": "x", "ehrs": ("http://ehr.example.org/fhir",)},
+        {"name": "x", "ehrs": ("https://10.1.2.3/fhir",)},
+        {"name": "x", "ehrs": ("https://me:secret@ehr.example.org/fhir",)},
+        {"name": "x", "ehrs": ("https://[/fhir",)},
         {"name": "x", "hook_issuer": "https://ehr.example.org"},
     ],
 )
