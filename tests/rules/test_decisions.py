@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fhir_r4.coverage_information import CoverageInformation, Reason
-from rules.decisions import Because, Then
+from rules.decisions import Answer, Because, Cell, Row, Then
 from rules.directory import Provider
 from rules.evaluate import evaluate
 from rules.evidence import Asked
@@ -139,6 +139,56 @@ def test_at_order_time_a_row_may_ask_for_documents_to_another_end_than_authoriza
     says = said(evaluate(policy, {"place": "11", "trusted": True}, DAY, DAY), policy)
     assert (says.pa_needed, says.doc_needed) == ("no-auth", ("clinical",))
     assert says.doc_purposes == ("retain-doc", "withclaim")
+
+
+def test_at_order_time_a_policy_that_says_conditional_gives_a_reason_though_nothing_is_missing():
+    policy = load_policy(TEXT.replace("pa-needed: auth-needed", "pa-needed: conditional", 1), FILE, cases=False)
+    says = said(evaluate(policy, {"place": "11", "used": 1, "age": 40, "weight": 80}, DAY, DAY), policy)
+    assert (says.pa_needed, says.info_needed) == ("conditional", ("OTH",))
+    assert says.reason == "See the plan's policy: Therapeutic exercise visits."
+
+
+def test_at_order_time_what_a_row_says_is_not_covered_asks_for_nothing():
+    row = (
+        "{when: {minor: yes}, then: certify, for: 6 months, say: A child., coverage-information: {pa-needed: no-auth}}"
+    )
+    policy = load_policy(
+        TEXT.replace(row, row.replace("pa-needed: no-auth", "covered: not-covered")), FILE, cases=False
+    )
+    says = said(evaluate(policy, {"place": "11", "used": 1, "age": 9}, DAY, DAY), policy)
+    assert (says.covered, says.pa_needed, says.doc_needed, says.questionnaire) == ("not-covered", None, (), None)
+
+
+def test_at_order_time_documents_are_for_an_end_of_their_own_only_where_none_is_authorized():
+    row = "  - {then: pend, to: nurses, say: A nurse reviews this request.}"
+    more = row.replace("}", ", coverage-information: {doc-needed: clinical, doc-purpose: withclaim}}")
+    policy = load_policy(TEXT.replace(row, more), FILE, cases=False)
+    says = said(evaluate(policy, {"place": "11", "used": 1, "age": 40}, DAY, DAY), policy)
+    assert (says.pa_needed, says.doc_needed) == ("auth-needed", ("clinical",))
+    assert (says.doc_purposes, says.questionnaire) == (("withclaim",), "therapy|1")
+
+
+@pytest.mark.parametrize(
+    ("facts", "asked"),
+    [
+        ({}, {"weight", "age", "site"}),
+        ({"age": 40}, {"weight", "site"}),
+        ({"weight": 90}, None),  # the cell is not so, whatever is missing
+        ({"age": 40, "weight": 80, "site": "L"}, set()),
+        ({"age": 40, "weight": 80, "site": "R"}, None),
+        ({"age": 40, "weight": "heavy", "site": "L"}, {"weight"}),  # it cannot be compared
+    ],
+)
+def test_a_row_asks_for_the_missing_facts_that_it_depends_on(facts, asked):
+    cells = (Cell("weight", "<= 88", (("<=", 88),)), Cell("site", "L", (("=", "L"),)))
+    row = Row({"grown": frozenset({Answer.YES})}, Then.PEND, cells=cells)
+    grown = Answer.YES if "age" in facts else Answer.MISSING
+    assert row.asks_for({"grown": grown}, facts, {"grown": ("age",)}) == asked
+
+
+def test_a_criterion_that_no_fact_would_answer_asks_for_nothing():
+    row = Row({"grown": frozenset({Answer.YES})}, Then.PEND)
+    assert row.asks_for({"grown": Answer.MISSING}, {"age": "forty"}, {"grown": ("age",)}) is None
 
 
 @pytest.mark.parametrize(
