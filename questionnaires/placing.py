@@ -20,6 +20,8 @@ def answered(item: dict, given: list[dict]) -> dict:
     >>> answered({"linkId": "1", "item": [{"linkId": "1.1"}]}, [{"valueInteger": 1}])
     {'linkId': '1', 'answer': [{'valueInteger': 1, 'item': [{'linkId': '1.1'}]}]}
     """
+    if "answer" not in item and "item" not in item:
+        return item | {"answer": given} if given else item
     first, *others = [dicts(one.get("item")) for one in dicts(item.get("answer"))] or [[]]
     below = [[*dicts(item.get("item")), *first], *others]
     bare = {name: value for name, value in item.items() if name not in {"item", "answer"}}

@@ -179,10 +179,12 @@ class _Population:
         link = link_of(item)
         if link not in self.asks.ways:
             return item
+        question = self.asks.questions[link]
         if link in self.asks.scoped:
-            question = self.asks.questions[link]
             known = inside(question, {**known, "qitem": question, **in_context(item)}, self.clinical)
         item = self._answered(item, link, known, asked)
+        if not question.get("item"):
+            return item
         return with_answers(self._with_below(item, known, asked), lambda one, _: self._with_below(one, known, asked))
 
     def _answered(self, item: dict, link: str, known: Variables, asked: Mapping[str, dict]) -> dict:
