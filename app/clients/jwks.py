@@ -16,6 +16,8 @@ KEPT_SECONDS = 600
 FRESH_SECONDS = 300
 """After these one request fetches the set anew, while all others go on with the one that is kept."""
 REFETCH_SECONDS = 30
+FETCH_SECONDS = 3.0
+"""For a set to be there, in all: a hook that waits for it has four."""
 MAX_KEYS = 50
 
 
@@ -59,7 +61,8 @@ class JwksCache:
 
     def _fetch(self, url: str) -> list[dict]:
         try:
-            reply = self._door.send("GET", url, allowed=[url], headers={"Accept": "application/json"})
+            ends = time.monotonic() + FETCH_SECONDS
+            reply = self._door.send("GET", url, allowed=[url], headers={"Accept": "application/json"}, deadline=ends)
             if reply.status != 200:
                 raise KeysUnavailable(f"status {reply.status}")
             return dicts(read_object(reply.body).get("keys"))[:MAX_KEYS]

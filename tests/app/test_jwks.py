@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.clients import jwks
 from app.clients.jwks import FRESH_SECONDS, KEPT_SECONDS, REFETCH_SECONDS, JwksCache, KeysUnavailable
-from app.clients.outbound import OutboundFailed, Reply
+from app.clients.outbound import Door, OutboundFailed, Reply
 from fhir_r4.wire import write_json
+from tests.app.test_hook_ehr import ENOUGH, ehr, silence  # noqa: F401 fixtures
 
 URL = "https://ehr.example.org/jwks.json"
 FIRST, SECOND = ({"kty": "EC", "kid": kid} for kid in ("first", "second"))
@@ -74,3 +76,12 @@ def test_invented_keys_are_asked_for_once_in_a_while(publisher):
     publisher.now += REFETCH_SECONDS + 1
     assert publisher.called("x") == []
     assert publisher.asked == 3
+
+
+def test_a_set_that_does_not_come_is_not_waited_for_longer_than_a_hook_can(ehr, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(jwks, "FETCH_SECONDS", 0.5)
+    ehr.behave(silence)
+    door = Door(allow_loopback_http=True, timeout_seconds=ENOUGH, limit_bytes=100_000)
+    with pytest.raises(KeysUnavailable, match="too slow"):
+        JwksCache(door).keys(f"{ehr.base}/jwks.json", "first")
+    assert not ehr.server.over.is_set(), "it is silent still"
