@@ -101,6 +101,7 @@ def the_record_has_filled_what_it_knows(page):
     assert field(page, "1.2").input_value() == "Gregory Lindqvist"
     assert re.search(r"Result of \d+ \w+ \d{4}", item(page, "2.1").inner_text())
     assert "The record has nothing" in item(page, "2.2").inner_text()
+    assert page.get_by_role("combobox", name="Unit of Oxygen saturation").is_visible()
     assert page.locator("#count").inner_text() == "6 of 8 questions answered"
     assert page.locator("#todo li").all_inner_texts() == [AT_REST]
     assert page.locator("#complete").is_disabled()

@@ -51,16 +51,25 @@ window.renderer = (function () {
     }
   }
 
+  // A field for a unit says to screen readers no more than "Type a number".
+  function nameUnits() {
+    for (const unit of box.querySelectorAll('input[id^="unit_"]')) {
+      const label = document.getElementById(`label-${unit.id.replace("unit_", "")}`);
+      unit.setAttribute("aria-label", `Unit of ${label ? label.textContent.trim() : "the answer"}`);
+    }
+  }
+
   async function open(answer) {
     const form = LForms.Util.convertFHIRQuestionnaireToLForms(answer.form, "R4");
     const filled = LForms.Util.mergeFHIRDataIntoLForms(answer.response, form, "R4");
     box.replaceChildren();
     await LForms.Util.addFormToPage(filled, box, { prepopulate: false });
+    nameUnits();
   }
 
   function listen(changed, redrawn) {
     for (const kind of ["input", "change", "click", "focusout"]) box.addEventListener(kind, () => changed(false));
-    new MutationObserver(redrawn).observe(box, { childList: true, subtree: true });
+    new MutationObserver(() => { nameUnits(); redrawn(); }).observe(box, { childList: true, subtree: true });
   }
 
   return {
