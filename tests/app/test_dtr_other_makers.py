@@ -363,6 +363,15 @@ def test_a_part_of_a_form_that_was_not_assembled_is_told_of(sees):
     assert "Question 1" in it.page.text
 
 
+def test_choices_and_words_that_are_to_be_worked_out_are_told_of(sees):
+    by_form = expression(f"{SDC}/StructureDefinition/sdc-questionnaire-answerExpression", "'a' | 'b'")
+    by_day = expression("http://hl7.org/fhir/StructureDefinition/cqf-expression", "'As of ' + today()")
+    it = sees(item("1", "choice", by_form), {"linkId": "2", "type": "display", "_text": {"extension": [by_day]}})
+    for words in ("choices of it are to be worked out", "some of its words are to be worked out"):
+        assert words in it.page.text
+        assert words in str(it.told())
+
+
 # Marked-up words -------------------------------------------------------------------------------------------------
 
 HOSTILE = "<div>At <b onclick='x()'>rest</b><script>alert(1)</script><img src='https://evil.example/x'/></div>"
