@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from app.config import Config
-from app.options import DATA
+from app.options import DATA, ROW
 from fhir_r4.problems import Unknown
 
 
@@ -38,7 +38,7 @@ def list_(data: Path | None) -> None:
 
 
 @deliveries.command()
-@click.argument("job", type=int)
+@click.argument("job", type=ROW)
 @DATA
 def retry(job: int, data: Path | None) -> None:
     """Take up a dead letter anew. JOB is its number in 'deliveries list'; what is running does it within seconds."""

@@ -7,3 +7,5 @@ import click
 DATA = click.option(
     "--data", type=click.Path(path_type=Path), help="Folder of payer.yaml and the database; else PRIORAUTH_DATA."
 )
+ROW = click.IntRange(1, 2**31 - 1)
+"""A row that is known by its number."""

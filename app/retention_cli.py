@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from app.config import Config
-from app.options import DATA
+from app.options import DATA, ROW
 
 
 @click.command()
@@ -77,7 +77,7 @@ def list_(data: Path | None) -> None:
 
 
 @hold.command()
-@click.argument("identity", type=int)
+@click.argument("identity", type=ROW)
 @DATA
 def lift(identity: int, data: Path | None) -> None:
     """Lift a hold; the next purge takes what it held. IDENTITY is its number in 'hold list'."""

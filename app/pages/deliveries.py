@@ -18,7 +18,7 @@ def delivery_list() -> str:
     return render_template("deliveries.html", person=the_person(), found=found, may_retry=may_retry)
 
 
-@pages.post("/deliveries/<int:job>/retry")
+@pages.post("/deliveries/<int(max=2147483647):job>/retry")  # what a column of numbers holds
 def retry_delivery(job: int) -> Response:
     """Take up a dead letter anew."""
     person, service = staff.require(the_person(), "admin", "reviewer"), the_service()

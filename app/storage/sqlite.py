@@ -6,6 +6,7 @@ SQLite does to begin and to end (docs/decisions/0006-what-a-request-costs.md). H
 driver's; SQLAlchemy's own transaction is ended where one of its statements has begun it.
 """
 
+import os
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -90,7 +91,7 @@ class Sqlite:
         with self.writing():
             pass
         with TemporaryFile(dir=Path(str(self.engine.url.database)).parent) as room:
-            room.write(bytes(ROOM))
+            os.posix_fallocate(room.fileno(), 0, ROOM)
 
     def _begun(self, begin: str) -> tuple[Connection, sqlite3.Connection]:
         try:

@@ -523,6 +523,14 @@ def test_an_auditor_sees_and_does_not_retry(house, endpoint):
     assert auditor.post(f"/deliveries/{dead.id}/retry", {}, page="/worklist").status_code == 403
 
 
+@pytest.mark.parametrize("job", ["1", "9" * 30])
+def test_a_dead_letter_that_there_is_not_is_not_found(house, job):
+    admin = Person(house, "ms-reyes", "admin", None).is_in()
+    assert admin.post(f"/deliveries/{job}/retry", {}, page="/worklist").status_code == 404
+    said = CliRunner().invoke(main, ["deliveries", "retry", job, "--data", str(house.config.data)])
+    assert said.output.splitlines()[-1].startswith("Error: ")
+
+
 def test_a_handshake_that_fails_is_seen_while_it_is_tried(house, endpoint):
     endpoint.answers = [500]
     identity = subscribe(house, endpoint)
