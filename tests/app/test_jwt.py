@@ -84,3 +84,27 @@ def test_its_name_is_there_and_fits_where_it_is_remembered(jti, is_one):
     else:
         with pytest.raises(Rejected, match="jti"):
             verified(token)
+
+
+@pytest.mark.parametrize(
+    ("last", "next_"),
+    [
+        ({"exp": -59}, {"exp": -60}),
+        ({"exp": 360}, {"exp": 361}),
+        ({"iat": 60}, {"iat": 61}),
+        ({"nbf": 60}, {"nbf": 61}),
+        ({"iat": -360}, {"iat": -361}),
+    ],
+)
+def test_clocks_may_differ_by_a_minute_and_no_more(last, next_):
+    def token(said):
+        return SIGNER.sign(claims(**{name: int(NOW.timestamp()) + seconds for name, seconds in said.items()}))
+
+    assert verified(token(last))
+    with pytest.raises(Rejected):
+        verified(token(next_))
+
+
+def test_its_name_is_remembered_for_as_long_as_clocks_may_let_it_come_again():
+    expires = int(NOW.timestamp()) + 300
+    assert verified(SIGNER.sign(claims(exp=expires))).remember_until == NOW + timedelta(minutes=7)
