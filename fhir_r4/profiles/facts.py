@@ -88,7 +88,8 @@ _CORE = "http://hl7.org/fhir/StructureDefinition/"
 class Definitions:
     """The facts of one generation, as the two readers of them ask for them.
 
-    ``systems`` holds all codes of each complete code system; of one that is not there nothing is known.
+    ``systems`` holds all codes of each complete code system; of one that is not there nothing is known. ``resources``
+    holds the definition of each type of resource that there can be.
     ``taken``: a value set's URL, a system, and a code that is taken although the set has it not.
     """
 
@@ -104,6 +105,7 @@ class Definitions:
         self._by_url: dict[str, Profile] = {}
         self._speak(generation)
         self._types = {p.type: p for p in self._profiles.values() if p.key == f"{_CORE}{p.type}|4.0.1"}
+        self.resources = {t: p for t, p in self._types.items() if p.kind == "resource" and not p.abstract}
         lines = texts["codes.jsonl"].splitlines()
         self._code_lines = dict(zip(index["codes"], lines, strict=False))
         known = zip(index["systems"], lines[len(index["codes"]) :], strict=False)

@@ -7,7 +7,7 @@ from fhir_r4.bundle import Entries
 from fhir_r4.bundle import Entry as BundleEntry
 from fhir_r4.profiles.elements import Element
 from fhir_r4.profiles.facts import Profile
-from fhir_r4.resource import dicts
+from fhir_r4.resource import dicts, kind
 
 # What is made for each resource and reference of a body is not frozen: that makes it three times as dear to make.
 _ANYWHERE = frozenset({"Element", "Resource", "DomainResource", "BackboneElement"})
@@ -18,12 +18,14 @@ class Scope:
     """Where references resolve: the resource, the one that contains it, its Bundle and its entry there.
 
     Attributes:
+        kind: the resource's type; empty where it says none.
         path: the FHIRPath of the resource, where it is that of an entry.
         sound: what was found to lead where it should, as the id of what is wanted there and a literal; known to all
             for whom a literal means the same: the entries of one Bundle under one base.
     """
 
     resource: dict
+    kind: str
     container: dict
     entries: Entries | None = None
     entry: BundleEntry | None = None
@@ -83,16 +85,17 @@ class Map:
 
     def enter(self, value: dict, path: str, around: Scope | None = None) -> Scope:
         """Return the scope of a resource at ``path``: a body, or one inside ``around``."""
-        if value.get("resourceType") == "Bundle":
-            return Scope(value, value, self._entries(value, path))
-        if around is None:
-            return Scope(value, value)
         known = self._scopes.get(id(value))
-        if known is not None:
+        if known is not None and known.kind != "Bundle":
             return known
+        said = kind(value)
+        if said == "Bundle":
+            return Scope(value, said, value, self._entries(value, path))
+        if around is None:
+            return Scope(value, said, value)
         if path.rpartition(".")[2].startswith("contained["):
-            return Scope(value, around.container, around.entries, around.entry, sound=around.sound)
-        return Scope(value, value, around.entries)
+            return Scope(value, said, around.container, around.entries, around.entry, sound=around.sound)
+        return Scope(value, said, value, around.entries)
 
     def _entries(self, bundle: dict, path: str) -> Entries:
         entries = Entries(bundle)
@@ -100,16 +103,16 @@ class Map:
         for entry in entries:
             resource, known = entry.resource, sound.setdefault(entry.base, set())
             at = f"{path}.entry[{entry.index}].resource"
-            self._scopes[id(resource)] = Scope(resource, resource, entries, entry, at, known)
+            self._scopes[id(resource)] = Scope(resource, entry.kind, resource, entries, entry, at, known)
         return entries
 
     def follow(self, literal: str, scope: Scope) -> Scope | None:
         """Return the scope of what a literal reference means in ``scope``; None where the body has it not."""
         if literal == "#":
-            return Scope(scope.container, scope.container, scope.entries, scope.entry)
+            return Scope(scope.container, kind(scope.container), scope.container, scope.entries, scope.entry)
         if literal.startswith("#"):
             found = next((one for one in dicts(scope.container.get("contained")) if one.get("id") == literal[1:]), None)
-            return Scope(found, scope.container, scope.entries, scope.entry) if found else None
+            return Scope(found, kind(found), scope.container, scope.entries, scope.entry) if found else None
         if scope.entries is None or scope.entry is None:
             return None
         entry = scope.entries.resolve(literal, scope.entry)

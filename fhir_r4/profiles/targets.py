@@ -7,7 +7,7 @@ from fhir_r4.bundle import local_part
 from fhir_r4.profiles.elements import Element, Type
 from fhir_r4.profiles.facts import Definitions, Profile
 from fhir_r4.profiles.scope import Scope
-from fhir_r4.resource import as_dict, kind, text_of
+from fhir_r4.resource import as_dict, text_of
 
 if TYPE_CHECKING:
     from fhir_r4.profiles.walk import Walk
@@ -87,7 +87,7 @@ class Targets:
     def _fits(self, target: Scope, known: Kinds) -> bool:
         if not (known and target.path):
             return not known
-        fitting = known.get(kind(target.resource))
+        fitting = known.get(target.kind)
         if fitting and fitting[0].derived and self._profiled:
             return not self._walk.nearest(target.resource, fitting, target.path, target)
         return bool(fitting)
@@ -108,7 +108,7 @@ class Targets:
             self._keeps(target, known, path)
 
     def _keeps(self, target: Scope, known: Kinds, path: str) -> None:
-        findings, fitting = self._walk.findings, known.get(kind(target.resource))
+        findings, fitting = self._walk.findings, known.get(target.kind)
         if not fitting:
             findings.say("invalid", f"a reference to {_kinds(known)}", path)
         elif (fitting[0].derived and self._profiled) and (

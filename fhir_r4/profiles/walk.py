@@ -131,8 +131,8 @@ class Walk:
 
     def resource(self, value: Any, wanted: Collection[Profile], path: str, scope: Scope) -> None:
         """Check a resource against the profiles ``wanted`` of it and those it claims, or else its bare type."""
-        type_ = self.definitions.type(kind(value))
-        if type_ is None or type_.kind != "resource" or type_.abstract:
+        type_ = self.definitions.resources.get(scope.kind)
+        if type_ is None:
             self.findings.say("structure", "a resource of FHIR R4, named by resourceType", path)
             return
         if self._claimed and "meta" in value:
@@ -158,11 +158,11 @@ class Walk:
         if not isinstance(value, dict):
             self.findings.say("structure", "a resource", path)
             return
-        wanted = self._tools.wanted.inside(element, kind(value))
+        own = self.map.enter(value, path, scope)
+        wanted = self._tools.wanted.inside(element, own.kind)
         if wanted is None:
             self.findings.say("invalid", f"a {' or '.join(sorted(t.code for t in element.types))}", path)
             return
-        own = self.map.enter(value, path, scope)
         if len(wanted) > 1:
             self._one_of(value, wanted, path, own)
         self.resource(value, wanted if len(wanted) == 1 else (), path, own)
