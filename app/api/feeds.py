@@ -77,7 +77,7 @@ def _cursor(given: str | None) -> Cursor | None:
         moment = instant_of(at)
     except (binascii.Error, ValueError):
         moment = None
-    if moment is None:
+    if moment is None or "\0" in identity:  # which PostgreSQL takes in no text
         raise InvalidRequest(Issue("value", "a cursor as it was given", "after"))
     return moment, identity
 

@@ -88,11 +88,21 @@ def test_the_payer_s_own_back_end_reads_everybody_s(house):
 
 BEYOND = "9999-12-31T23:59:59-01:00"  # in UTC of the year 10,000
 CURSOR = base64.urlsafe_b64encode(f"{BEYOND}|x".encode()).decode()
+NUL = base64.urlsafe_b64encode(b"2026-03-01T00:00:00Z|\0").decode()
 
 
 @pytest.mark.parametrize(
     "query",
-    ["?after=nonsense", "?after=!!", f"?after={CURSOR}", "?limit=0", "?limit=1001", "?limit=0001000999", "?limit=many"],
+    [
+        "?after=nonsense",
+        "?after=!!",
+        f"?after={CURSOR}",
+        f"?after={NUL}",
+        "?limit=0",
+        "?limit=1001",
+        "?limit=0001000999",
+        "?limit=many",
+    ],
 )
 def test_what_is_no_cursor_or_limit_is_named(house, query):
     headers = {"Authorization": f"Bearer {house.token(READ)}"}
