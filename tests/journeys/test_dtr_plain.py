@@ -376,6 +376,28 @@ DRUGS = a_form(
 )  # fmt: skip
 
 
+def test_who_answers_below_what_is_not_answered_is_told_that_it_is_not_kept_so(town, payer):
+    steroid = {"question": "drug", "operator": "=", "answerString": "steroid"}
+    below = [{"linkId": "dose", "type": "string", "text": "Dose"},
+             {"linkId": "why", "type": "string", "text": "Why a steroid?", "enableWhen": [steroid]}]  # fmt: skip
+    payer.packages = [(a_form({"linkId": "drug", "type": "string", "text": "Drug", "item": below}), None, [])]
+    with a_browser() as context:
+        page = opened_form(context, town)
+        told = page.get_by_text("what you enter below is not kept without it").first
+        page.get_by_role("textbox", name="Dose").fill("5 mg")
+        told.wait_for()
+        page.get_by_role("textbox", name="Drug").fill("steroid")
+        told.wait_for(state="hidden")
+        page.get_by_role("textbox", name="Why a steroid?").fill("Asthma")
+        page.get_by_role("textbox", name="Dose").fill("")
+        page.get_by_role("textbox", name="Drug").fill("")
+        page.get_by_text("0 of 2 questions answered").wait_for()
+        assert not told.is_visible()  # what is not asked any more is not entered either
+        page.get_by_role("textbox", name="Drug").fill("ibuprofen")
+        page.get_by_role("textbox", name="Dose").fill("5 mg")
+        assert {("drug", "ibuprofen"), ("dose", "5 mg")} <= set(saved(page, town))
+
+
 def test_each_answer_shows_below_what_it_asks_for(town, payer):
     payer.packages = [(DRUGS, None, [])]
     with a_browser() as context:

@@ -111,10 +111,19 @@ window.renderer = (function () {
     }
   }
 
-  // What never reaches the server: text that is no number, words that are in no list.
+  // A response has no place for what is below an answer that is not there.
+  function isLost(control, answer) {
+    const below = own(answer, ".below");
+    if (!below || valuesOf(control, answer).length) return false;
+    const typed = (one) => one.dataset.said !== said(one) && !one.closest("[hidden]");
+    return itemsIn(below).length > 0 && [...below.querySelectorAll(".answer")].some(typed);
+  }
+
+  // What never reaches the server: text that is no number, words that are in no list, what stands below no answer.
   function unread(element) {
     const { control, type } = element.dataset;
     if ("fixed" in element.dataset) return "";
+    if (listOf(own(element, ".answers"), ".answer").some((one) => isLost(control, one))) return "Answer this too: what you enter below is not kept without it.";
     if (control === "file") return listOf(own(element, ".answers"), ".answer").map((one) => one.dataset.refused).find(Boolean) || "";
     const texts = (selector) => listOf(own(element, ".answers"), ".answer").map((one) => [one, input(one, selector).value.trim()]);
     if (NUMBERS.includes(control)) return texts(".value").map(([, text]) => text && fault(control, text)).find(Boolean) || "";
