@@ -1,6 +1,6 @@
 """How is a server loaded, and what does that cost it? A round of requests on kept-alive connections over loopback.
 
-Counted is the CPU time of the web processes, user and system, from Linux's /proc: the one figure on which the
+Counted is the CPU time of the web processes, user and system, by their own clocks: the one figure on which the
 client and the neighbours on a small machine have little hold.
 """
 
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CONNECTIONS = 4
-_TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -52,7 +51,7 @@ class Web:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time that the web processes have had so far."""
-        return sum(map(_cpu_ticks, self._processes())) / _TICK
+        return sum(time.clock_gettime(_clock_of(pid)) for pid in self._processes())
 
     def resident_mb(self) -> float:
         """Return the resident memory of the largest web process, in millions of bytes."""
@@ -92,6 +91,6 @@ def answers(port: int, requests: Iterable[Request], proof: bytes) -> Iterator[by
     connection.close()
 
 
-def _cpu_ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])  # utime and stime, the 14th and 15th field of proc(5)
+def _clock_of(pid: int) -> int:
+    """Return the clock of a process's CPU time, as Linux numbers it (clock_getcpuclockid, 3); /proc counts in 10 ms."""
+    return ~pid << 3 | 2
