@@ -46,7 +46,8 @@ def draft(
     empty = blank(canonical_of(form), chosen.coverages, chosen.orders, subject, now, generation)
     if is_adaptive(form):
         return empty | _as_adaptive(generation) | first(form, generation, base)
-    outline, origin = _outline(logic), information_origin(PAYER_ORIGIN[generation])
+    outline = _outline(logic, _BESIDE & {kind(one) for one in request.referenced})
+    origin = information_origin(PAYER_ORIGIN[generation])
     clinical = Clinical.over(logic, _context(chosen, _known(request, subject, insured)), now)
     answered, _ = populate(form, empty | {"item": outline.items}, {}, lambda: origin, clinical, outline.asks)
     return answered
@@ -58,7 +59,7 @@ def _as_adaptive(generation: Generation) -> dict:
 
 @dataclass(frozen=True, slots=True)
 class _Outline:
-    """What of a draft is the same for everybody; looked at, and changed by nobody.
+    """What of a draft is the same for all requests that bring the same kinds; looked at, and changed by nobody.
 
     Attributes:
         items: of the response, nothing answered.
@@ -69,15 +70,23 @@ class _Outline:
     asks: Asks
 
 
-_OUTLINES: WeakKeyDictionary[FormLogic, _Outline] = WeakKeyDictionary()
-_AT_HAND = frozenset({"Patient", "Practitioner", "PractitionerRole", "Organization", "Location", "Coverage"}) | ORDERS
+_OUTLINES: WeakKeyDictionary[FormLogic, dict[frozenset[str], _Outline]] = WeakKeyDictionary()
+_ALWAYS = frozenset({"Patient", "Coverage"}) | ORDERS
+_BESIDE = frozenset({"Practitioner", "PractitionerRole", "Organization", "Location"})
 
 
-def _outline(logic: FormLogic) -> _Outline:
-    if logic not in _OUTLINES:
-        asks = asks_of(logic.form).only(lambda one: {need.type for need in logic.needs(one)} <= _AT_HAND)
-        _OUTLINES[logic] = _Outline([_unanswered(item) for item in dicts(logic.form.get("item"))], asks)
-    return _OUTLINES[logic]
+def _outline(logic: FormLogic, brought: frozenset[str]) -> _Outline:
+    held = _OUTLINES.setdefault(logic, {})
+    if brought not in held:
+        asks = asks_of(logic.form).only(lambda one: _is_known({need.type for need in logic.needs(one)}, brought))
+        held[brought] = _Outline([_unanswered(item) for item in dicts(logic.form.get("item"))], asks)
+    return held[brought]
+
+
+def _is_known(types: set[str], brought: frozenset[str]) -> bool:
+    """Tell whether logic that reads these types finds what it looks for: where nobody came along, nobody is known."""
+    beside = types - _ALWAYS
+    return beside <= _BESIDE and (not beside or not beside.isdisjoint(brought))
 
 
 def _context(chosen: Chosen, known: list[dict]) -> dict[str, dict]:

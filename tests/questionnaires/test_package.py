@@ -1,5 +1,6 @@
 """A client gets its forms, each in a package of its own, named as its generation names it."""
 
+import base64
 from dataclasses import replace
 from datetime import date
 
@@ -19,11 +20,14 @@ from fhir_r4.systems import (
     QR_COVERAGE,
     US_PH_ALTERNATIVE_EXPRESSION,
 )
+from fhir_r4.wire import write_json
 from questionnaires.catalog import Catalog, questions
 from questionnaires.package import to_parameters
 from questionnaires.package_request import read_parameters
 from questionnaires.select import service_day
 from rules.book import PolicyBook
+from tests.cql.given import FHIR, node
+from tests.cql.given import a_library as elm_library
 from tests.given import BOOK, CATALOG, FORM, NOW, a_coverage, a_promise, a_record, an_order
 from tests.questionnaires.given import (
     answered,
@@ -471,10 +475,25 @@ def test_the_response_of_an_adaptive_form_contains_a_form_derived_from_it(genera
     assert contained["derivedFrom"] == [f"{MRI}-adaptive|2026.1"]
 
 
+def test_of_people_who_did_not_come_along_the_payer_says_nothing():
+    """That it knows of no practitioner does not mean that there is none."""
+    elm = elm_library("Top", "1", defines={"It": node("Exists", node("Retrieve", dataType=f"{FHIR}Practitioner"))})
+    data = base64.b64encode(write_json(elm)).decode()
+    library = a_library("Top") | {"content": [{"contentType": "application/elm+json", "data": data}]}
+    expression = {"language": "text/cql-identifier", "expression": '"Top".It'}
+    filled = [{"url": INITIAL_EXPRESSION, "valueExpression": expression}]
+    catalog = a_catalog([library], type="boolean", extension=filled)
+    named = {"name": "questionnaire", "valueCanonical": "https://x/one"}
+    assert given_answers(the_draft(Generation.V2_0, named, order=False, catalog=catalog)) == {}
+    (answer,) = given_answers(the_draft(Generation.V2_0, named, requester(), order=False, catalog=catalog))["1"]
+    assert answer["valueBoolean"] is True
+
+
 # Small catalogs --------------------------------------------------------------------------------------------------
 
 
-def a_catalog(libraries=(), value_sets=()):
+def a_catalog(libraries=(), value_sets=(), **asked):
+    """A catalog of one form with one question; ``asked`` is what is asked otherwise."""
     form = {
         "resourceType": "Questionnaire",
         "id": "one",
@@ -486,7 +505,7 @@ def a_catalog(libraries=(), value_sets=()):
         "date": "2026-01-01",
         "text": {"status": "generated", "div": "<div>x</div>"},
         "extension": [{"url": CQF_LIBRARY, "valueCanonical": "https://x/Top|1"}],
-        "item": [{"linkId": "1", "text": "?", "type": "string"}],
+        "item": [{"linkId": "1", "text": "?", "type": "string"} | asked],
     }
     return Catalog([form], libraries, value_sets)
 
