@@ -35,7 +35,9 @@ from app.wiring import build
 from fhir_r4.profiles.check import committed
 from fhir_r4.wire import read_json, write_json
 from rules.shelf import Shelf
+from tests.app.browsing import Person
 from tests.app.other_payer import OtherPayer
+from tests.app.subscribers import Endpoint, may_subscribe
 from tests.app.town import Browser, Town, paid_by
 from tests.hook_answer import assert_answer
 from tests.second_opinion import assert_profiled
@@ -133,6 +135,11 @@ class House:
         with self.service.database.reading() as connection:
             return connection.execute(select(table)).mappings().all()
 
+    def happened(self):
+        """Return the kinds of the events that are of cases and attachments, in order."""
+        kinds = [row["kind"] for row in self.rows(tables.events)]
+        return [kind for kind in kinds if kind.startswith(("authorization.", "attachment."))]
+
     def refusals(self):
         return [row["detail"] for row in self.rows(tables.events) if row["kind"] == "request.refused"]
 
@@ -204,6 +211,25 @@ def house(opened, tmp_path, signer):
     app = create_app(config, service)
     yield House(config, service, app.test_client(), signer, clock)
     service.database.engine.dispose()
+
+
+@pytest.fixture
+def silva(house):
+    """A reviewer with a browser, who has signed in."""
+    return Person(house).is_in()
+
+
+@pytest.fixture
+def subscribing(house):
+    may_subscribe(house)
+
+
+@pytest.fixture
+def endpoint():
+    """A subscriber who answers well until a test lets it answer otherwise."""
+    held = Endpoint()
+    yield held
+    held.server.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -89,12 +89,6 @@ def actions(house):
     return [row["action"] for row in house.rows(tables.decisions)]
 
 
-def kinds(house):
-    return [
-        row["kind"] for row in house.rows(tables.events) if row["kind"].startswith(("authorization.", "attachment."))
-    ]
-
-
 @BOTH
 @pytest.mark.requirement("pas-2.0.1@176")
 def test_a_form_that_arrives_is_weighed_by_a_worker_and_decides(house, version):
@@ -104,7 +98,7 @@ def test_a_form_that_arrives_is_weighed_by_a_worker_and_decides(house, version):
     assert actions(house) == ["A4"]
     run_all(house)
     assert actions(house) == ["A4", "A1"]
-    assert kinds(house) == [
+    assert house.happened() == [
         "authorization.submitted", "authorization.information-received", "authorization.decided",
     ]  # fmt: skip
     (row,) = house.rows(tables.information_requests)
@@ -402,7 +396,7 @@ def test_what_does_not_come_in_time_goes_to_a_person_and_is_refused_by_nobody(ho
     assert "has not come in time" in house.rows(tables.decisions)[-1]["reason"]
     (row,) = house.rows(tables.information_requests)
     assert row["lapsed_at"] is not None
-    assert kinds(house)[-1] == "authorization.information-overdue"
+    assert house.happened()[-1] == "authorization.information-overdue"
 
 
 def test_what_came_in_time_is_not_given_up(house):

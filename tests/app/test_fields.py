@@ -3,16 +3,10 @@
 import pytest
 
 from app.storage import tables
-from tests.app.browsing import Person
 from tests.app.subscribers import may_subscribe
 from tests.given import a_form_response, a_submission_bundle
 
 NUL = "\0"
-
-
-@pytest.fixture
-def silva(house):
-    return Person(house).is_in()
 
 
 def is_refused(answer):

@@ -13,21 +13,11 @@ from app.jobs.worker import CeleryRunner, do
 from app.storage import authorizations, notices, outbox, tables
 from prior_auth.decision import ReviewAction
 from prior_auth.review import Reviewer, Verdict, record
-from tests.app.subscribers import Endpoint, a_pended_case, decide, may_subscribe, plainly, run_all, status, subscribe
+from tests.app.subscribers import Endpoint, a_pended_case, decide, plainly, run_all, status, subscribe
 from tests.given import a_submission_bundle
 from tests.prior_auth.test_subscription import a_subscription
 
-
-@pytest.fixture
-def endpoint():
-    held = Endpoint()
-    yield held
-    held.server.shutdown()
-
-
-@pytest.fixture(autouse=True)
-def _may_subscribe(house):
-    may_subscribe(house)
+pytestmark = pytest.mark.usefixtures("subscribing")
 
 
 def test_a_handshake_makes_a_subscription_active(house, endpoint):

@@ -42,6 +42,7 @@ def case(house):
 
 @pytest.fixture
 def silva(house):
+    """Who came in by the link and a password, as both are tested here."""
     return Person(house).comes_in()
 
 
@@ -156,10 +157,6 @@ def test_how_the_policy_saw_it_stays_beneath_what_people_decided_and_for_an_appe
 LAST = {"starts": "2026-03-01", "ends": "2026-08-31"}
 
 
-def kinds(house):
-    return [row["kind"] for row in house.rows(tables.events) if row["kind"].startswith("authorization.")]
-
-
 def test_a_licensed_reviewer_certifies_less_and_the_provider_is_told_why(silva, case, house):
     silva.decides(case, action="A6", quantity="2", reason="Two to begin with.", **LAST)
     last = house.rows(tables.decisions)[-1]
@@ -191,7 +188,7 @@ def test_a_settled_case_is_corrected_reopened_extended_and_its_history_is_kept(s
     silva.decides(case, move="extended", action="A1", ends="2026-12-31", reason="Still needed.")
     silva.decides(case, move="corrected", action="A3", reason="Entered for another patient.")
     assert [row["action"] for row in house.rows(tables.decisions)] == ["A4", "A3", "A4", "A1", "A1", "A3"]
-    assert kinds(house) == [
+    assert house.happened() == [
         "authorization.submitted",
         "authorization.decided",
         "authorization.reopened",
@@ -218,7 +215,7 @@ def test_a_reviewer_asks_for_documents_and_the_form(silva, case, house):
     assert silva.post(f"{case}/ask", asked, page=case).status_code == 303
     rows = house.rows(tables.information_requests)
     assert {row["kind"] for row in rows if row["asked_by"] == "dr-silva"} == {"documents", "questionnaire"}
-    assert kinds(house)[-1] == "authorization.information-asked"
+    assert house.happened()[-1] == "authorization.information-asked"
     page = silva.browser.get(case).text
     assert "Progress note" in page
     assert "waited for" in page

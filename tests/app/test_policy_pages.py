@@ -11,7 +11,6 @@ import pytest
 from app.policies import ActivePolicies
 from app.storage import tables
 from app.web import create_app
-from tests.app.browsing import Person
 from tests.app.fixtures import ROOT
 from tests.app.test_policies import OXYGEN, add_version, looks
 from tests.given import BOOK, a_form_response, a_submission_bundle
@@ -30,11 +29,6 @@ def folder(house, tmp_path):
     )
     looks(house)
     return policies
-
-
-@pytest.fixture
-def silva(house):
-    return Person(house).is_in()
 
 
 @pytest.fixture

@@ -17,34 +17,22 @@ from fhir_r4.systems import BACKPORT
 from fhir_r4.wire import read_json
 from prior_auth.subscription import TOPIC
 from tests.app import subscribers
+from tests.app.browsing import Person
 from tests.app.subscribers import (
     Endpoint,
     a_pended_case,
     decide,
-    may_subscribe,
     run_all,
     status,
     subscribe,
     subscription,
 )
-from tests.app.test_pages import Person
 from tests.given import a_form_response, a_submission_bundle, entry
 from tests.prior_auth.test_subscription import a_subscription, asking, parameters
 from tests.second_opinion import assert_profiled
 
+pytestmark = pytest.mark.usefixtures("subscribing")
 BOTH = pytest.mark.parametrize("version", ["2.0", "2.2"])
-
-
-@pytest.fixture
-def endpoint():
-    held = Endpoint()
-    yield held
-    held.server.shutdown()
-
-
-@pytest.fixture(autouse=True)
-def _may_subscribe(house):
-    may_subscribe(house)
 
 
 def call(house, method, path, body=None, client="riverside-ehr", scope="system/Subscription.cruds"):

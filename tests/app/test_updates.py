@@ -69,10 +69,6 @@ def with_another_item(bundle, **changes):
     return bundle
 
 
-def kinds(house):
-    return [row["kind"] for row in house.rows(tables.events) if row["kind"].startswith("authorization.")]
-
-
 SILVA = Reviewer("dr-silva", "NY/123456")
 
 
@@ -95,7 +91,7 @@ def test_an_added_item_is_weighed_and_the_number_lives_on(house, version):
     assert response["preAuthRef"] == number
     assert actions(response) == {1: "A1", 2: "A1"}
     assert len(house.rows(tables.authorizations)) == 1
-    assert kinds(house) == ["authorization.submitted", "authorization.updated"]
+    assert house.happened() == ["authorization.submitted", "authorization.updated"]
 
 
 @BOTH
@@ -122,7 +118,7 @@ def test_the_whole_is_cancelled_by_the_header_whatever_the_items_still_say(house
     response = answered(house.submit(update, version), version)
     assert actions(response) == {1: "C"}
     assert (response["preAuthRef"], response["disposition"]) == (number, "Cancelled")
-    assert kinds(house)[-1] == "authorization.cancelled"
+    assert house.happened()[-1] == "authorization.cancelled"
     again = an_update_bundle(first, version=version, extension=claim["extension"])
     assert actions(answered(house.submit(again, version), version)) == {1: "C"}
     (row,) = house.rows(tables.authorizations)
@@ -179,7 +175,7 @@ def test_a_questionnaire_response_by_update_decides_what_was_pended(house, versi
     update = an_update_bundle(first, version=version)
     entry(update, "QuestionnaireResponse").update(a_form_response())
     assert actions(answered(house.submit(update, version), version)) == {1: "A1"}
-    assert kinds(house) == ["authorization.submitted", "authorization.updated"]
+    assert house.happened() == ["authorization.submitted", "authorization.updated"]
 
 
 @pytest.mark.requirement("pas-2.0.1@177", "pas-2.0.1@180", "pas-2.0.1@181")

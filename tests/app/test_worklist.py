@@ -13,17 +13,11 @@ from app.policies import ActivePolicies
 from app.storage import authorizations, tables
 from app.wiring import new_number
 from prior_auth.decision import ReviewAction
-from tests.app.browsing import Person
 from tests.app.fixtures import ROOT
 from tests.app.test_policies import add_version, look
 from tests.given import a_certification, a_form_response, a_submission_bundle, an_authorization, entry
 
 PENDS = {"2.1": None}
-
-
-@pytest.fixture
-def silva(house):
-    return Person(house).is_in()
 
 
 def has(house, *, decided=False, due_in=timedelta(days=3), **changes):
