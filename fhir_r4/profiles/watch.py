@@ -98,12 +98,7 @@ class Watch:
         for look in self._own:
             if not look(value, walk, path, scope):
                 return False
-        find = self.below.get
-        for key, child in value.items():
-            look_there = find(key)
-            if look_there is not None and not look_there(child, walk, path, scope):
-                return False
-        return True
+        return self._look_below(value, walk, path, scope)
 
     def _look_at_rules(self, value: Any, _walk: "Walk", _path: str, scope: Scope) -> bool:
         for holds in self.rules:  # noqa: SIM110 a loop is faster
