@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -72,6 +72,14 @@ class Database:
             finally:
                 self._held.reading = None
 
+    def glancing(self) -> AbstractContextManager[Connection]:
+        """Give a connection for one statement that changes nothing, which needs no transaction to see one state.
+
+        Within a reading, on the same thread, it is part of it.
+        """
+        held = getattr(self._held, "reading", None)
+        return nullcontext(held) if held else self._kept.glancing()
+
     def make_private(self) -> None:
         """Let nobody on this host read the database but the service."""
         self._kept.make_private()
@@ -104,10 +112,15 @@ class Pooled:
         patience = {name: value for name, value in _PATIENCE.items() if name not in said}
         self.engine: Engine = create_engine(url, connect_args=patience, **pool, **options)
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self._alone = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def reading(self) -> AbstractContextManager[Connection]:
         """Give one state of things, which is not the default; to close rolls back."""
         return self._reader.connect()
+
+    def glancing(self) -> AbstractContextManager[Connection]:
+        """Give a connection that begins no transaction: the server gives each statement one state of things."""
+        return self._alone.connect()
 
     def make_private(self) -> None:
         """Leave it to the server, which keeps its files itself."""

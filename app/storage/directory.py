@@ -53,9 +53,9 @@ class TableDirectory:
         return self._payers.get(payer_id)
 
     def member(self, payer: Payer, member_id: str) -> Member | None:
-        with self._database.reading() as connection:
+        with self._database.glancing() as connection:
             found = _MEMBER_CALLED.rows(connection, {"payer": payer.id, "number": member_id})
-        return Member(**found[0]._asdict()) if found else None
+        return Member(*found[0]) if found else None  # a column for each of its fields, in their order
 
     def standing(self, payer: Payer, member_id: str) -> tuple[Standing, ...]:  # noqa: ARG002 nothing is elsewhere
         return ()
@@ -64,7 +64,7 @@ class TableDirectory:
         """Leave the case in the worklist."""
 
     def provider(self, npi: str) -> Provider | None:
-        with self._database.reading() as connection:
+        with self._database.glancing() as connection:
             found = _PROVIDER_CALLED.rows(connection, {"npi": npi})
         return Provider(**found[0]._asdict(), gold_cards=self._cards(npi)) if found else None
 

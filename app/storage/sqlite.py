@@ -59,6 +59,15 @@ class Sqlite:
             self._rest(connection, driver)
 
     @contextmanager
+    def glancing(self) -> Iterator[Connection]:
+        """Give a connection for one statement that changes nothing: SQLite gives each one state of things anyhow."""
+        connection = self._taken()
+        try:
+            yield connection
+        finally:
+            self._rest(connection, _driver_of(connection))
+
+    @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a transaction that is kept once the block has ended well."""
         connection, driver = self._begun("BEGIN IMMEDIATE")
@@ -94,17 +103,20 @@ class Sqlite:
             os.posix_fallocate(room.fileno(), 0, ROOM)
 
     def _begun(self, begin: str) -> tuple[Connection, sqlite3.Connection]:
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self.engine.connect()
-        driver: Any = connection.connection.dbapi_connection
+        connection = self._taken()
+        driver = _driver_of(connection)
         try:
             _run(connection, driver.execute, begin)
         except SQLAlchemyError:
             self._rest(connection, driver)
             raise
         return connection, driver
+
+    def _taken(self) -> Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self.engine.connect()
 
     def _rest(self, connection: Connection, driver: sqlite3.Connection) -> None:
         """Undo what was not committed, and let the connection wait for the next one; where that fails, close it."""
@@ -128,6 +140,10 @@ def configure(connection: Any, _: Any = None) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"cache_size=-{CACHE_KB}"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _driver_of(connection: Connection) -> Any:
+    return connection.connection.dbapi_connection
 
 
 def _mind_references(driver: sqlite3.Connection) -> None:

@@ -107,6 +107,31 @@ def test_a_reading_within_a_reading_sees_the_same_state(house):
         assert len(count.rows(connection, {})) == len(before) + 1
 
 
+def test_a_glance_within_a_reading_sees_the_state_of_that_reading(house):
+    count = Prepared(select(members.c.member_id))
+    database = house.service.database
+    with database.reading() as outer:
+        before = count.rows(outer, {})
+        with database.writing() as connection:
+            Prepared(insert(members)).run(connection, MEMBER)
+        with database.glancing() as inner:
+            assert count.rows(inner, {}) == before
+    with database.glancing() as connection:
+        assert len(count.rows(connection, {})) == len(before) + 1
+
+
+def test_a_glance_holds_nothing_that_others_would_wait_for(house):
+    """Nor does what is written while it lasts pass it by: it is no transaction."""
+    count = Prepared(select(members.c.member_id))
+    with house.service.database.glancing() as connection:
+        before = count.rows(connection, {})
+        with house.service.database.writing() as other:
+            Prepared(insert(members)).run(other, MEMBER)
+        assert len(count.rows(connection, {})) == len(before) + 1
+    with house.service.database.glancing() as again:
+        assert again is connection
+
+
 def test_a_value_that_the_statement_brings_need_not_be_given(house):
     """Under each database's own name for it."""
     newest = Prepared(select(members.c.member_id).where(members.c.payer == bindparam("payer")).limit(2))

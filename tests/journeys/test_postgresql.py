@@ -35,6 +35,7 @@ from tests.given import a_hook, an_inquiry_bundle
 from tests.journeys.servers import a_postgres
 
 pytestmark = pytest.mark.journey
+NOW = datetime(2026, 3, 1, 17, 0, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def houses(opened, tmp_path, signer, postgres_server):
     for name in ("riverside-ehr", "other-ehr"):
         hooks = {"hook_issuer": "https://ehr.example.org", "hook_jwks": keys} if name == "riverside-ehr" else {}
         register(config, Registration(name=name, organizations=("1234567893",), scopes=scopes, jwks=keys, **hooks))
-    clock = SimpleNamespace(now=datetime(2026, 3, 1, 17, 0, tzinfo=UTC))
+    clock = SimpleNamespace(now=NOW)
     service = replace(build(config), now=lambda: clock.now)
     yield House(config, service, create_app(config, service).test_client(), signer, clock)
     service.database.engine.dispose()
@@ -185,6 +186,17 @@ def test_a_reading_sees_one_state_of_things_and_changes_nothing(house):
         assert count(connection) == before + 1
     with database.writing() as connection:  # on the connection that a reading gave back
         put(connection)
+
+
+def test_a_glance_begins_no_transaction_and_sees_what_is_kept_meanwhile(house):
+    states = "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    count, database = select(tables.clients.c.id), house.service.database
+    with database.glancing() as connection:
+        before = len(connection.execute(count).all())
+        with database.writing() as other:
+            assert [row.state for row in other.exec_driver_sql(states)] == ["idle"]
+            other.execute(tables.clients.insert().values(id="new", scopes="", active=True, created_at=NOW))
+        assert len(connection.execute(count).all()) == before + 1
 
 
 def test_a_server_that_only_reads_is_away_until_another_writes(opened, tmp_path, signer):
