@@ -19,6 +19,7 @@ from app.ration import Ration
 from app.storage.database import Database
 from app.storage.directory import TableDirectory
 from app.storage.sealing import Keyring, read_keys
+from app.storage.token_holders import TokenHolders
 from fhir_r4.generations import Generation
 from prior_auth.authorization import Authorization
 from prior_auth.weigh import Knowledge
@@ -49,6 +50,7 @@ class Service:
     config: Config
     database: Database
     payers: tuple[Payer, ...]
+    holders: TokenHolders
     directory: Directory
     back_end: BackEnd
     policies: ActivePolicies
@@ -105,6 +107,7 @@ def build(config: Config) -> Service:
         config=config,
         database=database,
         payers=payers,
+        holders=TokenHolders(database),
         directory=own_systems,
         back_end=own_systems,
         policies=policies,

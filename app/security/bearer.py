@@ -2,7 +2,6 @@
 
 from app.security.backend_services import digest
 from app.security.scopes import rights
-from app.storage import clients
 from app.storage.clients import Client
 from app.wiring import Service
 from fhir_r4.problems import Forbidden, NotAuthenticated
@@ -24,8 +23,7 @@ def require(service: Service, authorization: str | None, *any_of: tuple[str, str
     token = token.strip()
     if scheme.lower() != "bearer" or not token:
         raise NotAuthenticated("an access token", headers={"WWW-Authenticate": "Bearer"})
-    with service.database.reading() as connection:
-        found = clients.find_by_token(connection, digest(token[:_MAX_TOKEN]), service.now())
+    found = service.holders.of(digest(token[:_MAX_TOKEN]), service.now())
     if found is None:
         raise NotAuthenticated(
             "an access token that is valid", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}

@@ -97,11 +97,9 @@ def find_by_issuer(connection: Connection, issuer: str, jti: str) -> tuple[Clien
     return (client, rows[0].spent) if client else None
 
 
-def find_by_token(connection: Connection, digest: str, now: datetime) -> tuple[Client, tuple[str, ...]] | None:
-    """Return who holds the access token of this SHA-256, and the scopes it was granted."""
-    rows = _BY_TOKEN.rows(connection, {"digest": digest, "now": now})
-    client = _one(rows)
-    return (client, tuple(rows[0].granted.split())) if client else None
+def granted(connection: Connection, digest: str, now: datetime) -> Any | None:
+    """Return ``client_id`` and ``scope`` of the access token of this SHA-256, while it and its client are good."""
+    return next(iter(_GRANTED.rows(connection, {"digest": digest, "now": now})), None)
 
 
 def everyone(connection: Connection) -> list[Client]:
@@ -139,10 +137,12 @@ _ACTIVE = _REGISTERED.where(clients.c.active)
 _BY_ID = Prepared(_ACTIVE.where(clients.c.id == bindparam("client_id")))
 _SPENT = exists().where(spent_assertions.c.issuer == bindparam("issuer"), spent_assertions.c.jti == bindparam("jti"))
 _BY_ISSUER = Prepared(_ACTIVE.add_columns(_SPENT.label("spent")).where(clients.c.hook_issuer == bindparam("issuer")))
-_BY_TOKEN = Prepared(
-    _ACTIVE.add_columns(access_tokens.c.scope.label("granted"))
-    .join(access_tokens, access_tokens.c.client_id == clients.c.id)
-    .where(access_tokens.c.digest == bindparam("digest"), access_tokens.c.expires_at > bindparam("now"))
+_GRANTED = Prepared(
+    select(access_tokens.c.client_id, access_tokens.c.scope)
+    .join(clients, clients.c.id == access_tokens.c.client_id)
+    .where(
+        access_tokens.c.digest == bindparam("digest"), access_tokens.c.expires_at > bindparam("now"), clients.c.active
+    )
 )
 _KEEP_TOKEN, _SPEND = Prepared(insert(access_tokens)), Prepared(insert(spent_assertions))
 _FORGET_TOKENS = delete(access_tokens).where(access_tokens.c.expires_at <= bindparam("now"))

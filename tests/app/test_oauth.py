@@ -300,6 +300,21 @@ def test_a_suspended_client_is_refused_at_once_with_the_tokens_that_it_has(house
     assert (kinds.count("client.suspended"), kinds.count("client.resumed")) == (1, 1)
 
 
+def test_a_client_that_is_registered_anew_is_known_as_it_is_now(house):
+    """Its tokens of before are void; with a new one nothing is remembered of what it was."""
+    token = house.token()
+    assert house.submit(a_submission_bundle(), token=token).status_code == 200
+    anew = Registration(
+        name="riverside-ehr",
+        organizations=("1999999984",),
+        scopes=("system/Claim.crus",),
+        jwks=str(house.config.data / "keys.json"),
+    )
+    register(house.config, anew)
+    assert house.submit(a_submission_bundle(), token=token).status_code == 401
+    assert house.submit(a_submission_bundle()).status_code == 403
+
+
 def test_a_client_that_nobody_registered_cannot_be_suspended(house):
     with pytest.raises(BadRegistration, match="no client"):
         set_active(house.config, "nobody", active=False)
