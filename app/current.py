@@ -1,6 +1,6 @@
-"""Which service does this web application work for?"""
+"""Which request is at hand, and which service is it for?"""
 
-from flask import Flask, current_app
+from flask import Flask, Request, current_app, request
 
 from app.wiring import Service
 
@@ -20,3 +20,8 @@ def service_of(app: Flask) -> Service:
 def the_service() -> Service:
     """Return the service of the request at hand."""
     return service_of(current_app)
+
+
+def the_request() -> Request:
+    """Return the request at hand itself: Flask looks for it anew for each attribute that is asked of its stand-in."""
+    return request._get_current_object()  # type: ignore[attr-defined,no-any-return]  # noqa: SLF001 documented so

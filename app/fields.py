@@ -5,9 +5,10 @@ Of JSON, ``fhir_r4/wire.py`` refuses it. A form is looked at when its door reads
 
 from typing import Any
 
-from flask import Flask, Request, request
+from flask import Flask, Request
 from werkzeug.datastructures import FileStorage, ImmutableMultiDict
 
+from app.current import the_request
 from fhir_r4.problems import InvalidRequest, Issue
 
 _NUL = "\0"
@@ -33,9 +34,10 @@ def init_app(app: Flask) -> None:
 
 
 def _look_at_address() -> None:
-    if request.view_args is not None:  # else there is no such door
-        asked = request.args if request.query_string else ()
-        _refuse_nul(*map(str, request.view_args.values()), *asked)
+    asked = the_request()
+    if asked.view_args is not None:  # else there is no such door
+        parameters = asked.args if asked.query_string else ()
+        _refuse_nul(*map(str, asked.view_args.values()), *parameters)
 
 
 def _refuse_nul(*texts: str) -> None:

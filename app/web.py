@@ -1,9 +1,10 @@
 """What is in the house? ``create_app`` is its table of contents."""
 
 import time
-import uuid
+from random import getrandbits
+from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 
 from app import admission, current, dtr_app, fields
 from app import metrics as counted
@@ -63,9 +64,17 @@ PAGES = (
 )  # each registers its routes
 
 
+class Application(Flask):
+    """Flask, of which nothing here is asynchronous."""
+
+    def ensure_sync(self, func: Any) -> Any:
+        """Return the function: for each request, Flask would ask each that it calls anew whether it is a coroutine."""
+        return func
+
+
 def create_app(config: Config, service: Service | None = None) -> Flask:
     """Return the web application of one process; ``service`` stands in for the one that ``config`` would build."""
-    app = Flask(__name__, static_folder=None)
+    app = Application(__name__, static_folder=None)
     app.before_request(_begin)  # first: whoever answers is measured
     fields.init_app(app)
     admission.prepare()
@@ -93,19 +102,19 @@ def create_app(config: Config, service: Service | None = None) -> Flask:
 
 
 def _begin() -> None:
-    g.request_id, g.started = str(uuid.uuid4()), time.perf_counter()
+    g.request_id, g.started = f"{getrandbits(128):032x}", time.perf_counter()
 
 
 def _end(response: Response) -> Response:
-    seconds = time.perf_counter() - g.started
-    counted.answered(request.url_rule.rule if request.url_rule else None, response.status_code, seconds)
-    response.headers["X-Request-Id"] = g.request_id
+    asked, request_id, seconds = current.the_request(), g.request_id, time.perf_counter() - g.started
+    counted.answered(asked.url_rule.rule if asked.url_rule else None, response.status_code, seconds)
+    response.headers["X-Request-Id"] = request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
     log.info(
         "request",
-        request_id=g.request_id,
-        endpoint=request.endpoint,
-        method=request.method,
+        request_id=request_id,
+        endpoint=asked.endpoint,
+        method=asked.method,
         status=response.status_code,
         ms=round(seconds * 1000, 1),
         client=g.get("client_id"),

@@ -2,9 +2,10 @@
 
 import re
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response
 from werkzeug.routing import BaseConverter, ValidationError
 
+from app.current import the_request
 from fhir_r4.generations import Generation
 from fhir_r4.problems import NotAcceptable, TooLarge, UnsupportedMediaType
 from fhir_r4.wire import read_object, write_json
@@ -52,14 +53,15 @@ def read_bytes(limit: int) -> bytes:
         TooLarge: more than ``limit`` bytes. Of a body that tells its length, Werkzeug says so itself; one that comes
             in chunks is read to one byte above the limit, where Werkzeug would end it as if it were whole.
     """
-    if request.mimetype not in _ACCEPTED:
+    asked = the_request()
+    if asked.mimetype not in _ACCEPTED:
         raise UnsupportedMediaType("the body is application/fhir+json or application/json")
-    if not _is_r4(request.content_type or ""):
+    if not _is_r4(asked.content_type or ""):
         raise UnsupportedMediaType("the body is FHIR 4.0")
-    if request.content_encoding not in {None, "", "identity"}:
+    if asked.content_encoding not in {None, "", "identity"}:
         raise UnsupportedMediaType("the body is not compressed", headers={"Accept-Encoding": "identity"})
-    request.max_content_length = limit + 1
-    body = request.get_data(cache=False)
+    asked.max_content_length = limit + 1
+    body = asked.get_data(cache=False)
     if len(body) > limit:
         raise TooLarge("the body is too long")
     return body
@@ -67,9 +69,10 @@ def read_bytes(limit: int) -> bytes:
 
 def _judge_what_is_wanted() -> None:
     """Refuse who takes no JSON in return, at all doors that answer with nothing else."""
-    path = request.path
+    asked = the_request()
+    path = asked.path
     fixed = path.endswith(_WHATEVER_IS_ACCEPTED)
-    if request.url_rule and path.startswith(_ANSWER_JSON) and not fixed and not _takes_json(_wanted()):
+    if asked.url_rule and path.startswith(_ANSWER_JSON) and not fixed and not _takes_json(_wanted(asked)):
         raise NotAcceptable("answers are application/fhir+json")
 
 
@@ -77,10 +80,10 @@ _ANSWER_JSON = ("/fhir/", "/cds-services", "/back-end/")
 _WHATEVER_IS_ACCEPTED = "/.well-known/smart-configuration"
 
 
-def _wanted() -> str:
+def _wanted(asked: Request) -> str:
     """Return in which formats the answer may come; ``_format`` goes before Accept (FHIR R4, "HTTP")."""
-    said = request.args.get("_format", "").replace(" ", "+") if request.query_string else ""  # an unescaped plus
-    return JSON if said == "json" else said or request.headers.get("Accept", "")
+    said = asked.args.get("_format", "").replace(" ", "+") if asked.query_string else ""  # an unescaped plus
+    return JSON if said == "json" else said or asked.headers.get("Accept", "")
 
 
 def _takes_json(accept: str) -> bool:
