@@ -24,9 +24,9 @@ LOGGABLE = frozenset(
 
 
 def configure(stream: Any = None) -> None:
-    """Send structlog and the standard library's logging to one stream, as JSON lines."""
-    _use(stream)
-    handler = logging.StreamHandler(_Tolerant(stream))
+    """Send structlog and the standard library's logging to one stream, as JSON lines; to standard error without one."""
+    _out.stream = stream
+    handler = logging.StreamHandler(_out)
     handler.setFormatter(PhiFree())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
@@ -45,32 +45,18 @@ _render = structlog.processors.JSONRenderer(serializer=_line)
 class _Tolerant:
     """The log's stream, as it is when a line is written. What it does not take is lost; no request fails for that."""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
+    stream: Any = None
 
     def write(self, text: str) -> None:
         with suppress(OSError, ValueError):  # its disk is full; its reader has gone; it is closed
-            (self._stream or sys.stderr).write(text)
+            (self.stream or sys.stderr).write(text)
 
     def flush(self) -> None:
         with suppress(OSError, ValueError):
-            (self._stream or sys.stderr).flush()
+            (self.stream or sys.stderr).flush()
 
 
-def _use(stream: Any = None) -> None:
-    tolerant: Any = _Tolerant(stream)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _fault,
-            _only_loggable,
-            _render,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(tolerant),
-        cache_logger_on_first_use=False,
-    )
+_out: Any = _Tolerant()
 
 
 class PhiFree(logging.Formatter):
@@ -112,4 +98,15 @@ def _database_code(error: BaseException) -> str | None:
     return getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None)
 
 
-_use()  # a process that is not told where to write names nothing either that it may not
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _fault,
+        _only_loggable,
+        _render,
+    ],
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    logger_factory=structlog.WriteLoggerFactory(_out),
+    cache_logger_on_first_use=True,
+)  # at once: a process that is not told where to write names nothing either that it may not
