@@ -35,7 +35,7 @@ def member_ids(patient: dict, coverage: dict) -> tuple[str, ...]:
     ]
     card = [one.value for one in identifiers_of_type(coverage, IDENTIFIER_TYPE, MEMBER_NUMBER)]
     kinds = [own, card, [subscriber] if subscriber else [], other]
-    if _covered_by_another(coverage) and not text_of(patient.get("birthDate")):
+    if not text_of(patient.get("birthDate")) and _covered_by_another(coverage):
         kinds = [[number for number in numbers if number != subscriber] for numbers in (own, other)]
     return tuple(dict.fromkeys(next((numbers for numbers in kinds if numbers), [])))[:MOST_NUMBERS]
 

@@ -3,6 +3,7 @@
 Source: DTR 2.0.1 and 2.2.0, OperationDefinition questionnaire-package, profile dtr-qpackage-input-parameters.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ MOST_PARAMETERS = 500
 """In one call; an order set has some dozens of orders, each of which brings a few others along."""
 _NAMED = {"coverage": "a Coverage", "order": "an order", "referenced": "a resource"}
 _Given = list[tuple[int, dict]]
+"""Parameters of one name, each with its place among all."""
+_Named = defaultdict[str, _Given]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,7 @@ def read_parameters(body: dict, generation: Generation) -> PackageRequest:
     """
     if kind(body) != "Parameters":
         raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
-    given = list(enumerate(dicts(body.get("parameter"))))
-    if len(given) > MOST_PARAMETERS:
-        raise InvalidRequest(Issue("too-costly", f"at most {MOST_PARAMETERS} parameters", "Parameters.parameter"))
+    given = _by_name(dicts(body.get("parameter")))
     issues: list[Issue] = []
     coverages = tuple(_resources(given, "coverage", frozenset({"Coverage"}), issues))
     orders = tuple(_resources(given, "order", ORDERS, issues))
@@ -85,7 +86,7 @@ def read_parameters(body: dict, generation: Generation) -> PackageRequest:
     canonicals = tuple(_values(given, "questionnaire", ("valueCanonical",), issues))
     contexts = tuple(_values(given, "context", ("valueString",), issues))
     since = tuple(_moments(given, issues))
-    issues += _faults_of_coverages(given, coverages, generation)
+    issues += _faults_of_coverages(given["coverage"], coverages, generation)
     issues += _other_patients(given)
     issues += _repeated(given)
     if coverages and not (_has_subject(coverages, orders)):
@@ -104,30 +105,36 @@ def read_parameters(body: dict, generation: Generation) -> PackageRequest:
     )
 
 
+def _by_name(parameters: list[dict]) -> _Named:
+    if len(parameters) > MOST_PARAMETERS:
+        raise InvalidRequest(Issue("too-costly", f"at most {MOST_PARAMETERS} parameters", "Parameters.parameter"))
+    given: _Named = defaultdict(list)
+    for index, one in enumerate(parameters):
+        given[text_of(one.get("name")) or ""].append((index, one))
+    return given
+
+
 def _has_subject(coverages: tuple[dict, ...], orders: tuple[dict, ...]) -> bool:
     return bool(any(map(subject_of, orders)) or reference(coverages[0].get("beneficiary")))
 
 
 def _faults_of_coverages(given: _Given, coverages: tuple[dict, ...], generation: Generation) -> Iterable[Issue]:
     for index, one in given:
-        if one.get("name") == "coverage" and not text_of(as_dict(one.get("resource")).get("id")):
+        if not text_of(as_dict(one.get("resource")).get("id")):
             yield Issue("required", "the Coverage's id", f"Parameters.parameter[{index}].resource.id")
     if generation is Generation.V2_2 and len(coverages) > 1:
         yield Issue("structure", "one Coverage; DTR 2.2 takes no more", "Parameters.parameter.where(name = 'coverage')")
 
 
-def _other_patients(given: _Given) -> Iterator[Issue]:
+def _other_patients(given: _Named) -> Iterator[Issue]:
     """Tell which coverage, order or Patient is another patient's than the first coverage: a form is about one."""
-    held = [(index, one.get("name"), as_dict(one.get("resource"))) for index, one in given]
-    covered = [
-        (index, "beneficiary", reference(one.get("beneficiary"))) for index, name, one in held if name == "coverage"
-    ]
-    ordered = [(index, *next(_subjects(one), ("", None))) for index, name, one in held if name == "order"]
-    brought = [
-        (index, "id", local_reference(one))
-        for index, name, one in held
-        if name == "referenced" and kind(one) == "Patient" and one.get("id")
-    ]
+    coverages, orders, beside = (
+        [(index, as_dict(one.get("resource"))) for index, one in given[name]]
+        for name in ("coverage", "order", "referenced")
+    )
+    covered = [(index, "beneficiary", reference(one.get("beneficiary"))) for index, one in coverages]
+    ordered = [(index, *next(_subjects(one), ("", None))) for index, one in orders]
+    brought = [(index, "id", local_reference(one)) for index, one in beside if kind(one) == "Patient" and one.get("id")]
     known = [
         (index, element, local)
         for index, element, target in (*covered, *ordered, *brought)
@@ -145,17 +152,15 @@ def _patient(target: str | None) -> str | None:
     return local if local and local.startswith("Patient/") else None
 
 
-def _repeated(given: _Given) -> Iterable[Issue]:
+def _repeated(given: _Named) -> Iterable[Issue]:
     for name in ("context", "changedsince"):
-        if sum(one.get("name") == name for _, one in given) > 1:
+        if len(given[name]) > 1:
             where = f"Parameters.parameter.where(name = '{name}')"
             yield Issue("structure", f"the parameter '{name}' once at most", where)
 
 
-def _resources(given: _Given, name: str, kinds: frozenset[str] | None, issues: list[Issue]) -> Iterable[dict]:
-    for index, parameter in given:
-        if parameter.get("name") != name:
-            continue
+def _resources(given: _Named, name: str, kinds: frozenset[str] | None, issues: list[Issue]) -> Iterable[dict]:
+    for index, parameter in given[name]:
         resource = as_dict(parameter.get("resource"))
         if kind(resource) in kinds if kinds else kind(resource):
             yield resource
@@ -164,10 +169,8 @@ def _resources(given: _Given, name: str, kinds: frozenset[str] | None, issues: l
             issues.append(Issue("invalid", f"the resource is {_NAMED[name]}", where))
 
 
-def _values(given: _Given, name: str, elements: tuple[str, ...], issues: list[Issue]) -> Iterable[Any]:
-    for index, parameter in given:
-        if parameter.get("name") != name:
-            continue
+def _values(given: _Named, name: str, elements: tuple[str, ...], issues: list[Issue]) -> Iterable[Any]:
+    for index, parameter in given[name]:
         value = next((found for element in elements if (found := text_of(parameter.get(element)))), None)
         if value:
             yield value
@@ -176,7 +179,7 @@ def _values(given: _Given, name: str, elements: tuple[str, ...], issues: list[Is
             issues.append(Issue("required", f"the parameter '{name}' has a {elements[0]}", where))
 
 
-def _moments(given: _Given, issues: list[Issue]) -> Iterable[datetime]:
+def _moments(given: _Named, issues: list[Issue]) -> Iterable[datetime]:
     """Yield changedsince: an instant in the profiles, a dateTime in 2.0.1's operation definition; a bare day begins."""
     for text in _values(given, "changedsince", ("valueInstant", "valueDateTime"), issues):
         try:
