@@ -14,6 +14,8 @@ from typing import Any
 from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker
 from werkzeug.exceptions import ClientDisconnected
 
+from app.evenly import Place
+
 AT_ONCE = 0.2
 """Seconds for the first byte; who has sent none by then waits without a thread, and not for long."""
 SENDING = 10.0
@@ -70,6 +72,11 @@ class Timed:
         except TimeoutError:
             raise self._gone() from None
 
+    def setblocking(self, flag: bool) -> None:
+        """As of any socket; nothing of one that is closed, which gunicorn would take for a second client that left."""
+        if self._socket.fileno() >= 0:
+            self._socket.setblocking(flag)
+
     def _gone(self) -> Gone:
         self.is_over = True
         return Gone()
@@ -79,7 +86,31 @@ class Timed:
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's worker with threads, whose connections are ``Timed``, and that ends with nobody left at its door."""
+    """gunicorn's worker with threads: its connections are ``Timed``, it leaves clients to workers that have fewer, and
+    ends with nobody left at its door.
+    """
+
+    _accepting = False
+    _connections = 0
+
+    def __init__(self, age: int, *others: Any) -> None:
+        self.place = Place(age)
+        super().__init__(age, *others)
+
+    @property
+    def nr_conns(self) -> int:
+        """How many connections there are; gunicorn counts them here."""
+        return self._connections
+
+    @nr_conns.setter
+    def nr_conns(self, connections: int) -> None:
+        self._connections = connections
+        if self._accepting:
+            self.place.tell(connections)
+
+    def accept(self, listener: Any) -> None:
+        if not (self.alive and self.place.leaves_it_to_another()):
+            super().accept(listener)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Let clients in, or no more of them; at the end those who wait come in and the door is shut for good.
@@ -87,7 +118,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         gunicorn leaves it open while requests end: who came meanwhile would wait, and be dropped.
         """
         super().set_accept_enabled(enabled)
-        if enabled or self.alive:
+        if enabled:
+            self.place.tell(self.nr_conns)
+            return
+        self.place.leave()
+        if self.alive:
             return
         for listener in self.sockets:
             listener.setblocking(False)

@@ -159,7 +159,8 @@ def with_runner(service: Service) -> Service:
 
 
 def _mark_dead(_: Any, worker: Any) -> None:
-    """Say that a process is no more; what it counted stays counted."""
+    """Say that a process is no more; what it counted stays counted, and no client is left to it."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 as above
 
+    worker.place.leave()
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -1,18 +1,20 @@
 """Who dawdles is let go, and keeps nobody else waiting."""
 
+import json
+import os
 import socket
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 
 import pytest
 from flask import Flask, request
 from gunicorn.app.base import BaseApplication
 
-from app import patience
+from app import evenly, patience
 from app.patience import Gone, Timed, Worker
 from tests.app.fixtures import ROOT
 from tests.journeys.servers import free_port
@@ -100,41 +102,67 @@ def _slow():
     return "done"
 
 
-class _Served(BaseApplication):
-    """One process with two threads and little patience; it tells how long a body was."""
+def _inside():
+    return json.dumps({"process": os.getpid(), "clients": [one - 1 for one in evenly.crowds if one]})
 
-    def __init__(self, port):
-        self._port = port
+
+class _Served(BaseApplication):
+    """Processes with two threads each and little patience; they tell how long a body was, and how many are inside."""
+
+    def __init__(self, port, workers):
+        self._port, self._workers = port, workers
         super().__init__()
 
     def load_config(self):
-        for name, value in {"bind": f"127.0.0.1:{self._port}", "threads": 2, "worker_class": Worker}.items():
+        for name, value in {
+            "bind": f"127.0.0.1:{self._port}",
+            "workers": self._workers,
+            "threads": 2,
+            "worker_class": Worker,
+        }.items():
             self.cfg.set(name, value)
 
     def load(self):
         app = Flask("patient")
         app.add_url_rule("/slow", view_func=_slow)
+        app.add_url_rule("/inside", view_func=_inside)
         app.add_url_rule("/", view_func=lambda: str(len(request.get_data())), methods=["GET", "POST"])
         return app
 
 
-@pytest.fixture
-def server():
+@contextmanager
+def serving(workers=1):
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", __name__, str(port)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", __name__, str(port), str(workers)]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    address = ("127.0.0.1", port)
     ends = time.monotonic() + 20
     while time.monotonic() < ends:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            break
+        with suppress(OSError):
+            if len(inside(address)["clients"]) == workers:
+                break
         time.sleep(0.05)
-    yield process, ("127.0.0.1", port)
+    yield process, address
     process.terminate()
     process.wait(10)
 
 
 @pytest.fixture
+def server():
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture
 def address(server):
     return server[1]
+
+
+def inside(address):
+    """Which process was asked, and how many clients each of them has, who asks among them."""
+    with closing(HTTPConnection(*address)) as connection:
+        connection.request("GET", "/inside", headers={"Connection": "close"})
+        return json.loads(connection.getresponse().read())
 
 
 def ask(connection, head="GET / HTTP/1.1", more="", body=b""):
@@ -206,6 +234,33 @@ def test_at_the_end_who_is_served_is_served_who_waits_comes_in_and_nobody_else_i
         assert [answer(one)[:12] for one in inside] == [b"HTTP/1.1 200"] * 4
 
 
+def test_who_has_gone_is_counted_no_more(address):
+    """However they went: by themselves, by our patience, by theirs."""
+    process = inside(address)["process"]
+    for begun in (*BEGUN.values(), b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
+        with socket.create_connection(address) as connection:
+            connection.sendall(begun)
+            answer(connection)
+    until(lambda: inside(address) == {"process": process, "clients": [1]})
+
+
+def test_clients_come_to_each_process_alike():
+    with ExitStack() as stack:
+        _, address = stack.enter_context(serving(workers=2))
+        for _ in range(12):
+            one = stack.enter_context(socket.create_connection(address))
+            ask(one)
+            answer(one)
+        until(lambda: sorted(inside(address)["clients"]) in ([5, 8], [6, 7]))
+
+
+def until(holds):
+    ends = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.05)
+
+
 if __name__ == "__main__":
     patience.SENDING, patience.LINGERING = 0.4, 0.1
-    _Served(sys.argv[1]).run()
+    _Served(sys.argv[1], int(sys.argv[2])).run()
