@@ -3,7 +3,7 @@
 The EHR asks for authorization; the app reads what it keeps of the payer's answer.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,8 +20,9 @@ from app.dtr.signing import signed
 from app.dtr.stopped import Stopped
 from app.dtr.tasks import Asked, done
 from app.dtr.told import nobody
+from fhir_r4.bundle import local_part
 from fhir_r4.payer_answer import PayerAnswer
-from fhir_r4.resource import instant_of, text_of
+from fhir_r4.resource import instant_of, reference, text_of
 from questionnaires.asked import without
 from rules.ports import EhrUnavailable
 
@@ -81,8 +82,7 @@ class Outcomes:
         try:
             return record.save(response, what, again=bool(before))
         except ChangedMeanwhile as changed:
-            at = instant_of(changed.held.get("authored"))
-            if at is None or at not in map(instant_of, before):
+            if not _is_of(changed.held, desk.launch.user, before):
                 raise
             return record.save(as_saved(response, changed.held), what)
 
@@ -125,6 +125,12 @@ class Outcomes:
 
     def _record(self, launch: Launch) -> Record:
         return Record(self.door, launch.iss, launch.access_token, nobody)
+
+
+def _is_of(held: dict, user: str, times: Iterable[str]) -> bool:
+    """Tell whether what the EHR has is this user's, and of one of these times."""
+    at, author = instant_of(held.get("authored")), reference(held.get("author")) or ""
+    return at in map(instant_of, times) and local_part(author) == local_part(user)
 
 
 def _not_taken(words: str) -> str:

@@ -255,12 +255,19 @@ def test_a_form_whose_first_saving_was_not_answered_goes_on_without_a_second_one
     assert kept(visitor)["item"][0]["answer"][0]["valueString"] == "mine still"
 
 
-def test_what_a_colleague_made_of_a_form_whose_first_saving_was_not_answered_stays(visitor, stranger, monkeypatch):
+@pytest.mark.parametrize(
+    "theirs",
+    [{"authored": "2026-01-05T10:00:00Z"}, {"author": {"reference": "Practitioner/a-colleague"}}],
+    ids=["at another time", "in the same second"],
+)
+def test_what_a_colleague_made_of_a_form_whose_first_saving_was_not_answered_stays(
+    visitor, stranger, monkeypatch, theirs
+):
     mine = Opened(visitor, stranger, a_form(item("1")))
     unheard(mine, monkeypatch)
-    theirs = {"linkId": "1", "answer": [{"valueString": "the colleague's"}]}
+    answered = {"linkId": "1", "answer": [{"valueString": "the colleague's"}]}
     records = visitor.town.sandbox.extensions["ehr"].records
-    records.put(kept(visitor) | {"item": [theirs], "authored": "2026-01-05T10:00:00Z"})
+    records.put(kept(visitor) | {"item": [answered]} | theirs)
     told = mine.types("save", **{"1": {"valueString": "mine still"}})
     assert "was saved in the EHR from elsewhere" in told.json()["error"]
     assert kept(visitor)["item"][0]["answer"][0]["valueString"] == "the colleague's"
