@@ -17,7 +17,7 @@ from cql.quantities import as_quantity, in_unit
 from cql.scope import Build, Frame, Scope, Thunk, named, operands, strict
 from cql.temporal import TEMPORAL
 from cql.types import RANGE, WIDE, Long, Quantity, Uncertainty, fitted
-from cql.ucum import product
+from fhir_r4.ucum import product
 
 
 def _kind(left: Any, right: Any) -> type:

@@ -14,7 +14,7 @@ from cql.scope import Build, Frame, Scope, Thunk, operands, strict
 from cql.specifiers import Test, is_named, is_specified, static_point
 from cql.temporal import DAY, TEMPORAL, UNITS, Date, DateTime, Time, read_date, read_datetime, read_time
 from cql.types import Concept, Interval, Long, Quantity, Ratio, fitted
-from cql.ucum import NotUcum, unit
+from fhir_r4.ucum import NotUcum, unit
 
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?\d{1,28}(?:\.\d{1,28})?", re.ASCII)

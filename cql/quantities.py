@@ -8,7 +8,7 @@ from typing import Any
 
 from cql.scope import Build, strict
 from cql.types import Quantity, fitted
-from cql.ucum import NotUcum, converted
+from fhir_r4.ucum import NotUcum, converted
 
 
 def in_unit(quantity: Quantity, unit: str) -> Decimal | None:

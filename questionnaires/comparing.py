@@ -12,8 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from cql.ucum import NotUcum, converted
 from fhir_r4.resource import text_of
+from fhir_r4.ucum import NotUcum, converted
 
 _HOUR = r"\d\d:\d\d(?::\d\d(?:\.\d+)?)?"
 _ZONE = r"Z|[-+]\d\d:\d\d"

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from cql.ucum import NotUcum, unit
 from fhir_r4.path import PathError, bounded, elements
+from fhir_r4.ucum import NotUcum, unit
 from rules.expression_faults import clock_findings
 from rules.facts import PATHS, WORDS, FactType, Place
 from rules.periods import Span

@@ -3,9 +3,9 @@
 from decimal import Context, Decimal
 from typing import Any
 
-from cql.ucum import NotUcum, converted
 from fhir_r4.resource import codings, text_of
 from fhir_r4.systems import UCUM, canonical_system
+from fhir_r4.ucum import NotUcum, converted
 from rules.facts import Fact, FactType
 
 _DIGITS = Context(prec=12)

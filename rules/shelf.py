@@ -118,7 +118,7 @@ def _record(file: Path) -> tuple[Entry, Depends] | None:
 def checker() -> str:
     """Return the digest of the code that checks and reads policies."""
     found = hashlib.sha256(metadata.version("fhirpathpy").encode())
-    for room, suffixes in (("rules", (".py", ".json")), ("fhir_r4", (".py",)), ("cql", ("ucum.py",))):
+    for room, suffixes in (("rules", (".py", ".json")), ("fhir_r4", (".py",))):
         for file in sorted(resources.files(room).iterdir(), key=lambda one: one.name):
             if file.is_file() and file.name.endswith(suffixes):
                 found.update(file.name.encode() + file.read_bytes())

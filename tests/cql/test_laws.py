@@ -12,7 +12,7 @@ from cql.compare import equal, equivalent, greater, less, less_or_equal
 from cql.expand import collapse
 from cql.extremes import predecessor, successor
 from cql.types import Interval, Quantity
-from cql.ucum import converted
+from fhir_r4.ucum import converted
 
 SMALL = st.integers(-50, 50)
 DECIMALS = st.decimals(-10_000, 10_000, places=4)

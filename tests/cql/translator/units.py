@@ -8,7 +8,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from cql.ucum import known_units
+from fhir_r4.ucum import known_units
 from tests.cql.translator.translate import FIXTURES, installed
 
 COMPOSED = (

@@ -117,7 +117,7 @@ def unit(text: str) -> Unit:
     True
     >>> unit("mg/dl/")
     Traceback (most recent call last):
-    cql.ucum.NotUcum: 'mg/dl/' is not a UCUM unit
+    fhir_r4.ucum.NotUcum: 'mg/dl/' is not a UCUM unit
     """
     text = _CALENDAR.get(text.removesuffix("s") if len(text) > 3 else text, text)
     if text in _MONTHS:

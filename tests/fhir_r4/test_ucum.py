@@ -6,7 +6,7 @@ from time import process_time
 
 import pytest
 
-from cql.ucum import NotUcum, converted, product, unit
+from fhir_r4.ucum import NotUcum, converted, product, unit
 from tests.cql.translator.translate import FIXTURES
 
 TOLD = json.loads((FIXTURES / "units.json").read_text())
