@@ -1,4 +1,4 @@
-"""How is FHIRPath evaluated? The only module that imports fhirpathpy.
+"""How is FHIRPath evaluated? Only this module and ``path_functions`` import fhirpathpy.
 
 The R4 model is always passed in: without it ``answer.value`` finds no ``valueDecimal`` and quietly answers
 empty. Compiling costs 2 to 3 ms and 14 KB an expression, so what was compiled is kept; evaluating a compiled
@@ -21,21 +21,10 @@ from fhirpathpy.parser.ASTPathListener import ASTPathListener  # noqa: TID251
 from fhirpathpy.parser.generated.FHIRPathLexer import FHIRPathLexer  # noqa: TID251
 from fhirpathpy.parser.generated.FHIRPathParser import FHIRPathParser  # noqa: TID251
 
+from fhir_r4.path_functions import FUNCTIONS
+
 _R4 = models["r4"]
-
-
-def _extensions(elements: list[Any], url: str) -> list[Any]:
-    """``extension(url)``, all repetitions of it: fhirpathpy's own returns the first of each element."""
-    return [
-        ResourceNode.create_node(one, "Extension")  # type: ignore[no-untyped-call]
-        for element in elements
-        if isinstance(element, Mapping)
-        for one in element.get("extension", [])
-        if one.get("url") == url
-    ]
-
-
-_OURS = {"userInvocationTable": {"extension": {"fn": _extensions, "arity": {1: ["String"]}}}}
+_OURS = {"userInvocationTable": FUNCTIONS}
 _UNBOUNDED = re.compile(r"\b(matches|matchesFull|replaceMatches|repeat|aggregate)\s*\(")
 _STRINGS = re.compile(r"'(?:[^'\\]|\\.)*'")
 

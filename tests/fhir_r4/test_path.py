@@ -1,8 +1,12 @@
 """FHIRPath runs with the R4 model, is compiled once, and cannot run away from our own files."""
 
+from decimal import Decimal
+
 import pytest
 
 from fhir_r4.path import PathError, bounded, compiled
+from fhir_r4.path_functions import NoSuchValueError
+from fhir_r4.systems import UCUM, WEIGHTS
 
 
 def test_a_choice_element_is_found_by_its_short_name():
@@ -37,3 +41,84 @@ def test_what_does_not_parse_to_its_end_is_refused_and_named(broken):
     """Fhirpathpy's own parser passes over what it does not understand."""
     with pytest.raises(PathError, match="not FHIRPath"):
         bounded(broken)
+
+
+# What forms of other makers ask ----------------------------------------------------------------------------------
+
+
+def answered(link, **value):
+    return {"linkId": link, "answer": [value]}
+
+
+def weighing(kilos):
+    return {"value": Decimal(kilos), "unit": "kg", "system": UCUM, "code": "kg"}
+
+
+HALF_MORE = Decimal("1.5")
+SCORED = {
+    "resourceType": "QuestionnaireResponse",
+    "item": [
+        answered("two", valueInteger=2),
+        answered("three", valueInteger=3),
+        answered("half", valueDecimal=Decimal("0.5")),
+        answered("yes", valueBoolean=True),
+        answered("kg", valueQuantity=weighing("80")),
+        answered("often", valueCoding={"code": "o", "extension": [{"url": WEIGHTS[0], "valueDecimal": 2}]}),
+        answered(
+            "seldom", valueCoding={"code": "s", "extension": [{"url": WEIGHTS[1], "valueDecimal": Decimal("1.5")}]}
+        ),
+        answered("never", valueCoding={"code": "n"}),
+    ],
+}
+NUMBERS = "item.answer.value.where($this is integer or $this is decimal)"
+TWO, HALF, YES, KILOS, NONE = (
+    f"item.where(linkId = '{one}').answer.value" for one in ("two", "half", "yes", "kg", "x")
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (f"{NUMBERS}.sum()", [Decimal("5.5")]),
+        (f"{NUMBERS}.min()", [Decimal("0.5")]),
+        (f"{NUMBERS}.max()", [3]),
+        (f"{NUMBERS}.avg().round(2)", [Decimal("1.83")]),
+        (f"{NONE}.sum()", []),
+        (f"{NONE}.avg()", []),
+        (f"{NONE}.max()", []),
+        ("('b' | 'a').min()", ["a"]),
+        ("item.answer.value.weight().sum()", [Decimal("3.5")]),
+        ("item.answer.value.ordinal()", [2, Decimal("1.5")]),
+        ("item.answer.weight()", [2, Decimal("1.5")]),
+        ("2.5.round(0)", [3]),
+        ("(0 - 2.5).round()", [-3]),
+        ("1.25.round(1)", [Decimal("1.3")]),
+        (f"{YES}.toString()", ["true"]),
+        (f"{TWO}.toString()", ["2"]),
+        (f"{TWO}.hasValue()", [True]),
+        (f"{NONE}.hasValue()", [False]),
+        (f"{KILOS}.hasValue()", [False]),
+        (f"{TWO}.single()", [2]),
+        (f"{KILOS} > 79 'kg'", [True]),
+        (f"{KILOS} > 90000 'g'", [False]),
+        (f"{KILOS} <= 80 'kg'", [True]),
+        (f"{KILOS} = 80000 'g'", [True]),
+        (f"{KILOS} != 80000 'g'", [False]),
+        (f"{KILOS} > 1 'm'", []),
+        (f"{KILOS} = 80 'm'", []),
+        (f"{KILOS} > {NONE}", []),
+        ("1 year > 11 months", [True]),
+        (f"{TWO} > 1 and {HALF} < 1", [True]),
+        ("@2026-01-01 < @2026-02-01 and 'a' < 'b'", [True]),
+    ],
+)
+def test_what_forms_of_other_makers_ask_is_answered_as_fhirpath_says(asked, told):
+    assert compiled(asked)(SCORED, {"resource": SCORED}) == told
+
+
+@pytest.mark.parametrize(
+    "asked", ["item.answer.value.sum()", "item.answer.value.max()", "item.single()", "'a'.round()"]
+)
+def test_what_cannot_be_told_is_an_error_and_no_value(asked):
+    with pytest.raises(NoSuchValueError):
+        compiled(asked)(SCORED, {})
