@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from cql.ucum import NotUcum, converted
 from fhir_r4.resource import as_dict, dicts, extensions, kind, local_reference, text_of
-from fhir_r4.systems import UCUM, UNIT, UNIT_OPTION
+from fhir_r4.systems import UCUM, UNIT, UNIT_OPTION, WEIGHTS
+from fhir_r4.ucum import NotUcum, converted
 from questionnaires.limits import is_within
 
 DAY = 10
@@ -38,6 +38,30 @@ def answer_of(question: dict, value: Any) -> dict | None:
     read = _READERS.get(text_of(question.get("type")) or "")
     told = read(question, value) if read else None
     return {told[0]: told[1]} if told else None
+
+
+def as_answer(question: dict, value: dict, origin: dict) -> dict:
+    """Return a value, ``{"valueCoding": {…}}``, as it is answered: with where it came from, and what it counts for.
+
+    What a choice counts for, the question's option says. It is said of the answer, as DTR's profiles have it (2.0.1
+    ordinalValue, 2.2.0 itemWeight), and of its coding, where ``answer.value.weight()`` finds it.
+    """
+    coding = as_dict(value.get("valueCoding"))
+    weight = _weight(question, coding) if coding else None
+    if weight is None:
+        return {"extension": [origin], **value}
+    kept = [one for one in dicts(coding.get("extension")) if one.get("url") not in WEIGHTS]
+    return {"extension": [origin, weight], **value, "valueCoding": coding | {"extension": [*kept, weight]}}
+
+
+def _weight(question: dict, coding: dict) -> dict | None:
+    """Return the extension that says what the question's option of this coding counts for."""
+    for option in dicts(question.get("answerOption")):
+        offered = as_dict(option.get("valueCoding"))
+        if (offered.get("system"), offered.get("code")) == (coding.get("system"), coding.get("code")):
+            said = (*dicts(offered.get("extension")), *dicts(option.get("extension")))
+            return next((one for one in said if one.get("url") in WEIGHTS), None)
+    return None
 
 
 def options(question: dict) -> Iterator[dict]:

@@ -19,7 +19,7 @@ from fhir_r4.systems import (
     ITEM_POPULATION_CONTEXT,
     VARIABLE,
 )
-from questionnaires.answering import answer_of, answers
+from questionnaires.answering import answer_of, answers, as_answer
 from questionnaires.answers import every_item, with_answers
 from questionnaires.catalog import questions
 from questionnaires.logic import LANGUAGES, Clinical
@@ -241,7 +241,7 @@ class _Population:
             fits = any(answer_of(question, value) for value in found)
             why = "is beyond what the form takes" if fits else f"is not a {question.get('type')}"
             return [], Empty(link, f"what the record has {why}")
-        return [{"extension": [self.origin()], **value} for value in fitting], None
+        return [as_answer(question, value, self.origin()) for value in fitting], None
 
     def _note(self, link_id: str, why: Empty | None) -> None:
         self.empty.pop(link_id, None)

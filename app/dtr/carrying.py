@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from app.dtr.resuming import PEOPLE, origin_of
 from fhir_r4.resource import dicts, link_of, text_of, value_of
-from questionnaires.answering import answer_of
+from questionnaires.answering import answer_of, as_answer
 from questionnaires.answers import every_item, with_answers
 from questionnaires.asked import DEEPEST, is_apart
 from questionnaires.catalog import questions
@@ -59,7 +59,8 @@ def _with_initial(response: dict, known: dict[str, dict], origin: dict, before: 
         made, link = with_answers(below(item), lambda answer, _: below(answer)), link_of(item)
         if link in before or item.get("answer"):
             return made
-        return answered(made, [{"extension": [origin], **value} for value in initial_of(known.get(link, {}))])
+        question = known.get(link, {})
+        return answered(made, [as_answer(question, value, origin) for value in initial_of(question)])
 
     return below(response)
 

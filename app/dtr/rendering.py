@@ -22,6 +22,7 @@ from fhir_r4.systems import (
     UNIT_OPTION,
     UNIT_VALUE_SET,
     VARIABLE,
+    WEIGHTS,
 )
 from questionnaires.logic import LANGUAGES
 
@@ -97,7 +98,10 @@ _NOT_AS_IT_IS = frozenset({"extension", "text", "contained", "initial"})
 
 
 def _option(option: dict) -> dict:
-    """Return a choice as it is shown: its mark-up cut to what formats, without whether it was chosen at the start."""
+    """Return a choice as it is shown: its mark-up cut to what formats, without whether it was chosen at the start.
+
+    What its coding counts for is said of the choice.
+    """
     made = {name: value for name, value in option.items() if name != "initialSelected" and not name.startswith("_")}
     for name, value in option.items():
         if name.startswith("_value"):
@@ -105,6 +109,8 @@ def _option(option: dict) -> dict:
         elif name.startswith("value") and isinstance(value, dict):
             bare = {key: part for key, part in value.items() if key != "extension" and not key.startswith("_")}
             made[name] = bare | _with_markup("", value).get("", {})
+            if counts := [one for one in dicts(value.get("extension")) if one.get("url") in WEIGHTS]:
+                made["extension"] = [*dicts(option.get("extension")), *counts]
     return made
 
 

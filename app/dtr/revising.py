@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from app.dtr.resuming import PEOPLE, origin_of
 from fhir_r4.resource import dicts, text_of, value_of
+from questionnaires.answering import as_answer
 from questionnaires.answers import with_answers
 from questionnaires.asked import DEEPEST, Key, numbered
 from questionnaires.catalog import questions
@@ -60,7 +61,7 @@ def revised(form: dict, filled: dict, current: dict, sent: dict, author: str) ->
         below = list(items(one, below_answer(key, number)))
         by_record = any(origin_of(old) != "manual" for old in first.get(key, []))
         origin = information_origin("override" if by_record else "manual", author=author)
-        said = kept or {"extension": [origin], **_value(one)}
+        said = kept or as_answer(known[key[-1][0]], _value(one), origin)
         return {name: held for name, held in said.items() if name != "item"} | ({"item": below} if below else {})
 
     def items(parent: dict, above: Key) -> Iterator[dict]:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from app.dtr.markup import formatted
 from app.dtr.offered import offers
 from app.dtr.resuming import origin_of
-from fhir_r4.resource import value_of
+from fhir_r4.profiles.check import committed
+from fhir_r4.resource import extension, value_of
 from fhir_r4.systems import (
     CALCULATED_EXPRESSION,
     CONTEXT_EXPRESSION,
@@ -19,6 +20,7 @@ from fhir_r4.systems import (
     RENDERING_XHTML,
     SDC,
     VARIABLE,
+    WEIGHTS,
 )
 from tests.app.other_payer import a_form
 from tests.app.test_dtr_filling import Opened, every
@@ -169,6 +171,35 @@ def test_variables_over_answers_follow_them(sees):
     assert it.answer("bmi") is None
     it.types(kg={"valueDecimal": 80}, m={"valueDecimal": 2})
     assert it.value("bmi") == 20
+
+
+def option(code, weight, url, *, beside=False):
+    """A choice that counts for so much, said of its coding or, ``beside``, of the option."""
+    said, coding = [{"url": url, "valueDecimal": weight}], {"system": "urn:s", "code": code, "display": code}
+    return {"valueCoding": coding, "extension": said} if beside else {"valueCoding": coding | {"extension": said}}
+
+
+@pytest.mark.parametrize("function", ["weight", "ordinal"])
+@pytest.mark.parametrize("url", WEIGHTS, ids=["itemWeight", "ordinalValue"])
+@pytest.mark.parametrize("beside", [False, True], ids=["of the coding", "of the option"])
+def test_a_score_adds_up_what_the_choices_count_for(sees, function, url, beside):
+    """As scales of sleep or mood have it. What each choice counts for goes along, as DTR's profiles have it."""
+    options = [option("never", 0, url, beside=beside), option("often", 2, url, beside=beside)]
+    record = expression(INITIAL_EXPRESSION, "%questionnaire.item.first().answerOption.last().value")
+    total = expression(CALCULATED_EXPRESSION, f"%resource.item.answer.value.{function}().sum()")
+    it = sees(
+        item("a", "choice", record, answerOption=options),
+        item("b", "choice", answerOption=options),
+        item("total", "decimal", total),
+    )
+    assert it.value("total") == 2
+    it.types(b={"valueCoding": {"system": "urn:s", "code": "often", "display": "often"}})
+    assert it.value("total") == 4
+    it.types("save")
+    (kept,) = it.visitor.town.sandbox.extensions["ehr"].records.search("QuestionnaireResponse", "patient=amy-baxter")
+    said = [extension(one, url).get("valueDecimal") for each in kept["item"][:2] for one in each["answer"]]
+    assert said == [2, 2]
+    assert committed("2.2").check(kept, references="open") == []
 
 
 @pytest.mark.parametrize("grouped", [False, True])
