@@ -35,12 +35,12 @@ def questionnaire_package(generation: Generation) -> Response:
     body = read_body(service.config.fhir_limit_bytes)
     asked = read_parameters(body, generation)
     admission.admit(body, admission.PACKAGE, generation, strict=client.strict)
-    edition, now, base = service.edition, service.now(), service.fhir_base(generation)
+    edition, base = service.edition, service.fhir_base(generation)
     insured, strangers = _insured(service, asked)
     promises = _promises(service, asked, insured)
-    today = insured[0].payer.today(now)
-    forms, issues = select(asked, insured, promises, edition.book, edition.catalog, today)
-    midnight = datetime.combine(today, time(), insured[0].payer.time_zone)
+    now = service.now().astimezone(insured[0].payer.time_zone)  # a form's logic, too, has the payer's day
+    forms, issues = select(asked, insured, promises, edition.book, edition.catalog, now.date())
+    midnight = datetime.combine(now.date(), time(), now.tzinfo)
 
     def packaged(chosen: Chosen) -> Package:
         name = f"{chosen.form['id']}|{chosen.form['version']}"

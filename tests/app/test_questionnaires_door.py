@@ -1,10 +1,13 @@
 """DTR's door: a client with a token gets the forms that its order needs."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from app.storage import form_errors, tables
 from fhir_r4.generations import Generation
 from fhir_r4.wire import read_json
+from questionnaires.answers import every_item
 from tests.app.browsing import Person
 from tests.given import a_coverage, a_hook, an_order
 from tests.questionnaires.given import bundles, outcome
@@ -37,6 +40,20 @@ def test_the_order_alone_leads_to_its_form(house, version):
     answer = house.package(parameters(), version)
     assert answer.status_code == 200
     assert_fhir(read_json(answer.data))
+
+
+@pytest.mark.parametrize(("hours", "age"), [(4, 75), (6, 76)], ids=["the evening before", "the day itself"])
+def test_the_age_in_a_draft_is_that_of_the_payer_s_day(house, hours, age):
+    """In New York the member's 76th birthday begins five hours after that of Greenwich."""
+    house.clock.now = datetime(2026, 2, 1, hours, tzinfo=UTC)
+    body = read_json(house.package(parameters()).data)
+    draft = body["parameter"][0]["resource"]["entry"][1]["resource"]
+    told = [
+        one["answer"][0]["valueInteger"]
+        for one in every_item(draft)
+        if one["text"].startswith("Age") and "answer" in one
+    ]
+    assert told == [age]
 
 
 def test_the_promise_of_the_hook_leads_to_the_form_it_spoke_of(house):
