@@ -26,11 +26,16 @@ def answers(question: dict, values: Iterable[Any]) -> list[dict]:
     A question that does not repeat takes the first.
     """
     found: list[dict] = []
-    for value in values:
+    for value in map(_whole, values) if question.get("type") == "integer" else values:
         answer = answer_of(question, value)
         if answer and is_within(question, answer) and answer not in found:
             found.append(answer)
     return found if question.get("repeats") is True else found[:1]
+
+
+def _whole(value: Any) -> Any:
+    """Return a decimal without a fraction as the integer that it is: FHIRPath rounds and adds up to decimals."""
+    return int(value) if isinstance(value, Decimal) and abs(value) < 2**31 and value % 1 == 0 else value
 
 
 def answer_of(question: dict, value: Any) -> dict | None:

@@ -94,6 +94,14 @@ def test_a_question_that_does_not_repeat_takes_the_first():
     assert answers(a_question("integer", repeats=True), [1, 2, 1]) == [{"valueInteger": 1}, {"valueInteger": 2}]
 
 
+@pytest.mark.parametrize(
+    ("worked_out", "expected"),
+    [("6.0", [{"valueInteger": 6}]), ("-6", [{"valueInteger": -6}]), ("6.5", []), ("1e999999", [])],
+)
+def test_what_is_worked_out_without_a_fraction_answers_a_question_for_an_integer(worked_out, expected):
+    assert answers(a_question("integer"), [Decimal(worked_out)]) == expected
+
+
 def test_a_quantity_whose_limit_is_in_a_unit_of_something_else_is_left_to_a_person():
     limit = {"url": MAX_QUANTITY, "valueQuantity": quantity("200", "kg")}
     question = a_question("quantity", extension=[limit])
