@@ -1,7 +1,8 @@
 """Which forms does LHC-Forms draw as they are meant? The others are drawn with plain controls.
 
 It cannot search a payer's list that did not come with the form, and opens no form with references among its choices. It
-shows nothing that depends on a day or a time, and compares quantities by their numbers, whatever the units (40.1.3).
+shows nothing that depends on a day or a time, and compares quantities by their numbers, whatever the units. What is
+answered below a question that is not answered it drops, and says nothing (40.1.3).
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,12 @@ def lhc_takes(form: dict) -> bool:
 
 def _is_drawn(item: dict) -> bool:
     refers = any("valueReference" in option for option in dicts(item.get("answerOption")))
-    return not item.get("answerValueSet") and not refers
+    return not item.get("answerValueSet") and not refers and not _asks_below(item)
+
+
+def _asks_below(item: dict) -> bool:
+    """Tell whether more is asked below a question; words may stand there."""
+    return item.get("type") != "group" and any(one.get("type") != "display" for one in dicts(item.get("item")))
 
 
 def _is_followed(asked: Mapping[str, dict], item: dict) -> bool:

@@ -283,6 +283,15 @@ def test_a_form_with_references_among_its_choices_is_drawn_with_plain_controls(o
     assert may_choose({"linkId": "1", "type": "choice", "answerOption": [option]}) is may
 
 
+@pytest.mark.parametrize(
+    ("above", "below", "may"),
+    [("string", "string", False), ("string", "group", False), ("string", "display", True), ("group", "string", True)],
+)
+def test_a_form_that_asks_below_a_question_is_drawn_with_plain_controls(above, below, may):
+    """LHC-Forms drops without a word what is answered there while the question is not; plain controls tell of it."""
+    assert may_choose({"linkId": "1", "type": above, "item": [{"linkId": "1.1", "type": below}]}) is may
+
+
 def may_choose(*items):
     asked = SimpleNamespace(is_live=False, said={}, form=a_form(*items))
     return SmartApp.may_choose(SimpleNamespace(has_lhc_forms=True), asked)
