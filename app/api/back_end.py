@@ -13,7 +13,7 @@ from app.api.door import plain, read_body
 from app.current import the_service
 from app.storage import authorizations, events
 from app.wiring import Service, new_number
-from fhir_r4.problems import Conflict, Forbidden, InvalidRequest, Issue, Unknown
+from fhir_r4.problems import Conflict, Forbidden, InvalidRequest, Issue
 from fhir_r4.resource import text_of
 from prior_auth.authorization import Authorization
 from prior_auth.decision import ReviewAction
@@ -44,9 +44,7 @@ def decisions() -> Response:
 def _decide(service: Service, case: str, verdict: Verdict, reviewer: Reviewer) -> Authorization:
     now = service.now()
     with service.database.writing() as connection:
-        before = authorizations.find(connection, case)
-        if before is None:
-            raise Unknown("there is no such case")
+        before = authorizations.get(connection, case)
         after = record(before, verdict, reviewer, new_number(), now)
         jobs = authorizations.save(connection, before, after, now)
         events.record(

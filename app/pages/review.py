@@ -16,7 +16,7 @@ from app.pages.worklist import ACTIONS, called
 from app.security import staff
 from app.storage import attachments, authorizations, events
 from app.wiring import Service
-from fhir_r4.problems import Problem, Unknown
+from fhir_r4.problems import Problem
 from fhir_r4.resource import as_list, codings, dicts, identifiers, text_of
 from fhir_r4.systems import NPI
 from prior_auth.authorization import Authorization, Item, Move
@@ -62,9 +62,7 @@ def shown(identity: str, refused: Problem | None = None) -> str:
     """Return the page of a case, with what is wrong with the verdict that was refused."""
     service = the_service()
     with service.database.reading() as connection:
-        found = authorizations.find(connection, identity)
-        if found is None:
-            raise Unknown("there is no such case")
+        found = authorizations.get(connection, identity)
         file = arrivals.case_file(connection, identity, service.directory)
         history, attached = events.history(connection, identity), attachments.of_case(connection, identity)
         noted = authorizations.noted_of(connection, identity)

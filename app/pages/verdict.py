@@ -16,7 +16,7 @@ from app.security import staff
 from app.storage import authorizations, events
 from app.storage.staff import Person
 from app.wiring import Service, new_id, new_number
-from fhir_r4.problems import Conflict, Unknown, Unprocessable
+from fhir_r4.problems import Conflict, Unprocessable
 from fhir_r4.resource import text_of
 from prior_auth.authorization import Authorization, Move
 from prior_auth.decision import ReviewAction
@@ -55,7 +55,7 @@ def _back_to(identity: str) -> Response:
 def _decide(service: Service, identity: str, said: Verdict, person: Person) -> None:
     now = service.now()
     with service.database.writing() as connection:
-        before = _found(connection, identity)
+        before = authorizations.get(connection, identity)
         after = record(before, said, _reviewer(person), new_number(), now, service.payer_of(before))
         jobs = authorizations.save(connection, before, after, now)
         _remember(connection, said.move, after, person, {"item": said.sequence, "action": said.action})
@@ -65,7 +65,7 @@ def _decide(service: Service, identity: str, said: Verdict, person: Person) -> N
 def _ask(service: Service, identity: str, person: Person) -> None:
     now = service.now()
     with service.database.writing() as connection:
-        before = _found(connection, identity)
+        before = authorizations.get(connection, identity)
         wanted = [_wanted(service, before, kind, person, now) for kind in Kind if _asks_for(kind)]
         after = before
         seen = _number("seen")
@@ -75,13 +75,6 @@ def _ask(service: Service, identity: str, person: Person) -> None:
         jobs = authorizations.save(connection, before, after, now)
         _remember(connection, Move.ASK, after, person, {"item": _number("sequence"), "asked": len(wanted)})
     service.runner.wake(jobs)
-
-
-def _found(connection: Connection, identity: str) -> Authorization:
-    found = authorizations.find(connection, identity)
-    if found is None:
-        raise Unknown("there is no such case")
-    return found
 
 
 def _remember(connection: Connection, move: Move, after: Authorization, person: Person, detail: dict[str, Any]) -> None:

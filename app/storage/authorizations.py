@@ -17,7 +17,7 @@ from app.storage import information, outbox
 from app.storage.authorization_rows import authorization_of, decision_row, item_row
 from app.storage.prepared import Prepared
 from app.storage.tables import authorizations, decisions, items, submissions
-from fhir_r4.problems import Conflict, Issue
+from fhir_r4.problems import Conflict, Issue, Unknown
 from fhir_r4.resource import Identifier
 from fhir_r4.wire import read_own
 from prior_auth.authorization import Authorization
@@ -162,6 +162,14 @@ def _save_items(connection: Connection, before: Authorization, after: Authorizat
 def find(connection: Connection, authorization_id: str) -> Authorization | None:
     found = information.with_asks(connection, _authorizations(_BY_ID.rows(connection, {"id": authorization_id})))
     return found[0] if found else None
+
+
+def get(connection: Connection, authorization_id: str) -> Authorization:
+    """Return the authorization; Unknown where there is none."""
+    found = find(connection, authorization_id)
+    if found is None:
+        raise Unknown("there is no such case")
+    return found
 
 
 def called(connection: Connection, ids: Sequence[str]) -> list[Authorization]:
