@@ -264,7 +264,7 @@ def _told(count: int, of: int) -> None:
         log.info("policies.reading", count=count, of=of)
 
 
-def unpacked(files: Files, shelf: Shelf | None = None) -> Edition:
+def unpacked(files: Files, shelf: Shelf | None) -> Edition:
     """Return the edition of these files; FaultyFile as above."""
     with tempfile.TemporaryDirectory(prefix="priorauth-policies-") as folder:
         for place, content in files.items():

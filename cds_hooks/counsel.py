@@ -70,7 +70,7 @@ class App:
 Counsel = ExternalReference | Instruction | Alternative | Companion | App
 
 
-def counsel(policy: Policy, outcome: Outcome | None, unread: frozenset[str] = frozenset()) -> Iterator[Counsel]:
+def counsel(policy: Policy, outcome: Outcome | None, unread: frozenset[str]) -> Iterator[Counsel]:
     """Yield what a policy advises, the most pressing first; which cards hold is told by how it was weighed.
 
     Args:

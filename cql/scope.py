@@ -156,18 +156,3 @@ def named(function: Callable[..., Any], *names: str, needs: int | None = None) -
         return run
 
     return build
-
-
-def with_run(function: Callable[..., Any]) -> Build:
-    """Make a strict operator whose function is handed the Run first."""
-
-    def build(node: dict, scope: Scope) -> Thunk:
-        thunks = scope.compile_all(operands(node))
-
-        def run(frame: Frame) -> Any:
-            values = [thunk(frame) for thunk in thunks]
-            return None if None in values else function(frame[0], *values)
-
-        return run
-
-    return build

@@ -101,7 +101,6 @@ class Time:
         return _clock(self.fields)
 
 
-Temporal = Date | DateTime | Time
 TEMPORAL = (Date, DateTime, Time)
 
 

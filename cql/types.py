@@ -19,7 +19,7 @@ Source: CQL 1.5 Author's Guide, "Values"; appendix B, "Types".
 """
 
 from dataclasses import dataclass, field
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 
@@ -46,10 +46,6 @@ def to_scale(value: Decimal) -> Decimal:
     """
     exponent = value.as_tuple().exponent
     return value if isinstance(exponent, int) and exponent >= -8 else value.quantize(STEP, context=WIDE)
-
-
-def cut_to_scale(value: Decimal) -> Decimal:
-    return value.quantize(STEP, rounding=ROUND_DOWN, context=WIDE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class Writer(Manner):
         bundle = self._bundle(resource, inquiry, "profile-pas-inquiry-response-bundle", identity)
         return _RETURNED[self.generation](bundle)
 
-    def empty_bundle(self, inquiry: Inquiry, withheld: Issue | None = None) -> dict:
+    def empty_bundle(self, inquiry: Inquiry, withheld: Issue | None) -> dict:
         """Return a Bundle that says "nothing found" and is valid all the same (2.0.1: entry 1..*)."""
         said = withheld or Issue("not-found", "No authorization answers this inquiry.", None, "information")
         parties = filter(None, [inquiry.patient, inquiry.insurer.entry, inquiry.provider])

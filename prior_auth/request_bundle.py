@@ -40,7 +40,7 @@ MOST_LISTED = 1_000
 _KNOWN_MODIFIERS = frozenset({INFO_CANCELLED})
 
 
-def read_bundle(body: dict, *, lenient: bool = False) -> Entries:
+def read_bundle(body: dict, *, lenient: bool) -> Entries:
     """Return the entries of a request Bundle; a Parameters with one ``resource`` around it is taken off.
 
     Args:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, tzinfo
+from datetime import date, tzinfo
 from typing import Any
 
 from fhir_r4.bundle import Entries, Entry, local_part
@@ -220,7 +220,7 @@ def _doubts_of_order(order: Entry, item: dict, entries: Entries, patient: Entry)
         yield "The order behind the item is for another service."
 
 
-def service_days(element: dict, zone: tzinfo = UTC) -> tuple[date | None, date | None]:
+def service_days(element: dict, zone: tzinfo) -> tuple[date | None, date | None]:
     """Return ``serviced[x]`` as first and last day; a single date is both."""
     period = as_dict(element.get("servicedPeriod"))
     single = day(element.get("servicedDate"), zone)

@@ -52,7 +52,7 @@ class OverHttp:
         return read_object(reply.body)
 
 
-def show(*, port: int, keep: Path | None = None) -> int:
+def show(*, port: int, keep: Path | None) -> int:
     """Run the showcase and return the exit code; ``keep`` is a folder for the answers as they came."""
     out = Transcript()
     end_on_sigterm()

@@ -64,7 +64,7 @@ def purge_hooks(connection: Connection, before: datetime, today: date, actor: st
 
 
 def purge_cases(
-    connection: Connection, before: datetime, actor: str, now: datetime, since: tuple[datetime, str] | None = None
+    connection: Connection, before: datetime, actor: str, now: datetime, since: tuple[datetime, str] | None
 ) -> Batch:
     """Take settled cases that nothing has happened to since ``before`` and whose services ended before that day.
 
