@@ -8,10 +8,10 @@ none has to be there (conf-12).
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, tzinfo
-from typing import Any
 
 from fhir_r4.bundle import local_part
-from fhir_r4.days import first_day
+from fhir_r4.days import days_told, first_day
+from fhir_r4.elements import Paths, at, paths
 from fhir_r4.resource import (
     Coding,
     as_dict,
@@ -38,35 +38,25 @@ BILLING_OPTIONS = f"{CRD}/StructureDefinition/ext-billing-options"
 ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-reference"
 
 LONGEST_TITLE = 100
-Paths = tuple[tuple[str, ...], ...]
-
-
-def _paths(*written: str) -> Paths:
-    return tuple(tuple(one.split(".")) for one in written)
-
 
 _CODES = {  # where each kind carries its codes
-    "Appointment": _paths("serviceType", "appointmentType"),
-    "CommunicationRequest": _paths("category"),
-    "DeviceRequest": _paths("codeCodeableConcept"),
-    "Encounter": _paths("serviceType", "type"),
-    "MedicationRequest": _paths("medicationCodeableConcept"),
-    "NutritionOrder": _paths("oralDiet.type", "supplement.type", "enteralFormula.baseFormulaType"),
-    "ServiceRequest": _paths("code"),
-    "VisionPrescription": _paths("lensSpecification.product"),
+    "Appointment": paths("serviceType", "appointmentType"),
+    "CommunicationRequest": paths("category"),
+    "DeviceRequest": paths("codeCodeableConcept"),
+    "Encounter": paths("serviceType", "type"),
+    "MedicationRequest": paths("medicationCodeableConcept"),
+    "NutritionOrder": paths("oralDiet.type", "supplement.type", "enteralFormula.baseFormulaType"),
+    "ServiceRequest": paths("code"),
+    "VisionPrescription": paths("lensSpecification.product"),
 }
 _CODED = {"DeviceRequest": ("codeReference", "type"), "MedicationRequest": ("medicationReference", "code")}
 ORDERS = frozenset(_CODES) - {"Appointment", "Encounter"}
-_DAYS = _paths(
-    "occurrenceDateTime", "occurrencePeriod.start", "occurrenceTiming.event", "start", "requestedPeriod.start",
-    "period.start", "dateTime", "authoredOn", "dateWritten", "created",
-)  # fmt: skip
-_PERFORMERS = _paths(
+_PERFORMERS = paths(
     "performer", "dispenseRequest.performer", "participant.individual", "participant.actor", "recipient"
 )
-_REQUESTERS = _paths("requester", "orderer", "prescriber")
-_PATIENTS = _paths("subject", "patient")
-_INSURANCES = _paths("insurance")
+_REQUESTERS = paths("requester", "orderer", "prescriber")
+_PATIENTS = paths("subject", "patient")
+_INSURANCES = paths("insurance")
 _NOBODY = frozenset({"Patient", "RelatedPerson", "Location"})
 _OVER = frozenset({"revoked", "entered-in-error", "completed", "cancelled", "stopped"})
 
@@ -135,7 +125,7 @@ def read_order(resource: dict, find: Find, performer: str | None = None, *, loca
         resource=resource,
         reference=local_reference(resource),
         codes=tuple(dict.fromkeys(code for of_one in coded for code in of_one)),
-        when=tuple(filter(None, map(text_of, _at(resource, _DAYS)))),
+        when=days_told(resource),
         performers=(performer,) if performer else _first_that_name(both, _PERFORMERS, local),
         title=_in_one_line(title),
         insurances=tuple(dict.fromkeys(local(target) or target for target in _targets(resource, _INSURANCES))),
@@ -193,15 +183,15 @@ def by_number(npi: str) -> str:
     return f"{NPI}|{npi}"
 
 
-def _first_that_name(resources: Iterable[dict], paths: Paths, local: Local) -> tuple[str, ...]:
+def _first_that_name(resources: Iterable[dict], where: Paths, local: Local) -> tuple[str, ...]:
     """Return the people of the first resource that names any."""
-    every = (tuple(dict.fromkeys(_people(one, paths, local))) for one in resources)
+    every = (tuple(dict.fromkeys(_people(one, where, local))) for one in resources)
     return next(filter(None, every), ())
 
 
-def _people(resource: dict, paths: Paths, local: Local) -> Iterator[str]:
+def _people(resource: dict, where: Paths, local: Local) -> Iterator[str]:
     """Yield who shall do it, or has ordered it, the most certain first: by reference, else by number."""
-    for named in _at(resource, paths):
+    for named in at(resource, where):
         target = reference(named)
         if target and not target.startswith("#"):
             target = local(target) or target
@@ -214,11 +204,11 @@ def _people(resource: dict, paths: Paths, local: Local) -> Iterator[str]:
 
 def _concepts(resource: dict, find: Find) -> Iterator[dict]:
     """Yield the resource's CodeableConcepts, then the billing options that it offers."""
-    concepts = [as_dict(one) for one in _at(resource, _CODES.get(kind(resource), ()))]
+    concepts = [as_dict(one) for one in at(resource, _CODES.get(kind(resource), ()))]
     element, code = _CODED.get(kind(resource), ("", ""))
     if target := reference(resource.get(element)):
         held = contained(resource, target) if target.startswith("#") else find(target) or {}
-        concepts += [as_dict(one) for one in _at(held, _paths(code))]
+        concepts += [as_dict(one) for one in at(held, paths(code))]
         concepts += _billing(held)
     yield from concepts
     for holder in (*concepts, resource):
@@ -229,22 +219,8 @@ def _billing(holder: dict) -> list[dict]:
     return [as_dict(value_of(one)) for one in extensions(holder, BILLING_OPTIONS)]
 
 
-def _at(resource: dict, paths: Paths) -> Iterator[Any]:
-    """Yield what stands at these paths of elements, each of which may repeat."""
-    for path in paths:
-        if path[0] in resource:
-            found: list[Any] = [resource]
-            for step in path:
-                found = [one for holder in found for one in _each(as_dict(holder).get(step))]
-            yield from found
-
-
-def _each(value: Any) -> list[Any]:
-    return [one for one in (value if isinstance(value, list) else [value]) if one is not None]
-
-
-def _targets(resource: dict, paths: Paths) -> Iterator[str]:
-    return filter(None, map(reference, _at(resource, paths)))
+def _targets(resource: dict, where: Paths) -> Iterator[str]:
+    return filter(None, map(reference, at(resource, where)))
 
 
 def _display(codes: tuple[Coding, ...]) -> str | None:

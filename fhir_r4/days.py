@@ -4,9 +4,14 @@ from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 from typing import Any
 
+from fhir_r4.elements import at, paths
 from fhir_r4.resource import text_of
 
 _UTC = ("Z", "+00:00", "-00:00")
+_OF_AN_ORDER = paths(
+    "occurrenceDateTime", "occurrencePeriod.start", "occurrenceTiming.event", "start", "requestedPeriod.start",
+    "period.start", "dateTime", "authoredOn", "dateWritten", "created",
+)  # fmt: skip
 
 
 def day_in(value: Any, zone: tzinfo) -> date | None:
@@ -33,3 +38,14 @@ def day_in(value: Any, zone: tzinfo) -> date | None:
 def first_day(values: Iterable[Any], zone: tzinfo) -> date | None:
     """Return the day of the first of these that names one."""
     return next((day for value in values if (day := day_in(value, zone))), None)
+
+
+def days_told(order: dict) -> tuple[str, ...]:
+    """Return the dates and dateTimes of an order, appointment or encounter, as it spells them.
+
+    Those of the service come first, then those of its writing.
+
+    >>> days_told({"authoredOn": "2026-03-01", "occurrencePeriod": {"start": "2026-07-01"}})
+    ('2026-07-01', '2026-03-01')
+    """
+    return tuple(filter(None, map(text_of, at(order, _OF_AN_ORDER))))

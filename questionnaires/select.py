@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from fhir_r4.days import days_told, first_day
 from fhir_r4.problems import Issue
-from fhir_r4.resource import Coding, as_dict, codings, dicts, kind, local_reference, reference, text_of
+from fhir_r4.resource import Coding, codings, dicts, kind, local_reference, reference
 from questionnaires.catalog import Catalog, canonical_of, in_force
 from questionnaires.package_request import PackageRequest
 from rules.assertion import CoverageAssertion
@@ -21,7 +22,6 @@ from rules.policy import Policy
 from rules.scope import Enrolment
 
 _CODES = ("codeCodeableConcept", "code", "medicationCodeableConcept", "itemCodeableConcept", "serviceType", "type")
-_DAY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +101,8 @@ class _Selection:
             text = "the order has no code by which a policy could be found"
             self.issues.append(Issue("incomplete", text, where, "warning"))
             return
-        day = service_day(order) or self.today
         for insured in self._insuring(order):
+            day = first_day(days_told(order), insured.payer.time_zone) or self.today
             policy = self.book.in_force(codes, day, under=insured.under, order=kind(order))
             if policy:
                 self._needed(policy[0], insured, order, day, where)
@@ -126,8 +126,8 @@ class _Selection:
 
     def _named(self, index: int, canonical: str) -> None:
         where = f"Parameters.parameter.where(name = 'questionnaire')[{index}].value"
-        days = [day for order in self.request.orders if (day := service_day(order))]
-        form = self.catalog.find(canonical, days[0] if days else self.today)
+        told = (one for order in self.request.orders for one in days_told(order))
+        form = self.catalog.find(canonical, first_day(told, self.insured[0].payer.time_zone) or self.today)
         if form is None:
             known = self.catalog.knows(canonical)
             text = "no version of this form is in force" if known else "no form of ours has this canonical"
@@ -148,23 +148,6 @@ class _Selection:
             return Issue("informational", text, None, "warning")
         text = "No form is needed for this order under this coverage; nothing is to be documented now."
         return Issue("informational", text, None, "information")
-
-
-def service_day(order: dict) -> date | None:
-    """Return the day for which the service is ordered, else that on which the order was written.
-
-    >>> service_day({"occurrencePeriod": {"start": "2026-07-01"}, "authoredOn": "2026-03-01"}).isoformat()
-    '2026-07-01'
-    """
-    occurrence, period = as_dict(order.get("occurrencePeriod")), as_dict(order.get("period"))
-    told = (order.get("occurrenceDateTime"), occurrence.get("start"), period.get("start"), order.get("start"))
-    for value in (*told, order.get("authoredOn"), order.get("dateWritten"), order.get("dateTime")):
-        if text := text_of(value):
-            try:
-                return date.fromisoformat(text[:_DAY])
-            except ValueError:
-                continue  # a year or a month alone is no day
-    return None
 
 
 def _codes(order: dict) -> Iterator[Coding]:

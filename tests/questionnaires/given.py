@@ -1,6 +1,7 @@
 """What do the tests of DTR start from? A request, what is answered, and what a client would read of it."""
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from fhir_r4.generations import Generation
 from fhir_r4.resource import as_dict, dicts, kind, reference
@@ -25,7 +26,7 @@ def parameters(*more, order=True, coverage=True):
 class _Payer:
     """A payer as ``select`` sees one."""
 
-    name, phone = "Acme Health", "+1-518-555-0100"
+    name, phone, time_zone = "Acme Health", "+1-518-555-0100", ZoneInfo("America/New_York")
 
 
 def insured_by(asked, birth_date=None):

@@ -24,7 +24,6 @@ from fhir_r4.wire import write_json
 from questionnaires.catalog import Catalog, questions
 from questionnaires.package import to_parameters
 from questionnaires.package_request import read_parameters
-from questionnaires.select import service_day
 from rules.book import PolicyBook
 from tests.cql.given import FHIR, node
 from tests.cql.given import a_library as elm_library
@@ -281,20 +280,20 @@ def test_the_form_is_of_the_day_of_service_and_not_of_today():
 
 
 @pytest.mark.parametrize(
-    ("order", "day"),
+    ("told", "is_there"),
     [
-        ({"occurrenceDateTime": "2026-07-01T10:00:00Z", "authoredOn": "2026-03-01"}, date(2026, 7, 1)),
-        ({"occurrencePeriod": {"start": "2026-07-02"}}, date(2026, 7, 2)),
-        ({"start": "2026-07-03T09:00:00Z"}, date(2026, 7, 3)),
-        ({"period": {"start": "2026-07-04"}}, date(2026, 7, 4)),
-        ({"authoredOn": "2026-03-01"}, date(2026, 3, 1)),
-        ({"authoredOn": "2026"}, None),
-        ({"authoredOn": 5}, None),
-        ({}, None),
+        ({"occurrenceDateTime": "2028-01-01T02:00:00Z"}, True),
+        ({"occurrenceDateTime": "2028-01-01T06:00:00Z"}, False),
+        ({"occurrenceTiming": {"event": ["2028-02-01"]}}, False),
     ],
 )
-def test_the_day_of_service_is_read_from_the_order(order, day):
-    assert service_day(order) == day
+@pytest.mark.parametrize("form", [(), ({"name": "questionnaire", "valueCanonical": FORM},)])
+def test_the_day_of_service_is_the_payer_s_as_it_is_for_a_hook(told, is_there, form):
+    """Two in the morning in UTC is the evening before in New York, and the last day of the form."""
+    order = an_order(**told)
+    order.pop("occurrencePeriod", None)
+    answer = answered(Generation.V2_2, {"name": "order", "resource": order}, *form, order=False)
+    assert bool(bundles(answer)) is is_there
 
 
 @pytest.mark.requirement("dtr-2.0.1@298", "dtr-2.0.1@306")
