@@ -1,7 +1,8 @@
 """What becomes of an authorization when the provider changes, renews or cancels it?
 
 Each item goes its own way: cancelled, weighed anew, added, or left as it is. The number lives on. A denied case takes
-no update (PAS, "Additional Notes"): what is asked for again is a new request.
+no update (PAS, "Additional Notes"), and one that was cancelled no further item: what is asked for again is a new
+request. To cancel again changes nothing.
 
 Source: PAS 2.0.1 and 2.2.1, "Prior Authorization Updates"; pas.md §3.3.
 """
@@ -56,7 +57,8 @@ def update(
         weighing: with the forms of all that was sent for the case, ``number`` the case's own where it has one.
         news: it brings a form that was not sent before.
     """
-    if prior.header is ReviewAction.NOT_CERTIFIED:
+    cancels_again = change.cancels_all and any(item.decision.action is ReviewAction.CANCELLED for item in prior.items)
+    if prior.header is ReviewAction.NOT_CERTIFIED and not cancels_again:
         say = "A request that was not certified takes no update; send a new request, or ask for a reconsideration."
         return BusinessError(REFUSED, "N", "2000E-UM02", change.path, say)
     if change.cancels_all:
@@ -78,6 +80,9 @@ def _fault(prior: Authorization, submission: Submission) -> BusinessError | None
         before, path = prior.item(item.sequence), f"{submission.claim.path}.item[{index}]"
         if before is None and item.wish is Wish.CANCELLED:
             return BusinessError(REFUSED, "C", "2000F-UM02", path, "The authorization has no item of this sequence.")
+        if before is None and prior.header is ReviewAction.CANCELLED:
+            say = "An authorization that was cancelled takes no further item; send a new request."
+            return BusinessError(REFUSED, "N", "2000F-UM02", path, say)
         closed = before is not None and before.decision.action not in OPEN
         if closed and item.wish not in {Wish.CANCELLED, Wish.UNCHANGED}:
             say = "An item that was not certified, or was cancelled, takes no change; add it under a new sequence."

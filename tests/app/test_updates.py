@@ -142,6 +142,35 @@ def test_what_cancels_the_whole_needs_no_items_and_is_answered_with_all_of_them(
     assert actions(told) == {1: "C", 2: "C"}
 
 
+def cancelling(first, version, **changes):
+    """Return an update that cancels the whole by its header."""
+    return an_update_bundle(first, version=version, extension=infos({}, certification="3")["extension"], **changes)
+
+
+@BOTH
+def test_the_whole_is_cancelled_again_without_effect_where_an_item_was_not_certified(house, version):
+    first = with_another_item(a_submission_bundle(form=a_form_response(LEFT)))
+    item_of(first, 1)["extension"] = item_of(first)["extension"]
+    answered(house.submit(first, version), version)
+    reviewed(house, REFUSED)
+    for _ in range(2):
+        response = answered(house.submit(cancelling(first, version), version), version)
+        assert actions(response) == {1: "A3", 2: "C"}
+    (row,) = house.rows(tables.authorizations)
+    assert row["version"] == 3
+
+
+@BOTH
+def test_an_authorization_that_was_cancelled_takes_no_further_item(house, version):
+    first = a_submission_bundle()
+    answered(house.submit(first, version), version)
+    answered(house.submit(cancelling(first, version), version), version)
+    response = answered(house.submit(with_another_item(an_update_bundle(first, version=version)), version), version)
+    assert response["error"][0]["code"]["coding"][0]["code"] == "33"
+    (row,) = house.rows(tables.authorizations)
+    assert row["version"] == 2
+
+
 @BOTH
 def test_an_update_that_cancels_nothing_needs_items(house, version):
     first = a_submission_bundle()
