@@ -3,6 +3,8 @@
 Filters are our own words and plans; numbers of cases stay out of addresses, and out of what browsers remember.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -37,13 +39,19 @@ ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One case in the list; moments are in its payer's time zone."""
+    """One case in the list; moments are in its payer's time zone.
+
+    Attributes:
+        item: the one that waits; in a decided case the last that was decided.
+        decided: how many of the case's items were decided in which way.
+    """
 
     case: Authorization
     item: Item
     service: str
     due_at: datetime
     decided_at: datetime
+    decided: Mapping[ReviewAction, int]
     late: bool
     queue: str
 
@@ -136,6 +144,7 @@ def _line(service: Service, case: Authorization) -> Line:
         called(service, item, case.received_at),
         case.due_at.astimezone(zone),
         item.decision.decided_at.astimezone(zone),
+        Counter(one.decision.action for one in case.items),
         case.pended and case.due_at < service.now(),
         queue_of(service, item),
     )

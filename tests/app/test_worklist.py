@@ -12,7 +12,7 @@ from app.pages import paging
 from app.policies import ActivePolicies
 from app.storage import authorizations, tables
 from app.wiring import new_number
-from prior_auth.decision import ReviewAction
+from prior_auth.decision import Basis, Decision, ReviewAction
 from tests.app.fixtures import ROOT
 from tests.app.test_policies import add_version, look
 from tests.given import a_certification, a_form_response, a_submission_bundle, an_authorization, entry
@@ -194,3 +194,19 @@ def test_the_schema_that_was_there_before_learns_which_cases_are_open(house):
     assert (rows[waits.id]["open"], rows[done.id]["open"]) == (True, False)
     assert rows[done.id]["changed_at"] == done.items[0].decision.decided_at
     assert done.items[0].decision.action is ReviewAction.CERTIFIED
+
+
+def test_a_mixed_case_says_how_many_of_its_items_were_decided_in_which_way(silva, house):
+    (one,) = an_authorization().items
+    refused = Decision(
+        action=ReviewAction.NOT_CERTIFIED,
+        basis=Basis.CLINICIAN,
+        decided_by="dr-silva",
+        decided_at=house.clock.now,
+        licence="NY/123456",
+        reason="Not shown.",
+    )
+    decisions = (*(a_certification(number=new_number()) for _ in range(2)), refused)
+    has(house, items=tuple(replace(one, sequence=n, decision=said) for n, said in enumerate(decisions, 1)))
+    page = re.sub("<[^>]+>", "", silva.browser.get("/worklist?show=decided").text)
+    assert "2 certified 1 not certified by policy home-oxygen 2026.1, row 3, dr-silva" in page
