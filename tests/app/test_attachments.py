@@ -263,6 +263,7 @@ def test_staff_see_the_inbox_and_give_what_waits_to_a_case(house):
     silva = Person(house).comes_in()
     page = silva.browser.get("/inbox").text
     assert "lost-in-the-mail" in page
+    assert "Times are those of America/New_York." in page
     form = {"reference": case["reference"]}
     assert silva.post(f"/inbox/{waits['id']}", form, page="/inbox").status_code == 303
     run_all(house)

@@ -50,6 +50,7 @@ def test_a_call_is_found_by_what_a_clinic_can_tell(auditor, house, called, by):
     page = find(auditor, **{by: wanted[by]}).text
     (identity,) = [row["id"] for row in house.rows(tables.hook_invocations)]
     assert f"/hooks/{identity}" in page
+    assert "Times are those of America/New_York." in page
     (event,) = looked(house)
     assert (event["kind"], event["actor"]) == ("hooks.searched", "ms-auer")
     assert event["detail"] == {"by": [by], "calls": [identity]}

@@ -197,6 +197,7 @@ def test_a_settled_case_is_corrected_reopened_extended_and_its_history_is_kept(s
         "authorization.corrected",
     ]
     page = silva.browser.get(case).text
+    assert "Times below are those of America/New_York." in page
     assert page.index("reopened") < page.index("extended") < page.index("corrected")
     assert [row["kind"] for row in house.rows(tables.outbox)].count("authorization.changed") == 5
 
