@@ -15,19 +15,30 @@ _HISTORY = select(events).where(events.c.authorization_id == bindparam("authoriz
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One step in the life of a case: what, when (aware), by whom, and to which item."""
+    """One step in the life of a case: what, when (aware), by whom, to which item, and what the item was then.
+
+    Attributes:
+        action: of X12 306; none where the step decided nothing.
+    """
 
     what: str
     at: datetime
     actor: str
     item: int | None
+    action: str | None
 
 
 def history(connection: Connection, authorization_id: str) -> list[Happened]:
     """Return what happened to a case: submitted, updated, decided, corrected, reopened, cancelled, asked, received."""
     rows = connection.execute(_HISTORY, {"authorization": authorization_id})
     return [
-        Happened(row.kind.partition(".")[2].replace("-", " "), row.at, row.actor, row.detail.get("item"))
+        Happened(
+            row.kind.partition(".")[2].replace("-", " "),
+            row.at,
+            row.actor,
+            row.detail.get("item"),
+            row.detail.get("action"),
+        )
         for row in rows
         if row.kind.startswith("authorization.")
     ]

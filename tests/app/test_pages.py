@@ -198,7 +198,15 @@ def test_a_settled_case_is_corrected_reopened_extended_and_its_history_is_kept(s
     ]
     page = silva.browser.get(case).text
     assert "Times below are those of America/New_York." in page
-    assert page.index("reopened") < page.index("extended") < page.index("corrected")
+    told = re.findall('data-label="What">(.*?)</td>', page)
+    assert told == [
+        "submitted",
+        "decided: not certified",
+        "reopened: pended",
+        "decided: certified",
+        "extended: certified",
+        "corrected: not certified",
+    ]
     assert [row["kind"] for row in house.rows(tables.outbox)].count("authorization.changed") == 5
 
 
