@@ -221,6 +221,18 @@ def test_on_a_narrow_screen_questions_and_answers_have_the_whole_width(opened, t
     assert min(one["y"] for one in fields) >= label["y"] + label["height"] - 1
 
 
+def test_a_form_that_lhc_forms_cannot_draw_is_drawn_with_plain_controls(opened, tmp_path, payer):
+    """It fails on help that does not say of which system its control's code is."""
+    help_ = {"linkId": "help", "type": "display", "text": "In a few words.", "extension": [HELP]}
+    payer.packages = [(a_form({"linkId": "why", "type": "text", "text": "Why?", "item": [help_]}), None, [])]
+    with a_town(opened, tmp_path, lambda one: paid_by(payer)(one) | {"renderer": "lhc-forms"}) as town:
+        with a_browser() as context:
+            page = opened_form(context, town)
+            page.get_by_role("textbox", name="Why?").fill("Because of the pain")
+            assert saved(page, town) == [("why", "Because of the pain")]
+            assert page.get_by_role("button", name="Show with the other form view").is_visible()
+
+
 def test_a_choice_that_is_longer_than_its_field_is_read_whole_below_it(town, payer):
     words = [option(f"diagnosis of several sites, complicated or not, on a side not said {n}") for n in range(9)]
     payer.packages = [(a_form({"linkId": "long", "type": "choice", "text": "Which?", "answerOption": words}), None, [])]

@@ -176,6 +176,13 @@
     box.dataset.ready = "yes";
   }
 
+  // What LHC-Forms cannot draw is drawn with plain controls.
+  function undrawn() {
+    const plain = document.querySelector("button[name=plain][value=yes]");
+    if (plain) plain.click();
+    else problem("The form cannot be shown. The payer's form authors should know.");
+  }
+
   byId("save").addEventListener("click", () => act("Saving…", box.dataset.save));
   byId("complete").addEventListener("click", () => act("Sending…", box.dataset.complete, { goes: true, attested: byId("attested").checked }));
   if (byId("next")) byId("next").addEventListener("click", () => act("Asking the payer…", box.dataset.next, { goes: true }));
@@ -184,5 +191,5 @@
   for (const one of document.querySelectorAll("aside a")) one.addEventListener("click", keptFirst);
   for (const kind of ["beforeunload", "pagehide"]) addEventListener(kind, leaving);
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && waiting !== null && send(box.dataset.draft));
-  open().then(() => renderer.listen(changed, remark)).catch(() => problem("The form cannot be shown. The payer's form authors should know."));
+  open().then(() => renderer.listen(changed, remark)).catch(undrawn);
 })();
