@@ -49,16 +49,46 @@ def test_while_one_call_fetches_the_set_anew_others_go_on_with_the_one_that_is_k
     publisher.may_answer.clear()
     with ThreadPoolExecutor(1) as pool:
         fetching = pool.submit(publisher.called, "first")
-        while publisher.asked < 2:
-            time.sleep(0.001)
+        until(lambda: publisher.asked == 2)
         assert publisher.called("first") == [FIRST]
         publisher.may_answer.set()
         assert fetching.result() == [FIRST]
 
 
+@pytest.mark.parametrize("dead", [False, True], ids=["it comes", "it does not"])
+def test_calls_that_come_while_the_very_first_set_is_fetched_wait_for_it(dead):
+    """As when a service begins, and the EHR goes on calling."""
+    publisher = Publisher()
+    publisher.may_answer.clear()
+    publisher.dead = dead
+    with ThreadPoolExecutor(1 + jwks.WAITING) as pool:
+        first = pool.submit(publisher.called, "first")
+        until(lambda: publisher.asked)
+        others = [pool.submit(publisher.called, "first") for _ in range(jwks.WAITING)]
+        until(lambda: publisher.cache._seats._value == 0)
+        assert publisher.called("first") == [], "nobody more waits"
+        publisher.may_answer.set()
+        assert [one.result() for one in others] == [[] if dead else [FIRST]] * jwks.WAITING
+        if dead:
+            with pytest.raises(KeysUnavailable):
+                first.result()
+    assert publisher.asked == 1
+    assert publisher.called("first") == ([] if dead else [FIRST])
+
+
+def until(holds):
+    while not holds():
+        time.sleep(0.001)
+
+
 def test_a_key_that_is_published_no_longer_counts_no_longer(publisher):
     publisher.keys = [SECOND]
     assert publisher.called("second") == [SECOND]
+    assert publisher.called("first") == []
+
+
+def test_who_publishes_no_key_any_more_has_none(publisher):
+    publisher.keys = []
     assert publisher.called("first") == []
 
 
