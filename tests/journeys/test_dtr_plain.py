@@ -225,12 +225,12 @@ def test_a_form_that_lhc_forms_cannot_draw_is_drawn_with_plain_controls(opened, 
     """It fails on help that does not say of which system its control's code is."""
     help_ = {"linkId": "help", "type": "display", "text": "In a few words.", "extension": [HELP]}
     payer.packages = [(a_form({"linkId": "why", "type": "text", "text": "Why?", "item": [help_]}), None, [])]
-    with a_town(opened, tmp_path, lambda one: paid_by(payer)(one) | {"renderer": "lhc-forms"}) as town:
-        with a_browser() as context:
-            page = opened_form(context, town)
-            page.get_by_role("textbox", name="Why?").fill("Because of the pain")
-            assert saved(page, town) == [("why", "Because of the pain")]
-            assert page.get_by_role("button", name="Show with the other form view").is_visible()
+    by_lhc = {"renderer": "lhc-forms"}
+    with a_town(opened, tmp_path, lambda one: paid_by(payer)(one) | by_lhc) as town, a_browser() as context:
+        page = opened_form(context, town)
+        page.get_by_role("textbox", name="Why?").fill("Because of the pain")
+        assert saved(page, town) == [("why", "Because of the pain")]
+        assert page.get_by_role("button", name="Show with the other form view").is_visible()
 
 
 def test_a_choice_that_is_longer_than_its_field_is_read_whole_below_it(town, payer):
