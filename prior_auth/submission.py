@@ -14,7 +14,7 @@ from prior_auth.insurer import Insurer, read_insurer
 from prior_auth.named import member_ids, provider_npis
 from prior_auth.request_bundle import focal, read_bundle, transaction_of, unwrapped
 from prior_auth.requested_item import Form, RequestedItem, read_items
-from questionnaires.answers import FORMS, responses_in
+from questionnaires.answers import responses_in
 
 _URGENT_LEVELS = ("U", "03")  # urgent, emergency
 
@@ -157,7 +157,7 @@ def _forms(entries: Entries, patient: Entry) -> Iterator[Form]:
     claim = entries[0]
     for one in dicts(claim.resource.get("supportingInfo")):
         entry = entries.resolve(reference(one.get("valueReference")), claim)
-        if entry is None or entry.kind not in FORMS:
+        if entry is None:
             continue
         for response in responses_in([entry.resource]):
             subject = entries.resolve(reference(response.get("subject")), entry)

@@ -12,8 +12,6 @@ from rules.evidence import Answers
 from rules.facts import Fact
 from rules.plain import plain
 
-FORMS = frozenset({"QuestionnaireResponse", "Bundle"})
-"""The types of what a form may come as."""
 FINISHED = frozenset({"completed", "amended"})
 
 

@@ -39,6 +39,12 @@ def test_a_request_is_read():
     assert submission.change is None
 
 
+def test_a_coverage_is_a_coverage():
+    patient = a_submission_bundle()["entry"][0]["resource"]["patient"]
+    insurance = [{"sequence": 1, "focal": True, "coverage": patient}]
+    assert ("not-found", f"{CLAIM}.insurance[0].coverage") in faults(changed(insurance=insurance))
+
+
 def test_a_parameters_around_the_bundle_is_taken_off():
     wrapped = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": a_submission_bundle()}]}
     assert read_submission(wrapped).identifier
