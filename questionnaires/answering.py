@@ -118,7 +118,7 @@ def _units(question: dict) -> Iterator[str | None]:
 
 
 def _in(unit: str, value: dict, mine: str | None) -> dict | None:
-    """Convert; a comparator or a system that is not UCUM leaves the number to a person."""
+    """Convert, and keep a comparator; a system that is not UCUM leaves the number to a person."""
     if mine is None or value.get("system") != UCUM:
         return None
     try:
@@ -140,7 +140,7 @@ def _choice(question: dict, value: Any) -> tuple[str, Any] | None:
         listed = next((one for one in found if (one.get("system"), one.get("code")) in offered), None)
         chosen = listed or next(iter(found), None)
         return ("valueCoding", chosen) if chosen else None
-    coding = next((one for one in offered.values() if isinstance(value, str) and one.get("code") == value), None)
+    coding = next((one for one in offered.values() if one.get("code") == value), None)
     return ("valueCoding", coding) if coding else None
 
 

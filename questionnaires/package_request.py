@@ -89,7 +89,7 @@ def read_parameters(body: dict, generation: Generation) -> PackageRequest:
     issues += _faults_of_coverages(given["coverage"], coverages, generation)
     issues += _other_patients(given)
     issues += _repeated(given)
-    if coverages and not (_has_subject(coverages, orders)):
+    if coverages and not _has_subject(coverages, orders):
         issues.append(
             Issue("required", "a Coverage names its beneficiary", "Parameters.parameter.resource.beneficiary")
         )

@@ -44,6 +44,8 @@ def quantity(value, code="%", **parts):
         ("choice", "J44.9", None),
         ("choice", quantity("6"), None),
         ("open-choice", "anything", {"valueString": "anything"}),
+        ("open-choice", quantity("6"), None),
+        ("open-choice", 6, None),
         ("reference", {"reference": "Patient/p"}, {"valueReference": {"reference": "Patient/p"}}),
         ("reference", {"resourceType": "Patient", "id": "p"}, {"valueReference": {"reference": "Patient/p"}}),
         ("reference", {"resourceType": "Patient"}, None),

@@ -27,7 +27,7 @@ from questionnaires.package_request import read_parameters
 from rules.book import PolicyBook
 from tests.cql.given import FHIR, node
 from tests.cql.given import a_library as elm_library
-from tests.given import BOOK, CATALOG, FORM, NOW, a_coverage, a_promise, a_record, an_order
+from tests.given import BOOK, CATALOG, FORM, NOW, a_coverage, a_patient, a_promise, a_record, an_order
 from tests.questionnaires.given import (
     answered,
     bundles,
@@ -101,6 +101,12 @@ def test_a_form_is_found_by_the_promise_alone():
     assert body["parameter"][0]["name"] == "packagebundle"
 
 
+def test_a_promise_s_form_is_for_the_order_that_was_promised_alone():
+    mri = {"name": "order", "resource": a_record().get("ServiceRequest/lumbar-mri-baxter")}
+    (first, *_) = bundles(answered(Generation.V2_2, mri, promises=[a_promise()]))
+    assert targets(extensions(first["entry"][1]["resource"], QR_CONTEXT)) == ["DeviceRequest/home-oxygen"]
+
+
 @pytest.mark.requirement("dtr-2.0.1@301", "dtr-2.2.0@oper-9")
 def test_an_unknown_canonical_beside_known_forms_is_a_warning():
     unknown = {"name": "questionnaire", "valueCanonical": "https://elsewhere.example/Questionnaire/x"}
@@ -134,6 +140,16 @@ def test_there_is_a_coverage():
 
 def test_there_is_an_order_a_form_or_a_promise():
     assert faults(parameters(order=False)) == [("invariant", "Parameters.parameter")]
+
+
+def test_somebody_is_named_whom_the_forms_are_about():
+    """The coverage's beneficiary, where no order names its patient."""
+    unnamed = {name: value for name, value in a_coverage().items() if name != "beneficiary"}
+    form = {"name": "questionnaire", "valueCanonical": FORM}
+    asked = parameters({"name": "coverage", "resource": unnamed}, form, order=False, coverage=False)
+    assert faults(asked) == [("required", "Parameters.parameter.resource.beneficiary")]
+    named = parameters({"name": "coverage", "resource": unnamed}, coverage=False)
+    assert read_parameters(named, Generation.V2_2).subject == "Patient/amy-baxter"
 
 
 def test_each_fault_names_its_parameter():
@@ -442,6 +458,12 @@ def test_the_payer_answers_what_the_request_and_its_own_books_tell(generation, s
         assert value_of(extension(extension(answer, INFORMATION_ORIGIN), "source")) == source
 
 
+def test_a_day_of_birth_is_the_record_s_where_the_patient_came_along():
+    patient = {"name": "referenced", "resource": a_patient(birthDate="1960-02-01")}
+    given = given_answers(the_draft(Generation.V2_2, patient, birth_date=date(1950, 2, 1)))
+    assert given["1.4"][0]["valueInteger"] == 66
+
+
 @pytest.mark.requirement("dtr-2.0.1@364", "dtr-2.0.1@365")
 @BOTH
 def test_a_filled_draft_keeps_to_its_profiles(generation):
@@ -472,6 +494,8 @@ def test_the_response_of_an_adaptive_form_contains_a_form_derived_from_it(genera
     (contained,) = draft["contained"]
     assert draft["questionnaire"] == f"#{contained['id']}"
     assert contained["derivedFrom"] == [f"{MRI}-adaptive|2026.1"]
+    (profile,) = draft["meta"]["profile"]
+    assert profile.endswith("-adapt") is (generation is Generation.V2_2)
 
 
 def test_of_people_who_did_not_come_along_the_payer_says_nothing():
