@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fhir_r4.path import compiled, part
+from fhir_r4.path import PathError, compiled, part
 from fhir_r4.resource import as_dict, dicts, extension, extensions, kind, link_of, text_of
 from fhir_r4.systems import CONTEXT_EXPRESSION, ITEM_POPULATION_CONTEXT, VARIABLE
 from questionnaires.asked import Place, held_by_link, is_apart, parts_and_next
@@ -90,8 +90,10 @@ def values_of(expression: dict, variables: Variables, clinical: Clinical | None)
     try:
         focus = variables.get("context") or variables.get("resource") or {}
         return compiled(text_of(expression.get("expression")) or "{}")(focus, variables)
-    except Exception as error:  # noqa: BLE001 fhirpathpy raises bare Exceptions
-        return f"the expression failed: {type(error).__name__}"
+    except PathError:
+        return "the expression is not FHIRPath that can be read"
+    except Exception:  # noqa: BLE001 fhirpathpy raises bare Exceptions
+        return "the expression failed"
 
 
 def listed(expression: dict, known: Variables, clinical: Clinical | None) -> list[Any] | str:

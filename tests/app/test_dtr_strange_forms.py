@@ -81,6 +81,15 @@ def test_an_expression_that_cannot_be_read_fails_alone(opens, visitor, text):
     assert marks.get("1", {"kind": "empty"})["kind"] == "empty"
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("%patient.", "The expression is not FHIRPath that can be read"), ("%nobody.name", "The expression failed")],
+)
+def test_why_an_expression_failed_is_told_in_words(opens, visitor, text, words):
+    opens(item("1", "string", expression(INITIAL_EXPRESSION, text)))
+    assert visitor.state()["marks"]["1"]["words"] == words
+
+
 @pytest.mark.parametrize("query", ["Observation?patient={{%patient.id", "Observation?patient={{%patient.}}", "{{", "?"])
 def test_a_search_that_cannot_be_read_is_not_made(opens, visitor, query):
     asked = expression(VARIABLE, query, "application/x-fhir-query", name="found")
