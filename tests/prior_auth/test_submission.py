@@ -145,11 +145,27 @@ def test_sequences_are_unique():
     assert ("duplicate", f"{CLAIM}.supportingInfo[1].sequence") in faults(changed(supportingInfo=info * 2))
 
 
-@pytest.mark.parametrize("sequence", [None, 0, -1, "1", True, 1.5])
+@pytest.mark.parametrize("sequence", [None, 0, -1, "1", True, 1.5, 2**31])
 def test_a_sequence_is_a_positive_whole_number(sequence):
     bundle = a_submission_bundle()
     bundle["entry"][0]["resource"]["item"][0]["sequence"] = sequence
     assert ("required", f"{CLAIM}.item[0].sequence") in faults(bundle)
+
+
+@pytest.mark.parametrize(
+    ("points_to", "codes"), [([2], ["J84.10"]), ([1, 2], ["J44.9", "J84.10"]), ([], ["J44.9", "J84.10"])]
+)
+def test_an_item_has_the_diagnoses_that_it_points_to_else_all_of_the_claim_s(points_to, codes):
+    concepts = [
+        {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": one}]} for one in ("J44.9", "J84.10")
+    ]
+    listed = [{"sequence": number, "diagnosisCodeableConcept": one} for number, one in enumerate(concepts, 1)]
+    bundle = changed(diagnosis=listed)
+    entry(bundle, "DeviceRequest").pop("reasonCode", None)
+    (item,) = entry(bundle, "Claim")["item"]
+    item["diagnosisSequence"] = points_to
+    (read,) = read_submission(bundle).items
+    assert [one.code for one in read.along.diagnoses] == codes
 
 
 def test_a_sequence_that_is_referred_to_exists():
