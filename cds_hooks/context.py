@@ -65,9 +65,9 @@ def read_context(hook: str, context: dict, server: str | None) -> Context:
 def context_faults(hook: str, context: dict, server: str | None) -> Iterator[Issue]:
     """Yield what is missing or of the wrong kind, all of it."""
     if hook != "order-dispatch" and not text_of(context.get("userId")):
-        yield Issue("required", f"{hook} has a userId", "context.userId")
+        yield Issue("required", f"{hook} must have a userId", "context.userId")
     if not _ID.fullmatch(text_of(context.get("patientId")) or ""):
-        yield Issue("value", f"{hook} has a patientId, a FHIR id", "context.patientId")
+        yield Issue("value", f"{hook} must have a patientId, a FHIR id", "context.patientId")
     yield from _encounter_faults(hook, context)
     if hook in _BUNDLE:
         yield from _bundle_faults(context, _BUNDLE[hook])
@@ -78,15 +78,15 @@ def context_faults(hook: str, context: dict, server: str | None) -> Iterator[Iss
         sent = context.get(field)
         yield from _references([sent] if field == "order" else sent, f"context.{field}", server)
         if not text_of(context.get("performer")):
-            yield Issue("required", "order-dispatch says who performs", "context.performer")
+            yield Issue("required", "order-dispatch must say who performs", "context.performer")
 
 
 def _encounter_faults(hook: str, context: dict) -> Iterator[Issue]:
     sent = context.get("encounterId")
     if hook in ENCOUNTER_HOOKS and not text_of(sent):
-        yield Issue("required", f"{hook} has an encounterId", "context.encounterId")
+        yield Issue("required", f"{hook} must have an encounterId", "context.encounterId")
     elif text_of(sent) and not _ID.fullmatch(str(sent)):
-        yield Issue("value", "a FHIR id", "context.encounterId")
+        yield Issue("value", "this must be a FHIR id", "context.encounterId")
 
 
 def _named(hook: str, context: dict) -> Iterator[str]:
@@ -105,34 +105,34 @@ def _spelling(context: dict) -> str:
 def _references(sent: object, where: str, server: str | None) -> Iterator[Issue]:
     listed = as_list(sent)
     if not listed:
-        yield Issue("required", "references to orders, Type/id", where)
+        yield Issue("required", "there must be references to orders, Type/id", where)
     for index, one in enumerate(listed):
         if not isinstance(one, str) or local_to(server, one) is None:
-            yield Issue("value", "a reference Type/id", f"{where}[{index}]")
+            yield Issue("value", "this must be a reference Type/id", f"{where}[{index}]")
 
 
 def _bundle_faults(context: dict, field: str) -> Iterator[Issue]:
     bundle = context.get(field)
     if kind(bundle) != "Bundle":
-        yield Issue("required", "a Bundle of what is ordered or booked", f"context.{field}")
+        yield Issue("required", "a Bundle of what is ordered or booked is missing", f"context.{field}")
         return
     seen: set[str] = set()
     for index, entry in enumerate(as_list(as_dict(bundle).get("entry"))):
         resource = as_dict(as_dict(entry).get("resource"))
         where = f"context.{field}.entry[{index}].resource"
         if not kind(resource):
-            yield Issue("required", "a resource with its resourceType", where)
+            yield Issue("required", "this must be a resource with its resourceType", where)
         elif is_spoken_about(resource):
             yield from _resource_faults(resource, where, seen)
 
 
 def _resource_faults(resource: dict, where: str, seen: set[str]) -> Iterator[Issue]:
     if not text_of(resource.get("id")):
-        yield Issue("required", "the resource's id; the answer refers to it", f"{where}.id")
+        yield Issue("required", "the resource's id is missing; the answer refers to it", f"{where}.id")
     elif (reference := local_reference(resource)) in seen:
-        yield Issue("duplicate", "each resource stands once", f"{where}.id")
+        yield Issue("duplicate", "each resource may stand once only", f"{where}.id")
     else:
         seen.add(reference)
     extension = resource.get("extension", [])
     if not isinstance(extension, list) or len(dicts(extension)) != len(extension):
-        yield Issue("structure", "an array of extensions", f"{where}.extension")
+        yield Issue("structure", "this must be an array of extensions", f"{where}.extension")

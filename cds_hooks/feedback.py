@@ -37,7 +37,7 @@ def read_feedback(body: dict) -> tuple[Feedback, ...]:
     """Read a feedback call; InvalidRequest names each element that is not as it has to be."""
     listed = as_list(body.get("feedback"))
     if not listed or len(listed) > MOST:
-        raise InvalidRequest(Issue("required", f"1 to {MOST} pieces of feedback", "feedback"))
+        raise InvalidRequest(Issue("required", f"there must be 1 to {MOST} pieces of feedback", "feedback"))
     issues = [issue for index, one in enumerate(listed) for issue in _faults(as_dict(one), f"feedback[{index}]")]
     if issues:
         raise InvalidRequest(*issues)
@@ -46,17 +46,17 @@ def read_feedback(body: dict) -> tuple[Feedback, ...]:
 
 def _faults(one: dict, where: str) -> Iterator[Issue]:
     if not text_of(one.get("card")) or len(one["card"]) > 64:
-        yield Issue("required", "the uuid of a card", f"{where}.card")
+        yield Issue("required", "the uuid of a card is missing", f"{where}.card")
     if text_of(one.get("outcome")) not in OUTCOMES:
-        yield Issue("value", "accepted or overridden", f"{where}.outcome")
+        yield Issue("value", "the outcome must be accepted or overridden", f"{where}.outcome")
     if instant_of(one.get("outcomeTimestamp")) is None:
-        yield Issue("value", "a moment with its zone, in ISO 8601", f"{where}.outcomeTimestamp")
+        yield Issue("value", "this must be a moment with its zone, in ISO 8601", f"{where}.outcomeTimestamp")
     taken = one.get("acceptedSuggestions", [])
     if one.get("outcome") == "accepted" and not as_list(taken):
-        yield Issue("required", "the suggestions that were taken", f"{where}.acceptedSuggestions")
+        yield Issue("required", "the suggestions that were taken are missing", f"{where}.acceptedSuggestions")
     for index, suggestion in enumerate(as_list(taken)):
         if not text_of(as_dict(suggestion).get("id")):
-            yield Issue("required", "the uuid of a suggestion", f"{where}.acceptedSuggestions[{index}].id")
+            yield Issue("required", "the uuid of a suggestion is missing", f"{where}.acceptedSuggestions[{index}].id")
 
 
 def _read(one: dict) -> Feedback:

@@ -103,17 +103,17 @@ def without_token(body: dict) -> dict:
 
 def _faults(body: dict, service: Service) -> Iterator[Issue]:
     if not text_of(body.get("hook")):
-        yield Issue("required", "the hook that was triggered", "hook")
+        yield Issue("required", "the hook that was triggered is missing", "hook")
     elif body["hook"] != service.hook:
         yield Issue("invalid", f"this service is called by the hook {service.hook}", "hook")
     if not text_of(body.get("hookInstance")):
-        yield Issue("required", "a UUID for this hook call", "hookInstance")
+        yield Issue("required", "a UUID for this hook call is missing", "hookInstance")
     if not isinstance(body.get("context"), dict):
-        yield Issue("required", "the context of the hook, an object", "context")
+        yield Issue("required", "the context of the hook, an object, is missing", "context")
     if not isinstance(body.get("prefetch", {}), dict | None):
-        yield Issue("structure", "prefetch is an object", "prefetch")
+        yield Issue("structure", "prefetch must be an object", "prefetch")
     if as_dict(body.get("fhirAuthorization")) and not text_of(body.get("fhirServer")):
-        yield Issue("required", "fhirAuthorization comes with the server it is for", "fhirServer")
+        yield Issue("required", "fhirAuthorization must come with the server it is for", "fhirServer")
 
 
 def _generation(extension: dict, default: Generation) -> Generation:

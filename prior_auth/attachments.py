@@ -109,7 +109,7 @@ def read_arrival(body: dict, *, strict: bool = False) -> Arrival:
         InvalidRequest: with every fault, each naming its element.
     """
     if kind(body) != "Parameters":
-        raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
+        raise InvalidRequest(Issue("structure", "the body must be a Parameters resource", "Parameters"))
     given = [(f"Parameters.parameter[{index}]", one) for index, one in enumerate(dicts(body.get("parameter")))]
     attached = [(path, one) for path, one in given if one.get("name") == "Attachment"]
     faults: list[Issue] = [*_faults(given, attached), *(_departures(given) if strict else ())]
@@ -150,14 +150,14 @@ def holds_a_resource(kept: Iterable[Mapping[str, object]]) -> bool:
 def _faults(given: list[tuple[str, dict]], attached: list[tuple[str, dict]]) -> Iterator[Issue]:
     for name in ("TrackingId", "MemberId"):
         if _identifier(given, name) is None:
-            yield Issue("required", f"one parameter {name} with an Identifier", "Parameters.parameter")
+            yield Issue("required", f"there must be one parameter {name} with an Identifier", "Parameters.parameter")
     said = [value_of(one) for _, one in given if one.get("name") == "AttachTo"]
     if not said or any(one != "preauthorization" for one in said):
-        yield Issue("not-supported", "AttachTo is preauthorization", "Parameters.parameter")
+        yield Issue("not-supported", "AttachTo must be preauthorization", "Parameters.parameter")
     if not attached:
-        yield Issue("required", "at least one Attachment", "Parameters.parameter")
+        yield Issue("required", "there must be at least one Attachment", "Parameters.parameter")
     if len(attached) > MOST:
-        yield Issue("too-costly", f"at most {MOST} attachments", "Parameters.parameter")
+        yield Issue("too-costly", f"there may be no more than {MOST} attachments", "Parameters.parameter")
 
 
 _IDENTIFIER, _PARTS = ("valueIdentifier",), ("part",)
@@ -196,11 +196,11 @@ def _unlike(given: Iterable[tuple[str, dict]], known: Mapping[str, tuple[str, ..
     for path, one in given:
         name = text_of(one.get("name")) or ""
         if name not in known:
-            yield Issue("not-supported", "a parameter of the operation", f"{path}.name")
+            yield Issue("not-supported", "the operation has no such parameter", f"{path}.name")
         elif not any(held in one for held in known[name]):
-            yield Issue("structure", f"{name} has its value in {' or '.join(known[name])}", path)
+            yield Issue("structure", f"{name} must have its value in {' or '.join(known[name])}", path)
         elif name in seen - _REPEATED:
-            yield Issue("structure", f"one {name}, not several", path)
+            yield Issue("structure", f"there may be one {name} only", path)
         seen.add(name)
 
 
@@ -221,7 +221,7 @@ def _documents(attachment: dict, path: str, faults: list[Issue]) -> list[Documen
     index, content = _content(attachment)
     where = f"{path}.part[{index}].resource"
     if not kind(content):
-        faults.append(Issue("required", "a part Content with a resource", path))
+        faults.append(Issue("required", "a part Content with a resource is missing", path))
         return []
     said = "a narrative is formatted text, without scripts, forms and the like"
     faults.extend(Issue("invalid", said, path) for path in acting(content, where))
@@ -253,12 +253,12 @@ def _read(file: dict, where: str, faults: list[Issue]) -> tuple[str, bytes] | No
     """Return type and bytes of a file that is what it says; add what it is not."""
     data, said = text_of(file.get("data")), (text_of(file.get("contentType")) or "").partition(";")[0].strip().lower()
     if data is None:
-        faults.append(Issue("required", "the content itself, in data; nothing is fetched", f"{where}.data"))
+        faults.append(Issue("required", "the content must be here, in data; nothing is fetched", f"{where}.data"))
         return None
     try:
         content = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
-        faults.append(Issue("value", "base64", f"{where}.data"))
+        faults.append(Issue("value", "this must be base64", f"{where}.data"))
         return None
     before = len(faults)
     faults.extend(_lies(file, said, content, where))
@@ -267,9 +267,9 @@ def _read(file: dict, where: str, faults: list[Issue]) -> tuple[str, bytes] | No
 
 def _lies(file: dict, said: str, content: bytes, where: str) -> Iterator[Issue]:
     if said not in _MAGIC and said not in _TEXT:
-        yield Issue("not-supported", "a type of file that is taken here", f"{where}.contentType")
+        yield Issue("not-supported", "files of this type are not taken here", f"{where}.contentType")
     elif not content:
-        yield Issue("value", "a file that is not empty", f"{where}.data")
+        yield Issue("value", "the file is empty", f"{where}.data")
     elif not _is(said, content):
         yield Issue("value", "the content is not of the type that it is said to be", f"{where}.contentType")
     if file.get("size") is not None and file["size"] != len(content):

@@ -199,7 +199,9 @@ def _span(item: dict, name: str, zone: tzinfo) -> Span:
 def _party(entries: Entries, claim: Entry, name: str) -> Entry:
     found = entries.resolve(reference(claim.resource.get(name)), claim)
     if found is None:
-        raise InvalidRequest(Issue("not-found", "an entry of the Bundle", f"{claim.path}.{name}"))
+        raise InvalidRequest(
+            Issue("not-found", "no entry of the Bundle is what this refers to", f"{claim.path}.{name}")
+        )
     return found
 
 

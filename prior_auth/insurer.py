@@ -31,5 +31,5 @@ def read_insurer(entries: Entries) -> Insurer:
         return Insurer((named,), f"{where}.identifier", {"identifier": asked["identifier"]})
     found = entries.resolve(reference(asked), claim)
     if found is None or found.kind != "Organization":
-        raise InvalidRequest(Issue("not-found", "an entry of the Bundle that is an Organization", where))
+        raise InvalidRequest(Issue("not-found", "this must refer to an Organization in the Bundle", where))
     return Insurer(identifiers(found.resource), f"{found.path}.identifier", {"reference": found.full_url}, found)

@@ -52,7 +52,7 @@ def read_bundle(body: dict, *, lenient: bool) -> Entries:
     """
     bundle = unwrapped(body)
     if kind(bundle) != "Bundle":
-        raise InvalidRequest(Issue("structure", "the body is a Bundle", "Bundle"))
+        raise InvalidRequest(Issue("structure", "the body must be a Bundle", "Bundle"))
     _refuse(chain(() if lenient else _unidentified(bundle), _bundle_faults(bundle)))
     entries = Entries(bundle, lenient=lenient)
     claims = _claim_faults(entries), _other_claims(entries), () if lenient else _unreached(entries)
@@ -104,9 +104,9 @@ def unwrapped(body: dict) -> dict:
 
 def _unidentified(bundle: dict) -> Iterator[Issue]:
     if identifier(bundle.get("identifier")) is None:
-        yield Issue("required", "the submitter's transaction identifier", "Bundle.identifier")
+        yield Issue("required", "the submitter's transaction identifier is missing", "Bundle.identifier")
     if not text_of(bundle.get("timestamp")):
-        yield Issue("required", "when the Bundle was made", "Bundle.timestamp")
+        yield Issue("required", "the moment at which the Bundle was made is missing", "Bundle.timestamp")
 
 
 def _other_claims(entries: Entries) -> Iterator[Issue]:
@@ -116,7 +116,7 @@ def _other_claims(entries: Entries) -> Iterator[Issue]:
     changed = {found.index for target in named if (found := entries.resolve(target, claim))}
     for entry in entries:
         if entry.kind == "Claim" and entry.index not in {claim.index, *changed}:
-            yield Issue("structure", "one Claim, and beside it only the one that it changes", entry.path)
+            yield Issue("structure", "there may be one Claim, and beside it only the one that it changes", entry.path)
 
 
 def _unreached(entries: Entries) -> Iterator[Issue]:
@@ -124,32 +124,34 @@ def _unreached(entries: Entries) -> Iterator[Issue]:
     reached = {entry.index for entry in entries.reached}
     for entry in entries:
         if entry.index not in reached:
-            yield Issue("structure", "an entry that the Claim leads to", entry.path)
+            yield Issue("structure", "the Claim does not lead to this entry", entry.path)
 
 
 def _bundle_faults(bundle: dict) -> Iterator[Issue]:
     if bundle.get("type") != "collection":
-        yield Issue("value", "the Bundle is a collection", "Bundle.type")
+        yield Issue("value", "the Bundle must be a collection", "Bundle.type")
     entries = as_list(bundle.get("entry"))
     if not entries:
-        yield Issue("required", "at least one entry, the Claim first", "Bundle.entry")
+        yield Issue("required", "there must be at least one entry, the Claim first", "Bundle.entry")
     for index, entry in enumerate(entries):
         yield from _entry_faults(as_dict(entry), index)
     urls = [text_of(as_dict(entry).get("fullUrl")) for entry in entries]
     for index in _repeated(urls):
-        yield Issue("duplicate", "each fullUrl stands once", f"Bundle.entry[{index}].fullUrl")
+        yield Issue("duplicate", "each fullUrl may stand once only", f"Bundle.entry[{index}].fullUrl")
     if entries and kind(as_dict(as_dict(entries[0]).get("resource"))) != "Claim":
-        yield Issue("structure", "the first entry is the Claim", "Bundle.entry[0].resource")
+        yield Issue("structure", "the first entry must be the Claim", "Bundle.entry[0].resource")
 
 
 def _entry_faults(entry: dict, index: int) -> Iterator[Issue]:
     if not is_absolute(entry.get("fullUrl")):
-        yield Issue("value", "an absolute http(s) URL or a urn:uuid", f"Bundle.entry[{index}].fullUrl")
+        yield Issue("value", "this must be an absolute http(s) URL or a urn:uuid", f"Bundle.entry[{index}].fullUrl")
     if not kind(entry.get("resource")):
-        yield Issue("required", "an entry holds a resource with its resourceType", f"Bundle.entry[{index}].resource")
+        yield Issue(
+            "required", "an entry must hold a resource with its resourceType", f"Bundle.entry[{index}].resource"
+        )
     for name in ("search", "request", "response"):
         if name in entry:
-            yield Issue("structure", f"entries of a collection have no {name}", f"Bundle.entry[{index}].{name}")
+            yield Issue("structure", f"entries of a collection may have no {name}", f"Bundle.entry[{index}].{name}")
 
 
 def _repeated(values: list) -> list[int]:
@@ -163,22 +165,22 @@ def _repeated(values: list) -> list[int]:
 def _claim_faults(entries: Entries) -> Iterator[Issue]:
     claim, where = entries[0].resource, entries[0].path
     if claim.get("use") != "preauthorization":
-        yield Issue("value", "Claim.use is preauthorization", f"{where}.use")
+        yield Issue("value", "Claim.use must be preauthorization", f"{where}.use")
     if claim.get("status") != "active":
-        yield Issue("value", "Claim.status is active", f"{where}.status")
+        yield Issue("value", "Claim.status must be active", f"{where}.status")
     if day(claim.get("created")) is None:
-        yield Issue("required", "when the Claim was made", f"{where}.created")
+        yield Issue("required", "the day on which the Claim was made is missing", f"{where}.created")
     for name in ("type", "priority"):
         if not _is_said(as_dict(claim.get(name))):
-            yield Issue("required", f"Claim.{name}, with a coding or in words", f"{where}.{name}")
+            yield Issue("required", f"Claim.{name} must have a coding or words", f"{where}.{name}")
     for name, kinds in _PARTIES.items():
         said = as_dict(claim.get(name))
         target = entries.resolve(reference(said), entries[0])
         by_number = name == "insurer" and identifier(said.get("identifier"))
         if not reference(said) and not by_number:
-            yield Issue("required", f"Claim.{name}", f"{where}.{name}")
+            yield Issue("required", f"Claim.{name} is missing", f"{where}.{name}")
         elif target and target.kind not in kinds:
-            yield Issue("invalid", f"Claim.{name} is a {' or '.join(kinds)}", f"{where}.{name}")
+            yield Issue("invalid", f"Claim.{name} must be a {' or '.join(kinds)}", f"{where}.{name}")
     yield from _list_faults(entries)
 
 
@@ -199,18 +201,20 @@ def _list_faults(entries: Entries) -> Iterator[Issue]:
     numbers = {name: [_sequence(one) for one in as_list(claim.get(name))] for name in _NUMBERED}
     for name, numbered in numbers.items():
         if len(numbered) > MOST_LISTED:
-            yield Issue("too-costly", f"at most {MOST_LISTED:,} of them", f"{where}.{name}")
+            yield Issue("too-costly", f"there may be no more than {MOST_LISTED:,} of them", f"{where}.{name}")
             continue
         for index, sequence in enumerate(numbered):
             if sequence is None:
-                yield Issue("required", "a positive whole number", f"{where}.{name}[{index}].sequence")
+                yield Issue("required", "this must be a positive whole number", f"{where}.{name}[{index}].sequence")
         for index in _repeated(numbered):
-            yield Issue("duplicate", f"each {name} has a sequence of its own", f"{where}.{name}[{index}].sequence")
+            yield Issue(
+                "duplicate", f"each {name} must have a sequence of its own", f"{where}.{name}[{index}].sequence"
+            )
     if not dicts(claim.get("insurance")):
-        yield Issue("required", "the coverage under which is asked", f"{where}.insurance")
+        yield Issue("required", "the coverage under which is asked is missing", f"{where}.insurance")
     for index, insurance in enumerate(dicts(claim.get("insurance"))):
         if not reference(insurance.get("coverage")):
-            yield Issue("required", "a Coverage", f"{where}.insurance[{index}].coverage")
+            yield Issue("required", "this must refer to a Coverage", f"{where}.insurance[{index}].coverage")
     known = {name: frozenset(numbered) for name, numbered in numbers.items()}
     for index, item in enumerate(dicts(claim.get("item"))):
         yield from _item_faults(item, known, f"{where}.item[{index}]")
@@ -227,7 +231,7 @@ _POINTERS = {
 
 def _item_faults(item: dict, known: Mapping[str, frozenset[int | None]], where: str) -> Iterator[Issue]:
     if not item.get("productOrService"):
-        yield Issue("required", "the service that is asked for", f"{where}.productOrService")
+        yield Issue("required", "the service that is asked for is missing", f"{where}.productOrService")
     yield from _day_faults(item, where)
     for name, listed in _POINTERS.items():
         for index, wanted in enumerate(as_list(item.get(name))):
@@ -240,13 +244,13 @@ def _modifier_faults(entries: Entries) -> Iterator[Issue]:
     for entry in entries.reached:
         for url, path in modifiers(entry.resource, entry.path) if entry.index in modified else ():
             if url not in _KNOWN_MODIFIERS:
-                yield Issue("not-supported", "a modifier that is not understood here", path)
+                yield Issue("not-supported", "this modifier is not understood here", path)
 
 
 def _narrative_faults(entries: Entries) -> Iterator[Issue]:
     for entry in entries.having("div"):
         for path in acting(entry.resource, entry.path):
-            yield Issue("invalid", "a narrative is formatted text, without scripts, forms and the like", path)
+            yield Issue("invalid", "a narrative must be formatted text, without scripts, forms and the like", path)
 
 
 def _day_faults(item: dict, where: str) -> Iterator[Issue]:
@@ -256,10 +260,10 @@ def _day_faults(item: dict, where: str) -> Iterator[Issue]:
     given["servicedPeriod.end"] = period.get("end")
     for name, value in given.items():
         if value is not None and day(value) is None:
-            yield Issue("value", "a day of this age, YYYY-MM-DD", f"{where}.{name}")
+            yield Issue("value", "this must be a day of this age, YYYY-MM-DD", f"{where}.{name}")
     starts, ends = day(period.get("start")), day(period.get("end"))
     if starts and ends and ends < starts:
-        yield Issue("value", "a period ends after it starts", f"{where}.servicedPeriod")
+        yield Issue("value", "a period must not end before it starts", f"{where}.servicedPeriod")
 
 
 def day(value: Any, zone: tzinfo = UTC) -> date | None:

@@ -123,9 +123,9 @@ def ask(authorization: Authorization, wanted: InformationRequest, reviewer: Revi
     """
     item = _seen(authorization, wanted.sequence, seen)
     if not (wanted.documents or wanted.questionnaire):
-        raise Unprocessable(Issue("required", "what is asked for: documents or the form"))
+        raise Unprocessable(Issue("required", "choose what is asked for: documents or the form"))
     if not (wanted.note or "").strip():
-        raise Unprocessable(Issue("required", "a sentence that says what is needed and why"))
+        raise Unprocessable(Issue("required", "write what is needed and why"))
     decision = Decision(
         action=ReviewAction.PENDED,
         basis=Basis.CLINICIAN,
@@ -179,18 +179,18 @@ def _granted(verdict: Verdict, item: Item) -> Service | None:
 
 def _faults(verdict: Verdict, reviewer: Reviewer, item: Item) -> Iterator[Issue]:
     if verdict.action not in OFFERED.get(verdict.move, ()):
-        yield Issue("value", "choose certify or refuse")
+        yield Issue("value", "choose what is decided: certify, a part, with changes, or not")
     if verdict.action in ADVERSE and not reviewer.licence:
-        yield Issue("forbidden", "care is refused or reduced by a licensed clinician only")
+        yield Issue("forbidden", "only a licensed clinician may refuse or reduce care")
     needs_reason = verdict.action in ADVERSE or verdict.move is not Move.DECIDE
     if needs_reason and not (verdict.reason or "").strip():
-        yield Issue("required", "a reason that the provider can act on")
+        yield Issue("required", "give a reason that the provider can act on")
     if verdict.move is Move.EXTEND:
         yield from _extension_faults(verdict, item)
     elif verdict.action in GRANTED:
         yield from _period_faults(verdict)
     if verdict.quantity is not None and verdict.quantity <= 0:
-        yield Issue("value", "a quantity is more than nothing")
+        yield Issue("value", "a quantity must be more than nothing")
     if verdict.action is ReviewAction.PARTLY_CERTIFIED and verdict.move is not Move.EXTEND:
         yield from _part_faults(verdict, item)
     if verdict.move is Move.DECIDE and item.decision.part:
@@ -201,12 +201,12 @@ def _part_faults(verdict: Verdict, item: Item) -> Iterator[Issue]:
     """A part is less than what is asked for: of the quantity, or of the days."""
     asked = quantity_of(item.asked)
     if verdict.quantity is not None and asked is not None and verdict.quantity >= asked:
-        yield Issue("value", "what is certified in part is less than what is asked for")
+        yield Issue("value", "what is certified in part must be less than what is asked for")
     shorter = (item.starts and verdict.starts and verdict.starts > item.starts) or (
         item.ends and verdict.ends and verdict.ends < item.ends
     )
     if verdict.quantity is None and not shorter:
-        yield Issue("required", "how much of it is certified, or for which of the days that are asked for")
+        yield Issue("required", "say how much of it is certified, or for which of the days that are asked for")
 
 
 def _taken_back(verdict: Verdict, before: Decision) -> Iterator[Issue]:
@@ -215,20 +215,20 @@ def _taken_back(verdict: Verdict, before: Decision) -> Iterator[Issue]:
     if verdict.action not in GRANTED:
         yield Issue("value", "a part of it is certified already; the rest is refused by certifying it in part")
     elif verdict.quantity is not None and verdict.quantity < stands:
-        yield Issue("value", "no less than the part that is certified already")
+        yield Issue("value", "certify no less than the part that is certified already")
     elif before.ends and verdict.ends and verdict.ends < before.ends:
-        yield Issue("value", "no fewer days than the part is certified for already")
+        yield Issue("value", "certify no fewer days than the part is certified for already")
 
 
 def _period_faults(verdict: Verdict) -> Iterator[Issue]:
     if not (verdict.starts and verdict.ends):
-        yield Issue("required", "the first and the last day to certify")
+        yield Issue("required", "give the first and the last day to certify")
     elif verdict.ends < verdict.starts:
-        yield Issue("value", "the last day is not before the first")
+        yield Issue("value", "the last day must not be before the first")
 
 
 def _extension_faults(verdict: Verdict, item: Item) -> Iterator[Issue]:
     if verdict.action is not item.decision.action:
-        yield Issue("value", "an extension leaves the decision as it is")
+        yield Issue("value", "an extension must leave the decision as it is")
     if verdict.ends is None or (item.decision.ends and verdict.ends <= item.decision.ends):
-        yield Issue("value", "a last day that is later than the one that stands")
+        yield Issue("value", "the new last day must be later than the one that stands")

@@ -104,7 +104,7 @@ def read_submission(body: dict, *, lenient: bool = False) -> Submission:
     submission = _submission(unwrapped(body), read_bundle(body, lenient=lenient))
     claim = submission.claim
     if not dicts(claim.resource.get("item")) and not (submission.change and submission.change.cancels_all):
-        raise InvalidRequest(Issue("required", "at least one item", f"{claim.path}.item"))
+        raise InvalidRequest(Issue("required", "the Claim must have at least one item", f"{claim.path}.item"))
     return submission
 
 

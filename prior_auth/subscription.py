@@ -73,7 +73,7 @@ def read_subscription(body: dict, generation: Generation, own: Iterable[Identifi
     wanted = frozenset(_organizations(body, generation, mine)) or frozenset(mine)
     if not wanted <= mine:
         where = "Subscription._criteria.extension"
-        raise Forbidden(Issue("forbidden", "a client watches its own organizations only", where))
+        raise Forbidden(Issue("forbidden", "a client may watch its own organizations only", where))
     ends_at = instant_of(body.get("end"))
     return Subscriber(
         generation=generation,
@@ -101,36 +101,38 @@ def as_understood(body: dict) -> dict:
 
 def _faults(body: dict, channel: dict, generation: Generation) -> Iterator[Issue]:
     if kind(body) != "Subscription":
-        yield Issue("structure", "the body is a Subscription", "Subscription")
+        yield Issue("structure", "the body must be a Subscription", "Subscription")
         return
     if body.get("criteria") != TOPIC:
-        yield Issue("not-supported", "the topic is PASSubscriptionTopic", "Subscription.criteria")
+        yield Issue("not-supported", "the topic must be PASSubscriptionTopic", "Subscription.criteria")
     if text_of(body.get("status")) not in {"requested", "active", "off"}:
-        yield Issue("value", "requested, or off to end it", "Subscription.status")
+        yield Issue("value", "the status must be requested, or off to end it", "Subscription.status")
     if body.get("end") is not None and instant_of(body["end"]) is None:
-        yield Issue("value", "an instant", "Subscription.end")
+        yield Issue("value", "this must be an instant", "Subscription.end")
     yield from _channel_faults(channel, generation)
 
 
 def _channel_faults(channel: dict, generation: Generation) -> Iterator[Issue]:
     if channel.get("type") != "rest-hook":
-        yield Issue("not-supported", "rest-hook only", "Subscription.channel.type")
+        yield Issue("not-supported", "the only channel here is rest-hook", "Subscription.channel.type")
     if not (text_of(channel.get("endpoint")) or "").startswith(("https://", "http://")):
-        yield Issue("required", "an absolute URL", "Subscription.channel.endpoint")
+        yield Issue("required", "the endpoint must be an absolute URL", "Subscription.channel.endpoint")
     if text_of(channel.get("payload")) not in MIME_TYPES:
-        yield Issue("not-supported", "application/fhir+json", "Subscription.channel.payload")
+        yield Issue("not-supported", "the payload must be application/fhir+json", "Subscription.channel.payload")
     content = extension(channel.get("_payload"), f"{BACKPORT}/backport-payload-content").get("valueCode")
     if content != CONTENT[generation]:
         said = f"the content of a notification is {CONTENT[generation]} on this base"
         yield Issue("not-supported", said, "Subscription.channel._payload.extension")
     yield from _extension_faults(channel)
     if not isinstance(channel.get("header", []), list):
-        yield Issue("structure", "a list of headers 'Name: value'", "Subscription.channel.header")
+        yield Issue("structure", "this must be a list of headers 'Name: value'", "Subscription.channel.header")
     for index, header in enumerate(as_list(channel.get("header"))):
         found = _HEADER.fullmatch(header) if isinstance(header, str) else None
         if found is None or found[1].lower() in _HOP_BY_HOP:
             yield Issue(
-                "value", "a header 'Name: value' that is the sender's to set", f"Subscription.channel.header[{index}]"
+                "value",
+                "each must be 'Name: value', and none of the connection's own",
+                f"Subscription.channel.header[{index}]",
             )
 
 
@@ -139,7 +141,7 @@ def _extension_faults(channel: dict) -> Iterator[Issue]:
     for name, least in _ASKED.items():
         given = [value_of(one) for one in extensions(channel, f"{BACKPORT}/{name}")]
         if any(type(value) is not int or value < least for value in given) or len(given) > 1:
-            yield Issue("not-supported", f"one {name} of at least {least}", where)
+            yield Issue("not-supported", f"there may be one {name}, a whole number from {least}", where)
 
 
 _ASKED = {"backport-heartbeat-period": SHORTEST_HEARTBEAT, "backport-timeout": 1, "backport-max-count": 1}
@@ -156,5 +158,5 @@ def _organizations(body: dict, generation: Generation, mine: set[str]) -> Iterat
         found = _FILTER.fullmatch(text_of(one.get("valueString")) or "")
         if found is None and generation is Generation.V2_2:
             where = "Subscription._criteria.extension"
-            raise InvalidRequest(Issue("not-supported", "the filter is org-identifier", where))
+            raise InvalidRequest(Issue("not-supported", "the filter must be org-identifier", where))
         yield from (name.strip() for name in found[1].split(",")) if found else mine

@@ -51,20 +51,20 @@ def _gaps(known: dict[str, dict], unanswered: set[str]) -> Iterator[Issue]:
     for link in sorted(unanswered & known.keys()):
         if known[link].get("required") is True:
             where = f"QuestionnaireResponse.item.where(linkId = '{link}')"
-            yield Issue("required", f"an answer to question {link}", where)
+            yield Issue("required", f"question {link} must be answered", where)
 
 
 def _of_question(question: dict, given: list[dict], path: str, value_sets: ValueSets) -> Iterator[Issue]:
     if len(given) > 1 and question.get("repeats") is not True:
-        yield Issue("structure", "one answer; the question does not repeat", f"{path}.answer")
+        yield Issue("structure", "there may be one answer only; the question does not repeat", f"{path}.answer")
     for place, answer in enumerate(given):
         where = f"{path}.answer[{place}].value"
         if not _fits(question, answer):
-            yield Issue("value", f"an answer of type {question.get('type')}", where)
+            yield Issue("value", f"the answer must be of type {question.get('type')}", where)
         elif not _offered(question, answer, value_sets):
-            yield Issue("code-invalid", "one of the choices that the question offers", where)
+            yield Issue("code-invalid", "the answer must be one of the choices that the question offers", where)
         elif not is_within(question, answer) or not is_short_enough(question, answer):
-            yield Issue("value", "an answer within the limits that the question has", where)
+            yield Issue("value", "the answer must be within the limits that the question has", where)
 
 
 def _fits(question: dict, answer: dict) -> bool:

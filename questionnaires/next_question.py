@@ -36,7 +36,9 @@ def read_response(body: dict) -> dict:
         body = as_dict(next(named, {}).get("resource"))
     if kind(body) != "QuestionnaireResponse":
         where = "Parameters.parameter.where(name = 'questionnaire-response').resource"
-        raise InvalidRequest(Issue("structure", "a QuestionnaireResponse, bare or as that parameter", where))
+        raise InvalidRequest(
+            Issue("structure", "there must be a QuestionnaireResponse, bare or as that parameter", where)
+        )
     return body
 
 

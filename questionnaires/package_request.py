@@ -77,7 +77,7 @@ def read_parameters(body: dict, generation: Generation) -> PackageRequest:
             the wrong kind, or more patients than one; every fault at once. Or more parameters than are looked at.
     """
     if kind(body) != "Parameters":
-        raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
+        raise InvalidRequest(Issue("structure", "the body must be a Parameters resource", "Parameters"))
     given = _by_name(dicts(body.get("parameter")))
     issues: list[Issue] = []
     coverages = tuple(_resources(given, "coverage", frozenset({"Coverage"}), issues))
@@ -91,10 +91,10 @@ def read_parameters(body: dict, generation: Generation) -> PackageRequest:
     issues += _repeated(given)
     if coverages and not _has_subject(coverages, orders):
         issues.append(
-            Issue("required", "a Coverage names its beneficiary", "Parameters.parameter.resource.beneficiary")
+            Issue("required", "a Coverage must name its beneficiary", "Parameters.parameter.resource.beneficiary")
         )
     if not coverages and not issues:
-        issues.append(Issue("required", "a parameter 'coverage' with a Coverage", "Parameters.parameter"))
+        issues.append(Issue("required", "a parameter 'coverage' with a Coverage is missing", "Parameters.parameter"))
     if not (orders or canonicals or contexts or issues):
         rule = "dtr-1: at least one of the parameters order, questionnaire and context"
         issues.append(Issue("invariant", rule, "Parameters.parameter"))
@@ -107,7 +107,9 @@ def read_parameters(body: dict, generation: Generation) -> PackageRequest:
 
 def _by_name(parameters: list[dict]) -> _Named:
     if len(parameters) > MOST_PARAMETERS:
-        raise InvalidRequest(Issue("too-costly", f"at most {MOST_PARAMETERS} parameters", "Parameters.parameter"))
+        raise InvalidRequest(
+            Issue("too-costly", f"there may be no more than {MOST_PARAMETERS} parameters", "Parameters.parameter")
+        )
     given: _Named = defaultdict(list)
     for index, one in enumerate(parameters):
         given[text_of(one.get("name")) or ""].append((index, one))
@@ -121,9 +123,11 @@ def _has_subject(coverages: tuple[dict, ...], orders: tuple[dict, ...]) -> bool:
 def _faults_of_coverages(given: _Given, coverages: tuple[dict, ...], generation: Generation) -> Iterable[Issue]:
     for index, one in given:
         if not text_of(as_dict(one.get("resource")).get("id")):
-            yield Issue("required", "the Coverage's id", f"Parameters.parameter[{index}].resource.id")
+            yield Issue("required", "the Coverage's id is missing", f"Parameters.parameter[{index}].resource.id")
     if generation is Generation.V2_2 and len(coverages) > 1:
-        yield Issue("structure", "one Coverage; DTR 2.2 takes no more", "Parameters.parameter.where(name = 'coverage')")
+        yield Issue(
+            "structure", "there may be one Coverage only in DTR 2.2", "Parameters.parameter.where(name = 'coverage')"
+        )
 
 
 def _other_patients(given: _Named) -> Iterator[Issue]:
@@ -143,7 +147,7 @@ def _other_patients(given: _Named) -> Iterator[Issue]:
     for index, element, local in known[1:]:
         if local != known[0][2]:
             where = f"Parameters.parameter[{index}].resource.{element}"
-            yield Issue("invalid", "one patient: the coverage's beneficiary, for whom each order is", where)
+            yield Issue("invalid", "each order must be for the coverage's beneficiary", where)
 
 
 def _patient(target: str | None) -> str | None:
@@ -156,7 +160,7 @@ def _repeated(given: _Named) -> Iterable[Issue]:
     for name in ("context", "changedsince"):
         if len(given[name]) > 1:
             where = f"Parameters.parameter.where(name = '{name}')"
-            yield Issue("structure", f"the parameter '{name}' once at most", where)
+            yield Issue("structure", f"the parameter '{name}' may stand once only", where)
 
 
 def _resources(given: _Named, name: str, kinds: frozenset[str] | None, issues: list[Issue]) -> Iterable[dict]:
@@ -166,7 +170,7 @@ def _resources(given: _Named, name: str, kinds: frozenset[str] | None, issues: l
             yield resource
         else:
             where = f"Parameters.parameter[{index}].resource"
-            issues.append(Issue("invalid", f"the resource is {_NAMED[name]}", where))
+            issues.append(Issue("invalid", f"the resource must be {_NAMED[name]}", where))
 
 
 def _values(given: _Named, name: str, elements: tuple[str, ...], issues: list[Issue]) -> Iterable[Any]:
@@ -176,7 +180,7 @@ def _values(given: _Named, name: str, elements: tuple[str, ...], issues: list[Is
             yield value
         else:
             where = f"Parameters.parameter[{index}].{elements[0]}"
-            issues.append(Issue("required", f"the parameter '{name}' has a {elements[0]}", where))
+            issues.append(Issue("required", f"the parameter '{name}' must have a {elements[0]}", where))
 
 
 def _moments(given: _Named, issues: list[Issue]) -> Iterable[datetime]:
@@ -186,6 +190,6 @@ def _moments(given: _Named, issues: list[Issue]) -> Iterable[datetime]:
             moment = datetime.fromisoformat(text)
         except ValueError:
             where = "Parameters.parameter.where(name = 'changedsince').value"
-            issues.append(Issue("value", "an instant with its zone", where))
+            issues.append(Issue("value", "this must be an instant with its zone", where))
             continue
         yield moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -47,7 +47,7 @@ def read_report(body: dict) -> list[Reported]:
         InvalidRequest: not Parameters, no form named, or no OperationOutcome with an issue.
     """
     if kind(body) != "Parameters":
-        raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
+        raise InvalidRequest(Issue("structure", "the body must be a Parameters resource", "Parameters"))
     forms = [found for one in _named(body, "questionnaire") if (found := _canonical(one))]
     outcomes = [as_dict(one.get("resource")) for one in _named(body, "operationoutcome")]
     issues = [issue for one in outcomes if kind(one) == "OperationOutcome" for issue in dicts(one.get("issue"))]
@@ -55,7 +55,7 @@ def read_report(body: dict) -> list[Reported]:
     if any(missing.values()):
         raise InvalidRequest(
             *(
-                Issue("required", f"the parameter '{name}'", "Parameters.parameter")
+                Issue("required", f"the parameter '{name}' is missing", "Parameters.parameter")
                 for name, is_missing in missing.items()
                 if is_missing
             )

@@ -77,16 +77,22 @@ def _told_before(service: Service, case: str, verdict: Verdict, reviewer: Review
 def _read(body: dict) -> tuple[str, Verdict, Reviewer]:
     case, name, action = text_of(body.get("case")), text_of(body.get("decidedBy")), text_of(body.get("action"))
     whole = {name: body.get(name) for name in ("item", "version")}
-    faults = [Issue("required", "a text", where) for where, held in (("case", case), ("decidedBy", name)) if not held]
-    faults += [Issue("value", "a whole number", where) for where, held in whole.items() if type(held) is not int]
+    faults = [
+        Issue("required", "a text is missing", where)
+        for where, held in (("case", case), ("decidedBy", name))
+        if not held
+    ]
+    faults += [
+        Issue("value", "this must be a whole number", where) for where, held in whole.items() if type(held) is not int
+    ]
     if action not in set(ReviewAction):  # None as well
-        faults.append(Issue("value", "an action of X12 306", "action"))
+        faults.append(Issue("value", "this must be an action of X12 306", "action"))
     quantity = _quantity(body.get("quantity"))
     if body.get("quantity") is not None and quantity is None:
-        faults.append(Issue("value", "a number", "quantity"))
+        faults.append(Issue("value", "this must be a number", "quantity"))
     for where in ("starts", "ends"):
         if body.get(where) is not None and day(body[where]) is None:
-            faults.append(Issue("value", "a day, YYYY-MM-DD", where))
+            faults.append(Issue("value", "this must be a day, YYYY-MM-DD", where))
     if faults or case is None or name is None or action is None:
         raise InvalidRequest(*faults)
     verdict = Verdict(

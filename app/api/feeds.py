@@ -78,7 +78,7 @@ def _cursor(given: str | None) -> Cursor | None:
     except (binascii.Error, ValueError):
         moment = None
     if moment is None or "\0" in identity:  # which PostgreSQL takes in no text
-        raise InvalidRequest(Issue("value", "a cursor as it was given", "after"))
+        raise InvalidRequest(Issue("value", "this is not a cursor of ours", "after"))
     return moment, identity
 
 
@@ -87,5 +87,5 @@ def _limit(given: str | None) -> int:
         return USUAL
     limit = whole_number_of(given)
     if not limit or limit > MOST:
-        raise InvalidRequest(Issue("value", f"1 to {MOST}", "limit"))
+        raise InvalidRequest(Issue("value", f"the limit must be 1 to {MOST}", "limit"))
     return limit

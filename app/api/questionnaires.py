@@ -89,7 +89,7 @@ def expand(generation: Generation) -> Response:  # noqa: ARG001 the same on each
     given = _from_query() if request.method == "GET" else _from_body(read_body(service.config.fhir_limit_bytes))
     url, version = given.get("url"), given.get("valueSetVersion")
     if not url:
-        raise InvalidRequest(Issue("required", "the parameter 'url'", "Parameters.parameter"))
+        raise InvalidRequest(Issue("required", "the parameter 'url' is missing", "Parameters.parameter"))
     canonical = f"{url}|{version}" if version and "|" not in url else url
     offset, count = _whole(given, "offset"), _whole(given, "count")
     value_sets = service.edition.catalog.value_sets
@@ -153,7 +153,7 @@ def _from_query() -> dict[str, str]:
 def _from_body(body: dict) -> dict[str, str]:
     """Return the Parameters' values by name; a ValueSet that comes along whole is not expanded here."""
     if kind(body) != "Parameters":
-        raise InvalidRequest(Issue("structure", "the body is a Parameters resource", "Parameters"))
+        raise InvalidRequest(Issue("structure", "the body must be a Parameters resource", "Parameters"))
     found: dict[str, str] = {}
     for one in dicts(body.get("parameter")):
         value: Any = next((held for key, held in one.items() if key.startswith("value")), None)
@@ -168,7 +168,9 @@ def _whole(given: dict[str, str], name: str) -> int | None:
         return None
     number = whole_number_of(given[name])
     if number is None:
-        raise InvalidRequest(Issue("value", f"the parameter '{name}' is a number from 0", "Parameters.parameter"))
+        raise InvalidRequest(
+            Issue("value", f"the parameter '{name}' must be a whole number from 0", "Parameters.parameter")
+        )
     return number
 
 

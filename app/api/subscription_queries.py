@@ -30,7 +30,7 @@ def status_of_all(generation: Generation) -> Response:
     who, asked = caller(generation, "r", "s"), _parameters()
     wanted, ids = asked.get("status", []), few(asked.get("id", []), "id")
     if not set(wanted) <= set(STATUSES):
-        raise InvalidRequest(Issue("value", "a status of a Subscription", "status"))
+        raise InvalidRequest(Issue("value", "this is no status of a Subscription", "status"))
     with who.service.database.reading() as connection:
         found = subscriptions.of_client(connection, who.client.id, generation, ids=ids, statuses=wanted)
     return _statuses(who, found)
@@ -51,7 +51,7 @@ def events(generation: Generation, identity: str) -> Response:
     until = _number(asked, "eventsUntilNumber", _NO_END)
     content = next(iter(asked.get("content", [])), CONTENT[generation])
     if content not in CONTENTS:
-        raise InvalidRequest(Issue("value", f"one of {', '.join(CONTENTS)}", "content"))
+        raise InvalidRequest(Issue("value", f"the content must be one of {', '.join(CONTENTS)}", "content"))
     with who.service.database.reading() as connection:
         subscription = who.own(connection, identity)
         found = notices.between(connection, identity, since, until, MOST_EVENTS)
@@ -71,7 +71,7 @@ def _parameters() -> Mapping[str, list[str]]:
     if request.method == "POST" and request.content_length:
         body = read_body(100_000)
         if kind(body) != "Parameters":
-            raise InvalidRequest(Issue("structure", "the body is Parameters", "Parameters"))
+            raise InvalidRequest(Issue("structure", "the body must be a Parameters resource", "Parameters"))
         for one in dicts(body.get("parameter")):
             given.setdefault(text_of(one.get("name")) or "", []).append(text_of(value_of(one)) or "")
     return given
@@ -83,5 +83,5 @@ def _number(asked: Mapping[str, list[str]], name: str, otherwise: int) -> int:
         return otherwise
     number = whole_number_of(given)
     if number is None:
-        raise InvalidRequest(Issue("value", "an event number", name))
+        raise InvalidRequest(Issue("value", "an event number must be a whole number from 0", name))
     return number

@@ -103,7 +103,7 @@ def update(generation: Generation, identity: str) -> Response:
     with who.service.database.reading() as connection:
         before = who.own(connection, identity)
     if body.get("id") != identity:
-        raise InvalidRequest(Issue("value", "the id is the one in the URL", "Subscription.id"))
+        raise InvalidRequest(Issue("value", "the id must be the one in the URL", "Subscription.id"))
     subscriber, kept = _read(who, _unmasked(who, before, body), identity)
     with who.service.database.writing() as connection:
         subscriptions.replace(connection, identity, subscriber, kept)
@@ -150,7 +150,7 @@ def search(generation: Generation) -> Response:
 def few(ids: list[str], where: str) -> list[str]:
     """Return the ids that a search names, if they are not too many; else InvalidRequest."""
     if len(ids) > MOST_IDS:
-        raise InvalidRequest(Issue("too-costly", f"at most {MOST_IDS} ids", where))
+        raise InvalidRequest(Issue("too-costly", f"no more than {MOST_IDS} ids may be asked for", where))
     return ids
 
 
@@ -168,7 +168,7 @@ def _read(who: Caller, body: dict, identity: str) -> tuple[Subscriber, Kept]:
         who.service.door.check(subscriber.endpoint)
     except OutboundRefused as refused:
         where = "Subscription.channel.endpoint"
-        raise InvalidRequest(Issue("not-supported", f"an endpoint that is called: {refused}", where)) from None
+        raise InvalidRequest(Issue("not-supported", f"the endpoint cannot be called: {refused}", where)) from None
     headers = write_json([list(one) for one in subscriber.headers])
     sealed = who.service.keyring.seal(headers, subscriptions.place(identity)) if subscriber.headers else None
     status = "requested" if subscriber.wanted else "off"

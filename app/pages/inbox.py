@@ -43,7 +43,7 @@ def give_to_case(identity: str) -> Response:
         if one is None:
             raise Conflict(Issue("conflict", "somebody else has given it to a case meanwhile"))
         if one.member_id != case.member_id:
-            raise Unprocessable("the case is another member's")
+            raise Unprocessable("this case is another member's than the attachment's; look at the number again")
         jobs = arrivals.give(connection, one, case.id, person.name, service.now())
     service.runner.wake(jobs)
     return to(url_for("pages.case", identity=case.id), 303)

@@ -101,7 +101,7 @@ def _read_verdict() -> Verdict:
             reason_code=text_of(form.get("reason_code")),
         )
     except ValueError:
-        raise Unprocessable("choose certify or refuse") from None
+        raise Unprocessable("choose what is decided: certify, a part, with changes, or not") from None
 
 
 def _amount(said: str | None) -> Decimal | None:
@@ -110,7 +110,7 @@ def _amount(said: str | None) -> Decimal | None:
     except InvalidOperation:
         quantity = Decimal("NaN")
     if quantity is not None and not quantity.is_finite():
-        raise Unprocessable("how much is a number, such as 12 or 0.5")
+        raise Unprocessable("say how much as a number, such as 12 or 0.5")
     return quantity
 
 

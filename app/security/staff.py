@@ -97,7 +97,7 @@ def set_password(service: Service, secret: str, password: str) -> Person:
     """Keep the password and use up the link."""
     person = invited(service, secret)
     if len(password) < SHORTEST:
-        raise Unprocessable(Issue("value", f"a password has at least {SHORTEST} characters"))
+        raise Unprocessable(Issue("value", f"a password must have at least {SHORTEST} characters"))
     hashed = _hasher.hash(password)
     with service.database.writing() as connection:
         staff.set_password(connection, person.name, hashed)

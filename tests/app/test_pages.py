@@ -214,7 +214,7 @@ def test_what_is_settled_is_taken_up_again_with_a_reason_only(silva, case, house
     silva.decides(case, action="A1", **LAST)
     answer = silva.decides(case, move="reopened", action="A4", reason="")
     assert answer.status_code == 422
-    assert "A reason that the provider can act on" in answer.text
+    assert "Give a reason that the provider can act on" in answer.text
     assert silva.decides(case, move="extended", action="A1", ends="2026-05-01", reason="x").status_code == 422
     assert len(house.rows(tables.decisions)) == 2
 
@@ -233,9 +233,9 @@ def test_a_reviewer_asks_for_documents_and_the_form(silva, case, house):
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        ({"note": "x"}, "What is asked for"),
-        ({"document": "99999-9", "note": "x"}, "What is asked for"),
-        ({"document": "11506-3", "note": " "}, "A sentence that says"),
+        ({"note": "x"}, "Choose what is asked for"),
+        ({"document": "99999-9", "note": "x"}, "Choose what is asked for"),
+        ({"document": "11506-3", "note": " "}, "Write what is needed and why"),
         ({"document": "11506-3", "note": "x", "seen": "7"}, "has changed"),
         ({"document": "11506-3", "note": "x", "sequence": "x"}, "not complete"),
     ],
@@ -250,15 +250,15 @@ def test_a_question_that_is_none_is_shown_again(silva, case, house, form, words)
 @pytest.mark.parametrize(
     ("form", "words"),
     [
-        ({"action": "A3", "reason": ""}, "A reason that the provider can act on"),
-        ({"action": "A1", "starts": "2026-03-01", "ends": ""}, "The first and the last day to certify"),
-        ({"action": "A1", "starts": "2026-03-02", "ends": "2026-03-01"}, "The last day is not before the first"),
-        ({"action": ""}, "Choose certify or refuse"),
-        ({"action": "A9"}, "Choose certify or refuse"),
-        ({"action": "A2", "reason": "x", "quantity": "2", **LAST}, "What is certified in part is less"),
-        ({"action": "A2", "reason": "x", **LAST}, "How much of it is certified"),
-        ({"action": "A6", "reason": "x", "quantity": "NaN", **LAST}, "How much is a number, such as 12"),
-        ({"action": "A6", "reason": "x", "quantity": "twelve", **LAST}, "How much is a number, such as 12"),
+        ({"action": "A3", "reason": ""}, "Give a reason that the provider can act on"),
+        ({"action": "A1", "starts": "2026-03-01", "ends": ""}, "Give the first and the last day to certify"),
+        ({"action": "A1", "starts": "2026-03-02", "ends": "2026-03-01"}, "The last day must not be before the"),
+        ({"action": ""}, "Choose what is decided"),
+        ({"action": "A9"}, "Choose what is decided"),
+        ({"action": "A2", "reason": "x", "quantity": "2", **LAST}, "What is certified in part must be less"),
+        ({"action": "A2", "reason": "x", **LAST}, "Say how much of it is certified"),
+        ({"action": "A6", "reason": "x", "quantity": "NaN", **LAST}, "Say how much as a number, such as 12"),
+        ({"action": "A6", "reason": "x", "quantity": "twelve", **LAST}, "Say how much as a number, such as 12"),
         ({"action": "A3", "reason": "x", "sequence": "9"}, "The case has no such item"),
     ],
 )
@@ -276,9 +276,11 @@ def test_what_was_written_into_a_refused_form_stands_in_that_form_again_and_in_n
     house.submit(bundle)
     case = f"/authorizations/{house.rows(tables.authorizations)[0]['id']}"
     page = silva.decides(case, action="A1", reason="For the second alone.", sequence="2", starts="2026-03-01").text
-    assert page.count("The first and the last day to certify.") == 2  # at the top, and in the form that it opens at
+    assert (
+        page.count("Give the first and the last day to certify.") == 2
+    )  # at the top, and in the form that it opens at
     first, second = page.split("Your verdict on item 2")
-    assert "The first and the last day to certify." in second
+    assert "Give the first and the last day to certify." in second
     assert "For the second alone." not in first
     assert "For the second alone." in second
     assert 'value="A1" required checked' in second
@@ -310,7 +312,7 @@ def test_without_a_licence_nobody_refuses(house, case):
     assert "needs a licence" in nurse.browser.get(case).text
     answer = nurse.decides(case, action="A3", reason="Not shown.")
     assert answer.status_code == 422
-    assert "licensed clinician only" in answer.text
+    assert "Only a licensed clinician" in answer.text
 
 
 def test_a_stale_page_is_told_and_changes_nothing(silva, case, house):

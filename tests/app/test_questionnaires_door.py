@@ -162,6 +162,12 @@ def test_what_cannot_be_expanded_says_why(house, parameter, status):
     assert read_json(answer.data)["resourceType"] == "OperationOutcome"
 
 
+def test_a_parameter_that_is_missing_is_said_to_be(house):
+    answer = house.post("2.2/ValueSet/$expand", {"resourceType": "Parameters"})
+    (issue,) = read_json(answer.data)["issue"]
+    assert issue["diagnostics"] == "the parameter 'url' is missing"
+
+
 @pytest.mark.parametrize("operation", ["Questionnaire/$next-question", "ValueSet/$expand"])
 @pytest.mark.requirement("dtr-2.0.1@41", "dtr-2.0.1@23", "dtr-2.2.0@spec-6")
 def test_all_operations_are_under_one_base_and_take_the_same_token(house, operation):

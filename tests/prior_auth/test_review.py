@@ -125,6 +125,11 @@ def test_what_is_settled_is_taken_up_again_with_a_reason_and_only_where_it_can_b
         decided(said, authorization=before)
 
 
+def test_a_verdict_that_cannot_stand_says_what_is_to_be_done():
+    with pytest.raises(Unprocessable, match=r"give a reason .*; the new last day must be later"):
+        decided(EXTEND | {"ends": None, "reason": None}, authorization=SETTLED_A1)
+
+
 def test_the_reason_code_is_the_payer_s_own():
     payer = replace(ACME, reasons=(Reason("X1", "Not shown", ("A3",)), Reason("X2", "Less", ("A6", "A3"))))
 
