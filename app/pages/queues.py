@@ -8,7 +8,7 @@ from prior_auth.authorization import Item
 from rules.trace import Trace
 
 NOBODY = "no queue named"
-NO_POLICY = "no policy"
+NO_POLICY = "pended by no policy"
 
 
 def queue_at(service: Service, place: Place) -> str:

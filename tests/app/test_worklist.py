@@ -76,6 +76,14 @@ def test_a_verdict_moves_a_case_to_the_decided(silva, house):
     assert "by dr-silva" in page
 
 
+def test_a_case_that_is_reopened_waits_on_a_persons_word_and_no_policys(silva, house):
+    house.submit(a_submission_bundle(form=a_form_response(PENDS)))
+    case = f"/authorizations/{house.rows(tables.authorizations)[0]['id']}"
+    silva.decides(case, action="A3", reason="Not shown.")
+    silva.decides(case, move="reopened", action="A4", reason="An appeal.")
+    assert "An appeal. <small>pended by no policy</small>" in silva.browser.get("/worklist").text
+
+
 def test_the_most_pressing_is_first_and_the_late_is_said_to_be(silva, house):
     later, late = has(house), has(house, due_in=-timedelta(hours=1))
     page = silva.browser.get("/worklist").text
