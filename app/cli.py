@@ -138,8 +138,7 @@ def directory_load(data: Path | None) -> None:
     config = Config.from_env(data=data)
     payers = load_payers(config.data / "payer.yaml")
     try:
-        with Database(config.database).writing() as connection:
-            counts = load(connection, config.data, payers)
+        counts = load(Database(config.database), config.data, payers)
     except BadTable as bad:
         raise click.ClickException(str(bad)) from None
     click.echo(", ".join(f"{count} {what}" for what, count in counts.items()))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, DateTime, Dialect, Engine, create_engine, mak
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.types import TypeDecorator
 
-from app.storage.sqlite import Sqlite
+from app.storage.sqlite import Beforehand, Sqlite
 from fhir_r4.wire import read_own, write_json
 
 _PATIENCE = {
@@ -84,9 +84,13 @@ class Database:
         """Let nobody on this host read the database but the service."""
         self._kept.make_private()
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """Give a connection whose changes are all kept, durably, or none of them."""
-        return self._kept.writing()
+    def writing(self, beforehand: Beforehand | None = None) -> AbstractContextManager[Connection]:
+        """Give a connection whose changes are all kept, durably, or none of them.
+
+        Args:
+            beforehand: is done on that connection before others have to wait, to temporary tables alone.
+        """
+        return self._kept.writing(beforehand)
 
     def migrating(self) -> AbstractContextManager[Connection]:
         """Give a transaction in which tables are changed; references among them hold at its end."""
@@ -126,13 +130,15 @@ class Pooled:
         """Leave it to the server, which keeps its files itself."""
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, beforehand: Beforehand | None = None) -> Iterator[Connection]:
         """Give a transaction; a server that only reads, as after a fail-over, is as good as away.
 
         No connection to it is used again: new ones find the server that writes by then.
         """
         try:
             with self.engine.begin() as connection:
+                if beforehand:
+                    beforehand(connection)
                 yield connection
         except DatabaseError as error:
             said: Any = error.orig

@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select
+from sqlalchemy import Column, Connection, MetaData, Table, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from app.storage.database import Database
@@ -69,23 +69,40 @@ class TableDirectory:
         return Provider(**found[0]._asdict(), gold_cards=self._cards(npi)) if found else None
 
 
-def load(connection: Connection, folder: Path, payers: Iterable[Payer]) -> dict[str, int]:
+def load(database: Database, folder: Path, payers: Iterable[Payer]) -> dict[str, int]:
     """Replace both tables by the CSV files of ``folder`` and return how many rows each has.
+
+    The files are read into temporary tables, which takes seconds for many members; others write meanwhile.
 
     Raises:
         BadTable: a row is not usable, or there is none; nothing is changed then.
     """
     plans = {(payer.id, plan.id) for payer in payers for plan in payer.plans}
+    counts: dict[str, int] = {}
 
     def checked(row: dict) -> dict:
         if (row["payer"], row["plan"]) not in plans:
             raise KeyError("plan")
         return row
 
-    return {
-        "members": _replace(connection, members, folder / "members.csv", _MEMBER, checked),
-        "providers": _replace(connection, providers, folder / "providers.csv", _PROVIDER, dict),
-    }
+    def read(connection: Connection) -> None:
+        counts["members"] = _stage(connection, members, folder / "members.csv", _MEMBER, checked)
+        counts["providers"] = _stage(connection, providers, folder / "providers.csv", _PROVIDER, dict)
+
+    with database.writing(read) as connection:
+        for table, staged in _STAGED.items():
+            connection.execute(delete(table))
+            connection.execute(insert(table).from_select(table.c.keys(), select(staged)))
+            staged.drop(connection)
+    return counts
+
+
+def _staged(table: Table) -> Table:
+    columns = [Column(one.name, one.type, primary_key=one.primary_key, nullable=one.nullable) for one in table.columns]
+    return Table(f"staged_{table.name}", MetaData(), *columns, prefixes=["TEMPORARY"])
+
+
+_STAGED = {table: _staged(table) for table in (members, providers)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +136,16 @@ _MEMBER = {
 _PROVIDER = {"npi": _WORD, "name": _WORD, "network": _Column(read_network, "has to be in or out")}
 
 
-def _replace(
+def _stage(
     connection: Connection,
     table: Table,
     file: Path,
     columns: Mapping[str, _Column],
     check: Callable[[dict], dict],
 ) -> int:
-    connection.execute(delete(table))
+    """Read a file into the temporary table that stands for ``table`` and return how many rows it has."""
+    staged = _STAGED[table]
+    staged.create(connection)
     batch: list[dict] = []
     count = 0
     for line, row in _rows(file, columns):
@@ -136,20 +155,20 @@ def _replace(
             raise BadTable(f"{file.name}:{line}: {unknown.args[0]} is not in payer.yaml") from None
         count += 1
         if len(batch) == BATCH:
-            _insert(connection, table, file, batch)
+            _insert(connection, staged, file, batch)
             batch = []
     if not count:
         raise BadTable(f"{file.name}: there is no row in it")
     if batch:
-        _insert(connection, table, file, batch)
+        _insert(connection, staged, file, batch)
     return count
 
 
-def _insert(connection: Connection, table: Table, file: Path, batch: list[dict]) -> None:
+def _insert(connection: Connection, staged: Table, file: Path, batch: list[dict]) -> None:
     try:
-        connection.execute(insert(table), batch)
+        connection.execute(insert(staged), batch)
     except IntegrityError:  # what it says has the rows in it
-        raise BadTable(_twice(file, table.primary_key.columns.keys())) from None
+        raise BadTable(_twice(file, staged.primary_key.columns.keys())) from None
 
 
 def _twice(file: Path, names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ driver's; SQLAlchemy's own transaction is ended where one of its statements has 
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -23,6 +23,8 @@ from app.storage.prepared import as_sqlalchemy_says
 BUSY_SECONDS = 10
 ROOM = 1_000_000
 """Bytes that the disk has to have left for the service to be of use."""
+Beforehand = Callable[[Connection], None]
+"""Fills temporary tables, while others write."""
 CACHE_KB = 512  # of each connection; whatever another one writes empties it, and the system keeps the file's pages
 
 
@@ -68,9 +70,9 @@ class Sqlite:
             self._rest(connection, _driver_of(connection))
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, beforehand: Beforehand | None = None) -> Iterator[Connection]:
         """Give a transaction that is kept once the block has ended well."""
-        connection, driver = self._begun("BEGIN IMMEDIATE")
+        connection, driver = self._begun("BEGIN IMMEDIATE", beforehand)
         try:
             yield connection
             if connection.in_transaction():
@@ -102,12 +104,16 @@ class Sqlite:
         with TemporaryFile(dir=Path(str(self.engine.url.database)).parent) as room:
             os.posix_fallocate(room.fileno(), 0, ROOM)
 
-    def _begun(self, begin: str) -> tuple[Connection, sqlite3.Connection]:
+    def _begun(self, begin: str, beforehand: Beforehand | None = None) -> tuple[Connection, sqlite3.Connection]:
         connection = self._taken()
         driver = _driver_of(connection)
         try:
+            if beforehand:
+                _run(connection, driver.execute, "BEGIN")
+                beforehand(connection)
+                connection.commit()
             _run(connection, driver.execute, begin)
-        except SQLAlchemyError:
+        except BaseException:
             self._rest(connection, driver)
             raise
         return connection, driver

@@ -184,8 +184,7 @@ def opened(tmp_path_factory, signer):
     migrate(database)
     make_secret_key(config.secret_key_file)
     make_key(config.encryption_key_file)
-    with database.writing() as connection:
-        load(connection, data, load_payers(data / "payer.yaml"))
+    load(database, data, load_payers(data / "payer.yaml"))
     scopes = ("system/Claim.crus", "system/ClaimResponse.rs", "system/Questionnaire.rs")
     for name in ("riverside-ehr", "other-ehr", "strict-ehr"):
         hooks = {"hook_issuer": ISSUER, "hook_jwks": str(keys)} if name == "riverside-ehr" else {}

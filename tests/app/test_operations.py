@@ -19,7 +19,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from app import mendable
 from app.cli import main
 from app.payers import load_payers
-from app.storage import migrations, tables
+from app.storage import directory, events, migrations, tables
 from app.storage.database import Database
 from app.storage.directory import BadTable, load
 from app.storage.revision import newest
@@ -128,8 +128,8 @@ def test_a_row_that_cannot_be_read_changes_nothing_and_is_named_without_its_valu
     file = house.config.data / name
     file.write_text(file.read_text() + row + "\n")
     before = house.rows(tables.members)
-    with pytest.raises(BadTable) as bad, house.service.database.writing() as connection:
-        load(connection, house.config.data, house.service.payers)
+    with pytest.raises(BadTable) as bad:
+        load(house.service.database, house.config.data, house.service.payers)
     assert re.match(rf"{name}:\d+: ", str(bad.value))
     assert "1950" not in str(bad.value)
     assert house.rows(tables.members) == before
@@ -151,8 +151,8 @@ def test_a_row_that_cannot_be_read_changes_nothing_and_is_named_without_its_valu
 def test_what_is_allowed_in_a_cell_is_told(house, name, row, allowed):
     file = house.config.data / name
     file.write_text(f"{file.read_text()}{row}\n")
-    with pytest.raises(BadTable, match=f": {allowed}$"), house.service.database.writing() as connection:
-        load(connection, house.config.data, house.service.payers)
+    with pytest.raises(BadTable, match=f": {allowed}$"):
+        load(house.service.database, house.config.data, house.service.payers)
 
 
 @pytest.mark.parametrize(
@@ -167,24 +167,50 @@ def test_a_table_that_is_none_changes_nothing(house, content, said):
     """An export that failed would else make every member one that nobody knows."""
     (house.config.data / "members.csv").write_bytes(content)
     before = house.rows(tables.members)
-    with pytest.raises(BadTable, match=f"members.csv: {said}"), house.service.database.writing() as connection:
-        load(connection, house.config.data, house.service.payers)
+    with pytest.raises(BadTable, match=f"members.csv: {said}"):
+        load(house.service.database, house.config.data, house.service.payers)
     assert house.rows(tables.members) == before
 
 
 def test_a_table_without_a_column_is_said_so(house):
     (house.config.data / "members.csv").write_text("payer,member_id\n")
-    with pytest.raises(BadTable, match="no column"), house.service.database.writing() as connection:
-        load(connection, house.config.data, house.service.payers)
+    with pytest.raises(BadTable, match="no column"):
+        load(house.service.database, house.config.data, house.service.payers)
 
 
 def test_a_table_saved_by_a_spreadsheet_with_a_mark_before_it_is_loaded(house):
     file = house.config.data / "members.csv"
     before = house.rows(tables.members)
     file.write_text(file.read_text(), encoding="utf-8-sig")
-    with house.service.database.writing() as connection:
-        load(connection, house.config.data, house.service.payers)
+    load(house.service.database, house.config.data, house.service.payers)
     assert house.rows(tables.members) == before
+
+
+def test_while_the_tables_are_read_others_write(house, monkeypatch):
+    """Hundreds of thousands of members take seconds to read; nobody waits for that."""
+    read = directory._insert
+
+    def meanwhile(*batch):
+        read(*batch)
+        with house.service.database.writing() as other:
+            events.record(other, "somebody.else", actor="another", at=house.clock.now)
+
+    monkeypatch.setattr(directory, "_insert", meanwhile)
+    load(house.service.database, house.config.data, house.service.payers)
+    assert [row["kind"] for row in house.rows(tables.events)].count("somebody.else") == 2
+
+
+def test_tables_that_were_refused_may_come_again(house):
+    file = house.config.data / "providers.csv"
+    rows = file.read_text()
+    file.write_text(f"{rows},Nobody,in\n")
+    with pytest.raises(BadTable):
+        load(house.service.database, house.config.data, house.service.payers)
+    file.write_text(rows)
+    before = house.rows(tables.providers)
+    for _ in range(2):
+        counts = load(house.service.database, house.config.data, house.service.payers)
+    assert (counts["providers"], house.rows(tables.providers)) == (len(before), before)
 
 
 # The command line
