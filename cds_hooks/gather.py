@@ -12,11 +12,12 @@ from cds_hooks.evidence import records, wanted_by_policies
 from cds_hooks.insured import Insured, insured, is_over, member_numbers, patients_numbers, payors, same_person
 from cds_hooks.knowledge import Knowledge
 from cds_hooks.known import Known
-from cds_hooks.order import ORDERS, basis, coded_by, is_spoken_about, is_wanted, read_order
+from cds_hooks.order import ORDERS, basis, is_spoken_about, is_wanted, read_order
 from cds_hooks.performer import dispatched_to, performers_of, requesters_of
 from cds_hooks.prefetch import COVERAGE_QUERY
 from cds_hooks.request import HookRequest
 from fhir_r4.generations import Generation
+from fhir_r4.order_codes import coded_by
 from fhir_r4.problems import Issue, PreconditionFailed
 from fhir_r4.resource import kind, local_reference, reference
 from rules.directory import Member, Payer

@@ -1,8 +1,6 @@
 """What is ordered, booked or begun? One resource, as far as an answer needs it.
 
-Codes may be clinical or billing codes, in the order itself, in the Device or Medication that it points to, in the
-order behind an appointment, or offered by the clinician as billing options (CRD 2.2.1 billopt-3). All are read;
-none has to be there (conf-12).
+Its codes are its own (``fhir_r4/order_codes.py``) and those of the orders behind an appointment or encounter.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -12,14 +10,13 @@ from datetime import date, tzinfo
 from fhir_r4.bundle import local_part
 from fhir_r4.days import days_told, first_day
 from fhir_r4.elements import Paths, at, paths
+from fhir_r4.order_codes import Find, coded_by, concepts, pointing
 from fhir_r4.resource import (
     Coding,
-    as_dict,
     codings,
     contained,
     dicts,
     extension,
-    extensions,
     identifiers,
     kind,
     local_reference,
@@ -27,30 +24,20 @@ from fhir_r4.resource import (
     text_of,
     value_of,
 )
-from fhir_r4.systems import CRD, NPI
+from fhir_r4.systems import NPI
 
-Find = Callable[[str], dict | None]
-"""Gives the resource of a reference, if it is known."""
 Local = Callable[[str], str | None]
 """Gives ``Type/id`` of a reference to the client's own server."""
 
-BILLING_OPTIONS = f"{CRD}/StructureDefinition/ext-billing-options"
 ALTERNATE = "http://hl7.org/fhir/StructureDefinition/alternate-reference"
 
 LONGEST_TITLE = 100
 
-_CODES = {  # where each kind carries its codes
-    "Appointment": paths("serviceType", "appointmentType"),
-    "CommunicationRequest": paths("category"),
-    "DeviceRequest": paths("codeCodeableConcept"),
-    "Encounter": paths("serviceType", "type"),
-    "MedicationRequest": paths("medicationCodeableConcept"),
-    "NutritionOrder": paths("oralDiet.type", "supplement.type", "enteralFormula.baseFormulaType"),
-    "ServiceRequest": paths("code"),
-    "VisionPrescription": paths("lensSpecification.product"),
-}
-_CODED = {"DeviceRequest": ("codeReference", "type"), "MedicationRequest": ("medicationReference", "code")}
-ORDERS = frozenset(_CODES) - {"Appointment", "Encounter"}
+ORDERS = frozenset(
+    {"CommunicationRequest", "DeviceRequest", "MedicationRequest", "NutritionOrder", "ServiceRequest"}
+    | {"VisionPrescription"}
+)
+_SPOKEN_ABOUT = ORDERS | {"Appointment", "Encounter"}
 _PERFORMERS = paths(
     "performer", "dispenseRequest.performer", "participant.individual", "participant.actor", "recipient"
 )
@@ -117,7 +104,7 @@ def read_order(resource: dict, find: Find, performer: str | None = None, *, loca
     bases = basis(resource) if kind(resource) not in ORDERS else ()
     behind = tuple(found for target in bases if (found := find(target)))
     both = (resource, *behind)
-    every = [concept for one in both for concept in _concepts(one, find)]
+    every = [concept for one in both for concept in concepts(one, find)]
     coded = [codings(concept) for concept in every]
     named = (text_of(concept.get("text")) or _display(of_one) for concept, of_one in zip(every, coded, strict=True))
     title = next((name for name in (*named, *map(_name_of_code, both)) if name), kind(resource))
@@ -144,7 +131,7 @@ def is_wanted(resource: dict) -> bool:
 
 def is_spoken_about(resource: dict) -> bool:
     """Tell whether the resource is of a kind that can be ordered, booked or begun."""
-    return kind(resource) in _CODES
+    return kind(resource) in _SPOKEN_ABOUT
 
 
 def basis(resource: dict) -> tuple[str, ...]:
@@ -156,13 +143,6 @@ def basis(resource: dict) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def coded_by(resource: dict) -> str | None:
-    """Return the reference to the Device or Medication that holds the order's code, where it is not contained."""
-    element, _ = _CODED.get(kind(resource), ("", ""))
-    target = reference(resource.get(element))
-    return target if target and not target.startswith("#") else None
-
-
 def _in_one_line(name: str) -> str:
     words = " ".join(name.split())
     return words if len(words) <= LONGEST_TITLE else f"{words[: LONGEST_TITLE - 1].rstrip()}…"
@@ -170,8 +150,7 @@ def _in_one_line(name: str) -> str:
 
 def _name_of_code(resource: dict) -> str | None:
     """Return what the Device or Medication is called by who points to it."""
-    element, _ = _CODED.get(kind(resource), ("", ""))
-    return text_of(as_dict(resource.get(element)).get("display"))
+    return text_of(pointing(resource).get("display"))
 
 
 def by_number(npi: str) -> str:
@@ -200,23 +179,6 @@ def _people(resource: dict, where: Paths, local: Local) -> Iterator[str]:
         else:
             within = identifiers(contained(resource, target)) if target else ()
             yield from (by_number(one.value) for one in (*identifiers(named), *within) if one.system == NPI)
-
-
-def _concepts(resource: dict, find: Find) -> Iterator[dict]:
-    """Yield the resource's CodeableConcepts, then the billing options that it offers."""
-    concepts = [as_dict(one) for one in at(resource, _CODES.get(kind(resource), ()))]
-    element, code = _CODED.get(kind(resource), ("", ""))
-    if target := reference(resource.get(element)):
-        held = contained(resource, target) if target.startswith("#") else find(target) or {}
-        concepts += [as_dict(one) for one in at(held, paths(code))]
-        concepts += _billing(held)
-    yield from concepts
-    for holder in (*concepts, resource):
-        yield from _billing(holder)
-
-
-def _billing(holder: dict) -> list[dict]:
-    return [as_dict(value_of(one)) for one in extensions(holder, BILLING_OPTIONS)]
 
 
 def _targets(resource: dict, where: Paths) -> Iterator[str]:

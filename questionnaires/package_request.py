@@ -53,6 +53,11 @@ class PackageRequest:
             reference(self.coverages[0].get("beneficiary"))
         )
 
+    def find(self, target: str) -> dict | None:
+        """Return what came along under a reference, wherever it is kept."""
+        local = local_part(target)
+        return next((one for one in self.referenced if local and local_reference(one) == local), None)
+
 
 def subject_of(order: dict) -> str | None:
     """Return the patient of an order, which some kinds of order call by another name."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from fhir_r4.days import days_told, first_day
+from fhir_r4.order_codes import concepts
 from fhir_r4.problems import Issue
-from fhir_r4.resource import Coding, codings, dicts, kind, local_reference, reference
+from fhir_r4.resource import codings, dicts, kind, local_reference, reference
 from questionnaires.catalog import Catalog, canonical_of, in_force
 from questionnaires.package_request import PackageRequest
 from rules.assertion import CoverageAssertion
@@ -20,8 +21,6 @@ from rules.book import PolicyBook
 from rules.directory import Payer
 from rules.policy import Policy
 from rules.scope import Enrolment
-
-_CODES = ("codeCodeableConcept", "code", "medicationCodeableConcept", "itemCodeableConcept", "serviceType", "type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,8 @@ class _Selection:
 
     def _ordered(self, index: int, order: dict) -> None:
         where = f"Parameters.parameter.where(name = 'order')[{index}].resource"
-        codes = tuple(_codes(order))
+        held = concepts(order, self.request.find)
+        codes = tuple(dict.fromkeys(code for concept in held for code in codings(concept)))
         if not codes:
             text = "the order has no code by which a policy could be found"
             self.issues.append(Issue("incomplete", text, where, "warning"))
@@ -148,10 +148,3 @@ class _Selection:
             return Issue("informational", text, None, "warning")
         text = "No form is needed for this order under this coverage; nothing is to be documented now."
         return Issue("informational", text, None, "information")
-
-
-def _codes(order: dict) -> Iterator[Coding]:
-    for element in _CODES:
-        held = order.get(element)
-        for concept in held if isinstance(held, list) else [held]:
-            yield from codings(concept)

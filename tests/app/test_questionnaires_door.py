@@ -6,6 +6,7 @@ import pytest
 
 from app.storage import form_errors, tables
 from fhir_r4.generations import Generation
+from fhir_r4.order_codes import BILLING_OPTIONS
 from fhir_r4.wire import read_json
 from questionnaires.answers import every_item
 from tests.app.browsing import Person
@@ -40,6 +41,39 @@ def test_the_order_alone_leads_to_its_form(house, version):
     answer = house.package(parameters(), version)
     assert answer.status_code == 200
     assert_fhir(read_json(answer.data))
+
+
+DEVICE = {"resourceType": "Device", "id": "concentrator", "type": an_order()["codeCodeableConcept"]}
+
+
+def without_code(**changes):
+    return {name: value for name, value in an_order().items() if name != "codeCodeableConcept"} | changes
+
+
+@pytest.mark.parametrize(
+    ("order", "more"),
+    [
+        (without_code(codeReference={"reference": "#concentrator"}, contained=[DEVICE]), ()),
+        (
+            without_code(codeReference={"reference": "https://ehr.example.org/fhir/Device/concentrator"}),
+            [{"name": "referenced", "resource": DEVICE}],
+        ),
+        (
+            an_order(
+                codeCodeableConcept={
+                    "text": "Oxygen at home",
+                    "extension": [{"url": BILLING_OPTIONS, "valueCodeableConcept": DEVICE["type"]}],
+                }
+            ),
+            (),
+        ),
+    ],
+    ids=["of a contained Device", "of a Device that came along", "of a billing option"],
+)
+@BOTH
+def test_a_form_is_found_by_every_code_that_a_hook_reads(house, version, order, more):
+    answer = house.package(parameters(order, more=more), version)
+    assert [one["resourceType"] for one in bundles(read_json(answer.data))] == ["Bundle"]
 
 
 @pytest.mark.parametrize(("hours", "age"), [(4, 75), (6, 76)], ids=["the evening before", "the day itself"])
