@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fhir_r4.resource import as_dict, as_list, dicts, text_of
+from fhir_r4.resource import as_dict, as_list, dicts, text_of, whole_number_of
 
 _FHIR_TYPE = "http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type"
 _MAX_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/elementdefinition-maxValueSet"
@@ -70,7 +70,7 @@ def _are_objects(said: Any) -> bool:
 _SHAPES: Mapping[str, Callable[[Any], bool]] = {  # what an element says -> does it make sense?
     "path": lambda said: text_of(said) is not None,
     "min": lambda said: type(said) is int and said >= 0,
-    "max": lambda said: said == "*" or (isinstance(said, str) and said.isdecimal()),
+    "max": lambda said: said == "*" or whole_number_of(said) is not None,
     "maxLength": lambda said: type(said) is int and said >= 0,
     "sliceName": lambda said: text_of(said) is not None,
     "contentReference": lambda said: text_of(said) is not None,
@@ -112,7 +112,7 @@ def node(draft: Draft, names: Names, number: Callable[[Draft], int]) -> dict:
     base_high = as_dict(element.get("base")).get("max", element.get("max", "1"))
     facts = {
         "low": element.get("min") or None,
-        "high": _bound(element.get("max")),
+        "high": whole_number_of(element.get("max")),
         "many": base_high != "1" or None,
         "types": [_type(t, element, names) for t in dicts(element.get("type"))],
         "fixed": _choice(element, "fixed"),
@@ -128,10 +128,6 @@ def node(draft: Draft, names: Names, number: Callable[[Draft], int]) -> dict:
         "slices": {name: number(child) for name, child in draft.slices.items()},
     }
     return {key: value for key, value in facts.items() if value not in (None, [], {})}
-
-
-def _bound(high: Any) -> int | None:
-    return int(high) if isinstance(high, str) and high.isdigit() else None
 
 
 def _choice(element: dict, stem: str) -> Any:

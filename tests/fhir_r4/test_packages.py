@@ -81,6 +81,8 @@ def test_an_archive_that_cannot_be_read_is_named(archive):
         ("min", -1),
         ("max", 5),
         ("max", "many"),
+        ("max", "1" * 5_000),
+        ("max", "٣"),
         ("type", {"code": "code"}),
         ("type", [{"code": "Reference", "targetProfile": [None]}]),
         ("binding", []),
