@@ -142,9 +142,11 @@ def serving(workers=1):
             if len(inside(address)["clients"]) == workers:
                 break
         time.sleep(0.05)
-    yield process, address
-    process.terminate()
-    process.wait(10)
+    try:
+        yield process, address
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 @pytest.fixture
