@@ -17,9 +17,9 @@ from fhirpathpy.engine.invocations import equality, misc  # noqa: TID251 beside 
 from fhirpathpy.engine.nodes import FP_Quantity, ResourceNode  # noqa: TID251
 from fhirpathpy.engine.util import get_data  # noqa: TID251
 
-from fhir_r4.resource import dicts
-from fhir_r4.systems import WEIGHTS
+from fhir_r4.resource import extensions
 from fhir_r4.ucum import NotUcum, converted
+from fhir_r4.weights import weight_of
 
 _CALENDAR = {"year": "a", "month": "mo", "week": "wk", "day": "d", "hour": "h", "minute": "min", "second": "s"}
 _Quantity = tuple[Decimal, str]
@@ -34,9 +34,7 @@ def _extensions(elements: list[Any], url: str) -> list[Any]:
     return [
         ResourceNode.create_node(one, "Extension")  # type: ignore[no-untyped-call]
         for element in elements
-        if isinstance(element, Mapping)
-        for one in element.get("extension", [])
-        if one.get("url") == url
+        for one in extensions(element, url)
     ]
 
 
@@ -78,19 +76,6 @@ def _round(values: list[Any], digits: int = 0) -> list[Any]:
 def _weights(values: list[Any]) -> list[Any]:
     """What answers, codings or a question's options count for, where it is said (itemWeight, ordinalValue)."""
     return [weight for one in values if (weight := weight_of(one)) is not None]
-
-
-def weight_of(value: Any) -> Any | None:
-    """Return the number that a coding, an answer or an option counts for; None where it is not said.
-
-    >>> weight_of({"valueCoding": {"code": "a", "extension": [{"url": WEIGHTS[0], "valueDecimal": 2}]}})
-    2
-    """
-    if not isinstance(value, Mapping):
-        return None
-    said = (one for one in dicts(value.get("extension")) if one.get("url") in WEIGHTS)
-    number = next((one.get("valueDecimal") for one in said), None)
-    return number if _is_number(number) else weight_of(value.get("valueCoding"))
 
 
 # One value --------------------------------------------------------------------------------------------------------

@@ -63,10 +63,6 @@ HIDDEN = "http://hl7.org/fhir/StructureDefinition/questionnaire-hidden"
 ENABLE_WHEN_EXPRESSION = f"{SDC}/StructureDefinition/sdc-questionnaire-enableWhenExpression"
 ALTERNATIVE_EXPRESSION = f"{DTR}/StructureDefinition/alternativeExpression"  # DTR 2.2
 CQF_LIBRARY = "http://hl7.org/fhir/StructureDefinition/cqf-library"
-WEIGHTS = (  # what an answer counts for in a score; the second is the older name
-    "http://hl7.org/fhir/StructureDefinition/itemWeight",
-    "http://hl7.org/fhir/StructureDefinition/ordinalValue",
-)
 UNIT_OPTION = "http://hl7.org/fhir/StructureDefinition/questionnaire-unitOption"
 UNIT_VALUE_SET = "http://hl7.org/fhir/StructureDefinition/questionnaire-unitValueSet"
 TERMINOLOGY_SERVER = "http://hl7.org/fhir/StructureDefinition/preferredTerminologyServer"

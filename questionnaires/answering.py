@@ -11,8 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from fhir_r4.resource import as_dict, dicts, extensions, kind, local_reference, text_of
-from fhir_r4.systems import UCUM, UNIT, UNIT_OPTION, WEIGHTS
+from fhir_r4.systems import UCUM, UNIT, UNIT_OPTION
 from fhir_r4.ucum import NotUcum, converted
+from fhir_r4.weights import WEIGHTS, weights
+from questionnaires.comparing import same
 from questionnaires.limits import is_within
 
 DAY = 10
@@ -63,9 +65,8 @@ def _weight(question: dict, coding: dict) -> dict | None:
     """Return the extension that says what the question's option of this coding counts for."""
     for option in dicts(question.get("answerOption")):
         offered = as_dict(option.get("valueCoding"))
-        if (offered.get("system"), offered.get("code")) == (coding.get("system"), coding.get("code")):
-            said = (*dicts(offered.get("extension")), *dicts(option.get("extension")))
-            return next((one for one in said if one.get("url") in WEIGHTS), None)
+        if same(offered, coding):
+            return next(iter((*weights(offered), *weights(option))), None)
     return None
 
 

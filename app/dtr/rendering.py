@@ -22,8 +22,8 @@ from fhir_r4.systems import (
     UNIT_OPTION,
     UNIT_VALUE_SET,
     VARIABLE,
-    WEIGHTS,
 )
+from fhir_r4.weights import weights
 from questionnaires.logic import LANGUAGES
 
 _CHOSEN = frozenset({"choice", "open-choice", "reference"})
@@ -109,7 +109,7 @@ def _option(option: dict) -> dict:
         elif name.startswith("value") and isinstance(value, dict):
             bare = {key: part for key, part in value.items() if key != "extension" and not key.startswith("_")}
             made[name] = bare | _with_markup("", value).get("", {})
-            if counts := [one for one in dicts(value.get("extension")) if one.get("url") in WEIGHTS]:
+            if counts := weights(value):
                 made["extension"] = [*dicts(option.get("extension")), *counts]
     return made
 

@@ -20,8 +20,8 @@ from fhir_r4.systems import (
     RENDERING_XHTML,
     SDC,
     VARIABLE,
-    WEIGHTS,
 )
+from fhir_r4.weights import WEIGHTS
 from tests.app.other_payer import a_form
 from tests.app.test_dtr_filling import Opened, every
 from tests.app.test_dtr_strange_forms import expression, item

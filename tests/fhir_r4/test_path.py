@@ -6,7 +6,8 @@ import pytest
 
 from fhir_r4.path import PathError, bounded, compiled
 from fhir_r4.path_functions import NoSuchValueError
-from fhir_r4.systems import UCUM, WEIGHTS
+from fhir_r4.systems import UCUM
+from fhir_r4.weights import WEIGHTS
 
 
 def test_a_choice_element_is_found_by_its_short_name():
@@ -54,7 +55,6 @@ def weighing(kilos):
     return {"value": Decimal(kilos), "unit": "kg", "system": UCUM, "code": "kg"}
 
 
-HALF_MORE = Decimal("1.5")
 SCORED = {
     "resourceType": "QuestionnaireResponse",
     "item": [

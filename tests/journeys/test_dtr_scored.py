@@ -4,8 +4,10 @@ import pytest
 from playwright.sync_api import expect
 
 from fhir_r4.resource import extension
-from fhir_r4.systems import CALCULATED_EXPRESSION, ITEM_CONTROL, WEIGHTS
+from fhir_r4.systems import CALCULATED_EXPRESSION, ITEM_CONTROL
+from fhir_r4.weights import WEIGHTS
 from tests.app.other_payer import OtherPayer, a_form
+from tests.app.test_dtr_strange_forms import expression
 from tests.app.town import a_town, paid_by
 from tests.journeys.browser import a_browser, picture
 from tests.journeys.test_dtr_plain import opened_form, saved
@@ -26,13 +28,7 @@ def place(number, words):
     return {"linkId": f"p{number}", "type": "choice", "text": words, "answerOption": options, "extension": [RADIO]}
 
 
-TOTAL = {
-    "url": CALCULATED_EXPRESSION,
-    "valueExpression": {
-        "language": "text/fhirpath",
-        "expression": "%resource.item.where(linkId = 'places').item.answer.value.ordinal().sum()",
-    },
-}
+TOTAL = expression(CALCULATED_EXPRESSION, "%resource.item.where(linkId = 'places').item.answer.value.ordinal().sum()")
 FORM = a_form(
     {
         "linkId": "places",
