@@ -54,11 +54,11 @@ class Sqlite:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give one state of things; the driver leaves it as it was."""
-        connection, driver = self._begun("BEGIN")
+        connection = self._begun("BEGIN")
         try:
             yield connection
         finally:
-            self._rest(connection, driver)
+            self._rest(connection)
 
     @contextmanager
     def glancing(self) -> Iterator[Connection]:
@@ -67,19 +67,19 @@ class Sqlite:
         try:
             yield connection
         finally:
-            self._rest(connection, _driver_of(connection))
+            self._rest(connection)
 
     @contextmanager
     def writing(self, beforehand: Beforehand | None = None) -> Iterator[Connection]:
         """Give a transaction that is kept once the block has ended well."""
-        connection, driver = self._begun("BEGIN IMMEDIATE", beforehand)
+        connection = self._begun("BEGIN IMMEDIATE", beforehand)
         try:
             yield connection
             if connection.in_transaction():
                 connection.commit()
-            _run(connection, driver.commit)
+            _run(connection, _driver_of(connection).commit)
         finally:
-            self._rest(connection, driver)
+            self._rest(connection)
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
@@ -88,7 +88,7 @@ class Sqlite:
         SQLite takes away no such table while it minds references, and whether it does is said before a transaction.
         """
         with self.engine.connect() as connection:
-            driver: Any = connection.connection.dbapi_connection
+            driver = _driver_of(connection)
             _run(connection, driver.execute, "PRAGMA foreign_keys=OFF")
             _run(connection, driver.execute, "BEGIN IMMEDIATE")
             yield connection
@@ -104,7 +104,7 @@ class Sqlite:
         with TemporaryFile(dir=Path(str(self.engine.url.database)).parent) as room:
             os.posix_fallocate(room.fileno(), 0, ROOM)
 
-    def _begun(self, begin: str, beforehand: Beforehand | None = None) -> tuple[Connection, sqlite3.Connection]:
+    def _begun(self, begin: str, beforehand: Beforehand | None = None) -> Connection:
         connection = self._taken()
         driver = _driver_of(connection)
         try:
@@ -114,9 +114,9 @@ class Sqlite:
                 connection.commit()
             _run(connection, driver.execute, begin)
         except BaseException:
-            self._rest(connection, driver)
+            self._rest(connection)
             raise
-        return connection, driver
+        return connection
 
     def _taken(self) -> Connection:
         try:
@@ -124,12 +124,12 @@ class Sqlite:
         except IndexError:
             return self.engine.connect()
 
-    def _rest(self, connection: Connection, driver: sqlite3.Connection) -> None:
+    def _rest(self, connection: Connection) -> None:
         """Undo what was not committed, and let the connection wait for the next one; where that fails, close it."""
         try:
             if connection.in_transaction():
                 connection.rollback()
-            driver.rollback()
+            _driver_of(connection).rollback()
         except (SQLAlchemyError, sqlite3.Error):
             connection.invalidate()
             connection.close()
