@@ -1,7 +1,6 @@
 """A client's keys are those that it publishes, and to fetch them anew keeps no call waiting or out."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,6 +10,7 @@ from app.clients.jwks import FRESH_SECONDS, KEPT_SECONDS, REFETCH_SECONDS, JwksC
 from app.clients.outbound import Door, OutboundFailed, Reply
 from fhir_r4.wire import write_json
 from tests.app.test_hook_ehr import ENOUGH, ehr, silence  # noqa: F401 fixtures
+from tests.waiting import until
 
 URL = "https://ehr.example.org/jwks.json"
 FIRST, SECOND = ({"kty": "EC", "kid": kid} for kid in ("first", "second"))
@@ -74,11 +74,6 @@ def test_calls_that_come_while_the_very_first_set_is_fetched_wait_for_it(dead):
                 first.result()
     assert publisher.asked == 1
     assert publisher.called("first") == ([] if dead else [FIRST])
-
-
-def until(holds):
-    while not holds():
-        time.sleep(0.001)
 
 
 def test_a_key_that_is_published_no_longer_counts_no_longer(publisher):

@@ -18,6 +18,7 @@ from app import evenly, patience
 from app.patience import Gone, Timed, Worker
 from tests.app.fixtures import ROOT
 from tests.journeys.servers import free_port
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -243,7 +244,7 @@ def test_who_has_gone_is_counted_no_more(address):
         with socket.create_connection(address) as connection:
             connection.sendall(begun)
             answer(connection)
-    until(lambda: inside(address) == {"process": process, "clients": [1]})
+    until(lambda: inside(address) == {"process": process, "clients": [1]}, seconds=10)
 
 
 def test_clients_come_to_each_process_alike():
@@ -253,14 +254,7 @@ def test_clients_come_to_each_process_alike():
             one = stack.enter_context(socket.create_connection(address))
             ask(one)
             answer(one)
-        until(lambda: sorted(inside(address)["clients"]) in ([5, 8], [6, 7]))
-
-
-def until(holds):
-    ends = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.05)
+        until(lambda: sorted(inside(address)["clients"]) in ([5, 8], [6, 7]), seconds=10)
 
 
 if __name__ == "__main__":

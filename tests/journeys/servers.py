@@ -7,7 +7,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
@@ -17,6 +16,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 import redis
+
+from tests.waiting import until
 
 _BELOW = 32_768  # from here on Linux takes ports for outgoing connections, which may come between asking and listening
 _ports = cycle(range(10_000, _BELOW, 2))
@@ -63,7 +64,7 @@ class Redis:
     def start(self):
         command = [shutil.which("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd="/tmp")  # noqa: S108
-        _until(lambda: redis.Redis(port=self.port).ping(), redis.exceptions.ConnectionError)
+        until(lambda: redis.Redis(port=self.port).ping(), redis.exceptions.ConnectionError, seconds=15)
         return self
 
     def kill(self):
@@ -118,18 +119,6 @@ class Postgres:
             command = ["runuser", "-u", "postgres", "--", *command]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=self.data)
         assert done.returncode == 0, done.stderr + done.stdout
-
-
-def _until(holds, *expected, seconds=15):
-    ends = time.monotonic() + seconds
-    while True:
-        try:
-            if holds():
-                return
-        except expected:
-            pass
-        assert time.monotonic() < ends, "a server is not up"
-        time.sleep(0.05)
 
 
 @contextmanager

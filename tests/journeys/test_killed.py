@@ -21,6 +21,7 @@ from fhir_r4 import payer_answer
 from fhir_r4.generations import Generation
 from fhir_r4.wire import read_object, write_json
 from tests.journeys.servers import Redis
+from tests.waiting import until
 
 pytestmark = pytest.mark.journey
 PASSWORD = "a-password-of-the-test"
@@ -57,13 +58,6 @@ def family(pid):
     for one in found:
         found += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
     return found
-
-
-def until(holds, seconds=20):
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.1)
 
 
 def kill_web(town):
