@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from app.storage.database import Database
 from app.storage.prepared import Prepared
 from app.storage.tables import authorizations, clients, members, metadata
 
@@ -92,31 +93,19 @@ def test_a_schema_that_is_gone_is_an_operational_error(house):
         Prepared(select(members)).rows(connection, {})
 
 
-def test_a_reading_within_a_reading_sees_the_same_state(house):
-    """Somebody writes meanwhile: what is gathered is of one state all the same; the next reading sees it."""
+@pytest.mark.parametrize("way", [Database.reading, Database.glancing])
+def test_what_is_asked_within_a_reading_sees_its_state(house, way):
+    """Somebody writes meanwhile: what is gathered is of one state all the same; who asks next sees it."""
     count = Prepared(select(members.c.member_id))
     database = house.service.database
     with database.reading() as outer:
         before = count.rows(outer, {})
         with database.writing() as connection:
             Prepared(insert(members)).run(connection, MEMBER)
-        with database.reading() as inner:
+        with way(database) as inner:
             assert inner is outer
             assert count.rows(inner, {}) == before
-    with database.reading() as connection:
-        assert len(count.rows(connection, {})) == len(before) + 1
-
-
-def test_a_glance_within_a_reading_sees_the_state_of_that_reading(house):
-    count = Prepared(select(members.c.member_id))
-    database = house.service.database
-    with database.reading() as outer:
-        before = count.rows(outer, {})
-        with database.writing() as connection:
-            Prepared(insert(members)).run(connection, MEMBER)
-        with database.glancing() as inner:
-            assert count.rows(inner, {}) == before
-    with database.glancing() as connection:
+    with way(database) as connection:
         assert len(count.rows(connection, {})) == len(before) + 1
 
 

@@ -69,6 +69,11 @@ def with_another_item(bundle, **changes):
     return bundle
 
 
+def cancelling(first, version):
+    """Return an update that cancels the whole by its header, whatever its items say."""
+    return an_update_bundle(first, version=version, extension=infos({}, certification="3")["extension"])
+
+
 SILVA = Reviewer("dr-silva", "NY/123456")
 
 
@@ -112,15 +117,11 @@ def test_one_item_is_cancelled_and_the_other_stands(house, version):
 def test_the_whole_is_cancelled_by_the_header_whatever_the_items_still_say(house, version):
     first = a_submission_bundle()
     number = answered(house.submit(first, version), version)["preAuthRef"]
-    update = an_update_bundle(first, version=version)
-    claim = entry(update, "Claim")
-    claim["extension"] = infos({}, certification="3")["extension"]
-    response = answered(house.submit(update, version), version)
+    response = answered(house.submit(cancelling(first, version), version), version)
     assert actions(response) == {1: "C"}
     assert (response["preAuthRef"], response["disposition"]) == (number, "Cancelled")
     assert house.happened()[-1] == "authorization.cancelled"
-    again = an_update_bundle(first, version=version, extension=claim["extension"])
-    assert actions(answered(house.submit(again, version), version)) == {1: "C"}
+    assert actions(answered(house.submit(cancelling(first, version), version), version)) == {1: "C"}
     (row,) = house.rows(tables.authorizations)
     assert row["version"] == 2
 
@@ -131,20 +132,13 @@ def test_what_cancels_the_whole_needs_no_items_and_is_answered_with_all_of_them(
     first = with_another_item(a_submission_bundle())
     item_of(first, 1)["extension"] = item_of(first)["extension"]
     answered(house.submit(first, version), version)
-    update = an_update_bundle(first, version=version)
-    claim = entry(update, "Claim")
-    claim["extension"] = infos({}, certification="3")["extension"]
-    del claim["item"]
+    update = cancelling(first, version)
+    del entry(update, "Claim")["item"]
     response = answered(house.submit(update, version), version)
     assert actions(response) == {1: "C", 2: "C"}
     assert "security" not in response["meta"]
     (told,) = found(house.inquire(an_inquiry_bundle(), version), version)
     assert actions(told) == {1: "C", 2: "C"}
-
-
-def cancelling(first, version, **changes):
-    """Return an update that cancels the whole by its header."""
-    return an_update_bundle(first, version=version, extension=infos({}, certification="3")["extension"], **changes)
 
 
 @BOTH
